@@ -1,0 +1,1 @@
+"""What crosses the gap: values, files and formats. Knows no network and no doit."""

@@ -1,0 +1,95 @@
+"""Every error a user can cause or meet, under one root class."""
+
+import errno
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class AirgapError(Exception):
+    """A failure that is told to the user in one message: what failed, observed against expected, the next step.
+
+    `what` is the sentence about the failure, `hint` the next step (empty when there is none).
+    """
+
+    def __init__(self, what: str, *, hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.what}\n  next: {self.hint}" if self.hint else self.what
+
+
+class FormatError(AirgapError):
+    """A value from outside (reference, digest, size, platform, manifest) that does not follow its grammar."""
+
+
+class IntegrityError(AirgapError):
+    """Bytes that are not what their digest or size says."""
+
+
+class SourceError(AirgapError):
+    """A source (registry, layout, archive, repository, file) that can't give what was asked of it."""
+
+
+class NetworkError(SourceError):
+    """A host that could not be reached or did not answer in time, after the retries."""
+
+
+class RegistryError(SourceError):
+    """A registry's or server's refusal: HTTP status and the error code of its body (empty without one)."""
+
+    def __init__(self, what: str, *, status: int, code: str = "", hint: str = "") -> None:
+        super().__init__(what, hint=hint)
+        self.status = status
+        self.code = code
+
+
+class StorageError(AirgapError):
+    """The local file system refused: full, read-only, no permission."""
+
+
+class LockError(AirgapError):
+    """The lock file can't be read, or what is there is not what it pins."""
+
+
+class ProblemsError(AirgapError):
+    """Several findings at once, each already one line or block of text, in the order to show them."""
+
+    def __init__(self, what: str, problems: Sequence[str], *, hint: str = "") -> None:
+        super().__init__("\n".join([what, *(f"  {problem}" for problem in problems)]), hint=hint)
+        self.problems = tuple(problems)
+
+
+class SpecError(ProblemsError):
+    """All problems of one spec, each as `file:line:column: what, expected, hint`."""
+
+
+class BundleError(ProblemsError):
+    """All missing, extra or damaged items of one bundle."""
+
+
+_STORAGE_HINTS = {
+    errno.ENOSPC: "free some space or choose another place with out=DIR or state=DIR; finished parts are kept",
+    errno.EDQUOT: "raise the quota or choose another place with out=DIR or state=DIR; finished parts are kept",
+    errno.EROFS: "choose a writable place with out=DIR or state=DIR",
+    errno.EACCES: "grant the permission or choose another place with out=DIR or state=DIR",
+    errno.EPERM: "grant the permission or choose another place with out=DIR or state=DIR",
+    errno.EFBIG: "the file system can't hold a file of this size: set bundle.split, for example 4GiB",
+}
+
+
+@contextmanager
+def storage_errors(doing: str, place: Path) -> Iterator[None]:
+    """Turn an OSError of the body into a StorageError that names what was being done, and where.
+
+    `doing` completes "can't ...", for example "write image 'api'".
+    """
+    try:
+        yield
+    except OSError as err:
+        reason = os.strerror(err.errno) if err.errno else str(err)
+        named = err.filename if isinstance(err.filename, str) else str(place)
+        raise StorageError(f"can't {doing}: {named}: {reason}", hint=_STORAGE_HINTS.get(err.errno or 0, "")) from err

@@ -1,0 +1,126 @@
+"""Image manifests and indexes, kept as the bytes they are (OCI image-spec manifest.md and image-index.md)."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+from bundle import media
+from bundle.descriptor import Descriptor
+from bundle.digest import Digest
+from bundle.errors import FormatError, SourceError
+from bundle.platform import Platform
+
+MAX_MANIFEST = 4 * 1024 * 1024  # bytes; the distribution-spec asks registries to accept manifests up to this size
+
+
+class ImageSource(Protocol):
+    """A place that one image comes from: a repository of a registry, a layout, an archive.
+
+    Errors are SourceErrors that quote the image as the user wrote it.
+    """
+
+    def resolve(self) -> Descriptor:
+        """The descriptor of what the source's tag or digest names now, a manifest or an index."""
+
+    def manifest(self, descriptor: Descriptor) -> bytes:
+        """The manifest's or index's bytes, checked against size (unless 0) and digest."""
+
+    def read(self, descriptor: Descriptor, offset: int) -> Iterator[bytes]:
+        """The blob's bytes from `offset` on. Not checked here: whoever stores them does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """A parsed manifest or index together with the exact bytes it was parsed from."""
+
+    raw: bytes
+    media_type: str
+    digest: Digest
+    data: Mapping[str, Any]
+
+    @classmethod
+    def parse(cls, raw: bytes, *, media_type: str = "", digest: Digest | None = None) -> Self:
+        """Read a manifest or index.
+
+        `media_type` (of the descriptor or the Content-Type) is used where the bytes name none, as OCI allows.
+        Raises FormatError for anything that is neither, Docker's old schema 1 among them.
+        """
+        try:
+            data = json.loads(raw)
+        except ValueError as err:
+            raise FormatError(f"manifest is not JSON: {err}") from err
+        if not isinstance(data, dict):
+            raise FormatError("manifest is not a JSON object")
+        kind = data.get("mediaType") or media_type or _guess(data)
+        if data.get("schemaVersion") == 1:
+            raise FormatError(
+                "manifest is Docker schema 1, which has no content digests",
+                hint="push the image again with a current Docker or skopeo and use that one",
+            )
+        if kind not in media.MANIFESTS | media.INDEXES:
+            raise FormatError(f"manifest has media type {kind!r}, expected an image manifest or an index")
+        manifest = cls(raw=raw, media_type=kind, digest=digest or Digest.of(raw), data=data)
+        manifest.children()
+        return manifest
+
+    @property
+    def is_index(self) -> bool:
+        """Whether this lists manifests (one for each platform) and not layers."""
+        return self.media_type in media.INDEXES
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """The descriptor of this manifest itself."""
+        return Descriptor(media_type=self.media_type, digest=self.digest, size=len(self.raw))
+
+    @property
+    def config(self) -> Descriptor:
+        """The config blob of an image manifest."""
+        return Descriptor.from_dict(_object(self.data, "config"))
+
+    @property
+    def layers(self) -> tuple[Descriptor, ...]:
+        """The layer blobs of an image manifest, base first."""
+        return tuple(Descriptor.from_dict(item) for item in _objects(self.data, "layers"))
+
+    @property
+    def manifests(self) -> tuple[Descriptor, ...]:
+        """The manifests that an index lists, in its order."""
+        return tuple(Descriptor.from_dict(item) for item in _objects(self.data, "manifests"))
+
+    def children(self) -> tuple[Descriptor, ...]:
+        """What must exist before this manifest may: config and layers, or the manifests of an index."""
+        return self.manifests if self.is_index else (self.config, *self.layers)
+
+    def select(self, wanted: Platform) -> Descriptor:
+        """The manifest of an index for one platform; a SourceError lists those there are when it is not among them."""
+        candidates = [d for d in self.manifests if d.platform and d.platform.architecture != "unknown"]
+        for descriptor in candidates:
+            if descriptor.platform and descriptor.platform.satisfies(wanted):
+                return descriptor
+        offered = ", ".join(sorted({str(d.platform) for d in candidates})) or "none"
+        raise SourceError(
+            f"no image for platform {wanted}; the index offers: {offered}",
+            hint="choose one of these as `platform`, or `all`",
+        )
+
+
+def _guess(data: Mapping[str, Any]) -> str:
+    if "manifests" in data:
+        return media.OCI_INDEX
+    return media.OCI_MANIFEST if "layers" in data and "config" in data else ""
+
+
+def _object(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = data.get(key)
+    if not isinstance(value, dict):
+        raise FormatError(f"manifest has no {key!r} object")
+    return value
+
+
+def _objects(data: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
+    value = data.get(key)
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise FormatError(f"manifest has no {key!r} list of objects")
+    return value

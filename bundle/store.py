@@ -1,0 +1,206 @@
+"""The blob cache: content-addressed files, verified once while they are written and cheaply whenever they are reused.
+
+A blob that was verified carries a modification time derived from its digest. Whoever changes the file changes that time,
+so a reuse needs one stat; a blob without the mark (restored from a backup, say) is hashed once and marked again.
+"""
+
+import contextlib
+import fcntl
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bundle.descriptor import Descriptor
+from bundle.digest import Digest, Hasher
+from bundle.errors import IntegrityError, storage_errors
+from bundle.files import CHUNK, writing
+from bundle.meter import Meter, SilentMeter
+
+Read = Callable[[int], Iterator[bytes]]
+"""Gives a blob's bytes from an offset on."""
+
+_MARK_BASE = 1_000_000_000  # seconds since 1970
+
+
+class BlobStore:
+    """Blobs below one directory, `blobs/<algorithm>/<hex>`; half-fetched ones in `partial/`.
+
+    Safe for any number of threads and processes: a blob is fetched by one at a time, the others wait and reuse it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._guards: dict[Digest, threading.Lock] = defaultdict(threading.Lock)
+
+    def path(self, digest: Digest) -> Path:
+        """Where the blob is, or would be."""
+        return self.root / "blobs" / digest.algorithm / digest.hex
+
+    def holds(self, descriptor: Descriptor) -> bool:
+        """Whether the blob is here and marked as verified. One stat, no reading."""
+        return is_marked(self.path(descriptor.digest), descriptor)
+
+    def has(self, descriptor: Descriptor) -> bool:
+        """Whether the blob is here and good; hashes it when it has lost its mark, and removes it when it is damaged."""
+        if self.holds(descriptor):
+            return True
+        path = self.path(descriptor.digest)
+        if not path.exists():
+            return False
+        if path.stat().st_size == descriptor.size and hash_file(path, descriptor.digest) == descriptor.digest.hex:
+            _mark(path, descriptor.digest)
+            return True
+        path.unlink(missing_ok=True)
+        return False
+
+    def fetch(self, descriptor: Descriptor, read: Read, *, subject: str, meter: Meter | None = None) -> bool:
+        """Make sure the blob is here: reuse it, or take it from `read`, continuing a half-fetched one.
+
+        Returns whether bytes were moved. Bytes that do not hash to the digest are thrown away and fetched once more
+        from the start; when they are wrong again, an IntegrityError says so and nothing is kept.
+        """
+        meter = meter or SilentMeter()
+        with self._guards[descriptor.digest]:
+            if self.has(descriptor):
+                meter.reuse(subject, descriptor.size)
+                return False
+            with storage_errors(f"store a blob of {subject}", self.root), self._partial(descriptor.digest) as part:
+                if self.has(descriptor):
+                    meter.reuse(subject, descriptor.size)
+                    return False
+                if not self._fill(part, descriptor, read, subject, meter):
+                    meter.say(subject, f"{descriptor.digest} came in damaged, fetching it again")
+                    os.ftruncate(part, 0)
+                    if not self._fill(part, descriptor, read, subject, meter):
+                        os.ftruncate(part, 0)
+                        raise IntegrityError(
+                            f"{subject}: a blob does not have its digest {descriptor.digest} ({descriptor.size} bytes)",
+                            hint="the source or something between it and here changes bytes; nothing was kept",
+                        )
+                self._commit(part, descriptor.digest)
+        return True
+
+    def put(self, data: bytes) -> Digest:
+        """Store a small blob (a manifest, a config) and return its digest."""
+        digest = Digest.of(data)
+        path = self.path(digest)
+        with storage_errors("store a blob", self.root):
+            if not path.exists() or path.read_bytes() != data:
+                with writing(path, mode=0o444) as file:
+                    file.write(data)
+                _mark(path, digest)
+        return digest
+
+    def get(self, digest: Digest) -> bytes | None:
+        """The bytes of a small blob; None when it is absent or damaged."""
+        try:
+            data = self.path(digest).read_bytes()
+        except FileNotFoundError:
+            return None
+        return data if digest.matches(data) else None
+
+    def read(self, descriptor: Descriptor, offset: int) -> Iterator[bytes]:
+        """The blob's bytes from `offset` on."""
+        with self.path(descriptor.digest).open("rb") as file:
+            file.seek(offset)
+            while chunk := file.read(CHUNK):
+                yield chunk
+
+    @contextmanager
+    def _partial(self, digest: Digest) -> Iterator[int]:
+        """The half-fetched file of a blob, locked against other processes. Empty when none was begun."""
+        path = self.root / "partial" / f"{digest.algorithm}-{digest.hex}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                if _still_named(handle, path):
+                    yield handle
+                    return
+            finally:
+                os.close(handle)
+
+    def _fill(self, part: int, descriptor: Descriptor, read: Read, subject: str, meter: Meter) -> bool:
+        """Bring the half-fetched file to its full size; False when the bytes turn out wrong."""
+        hasher = descriptor.digest.hasher()
+        have = _rehash(part, hasher, limit=descriptor.size)
+        if have:
+            meter.say(subject, f"continuing {descriptor.digest} at byte {have} of {descriptor.size}")
+            meter.reuse(subject, have)
+        for chunk in read(have) if have < descriptor.size else ():
+            have += len(chunk)
+            if have > descriptor.size:
+                return False
+            hasher.update(chunk)
+            _write_all(part, chunk)
+            meter.advance(subject, len(chunk))
+        return have == descriptor.size and hasher.hexdigest() == descriptor.digest.hex
+
+    def _commit(self, part: int, digest: Digest) -> None:
+        partial = self.root / "partial" / f"{digest.algorithm}-{digest.hex}"
+        target = self.path(digest)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.fchmod(part, 0o444)
+        os.fsync(part)
+        _mark(partial, digest)
+        os.replace(partial, target)
+
+
+def mark_of(digest: Digest) -> int:
+    """The modification time, in seconds since 1970, of a verified blob: even, so that FAT keeps it too."""
+    return _MARK_BASE + 2 * int(digest.hex[:6], 16)
+
+
+def is_marked(path: Path, descriptor: Descriptor) -> bool:
+    """Whether a file has the size of the blob and the mark of having been verified as it."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return False
+    return stat.st_size == descriptor.size and int(stat.st_mtime) == mark_of(descriptor.digest)
+
+
+def hash_file(path: Path, digest: Digest) -> str:
+    """The file's hash by the digest's algorithm, in hex."""
+    hasher = digest.hasher()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            hasher.update(chunk)
+    return hasher.hexdigest()
+
+
+def _mark(path: Path, digest: Digest) -> None:
+    with contextlib.suppress(PermissionError):  # somebody else's cache: it will be hashed at each use
+        os.utime(path, (mark_of(digest), mark_of(digest)))
+
+
+def _still_named(handle: int, path: Path) -> bool:
+    """Whether the locked file is still the one at `path`, and not one that its finisher has renamed away."""
+    try:
+        named = path.stat()
+    except FileNotFoundError:
+        return False
+    own = os.fstat(handle)
+    return (own.st_dev, own.st_ino) == (named.st_dev, named.st_ino)
+
+
+def _rehash(part: int, hasher: Hasher, *, limit: int) -> int:
+    """Hash what is already there, from the start; returns the offset to go on at (0 when there is too much)."""
+    size = os.fstat(part).st_size
+    if size > limit:
+        os.ftruncate(part, 0)
+        size = 0
+    os.lseek(part, 0, os.SEEK_SET)
+    while chunk := os.read(part, CHUNK):
+        hasher.update(chunk)
+    return size
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]

@@ -1,0 +1,1 @@
+"""The outside systems, one module each: registries, chart repositories, downloads."""

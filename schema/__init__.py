@@ -1,0 +1,1 @@
+"""The spec language: JSON Schema, typed spec, loading with places, interpolation."""

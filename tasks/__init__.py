@@ -1,0 +1,1 @@
+"""The graph: what depends on what, when a step is up to date, what the operator sees."""
