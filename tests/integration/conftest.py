@@ -1,0 +1,121 @@
+"""The real parts as fixtures. One that is missing skips its tests, or fails them where AIRGAP_REQUIRE_PARTS=1 (CI)."""
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.integration.parts import Engine, PartError, Skopeo, docker_engine, program, tmpfs
+from tests.integration.registries import RunningRegistry, cncf_registry
+
+_MARKERS = {
+    "registry": "registry",
+    "tls_registry": "registry",
+    "auth_registry": "registry",
+    "engine": "engine",
+    "skopeo": "skopeo",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test by the real parts its fixtures start, so that `-m 'not engine'` tells the truth."""
+    for item in items:
+        for fixture in set(getattr(item, "fixturenames", ())) & _MARKERS.keys():
+            item.add_marker(_MARKERS[fixture])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI a skip below this directory is a failure: a missing part must not look like a pass."""
+    report = yield
+    if os.environ.get("AIRGAP_REQUIRE_PARTS") == "1" and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"AIRGAP_REQUIRE_PARTS=1, but this was skipped: {report.longrepr}"
+    return report
+
+
+@contextmanager
+def _part() -> Iterator[None]:
+    try:
+        yield
+    except PartError as err:
+        pytest.skip(str(err))
+
+
+@pytest.fixture(scope="session")
+def tls_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """A CA, and a certificate and key of it for loopback."""
+    place = tmp_path_factory.mktemp("tls")
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1", "localhost")
+    files = (place / "ca.crt", place / "server.crt", place / "server.key")
+    authority.cert_pem.write_to_path(files[0])
+    certificate.cert_chain_pems[0].write_to_path(files[1])
+    certificate.private_key_pem.write_to_path(files[2])
+    return files
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegistry]:
+    """A CNCF registry over plain HTTP, shared by the session: use repository names of your own."""
+    with ExitStack() as stack:
+        with _part():
+            running = stack.enter_context(cncf_registry(tmp_path_factory.mktemp("registry")))
+        yield running
+
+
+@pytest.fixture(scope="session")
+def tls_registry(
+    tmp_path_factory: pytest.TempPathFactory, tls_files: tuple[Path, Path, Path]
+) -> Iterator[RunningRegistry]:
+    """A CNCF registry over TLS, its certificate from a CA nobody trusts by default (`.ca`)."""
+    with ExitStack() as stack:
+        with _part():
+            running = stack.enter_context(cncf_registry(tmp_path_factory.mktemp("tls-registry"), tls=tls_files))
+        yield running
+
+
+@pytest.fixture(scope="session")
+def auth_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegistry]:
+    """A CNCF registry over plain HTTP that wants a login (Basic): `.username` and `.password`."""
+    with ExitStack() as stack:
+        with _part():
+            running = stack.enter_context(cncf_registry(tmp_path_factory.mktemp("auth-registry"), login=True))
+        yield running
+
+
+@pytest.fixture(scope="session")
+def _engine() -> Iterator[Engine]:
+    with ExitStack() as stack:
+        with _part():
+            running = stack.enter_context(docker_engine())
+        yield running
+
+
+@pytest.fixture
+def engine(_engine: Engine) -> Iterator[Engine]:
+    """A Docker Engine of the session, emptied after each test."""
+    yield _engine
+    _engine.clear()
+
+
+@pytest.fixture(scope="session")
+def skopeo(tmp_path_factory: pytest.TempPathFactory) -> Skopeo:
+    """The skopeo command."""
+    with _part():
+        return Skopeo(path=program("skopeo"), home=tmp_path_factory.mktemp("skopeo"))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """Mounts a tmpfs of so many MiB and returns its path: a disk that fills up."""
+    with ExitStack() as stack:
+
+        def mount(megabytes: int) -> Path:
+            with _part():
+                return stack.enter_context(tmpfs(tmp_path / f"disk-{megabytes}", megabytes))
+
+        yield mount
