@@ -1,0 +1,273 @@
+"""The resolved spec: what one airgap.yaml says, with every default explicit and every value parsed.
+
+`to_dict` is what the bundle carries as airgap.json: the words of airgap.yaml, paths relative to the spec file. It holds
+no secret, because secrets are only ever named in a spec, and no path of the machine that made it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self, cast
+
+from bundle.digest import Digest
+from bundle.errors import FormatError
+from bundle.hosts import HostSettings
+from bundle.locations import ChartLocation, ImageLocation, parse_chart, parse_image
+from bundle.platform import Platform
+from bundle.reference import Reference
+from schema.install import InstallSpec
+from schema.paths import optional_path, path_text
+
+VERSION = 1
+
+Layout = Literal["oci", "docker-archive"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleSpec:
+    """What is made: `platform` None keeps all platforms of an index; `split` is the size of a part in bytes."""
+
+    name: str
+    version: str
+    layout: Layout
+    platform: Platform | None
+    archive: bool
+    split: int | None
+    require_proof: bool
+
+    @property
+    def directory_name(self) -> str:
+        """`<name>-<version>`, also the stem of the archive's name."""
+        return f"{self.name}-{self.version}"
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The exact inverse of to_dict."""
+        return cls(
+            name=data["name"],
+            version=data["version"],
+            layout=cast("Layout", data["layout"]),
+            platform=parse_platform(data["platform"]),
+            archive=data["archive"],
+            split=data["split"],
+            require_proof=data["require_proof"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data; `split` in bytes or null."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "layout": self.layout,
+            "platform": platform_text(self.platform),
+            "archive": self.archive,
+            "split": self.split,
+            "require_proof": self.require_proof,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrySpec:
+    """The internal registry: `prefix` as the cluster names it, `push` as the installing machine does (often the same).
+
+    `charts` says whether charts are pushed there too.
+    """
+
+    prefix: str
+    push: str
+    charts: bool
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The exact inverse of to_dict."""
+        return cls(prefix=data["prefix"], push=data["push"], charts=data["charts"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        return {"prefix": self.prefix, "push": self.push, "charts": self.charts}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageSpec:
+    """One image: where it comes from and the full name that it gets inside; `platform` None keeps all platforms."""
+
+    name: str
+    source: ImageLocation
+    source_text: str
+    target: Reference
+    platform: Platform | None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
+        """The exact inverse of to_dict, for the same `base`."""
+        return cls(
+            name=data["name"],
+            source=parse_image(data["source"], base),
+            source_text=data["source"],
+            target=Reference.parse(data["target"]),
+            platform=parse_platform(data["platform"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        return {
+            "name": self.name,
+            "source": self.source_text,
+            "target": str(self.target),
+            "platform": platform_text(self.platform),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartSpec:
+    """One chart. `version` is exact, and empty only for a local chart that takes what its Chart.yaml says.
+
+    `images` are the names of the images whose tag is this version.
+    """
+
+    name: str
+    source: ChartLocation
+    source_text: str
+    version: str
+    images: tuple[str, ...]
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
+        """The exact inverse of to_dict, for the same `base`."""
+        return cls(
+            name=data["name"],
+            source=parse_chart(data["source"], base),
+            source_text=data["source"],
+            version=data["version"],
+            images=tuple(data["images"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        return {"name": self.name, "source": self.source_text, "version": self.version, "images": list(self.images)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSpec:
+    """One file, from an http(s) address (text, always with a sha256) or a path; a `tool` is executable, on install's PATH."""
+
+    name: str
+    source: str | Path
+    source_text: str
+    sha256: Digest | None
+    tool: bool
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
+        """The exact inverse of to_dict, for the same `base`."""
+        return cls(
+            name=data["name"],
+            source=parse_file_source(data["source"], base),
+            source_text=data["source"],
+            sha256=Digest.parse(f"sha256:{data['sha256']}") if data["sha256"] else None,
+            tool=data["tool"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data; `sha256` in hex or null."""
+        return {
+            "name": self.name,
+            "source": self.source_text,
+            "sha256": self.sha256.hex if self.sha256 else None,
+            "tool": self.tool,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """One airgap.yaml, resolved; `path` is that file, and relative paths were relative to its directory."""
+
+    path: Path
+    version: int
+    bundle: BundleSpec
+    registry: RegistrySpec
+    hosts: Mapping[str, HostSettings]
+    images: tuple[ImageSpec, ...]
+    charts: tuple[ChartSpec, ...]
+    files: tuple[FileSpec, ...]
+    install: InstallSpec
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, path: Path) -> Self:
+        """The exact inverse of to_dict, for the same `path`; needs neither YAML nor JSON Schema.
+
+        Another format version, or data that is no resolved spec, is a FormatError.
+        """
+        if data.get("version") != VERSION:
+            raise FormatError(
+                f"resolved spec has version {data.get('version')!r}, expected {VERSION}",
+                hint="use the airgap.pyz that lies in the same bundle",
+            )
+        base = path.parent
+        try:
+            return cls(
+                path=path,
+                version=data["version"],
+                bundle=BundleSpec.from_dict(data["bundle"]),
+                registry=RegistrySpec.from_dict(data["registry"]),
+                hosts={host: _host_from_dict(settings, base) for host, settings in data["registries"].items()},
+                images=tuple(ImageSpec.from_dict(item, base) for item in data["images"]),
+                charts=tuple(ChartSpec.from_dict(item, base) for item in data["charts"]),
+                files=tuple(FileSpec.from_dict(item, base) for item in data["files"]),
+                install=InstallSpec.from_dict(data["install"], base),
+            )
+        except (KeyError, TypeError, AttributeError) as err:
+            raise FormatError(f"this is no resolved spec: {type(err).__name__} at {err}") from err
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data in the words of airgap.yaml, the same for the same spec in whatever directory."""
+        base = self.path.parent
+        return {
+            "version": self.version,
+            "bundle": self.bundle.to_dict(),
+            "registry": self.registry.to_dict(),
+            "registries": {host: _host_to_dict(settings, base) for host, settings in self.hosts.items()},
+            "images": [image.to_dict() for image in self.images],
+            "charts": [chart.to_dict() for chart in self.charts],
+            "files": [file.to_dict() for file in self.files],
+            "install": self.install.to_dict(base),
+        }
+
+
+def platform_text(platform: Platform | None) -> str:
+    """How spec and lock write a platform: `all` for None."""
+    return str(platform) if platform else "all"
+
+
+def parse_platform(text: str) -> Platform | None:
+    """Read `all` (as None) or `os/architecture[/variant]`."""
+    return None if text == "all" else Platform.parse(text)
+
+
+def parse_file_source(text: str, base: Path) -> str | Path:
+    """Read a file's `source`: an http(s) address stays text, a path is relative to `base`."""
+    if text.startswith(("https://", "http://")):
+        return text
+    if "://" in text:
+        raise FormatError(f"{text!r} is not a file source", hint="write https://..., http://... or a path")
+    return base / text
+
+
+def _host_from_dict(data: Mapping[str, Any], base: Path) -> HostSettings:
+    return HostSettings(
+        ca=optional_path(data["ca"], base),
+        client_cert=optional_path(data["client_cert"], base),
+        client_key=optional_path(data["client_key"], base),
+        plain_http=data["plain_http"],
+        mirror=data["mirror"],
+    )
+
+
+def _host_to_dict(settings: HostSettings, base: Path) -> dict[str, Any]:
+    return {
+        "ca": path_text(settings.ca, base),
+        "client_cert": path_text(settings.client_cert, base),
+        "client_key": path_text(settings.client_key, base),
+        "plain_http": settings.plain_http,
+        "mirror": settings.mirror,
+    }
