@@ -28,7 +28,7 @@ def running(argv: Sequence[str], log: Path, *, ready: Callable[[], bool]) -> Ite
     """
     with log.open("ab") as output:
         process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", "--", *argv],
+            [program("setpriv"), "--pdeathsig", "TERM", "--", *argv],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

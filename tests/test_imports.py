@@ -1,0 +1,146 @@
+"""The shape of the house: one-way imports, no cycles, one place that prints, modules that stay small."""
+
+import ast
+import sys
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("bundle", "schema", "clients", "tasks")
+
+OURS = {
+    "bundle": set[str](),
+    "schema": {"bundle"},
+    "clients": {"bundle"},
+    "tasks": {"bundle", "schema", "clients"},
+    "dodo": {"tasks"},
+}
+THIRD_PARTY = {
+    "bundle": set[str](),  # crosses the gap inside the zipapp: nothing but Python
+    "schema": {"yaml", "jsonschema"},
+    "clients": {"urllib3", "yaml"},
+    "tasks": {"doit", "rich"},
+    "dodo": set[str](),
+}
+PRINTING = "tasks.console"
+MEANINGLESS = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc"}
+LONGEST = 350  # lines; about 300 is the habit
+
+
+def modules() -> dict[str, Path]:
+    """Every module of ours by its dotted name."""
+    paths = [*(path for package in PACKAGES for path in (ROOT / package).rglob("*.py")), *ROOT.glob("dodo.py")]
+    return {_dotted(path): path for path in sorted(paths)}
+
+
+def _dotted(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(source: str) -> Iterator[str]:
+    """The dotted names that a module imports, wherever in it; for `from a import b` both a and a.b."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: imports are absolute here"
+            assert node.module
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def forbidden_imports(name: str, source: str) -> list[str]:
+    """The packages that module `name` may not import but does."""
+    top = name.partition(".")[0]
+    allowed = {top, *OURS[top], *THIRD_PARTY[top], *sys.stdlib_module_names}
+    return sorted({found.partition(".")[0] for found in imported(source)} - allowed)
+
+
+def printing(source: str) -> list[int]:
+    """The lines that write to the terminal: print(), or anything that takes sys.stdout or sys.stderr."""
+    lines = []
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Call(func=ast.Name(id="print")):
+                lines.append(node.lineno)
+            case ast.Attribute(value=ast.Name(id="sys"), attr="stdout" | "stderr"):
+                lines.append(node.lineno)
+            case ast.ImportFrom(module="sys") if any(alias.name in ("stdout", "stderr") for alias in node.names):
+                lines.append(node.lineno)
+    return lines
+
+
+def cycle(sources: Mapping[str, str]) -> list[str]:
+    """The modules of one import cycle, or nothing."""
+    graph = {name: {found for found in imported(text) if found in sources} - {name} for name, text in sources.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as err:
+        return list(err.args[1])
+    return []
+
+
+def test_there_are_modules() -> None:
+    assert {"bundle.digest", "bundle", "tasks"} <= modules().keys()
+
+
+@pytest.mark.parametrize("name", modules())
+def test_imports_point_one_way(name: str) -> None:
+    assert forbidden_imports(name, modules()[name].read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "found"),
+    [
+        pytest.param("bundle.x", "import urllib3.util", ["urllib3"], id="bundle knows only Python"),
+        pytest.param("bundle.x", "def f():\n  import clients.registry", ["clients"], id="also inside functions"),
+        pytest.param("clients.x", "from schema import spec", ["schema"], id="clients not schema"),
+        pytest.param(
+            "schema.x", "from clients.registry import RegistryRepository", ["clients"], id="schema not clients"
+        ),
+        pytest.param("clients.x", "import tasks", ["tasks"], id="clients not tasks"),
+        pytest.param("tasks.x", "import dodo", ["dodo"], id="tasks not dodo"),
+        pytest.param("tasks.x", "import urllib3", ["urllib3"], id="tasks not HTTP"),
+        pytest.param("dodo", "import bundle.digest", ["bundle"], id="dodo only tasks"),
+        pytest.param("tasks.x", "import os, doit\nfrom bundle.digest import Digest\nimport schema.spec", [], id="fine"),
+    ],
+)
+def test_forbidden_imports_are_found(name: str, source: str, found: list[str]) -> None:
+    assert forbidden_imports(name, source) == found
+
+
+def test_no_cycles() -> None:
+    assert cycle({name: path.read_text() for name, path in modules().items()}) == []
+
+
+def test_cycles_are_found() -> None:
+    sources = {"bundle.a": "from bundle import b", "bundle.b": "def f():\n  from bundle.a import g", "bundle.c": ""}
+    assert set(cycle(sources)) == {"bundle.a", "bundle.b"}
+
+
+@pytest.mark.parametrize("name", [name for name in modules() if name != PRINTING])
+def test_one_place_prints(name: str) -> None:
+    assert printing(modules()[name].read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        pytest.param("import os\nprint(1)", [2], id="print"),
+        pytest.param("import sys\nsys.stderr.write('')", [2], id="stream"),
+        pytest.param("from sys import stdout", [1], id="stream by name"),
+        pytest.param("import sys\nsys.exit(1)\nfile.print()", [], id="fine"),
+    ],
+)
+def test_printing_is_found(source: str, lines: list[int]) -> None:
+    assert printing(source) == lines
+
+
+@pytest.mark.parametrize("name", modules())
+def test_modules_are_small_and_named_for_what_they_hold(name: str) -> None:
+    assert name.rpartition(".")[2] not in MEANINGLESS
+    assert len(modules()[name].read_text().splitlines()) <= LONGEST
