@@ -1,0 +1,205 @@
+"""Writing an OCI image layout (image-spec image-layout.md) that also carries Docker's `manifest.json`.
+
+Both lists stand over the same compressed blobs, so that OCI tools and every Docker Engine read one directory.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bundle import media
+from bundle.descriptor import Descriptor
+from bundle.digest import Digest
+from bundle.errors import FormatError, IntegrityError, SourceError, storage_errors
+from bundle.files import is_temporary, place, write_bytes
+from bundle.image import Manifest
+from bundle.platform import Platform
+from bundle.reference import Reference
+from bundle.store import BlobStore
+
+OCI_LAYOUT = "oci-layout"
+INDEX = "index.json"
+DOCKER_MANIFEST = "manifest.json"
+REF_NAME = "org.opencontainers.image.ref.name"
+CONTAINERD_NAME = "io.containerd.image.name"
+LAYOUT_VERSION = b'{"imageLayoutVersion":"1.0.0"}'
+
+_MAX_DEPTH = 8
+_DOCKER_DEFAULT = Platform(os="linux", architecture="amd64")
+
+ReadManifest = Callable[[Descriptor], bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayoutImage:
+    """One image to write: `name` as the spec has it, `reference` its internal name, `root` its manifest or index."""
+
+    name: str
+    reference: Reference
+    root: Descriptor
+
+
+def blob_name(digest: Digest) -> str:
+    """The path of a blob inside a layout."""
+    return f"blobs/{digest.algorithm}/{digest.hex}"
+
+
+def is_manifest(descriptor: Descriptor) -> bool:
+    """Whether a descriptor is one of a manifest or an index, which name further content."""
+    return descriptor.media_type in media.MANIFESTS | media.INDEXES
+
+
+def read_manifest(descriptor: Descriptor, read: ReadManifest) -> Manifest:
+    """The parsed manifest or index behind a descriptor."""
+    return Manifest.parse(read(descriptor), media_type=descriptor.media_type, digest=descriptor.digest)
+
+
+def reachable(root: Descriptor, read: ReadManifest) -> tuple[Descriptor, ...]:
+    """Everything that `root` needs and itself, each once, children before parents.
+
+    Indexes nested deeper than anybody makes them are a FormatError.
+    """
+    found: dict[Digest, Descriptor] = {}
+
+    def visit(descriptor: Descriptor, depth: int) -> None:
+        if descriptor.digest in found:
+            return
+        if depth > _MAX_DEPTH:
+            raise FormatError(f"index {root.digest} nests others more than {_MAX_DEPTH} deep")
+        if is_manifest(descriptor):
+            for child in read_manifest(descriptor, read).children():
+                visit(child, depth + 1)
+        found[descriptor.digest] = descriptor
+
+    visit(root, 0)
+    return tuple(found.values())
+
+
+def index_bytes(images: Sequence[LayoutImage]) -> bytes:
+    """The index.json that names each image by its internal reference, sorted by it."""
+    entries = []
+    for image in sorted(images, key=lambda image: image.reference):
+        name = str(image.reference)
+        annotations = {CONTAINERD_NAME: name, REF_NAME: name}
+        entries.append(replace(image.root, platform=None, annotations=annotations).to_dict())
+    return _json({"schemaVersion": 2, "mediaType": media.OCI_INDEX, "manifests": entries})
+
+
+def docker_manifest_bytes(images: Sequence[LayoutImage], read: ReadManifest) -> bytes:
+    """Docker's manifest.json, one entry for each manifest with all its names; what is no container image is left out.
+
+    Docker keeps one platform: of an index linux/amd64 where it is there, else the first one.
+    """
+    entries: dict[Digest, dict[str, Any]] = {}
+    for image in sorted(images, key=lambda image: image.reference):
+        manifest = _docker_choice(image.root, read)
+        if manifest is None or manifest.config.media_type not in media.IMAGE_CONFIGS:
+            continue
+        entry = entries.setdefault(
+            manifest.digest,
+            {
+                "Config": blob_name(manifest.config.digest),
+                "Layers": [blob_name(layer.digest) for layer in manifest.layers],
+                "RepoTags": [],
+            },
+        )
+        entry["RepoTags"].append(str(image.reference))
+    return _json(list(entries.values()))
+
+
+def place_image(images_dir: Path, image: LayoutImage, store: BlobStore) -> tuple[Descriptor, ...]:
+    """Bring all content of one image from the store into a layout's `blobs/`, linked where the file system can.
+
+    Returns that content, children before parents. An IntegrityError names a blob that the store has no more.
+    """
+    content = stored_content(image, store)
+    with storage_errors(f"write image {image.name!r}", images_dir):
+        for descriptor in content:
+            place(store.path(descriptor.digest), images_dir / blob_name(descriptor.digest))
+    return content
+
+
+def write_index(images_dir: Path, images: Sequence[LayoutImage]) -> None:
+    """Write `oci-layout`, `index.json` and Docker's `manifest.json`, each atomically, over blobs already placed."""
+    with storage_errors("write the list of images", images_dir):
+        docker = docker_manifest_bytes(images, _placed(images_dir))
+        write_bytes(images_dir / OCI_LAYOUT, LAYOUT_VERSION)
+        write_bytes(images_dir / DOCKER_MANIFEST, docker)
+        write_bytes(images_dir / INDEX, index_bytes(images))
+
+
+def prune(images_dir: Path, images: Sequence[LayoutImage]) -> tuple[str, ...]:
+    """Remove blobs that none of the images needs and leftovers of interrupted writes; returns the names removed.
+
+    Call it after write_index, so that nothing an index names is ever missing.
+    """
+    removed = []
+    with storage_errors("remove blobs of earlier images", images_dir):
+        needed = {blob_name(d.digest) for image in images for d in reachable(image.root, _placed(images_dir))}
+        for path in _files(images_dir):
+            name = path.relative_to(images_dir).as_posix()
+            if is_temporary(path.name) or (name.startswith("blobs/") and name not in needed):
+                path.unlink(missing_ok=True)
+                removed.append(name)
+    return tuple(sorted(removed))
+
+
+def stored_content(image: LayoutImage, store: BlobStore) -> tuple[Descriptor, ...]:
+    """All content of an image that is in the store and good, children before parents; else an IntegrityError."""
+
+    def read(descriptor: Descriptor) -> bytes:
+        data = store.get(descriptor.digest)
+        if data is None:
+            raise _lost(image, descriptor)
+        return data
+
+    try:
+        content = reachable(image.root, read)
+    except FormatError as err:
+        raise SourceError(f"image {image.name!r}: {err.what}", hint=err.hint) from err
+    for descriptor in content:
+        if not is_manifest(descriptor) and not store.has(descriptor):
+            raise _lost(image, descriptor)
+    return content
+
+
+def _docker_choice(root: Descriptor, read: ReadManifest) -> Manifest | None:
+    if not is_manifest(root):
+        return None
+    manifest = read_manifest(root, read)
+    if not manifest.is_index:
+        return manifest
+    real = [d for d in manifest.manifests if d.platform is None or d.platform.architecture != "unknown"]
+    preferred = [d for d in real if d.platform and d.platform.satisfies(_DOCKER_DEFAULT)]
+    choices = (_docker_choice(descriptor, read) for descriptor in [*preferred, *real])
+    return next((choice for choice in choices if choice), None)
+
+
+def _placed(images_dir: Path) -> ReadManifest:
+    """Reads manifests that lie in a layout, checking each against its digest."""
+
+    def read(descriptor: Descriptor) -> bytes:
+        path = images_dir / blob_name(descriptor.digest)
+        data = path.read_bytes()
+        if not descriptor.digest.matches(data):
+            raise IntegrityError(f"{str(path)!r} is damaged: expected {descriptor.digest}", hint="run again")
+        return data
+
+    return read
+
+
+def _lost(image: LayoutImage, descriptor: Descriptor) -> IntegrityError:
+    return IntegrityError(
+        f"image {image.name!r}: the cache has no good copy of {descriptor.digest} any more",
+        hint="run again: it will be fetched anew",
+    )
+
+
+def _files(root: Path) -> Iterator[Path]:
+    return (path for path in sorted(root.rglob("*")) if path.is_file() or path.is_symlink())
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
