@@ -1,0 +1,58 @@
+"""When to try again, and how long to wait before it (RFC 9110, "Retry-After")."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from bundle.errors import SourceError
+
+TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+
+
+class TransientError(Exception):
+    """A fault that may be gone at the next attempt.
+
+    `error` is what the user is told when it is not; `asked` the seconds that the server asked to wait, None when it
+    did not say.
+    """
+
+    def __init__(self, error: SourceError, *, reason: str, asked: float | None = None) -> None:
+        super().__init__(reason)
+        self.error = error
+        self.reason = reason
+        self.asked = asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """Exponential backoff with jitter; a server's own Retry-After goes first, up to a bound. All times in seconds.
+
+    `attempts` counts those in a row without progress. `sleep`, `random` (0 to 1) and `now` (since 1970) are injectable.
+    """
+
+    attempts: int = 6
+    base: float = 0.5
+    cap: float = 20.0
+    longest_asked: float = 120.0
+    sleep: Callable[[float], None] = time.sleep
+    random: Callable[[], float] = random.random
+    now: Callable[[], float] = time.time
+
+    def delay(self, failures: int, asked: float | None = None) -> float:
+        """How long to wait after so many failures in a row: half of it fixed, half by chance, never less than asked."""
+        backoff = min(self.cap, self.base * 2.0 ** (failures - 1))
+        return max(backoff * (0.5 + 0.5 * self.random()), asked or 0.0)
+
+    def asked(self, retry_after: str | None) -> float | None:
+        """The seconds that a Retry-After header (seconds or HTTP date) asks to wait; None when it can't be read."""
+        if retry_after is None:
+            return None
+        text = retry_after.strip()
+        if text.isascii() and text.isdigit():
+            return float(text)
+        try:
+            return max(0.0, parsedate_to_datetime(text).timestamp() - self.now())
+        except ValueError:
+            return None
