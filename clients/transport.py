@@ -73,10 +73,20 @@ class Transport:
     """
 
     def __init__(
-        self, hosts: Mapping[str, HostSettings], *, retry: RetryPolicy | None = None, meter: Meter | None = None,
-        pool_size: int = 16, connect_timeout: float = 15.0, read_timeout: float = 60.0, environment: Mapping[str, str] | None = None,
-    ) -> None:  # fmt: skip
-        """`hosts` by `host[:port]`; idle connections kept for each host; time-outs in seconds; proxies by environment."""
+        self,
+        hosts: Mapping[str, HostSettings],
+        *,
+        retry: RetryPolicy | None = None,
+        meter: Meter | None = None,
+        pool_size: int = 16,
+        connect_timeout: float = 15.0,
+        read_timeout: float = 60.0,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`hosts` by `host[:port]`; `pool_size` idle connections kept for each host; time-outs in seconds.
+
+        The environment (default: the process's) names the proxies.
+        """
         self._retry = retry or RetryPolicy()
         self._meter = meter or SilentMeter()
         self._connections = Connections(

@@ -1,0 +1,179 @@
+"""Images from a source into the blob cache: what exists is skipped, children come before what names them."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from bundle import media
+from bundle.descriptor import Descriptor
+from bundle.digest import Digest
+from bundle.errors import FormatError, IntegrityError, SourceError
+from bundle.image import ImageSource, Manifest
+from bundle.meter import Meter, SilentMeter
+from bundle.platform import Platform
+from bundle.store import BlobStore
+from bundle.transfers import Transfers
+
+_MAX_CONFIG = 16 * 1024 * 1024  # bytes of an image config; real ones have a few thousand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchedImage:
+    """What one image consists of, all of it in the cache.
+
+    `manifests` are its manifests and indexes, children before parents and `root` last; `blobs` its configs and layers,
+    each once; `size` the bytes of all of them.
+    """
+
+    root: Descriptor
+    manifests: tuple[Descriptor, ...]
+    blobs: tuple[Descriptor, ...]
+    size: int
+
+
+def fetch_image(
+    source: ImageSource, root: Descriptor, store: BlobStore, *, subject: str, meter: Meter, transfers: Transfers
+) -> FetchedImage:
+    """Bring `root` (its size may be 0 where it is not known) and everything below it into the cache.
+
+    Blobs go through `transfers`; a manifest is stored only after what it names, so one that is in the cache was whole.
+    """
+    load = _loader(store, source)
+    manifests = list(_walk(load, root, subject))
+    image = _image(manifests)
+    meter.expect(subject, sum(blob.size for blob in image.blobs))
+
+    def fetch(blob: Descriptor) -> None:
+        def read(offset: int) -> Iterator[bytes]:
+            for chunk in source.read(blob, offset):
+                transfers.check()
+                yield chunk
+
+        store.fetch(blob, read, subject=subject, meter=meter)
+
+    # The largest first: the last one to finish is then a small one.
+    transfers.run_all([partial(fetch, blob) for blob in sorted(image.blobs, key=lambda blob: -blob.size)])
+    for manifest in manifests:
+        store.fetch(manifest.descriptor, partial(_from_memory, manifest.raw), subject=subject, meter=SilentMeter())
+    return image
+
+
+def stored_image(store: BlobStore, digest: Digest, media_type: str) -> FetchedImage | None:
+    """What the cache knows of an image; None when one of its manifests is not there. Its blobs are not looked at."""
+    root = Descriptor(media_type=media_type, digest=digest, size=0)
+    try:
+        return _image(list(_walk(_loader(store, None), root, str(digest))))
+    except _AbsentError:
+        return None
+
+
+def pin_image(source: ImageSource, platform: Platform | None, *, subject: str) -> tuple[Descriptor, int]:
+    """What to pin, and the bytes of all its blobs (config and layers, each once).
+
+    Without a platform it is what the source names, be it an index with all platforms or a single manifest. For one
+    platform of an index it is that platform's manifest; a single manifest of another platform is a SourceError.
+    """
+    root = source.resolve()
+    load = _loader(None, source)
+    if platform:
+        top = _parse(load(root), root, subject)
+        while top.is_index:
+            root = _select(top, platform, subject)
+            top = _parse(load(root), root, subject)
+        _check_platform(source, top, platform, subject)
+        root = top.descriptor
+    manifests = list(_walk(load, root, subject))
+    return manifests[-1].descriptor, sum(blob.size for blob in _image(manifests).blobs)
+
+
+class _AbsentError(Exception):
+    """A manifest that is not in the cache, where nothing else may be asked."""
+
+
+_Load = Callable[[Descriptor], bytes]
+
+
+def _loader(store: BlobStore | None, source: ImageSource | None) -> _Load:
+    """Gives a manifest's bytes, from the cache if there is one that has it, else from the source if there is one."""
+
+    def load(descriptor: Descriptor) -> bytes:
+        raw = store.get(descriptor.digest) if store else None
+        if raw is not None:
+            return raw
+        if source is None:
+            raise _AbsentError
+        return source.manifest(descriptor)
+
+    return load
+
+
+def _walk(load: _Load, root: Descriptor, subject: str) -> Iterator[Manifest]:
+    """The manifest and those below it, children first, each once."""
+    done: set[Digest] = set()
+
+    def walk(descriptor: Descriptor) -> Iterator[Manifest]:
+        if descriptor.digest in done:
+            return
+        done.add(descriptor.digest)
+        manifest = _parse(load(descriptor), descriptor, subject)
+        if manifest.is_index:
+            for child in manifest.manifests:
+                yield from walk(child)
+        yield manifest
+
+    return walk(root)
+
+
+def _parse(raw: bytes, descriptor: Descriptor, subject: str) -> Manifest:
+    try:
+        return Manifest.parse(raw, media_type=descriptor.media_type, digest=descriptor.digest)
+    except FormatError as err:
+        raise SourceError(f"{subject}: {err.what} ({descriptor.digest})", hint=err.hint) from err
+
+
+def _select(index: Manifest, platform: Platform, subject: str) -> Descriptor:
+    try:
+        return index.select(platform)
+    except SourceError as err:
+        raise SourceError(f"{subject}: {err.what}", hint=err.hint) from err
+
+
+def _image(manifests: list[Manifest]) -> FetchedImage:
+    blobs: dict[Digest, Descriptor] = {}
+    for manifest in manifests:
+        if not manifest.is_index:
+            blobs.update({child.digest: child for child in manifest.children()})
+    described = tuple(manifest.descriptor for manifest in manifests)
+    return FetchedImage(
+        root=described[-1],
+        manifests=described,
+        blobs=tuple(blobs.values()),
+        size=sum(part.size for part in (*described, *blobs.values())),
+    )
+
+
+def _check_platform(source: ImageSource, manifest: Manifest, wanted: Platform, subject: str) -> None:
+    """Whether a manifest's own config says it is for the platform. Charts and other artifacts have none, and pass."""
+    config = manifest.config
+    if config.media_type not in media.IMAGE_CONFIGS:
+        return
+    if config.size > _MAX_CONFIG:
+        raise SourceError(f"{subject}: its config has {config.size} bytes, expected at most {_MAX_CONFIG}")
+    raw = b"".join(source.read(config, 0))
+    if not config.digest.matches(raw):
+        raise IntegrityError(f"{subject}: its config does not have its digest {config.digest}")
+    try:
+        data = json.loads(raw)
+    except ValueError as err:
+        raise SourceError(f"{subject}: its config is not JSON: {err}") from err
+    found = Platform.from_dict(data) if isinstance(data, dict) else Platform(os="", architecture="")
+    if found.architecture and not found.satisfies(wanted):
+        raise SourceError(
+            f"{subject}: the image is for {found}, expected {wanted}; it has no index that offers others",
+            hint=f"set the image's platform to {found}, or choose a tag that is built for {wanted}",
+        )
+
+
+def _from_memory(raw: bytes, offset: int) -> Iterator[bytes]:
+    yield raw[offset:]

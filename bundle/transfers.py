@@ -1,0 +1,105 @@
+"""One bound on everything that moves at the same time, shared by all images."""
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+
+from bundle.errors import AirgapError, ProblemsError
+
+Step = Callable[[], None]
+
+
+class Transfers:
+    """At most `jobs` steps at once, whoever asks and from whichever thread. Steps must not call `run_all` themselves.
+
+    The workers are daemon threads: steps leave nothing half-written under a final name, so an exit need not wait for
+    a connection that stalls.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+        self._waiting: queue.SimpleQueue[tuple[_Batch, Step]] = queue.SimpleQueue()
+        self._stopped = threading.Event()
+        self._guard = threading.Lock()
+        self._workers = 0
+
+    def run_all(self, steps: Sequence[Step]) -> None:
+        """Run the steps and wait for them all. After a failure those not yet begun are left out.
+
+        Raises what failed: the error itself when there was one, a ProblemsError when there were several different.
+        """
+        self._start(len(steps))
+        batch = _Batch(len(steps))
+        for step in steps:
+            self._waiting.put((batch, step))
+        try:
+            batch.done.wait()
+        except BaseException:
+            self.stop()
+            raise
+        batch.raise_errors()
+        self.check()
+
+    def check(self) -> None:
+        """For long steps to call now and then: raises KeyboardInterrupt once the run is being stopped."""
+        if self._stopped.is_set():
+            raise KeyboardInterrupt
+
+    def stop(self) -> None:
+        """Begin no further step and end those that check; for an interrupted run."""
+        self._stopped.set()
+
+    def _start(self, wanted: int) -> None:
+        with self._guard:
+            while wanted and self._workers < self.jobs:
+                self._workers += 1
+                wanted -= 1
+                threading.Thread(target=self._work, name=f"transfer-{self._workers}", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            batch, step = self._waiting.get()
+            if self._stopped.is_set() or batch.failed:
+                batch.finish(None)
+                continue
+            error: BaseException | None = None
+            try:
+                step()
+            except BaseException as err:  # carried over to the thread that waits
+                error = err
+            batch.finish(error)
+            # An idle worker must not hold on to what the last step held.
+            del batch, step, error
+
+
+class _Batch:
+    """The steps of one call: how many are unfinished, what failed."""
+
+    def __init__(self, size: int) -> None:
+        self.done = threading.Event()
+        self._unfinished = size
+        self._errors: list[BaseException] = []
+        self._guard = threading.Lock()
+        if not size:
+            self.done.set()
+
+    @property
+    def failed(self) -> bool:
+        return bool(self._errors)
+
+    def finish(self, error: BaseException | None) -> None:
+        with self._guard:
+            if error:
+                self._errors.append(error)
+            self._unfinished -= 1
+            if not self._unfinished:
+                self.done.set()
+
+    def raise_errors(self) -> None:
+        errors = {str(error): error for error in self._errors}
+        if not errors:
+            return
+        unexpected = [error for error in errors.values() if not isinstance(error, AirgapError)]
+        if unexpected or len(errors) == 1:
+            raise (unexpected or list(errors.values()))[0]
+        raise ProblemsError(f"{len(errors)} transfers failed", list(errors)) from next(iter(errors.values()))
