@@ -1,0 +1,116 @@
+"""Atomic writing, placing without copying, and paths that stay inside."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bundle.errors import FormatError, StorageError, storage_errors
+from bundle.files import inside, is_temporary, locked, place, replace_directory, temporary, write_bytes, writing
+
+
+def test_writing_appears_whole(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "file"
+    with writing(path) as file:
+        file.write(b"half")
+        assert not path.exists()
+        file.write(b" whole")
+    assert path.read_bytes() == b"half whole"
+    assert [entry.name for entry in path.parent.iterdir()] == ["file"]
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_bytes(path, b"good")
+    with pytest.raises(ValueError, match="no"), writing(path) as file:
+        file.write(b"bad")
+        raise ValueError("no")
+    assert path.read_bytes() == b"good"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_temporary_names_are_known_again(tmp_path: Path) -> None:
+    assert temporary(tmp_path / "a") != temporary(tmp_path / "a")
+    assert is_temporary(temporary(tmp_path / "a").name)
+    assert not is_temporary("a.tmp")
+
+
+def test_place_links(tmp_path: Path) -> None:
+    source, target = tmp_path / "a", tmp_path / "deep" / "b"
+    source.write_bytes(b"x")
+    place(source, target)
+    place(source, target)
+    assert source.samefile(target)
+    assert [entry.name for entry in target.parent.iterdir()] == ["b"]
+
+
+def test_place_replaces(tmp_path: Path) -> None:
+    source, target = tmp_path / "a", tmp_path / "b"
+    source.write_bytes(b"new")
+    target.write_bytes(b"old")
+    place(source, target)
+    assert target.read_bytes() == b"new"
+
+
+def test_place_copies_where_it_can_not_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    source, target = tmp_path / "a", tmp_path / "b"
+    source.write_bytes(b"x" * 3_000_000)
+    os.utime(source, (1_000_000_000, 1_000_000_000))
+    place(source, target)
+    assert target.read_bytes() == source.read_bytes()
+    assert not source.samefile(target)
+    assert target.stat().st_mtime == 1_000_000_000
+
+
+@pytest.mark.parametrize("path", ["", "/etc/passwd", "..", "a/../../b", "a/..", "a\\b", "a\0b"])
+def test_inside_refuses(path: str, tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="leads out"):
+        inside(tmp_path, path)
+
+
+def test_inside(tmp_path: Path) -> None:
+    assert inside(tmp_path, "a/b") == tmp_path / "a" / "b"
+
+
+@pytest.mark.parametrize("swappable", [True, False], ids=["exchange", "two renames"])
+def test_replace_directory(swappable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not swappable:
+        monkeypatch.setattr("bundle.files._exchange", lambda *_: False)
+    new, target = tmp_path / "new", tmp_path / "at" / "target"
+    for content in ("first", "second"):
+        new.mkdir()
+        (new / content).write_text(content)
+        replace_directory(new, target)
+        assert [entry.name for entry in target.iterdir()] == [content]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["at"]
+    assert [entry.name for entry in target.parent.iterdir()] == ["target"]
+
+
+def test_locked_keeps_other_processes_out(tmp_path: Path) -> None:
+    program = (
+        "import sys, fcntl; f = open(sys.argv[1], 'ab')\n"
+        "try: fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB); print('free')\n"
+        "except BlockingIOError: print('held')"
+    )
+    path = tmp_path / "lock"
+    command = [sys.executable, "-c", program, str(path)]
+    with locked(path):
+        assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "held\n"
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "free\n"
+
+
+def test_storage_errors_name_place_and_next_step(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StorageError, match=r"can't write image 'x': .*gone: No such file"),
+        storage_errors("write image 'x'", tmp_path),
+    ):
+        (tmp_path / "gone").read_bytes()
+    with pytest.raises(StorageError) as caught, storage_errors("write", tmp_path):
+        raise OSError(28, "No space left on device")
+    assert "out=DIR or state=DIR" in caught.value.hint

@@ -1,0 +1,92 @@
+"""Manifests and indexes: parsed for what they name, kept as the bytes they are."""
+
+import json
+from typing import Any
+
+import pytest
+
+from bundle import media
+from bundle.digest import Digest
+from bundle.errors import FormatError, SourceError
+from bundle.image import Manifest
+from bundle.platform import Platform
+
+
+def descriptor(content: bytes, media_type: str = media.OCI_LAYER_GZIP, **more: Any) -> dict[str, Any]:
+    return {"mediaType": media_type, "digest": str(Digest.of(content)), "size": len(content), **more}
+
+
+def image(**more: Any) -> dict[str, Any]:
+    return {
+        "schemaVersion": 2,
+        "mediaType": media.OCI_MANIFEST,
+        "config": descriptor(b"{}", media.OCI_CONFIG),
+        "layers": [descriptor(b"one"), descriptor(b"two")],
+        **more,
+    }
+
+
+def index(*platforms: str) -> dict[str, Any]:
+    return {
+        "schemaVersion": 2,
+        "mediaType": media.OCI_INDEX,
+        "manifests": [
+            descriptor(text.encode(), media.OCI_MANIFEST, platform=Platform.parse(text).to_dict()) for text in platforms
+        ],
+    }
+
+
+def test_bytes_are_kept() -> None:
+    raw = json.dumps(image(), indent=7).encode()
+    manifest = Manifest.parse(raw)
+    assert manifest.raw == raw
+    assert manifest.descriptor.digest == Digest.of(raw)
+    assert [str(child.digest) for child in manifest.children()] == [
+        str(Digest.of(content)) for content in (b"{}", b"one", b"two")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "given", "expected"),
+    [
+        (image(mediaType=None), "", media.OCI_MANIFEST),
+        (image(mediaType=None), media.DOCKER_MANIFEST, media.DOCKER_MANIFEST),
+        ({**index(), "mediaType": None}, "", media.OCI_INDEX),
+        (image(mediaType=media.DOCKER_MANIFEST), media.OCI_MANIFEST, media.DOCKER_MANIFEST),
+    ],
+    ids=["guessed image", "content type", "guessed index", "own type wins"],
+)
+def test_media_type(data: dict[str, Any], given: str, expected: str) -> None:
+    assert Manifest.parse(json.dumps(data).encode(), media_type=given).media_type == expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"<html>", "not JSON"),
+        (b"[]", "not a JSON object"),
+        (b"{}", "media type ''"),
+        (json.dumps({"schemaVersion": 1, "fsLayers": []}).encode(), "schema 1"),
+        (json.dumps(image(mediaType="text/plain")).encode(), "text/plain"),
+        (json.dumps({**image(), "config": None}).encode(), "'config'"),
+        (json.dumps({**image(), "layers": {}}).encode(), "'layers'"),
+        (json.dumps({**image(), "layers": ["x"]}).encode(), "'layers'"),
+        (json.dumps({**index(), "manifests": 1}).encode(), "'manifests'"),
+    ],
+)
+def test_refuses(raw: bytes, said: str) -> None:
+    with pytest.raises(FormatError, match=said):
+        Manifest.parse(raw)
+
+
+def test_select() -> None:
+    manifest = Manifest.parse(json.dumps(index("linux/amd64", "linux/arm64/v8", "linux/arm/v7")).encode())
+    chosen = manifest.select(Platform.parse("linux/arm64"))
+    assert chosen.digest == Digest.of(b"linux/arm64/v8")
+
+
+def test_select_says_what_there_is() -> None:
+    data = index("linux/amd64", "linux/arm64/v8", "unknown/unknown")
+    manifest = Manifest.parse(json.dumps(data).encode())
+    with pytest.raises(SourceError, match=r"linux/s390x; the index offers: linux/amd64, linux/arm64/v8\n"):
+        manifest.select(Platform.parse("linux/s390x"))

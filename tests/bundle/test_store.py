@@ -1,0 +1,200 @@
+"""The blob cache: verified once, reused cheaply, healed, resumed, shared."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bundle.descriptor import Descriptor
+from bundle.digest import Digest
+from bundle.errors import IntegrityError, NetworkError, StorageError
+from bundle.store import BlobStore
+
+CONTENT = bytes(range(256)) * 40_000
+BLOB = Descriptor(media_type="x", digest=Digest.of(CONTENT), size=len(CONTENT))
+
+
+class Source:
+    """Gives CONTENT, or what a test makes of it, and remembers from which offsets it was read."""
+
+    def __init__(self, *contents: bytes) -> None:
+        self.contents = list(contents) or [CONTENT]
+        self.offsets: list[int] = []
+
+    def __call__(self, offset: int) -> Iterator[bytes]:
+        self.offsets.append(offset)
+        content = self.contents.pop(0) if len(self.contents) > 1 else self.contents[0]
+        for start in range(offset, len(content), 1_000_000):
+            yield content[start : start + 1_000_000]
+
+
+def breaking(after: int) -> Iterator[bytes]:
+    yield CONTENT[:after]
+    raise NetworkError("cut")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> BlobStore:
+    return BlobStore(tmp_path / "cache")
+
+
+def test_fetch_then_reuse(store: BlobStore) -> None:
+    source = Source()
+    assert store.fetch(BLOB, source, subject="x")
+    assert not store.fetch(BLOB, source, subject="x")
+    assert source.offsets == [0]
+    assert store.path(BLOB.digest).read_bytes() == CONTENT
+    assert store.holds(BLOB)
+    assert b"".join(store.read(BLOB, 100)) == CONTENT[100:]
+    assert list((store.root / "partial").iterdir()) == []
+
+
+def test_an_empty_blob(store: BlobStore) -> None:
+    empty = Descriptor(media_type="x", digest=Digest.of(b""), size=0)
+    store.fetch(empty, Source(b""), subject="x")
+    assert store.holds(empty)
+
+
+def test_a_cut_fetch_goes_on_where_it_was(store: BlobStore) -> None:
+    with pytest.raises(NetworkError):
+        store.fetch(BLOB, lambda _: breaking(5_000_001), subject="x")
+    assert not store.path(BLOB.digest).exists()
+    source = Source()
+    store.fetch(BLOB, source, subject="x")
+    assert source.offsets == [5_000_001]
+    assert store.path(BLOB.digest).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [CONTENT[:-1], CONTENT + b"x", b"y" + CONTENT[1:], b""],
+    ids=["truncated", "too long", "flipped", "empty"],
+)
+def test_wrong_bytes_are_fetched_once_more_and_never_kept(store: BlobStore, bad: bytes) -> None:
+    source = Source(bad, CONTENT)
+    store.fetch(BLOB, source, subject="x")
+    assert source.offsets == [0, 0]
+    assert store.path(BLOB.digest).read_bytes() == CONTENT
+    other = BlobStore(store.root.with_name("other"))
+    with pytest.raises(IntegrityError, match="image 'x'.*does not have its digest"):
+        other.fetch(BLOB, Source(bad), subject="image 'x'")
+    assert not other.path(BLOB.digest).exists()
+
+
+@pytest.mark.parametrize("bad", [b"z" * 1000, CONTENT + b"tail", b"z" * len(CONTENT)], ids=["start", "longer", "full"])
+def test_a_bad_half_fetched_file_is_given_up(store: BlobStore, bad: bytes) -> None:
+    partial = store.root / "partial" / f"sha256-{BLOB.digest.hex}"
+    partial.parent.mkdir(parents=True)
+    partial.write_bytes(bad)
+    store.fetch(BLOB, Source(), subject="x")
+    assert store.path(BLOB.digest).read_bytes() == CONTENT
+
+
+def change_in_place(path: Path) -> None:
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.seek(5)
+        file.write(b"!")
+
+
+def truncate(path: Path) -> None:
+    os.truncate(path, 100)
+
+
+@pytest.mark.parametrize("damage", [change_in_place, truncate, Path.unlink])
+def test_a_damaged_blob_heals(store: BlobStore, damage: object) -> None:
+    store.fetch(BLOB, Source(), subject="x")
+    assert callable(damage)
+    damage(store.path(BLOB.digest))
+    assert not store.holds(BLOB)
+    source = Source()
+    assert store.fetch(BLOB, source, subject="x")
+    assert source.offsets == [0]
+    assert store.path(BLOB.digest).read_bytes() == CONTENT
+
+
+def test_a_blob_without_mark_is_hashed_and_marked_again(store: BlobStore) -> None:
+    store.fetch(BLOB, Source(), subject="x")
+    os.utime(store.path(BLOB.digest))
+    assert not store.holds(BLOB)
+    assert store.has(BLOB)
+    assert store.holds(BLOB)
+
+
+def test_put_and_get(store: BlobStore) -> None:
+    digest = store.put(b"{}")
+    store.put(b"{}")
+    assert store.get(digest) == b"{}"
+    path = store.path(digest)
+    path.chmod(0o644)
+    path.write_bytes(b"[]")
+    assert store.get(digest) is None
+    store.put(b"{}")
+    assert store.get(digest) == b"{}"
+    assert store.get(Digest.of(b"other")) is None
+
+
+def test_threads_fetch_a_shared_blob_once(store: BlobStore) -> None:
+    source = Source()
+    threads = [threading.Thread(target=store.fetch, args=(BLOB, source), kwargs={"subject": "x"}) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert source.offsets == [0]
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from bundle.descriptor import Descriptor
+from bundle.digest import Digest
+from bundle.store import BlobStore
+content = bytes(range(256)) * 40_000
+blob = Descriptor(media_type="x", digest=Digest.of(content), size=len(content))
+def read(offset):
+    print("fetching", flush=True)
+    sys.stdin.readline()
+    yield content[offset:]
+print(BlobStore(Path(sys.argv[1])).fetch(blob, read, subject="x"), flush=True)
+"""
+
+
+def process(store: BlobStore) -> "subprocess.Popen[str]":
+    root = Path(__file__).parents[2]
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(store.root)],
+        cwd=root,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_two_processes_fetch_a_blob_once(store: BlobStore) -> None:
+    with process(store) as first:
+        assert first.stdout
+        assert first.stdout.readline() == "fetching\n"
+        with process(store) as second:
+            first.communicate("go\n")
+            out, _ = second.communicate("go\n")
+            assert out == "False\n"
+    assert store.holds(BLOB)
+
+
+def test_a_killed_process_leaves_the_blob_to_the_next(store: BlobStore) -> None:
+    with process(store) as first:
+        assert first.stdout
+        assert first.stdout.readline() == "fetching\n"
+        first.kill()
+    assert store.fetch(BLOB, Source(), subject="x")
+
+
+def test_a_directory_that_can_not_be_made_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_bytes(b"a file")
+    with pytest.raises(StorageError, match="can't store a blob of x"):
+        BlobStore(tmp_path / "cache").fetch(BLOB, Source(), subject="x")
