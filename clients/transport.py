@@ -26,6 +26,7 @@ _MAX_REDIRECTS = 10
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _FIRST_READ = 64 * 1024  # bytes; grows to CHUNK, so that a link that is cut again and again still gets ahead
 _MAX_REFUSAL = 64 * 1024  # bytes of a refusal's body that are looked at
+_PRIVATE_HEADERS = frozenset({"authorization", "cookie"})
 _USER_AGENT = "airgap-doit"
 
 
@@ -193,10 +194,15 @@ class Transport:
             return Response(status=response.status, headers=response.headers, body=body)
 
     def _open(self, call: _Call, *, offset: int = 0) -> urllib3.BaseHTTPResponse:
-        """A successful response with its body unread: redirects followed, a challenge answered once."""
-        url, challenged = call.url, False
+        """A successful response with its body unread: redirects followed, challenges answered.
+
+        Two answers are enough: the first may be a token at hand that has expired, the second is a fresh one.
+        """
+        url, answers = call.url, 0
         for _ in range(_MAX_REDIRECTS):
             own = _origin(url) == _origin(call.url)
+            if call.body and not own:
+                raise SourceError(f"{call.subject}: {call.host} redirects what was sent to it to {_netloc(url)}")
             sent = call.auth.headers() if call.auth and own else {}
             response = self._send(call, url, sent, offset)
             if 200 <= response.status < 300:
@@ -207,8 +213,8 @@ class Transport:
             if response.status in _REDIRECTS and location:
                 url = urljoin(url, location)
                 continue
-            if response.status == 401 and call.auth and own and not challenged:
-                challenged = True
+            if response.status == 401 and call.auth and own and answers < 2:
+                answers += 1
                 if call.auth.answer(tuple(response.headers.getlist("WWW-Authenticate")), sent):
                     continue
             raise self._refused(call, response, body, host=_netloc(url), offset=offset)
@@ -217,6 +223,8 @@ class Transport:
     def _send(self, call: _Call, url: str, sent: Mapping[str, str], offset: int) -> urllib3.BaseHTTPResponse:
         pool = self._connections.pool(_parsed(url, call.subject), subject=call.subject)
         headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity", **call.headers, **sent}
+        if _origin(url) != _origin(call.url):
+            headers = {name: value for name, value in headers.items() if name.lower() not in _PRIVATE_HEADERS}
         if offset:
             headers["Range"] = f"bytes={offset}-"
         try:

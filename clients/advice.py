@@ -1,0 +1,58 @@
+"""The next step after a registry's refusal, with the login command that the registry's operator documents."""
+
+import re
+
+from bundle.reference import DOCKER_HUB, Reference
+
+_ECR = re.compile(r"[0-9]+\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)")
+_PUBLIC_ECR = "public.ecr.aws"
+_NO_REPOSITORY = frozenset({"NAME_UNKNOWN", "NAME_INVALID"})
+_NO_MANIFEST = frozenset({"MANIFEST_UNKNOWN", "NOT_FOUND"})
+
+
+def login_command(host: str) -> str:
+    """The command that logs in at a registry host."""
+    if ecr := _ECR.fullmatch(host):
+        region = ecr["region"]
+        return _piped(f"aws ecr get-login-password --region {region}", f"--username AWS --password-stdin {host}")
+    if host == _PUBLIC_ECR:
+        command = "aws ecr-public get-login-password --region us-east-1"
+        return _piped(command, f"--username AWS --password-stdin {host}")
+    if host == "gcr.io" or host.endswith((".pkg.dev", ".gcr.io")):
+        return _piped("gcloud auth print-access-token", f"-u oauth2accesstoken --password-stdin https://{host}")
+    if host.endswith(".azurecr.io"):
+        return f"az acr login --name {host.removesuffix('.azurecr.io')}"
+    if host == "ghcr.io":
+        return "docker login ghcr.io (user name and a token with the scope read:packages)"
+    return "docker login" if host == DOCKER_HUB else f"docker login {host}"
+
+
+def next_step(reference: Reference, status: int, code: str) -> str:
+    """What to do about a refusal with this HTTP status and error code (distribution-spec, "Error Codes")."""
+    if status == 404:
+        return _missing(reference, code)
+    host, login = reference.host, login_command(reference.host)
+    if status >= 500:
+        return f"run again later; {host} itself has a fault"
+    limited = f"wait and run again, or log in, which often allows more: {login}"
+    if host == DOCKER_HUB:
+        limited = "log in, which allows more pulls (docker login), or set registries: {docker.io: {mirror: HOST}}"
+    steps = {
+        401: f"check the name {reference.repository}; if it is private: {login}",
+        403: f"ask for the right to pull {reference.repository}, or log in with another account: {login}",
+        429: limited,
+    }
+    return steps.get(status, "")
+
+
+def _missing(reference: Reference, code: str) -> str:
+    if code in _NO_REPOSITORY:
+        return f"check the name: {reference.host} has no repository {reference.path}, or shows it only after a login"
+    if code in _NO_MANIFEST:
+        wanted = f"digest {reference.digest}" if reference.digest else f"tag {reference.tag or 'latest'!r}"
+        return f"check the {wanted.partition(' ')[0]}: {reference.repository} has no {wanted}"
+    return f"check the name and the tag: {reference}"
+
+
+def _piped(password: str, login: str) -> str:
+    return f"{password} | docker login {login}"

@@ -1,0 +1,205 @@
+"""Registries, and one repository of one as an ImageSource (distribution-spec, "Pull")."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from bundle import media
+from bundle.descriptor import Descriptor
+from bundle.digest import Digest
+from bundle.errors import FormatError, IntegrityError, NetworkError, RegistryError, SourceError
+from bundle.image import MAX_MANIFEST, Manifest
+from bundle.meter import Meter, SilentMeter
+from bundle.reference import DOCKER_HUB, Reference
+from clients.advice import next_step
+from clients.auth import Authenticator, RepositoryAccess
+from clients.credentials import Credentials
+from clients.retry import TRANSIENT_STATUSES
+from clients.transport import Response, Transport
+
+_HUB_ADDRESS = "registry-1.docker.io"
+_ACCEPT = ", ".join(media.ACCEPT_MANIFEST)
+
+T = TypeVar("T")
+
+
+class Registries:
+    """All registries of a run: what they share is the transport, the logins and tokens, and which mirrors are down."""
+
+    def __init__(
+        self, transport: Transport, *, credentials: Credentials | None = None, meter: Meter | None = None
+    ) -> None:
+        """The credentials are by default those that the environment leads to."""
+        self.transport = transport
+        self.meter = meter or SilentMeter()
+        self.authenticator = Authenticator(transport, credentials or Credentials(os.environ))
+        self.unreachable: set[str] = set()
+
+    def repository(self, reference: Reference, *, subject: str) -> "RegistryRepository":
+        """The repository of an image or artifact; `subject` is what the user calls it."""
+        return RegistryRepository(self, reference, subject=subject)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Endpoint:
+    """One place to ask: `url` is its repository below /v2/, `name` what the user calls the host."""
+
+    name: str
+    url: str
+    access: RepositoryAccess
+    is_mirror: bool
+
+
+class RegistryRepository:
+    """One image in a registry; where a mirror is declared for its host, the mirror is asked first.
+
+    Errors quote the subject, carry the registry's own message, and name the next step.
+    """
+
+    def __init__(self, registries: Registries, reference: Reference, *, subject: str) -> None:
+        self._registries = registries
+        self._transport = registries.transport
+        self._reference = reference
+        self._subject = subject
+        self._given: Counter[tuple[str, Digest]] = Counter()
+        own = _HUB_ADDRESS if reference.host == DOCKER_HUB else reference.host
+        self._endpoints = [self._endpoint(reference.host, own, reference.path, is_mirror=False)]
+        if mirror := self._transport.settings(reference.host).mirror:
+            host, _, prefix = mirror.strip("/").partition("/")
+            path = f"{prefix}/{reference.path}" if prefix else reference.path
+            self._endpoints.insert(0, self._endpoint(host, host, path, is_mirror=True))
+
+    def resolve(self) -> Descriptor:
+        """What the tag (`latest` without one) or the digest names now. A digest goes before a tag."""
+        return self._first(self._resolve)
+
+    def manifest(self, descriptor: Descriptor) -> bytes:
+        """The exact bytes of a manifest or index; an IntegrityError when they are not what the descriptor says."""
+
+        def ask(endpoint: _Endpoint) -> bytes:
+            raw = self._get_manifest(endpoint, str(descriptor.digest)).body
+            if descriptor.size and len(raw) != descriptor.size:
+                raise IntegrityError(
+                    f"{self._subject}: {endpoint.name} gave {len(raw)} bytes for manifest {descriptor.digest}, "
+                    f"expected {descriptor.size}"
+                )
+            self._check(raw, descriptor.digest, endpoint)
+            return raw
+
+        return self._first(ask)
+
+    def read(self, descriptor: Descriptor, offset: int) -> Iterator[bytes]:
+        """A blob's bytes from `offset` on, not checked here.
+
+        Who asks again for a blob that a mirror gave whole found it damaged, and gets it from the registry itself.
+        """
+        at = offset
+        for endpoint in self._endpoints:
+            key = (endpoint.name, descriptor.digest)
+            if endpoint.is_mirror and (endpoint.name in self._registries.unreachable or self._given[key]):
+                continue
+            try:
+                with self._explained():
+                    for chunk in self._transport.stream(
+                        f"{endpoint.url}/blobs/{descriptor.digest}",
+                        subject=self._subject,
+                        size=descriptor.size,
+                        offset=at,
+                        auth=endpoint.access,
+                    ):
+                        at += len(chunk)
+                        yield chunk
+                self._given[key] += 1
+                return
+            except (SourceError, IntegrityError) as err:
+                self._leave_mirror(endpoint, err)
+
+    def _first(self, ask: Callable[[_Endpoint], T]) -> T:
+        """The answer of the first endpoint that has one."""
+        for endpoint in self._endpoints[:-1]:
+            if endpoint.name in self._registries.unreachable:
+                continue
+            try:
+                return ask(endpoint)
+            except (SourceError, IntegrityError) as err:
+                self._leave_mirror(endpoint, err)
+        with self._explained():
+            return ask(self._endpoints[-1])
+
+    def _leave_mirror(self, endpoint: _Endpoint, err: SourceError | IntegrityError) -> None:
+        """Go on with the next endpoint, saying so; raises the error again when there is none."""
+        if not endpoint.is_mirror:
+            raise err
+        if isinstance(err, NetworkError):
+            self._registries.unreachable.add(endpoint.name)
+        self._registries.meter.say(self._subject, f"{err.what}; asking {self._reference.host} itself")
+
+    def _resolve(self, endpoint: _Endpoint) -> Descriptor:
+        pinned = self._reference.digest
+        name = str(pinned or self._reference.tag or "latest")
+        head = self._head_manifest(endpoint, name)
+        if head:
+            media_type, length = _media_type(head), head.headers.get("Content-Length", "")
+            digest = pinned or self._announced(head, endpoint)
+            if digest and media_type in media.ACCEPT_MANIFEST and length.isdigit() and int(length):
+                return Descriptor(media_type=media_type, digest=digest, size=int(length))
+        answer = self._get_manifest(endpoint, name)
+        digest = pinned or self._announced(answer, endpoint) or Digest.of(answer.body)
+        try:
+            manifest = Manifest.parse(answer.body, media_type=_media_type(answer), digest=digest)
+        except FormatError as err:
+            raise SourceError(f"{self._subject}: {endpoint.name}: {err.what}", hint=err.hint) from err
+        self._check(answer.body, digest, endpoint)
+        return manifest.descriptor
+
+    def _head_manifest(self, endpoint: _Endpoint, name: str) -> Response | None:
+        """None where it is refused: the answer to a GET then says why, which that to a HEAD can't."""
+        url, headers = f"{endpoint.url}/manifests/{name}", {"Accept": _ACCEPT}
+        try:
+            return self._transport.request("HEAD", url, subject=self._subject, headers=headers, auth=endpoint.access)
+        except RegistryError as err:
+            if err.status in TRANSIENT_STATUSES:
+                raise
+            return None
+
+    def _get_manifest(self, endpoint: _Endpoint, name: str) -> Response:
+        url, headers = f"{endpoint.url}/manifests/{name}", {"Accept": _ACCEPT}
+        return self._transport.get(
+            url, subject=self._subject, headers=headers, limit=MAX_MANIFEST, auth=endpoint.access
+        )
+
+    def _announced(self, response: Response, endpoint: _Endpoint) -> Digest | None:
+        """The Docker-Content-Digest; None where the registry sends none."""
+        text = response.headers.get("Docker-Content-Digest", "")
+        try:
+            return Digest.parse(text) if text else None
+        except FormatError as err:
+            raise SourceError(f"{self._subject}: {endpoint.name} announces {err.what}") from err
+
+    def _check(self, raw: bytes, digest: Digest, endpoint: _Endpoint) -> None:
+        if not digest.matches(raw):
+            raise IntegrityError(
+                f"{self._subject}: {endpoint.name} gave a manifest with digest {Digest.of(raw)}, expected {digest}",
+                hint="the registry or something between it and here changes bytes; nothing was kept",
+            )
+
+    def _endpoint(self, name: str, address: str, path: str, *, is_mirror: bool) -> _Endpoint:
+        access = self._registries.authenticator.access(name, path, subject=self._subject)
+        url = f"{self._transport.base(address)}/v2/{path}"
+        return _Endpoint(name=name, url=url, access=access, is_mirror=is_mirror)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Give a refusal of the body the next step that fits this registry."""
+        try:
+            yield
+        except RegistryError as err:
+            err.hint = err.hint or next_step(self._reference, err.status, err.code)
+            raise
+
+
+def _media_type(response: Response) -> str:
+    return response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
