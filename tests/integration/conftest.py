@@ -6,10 +6,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-import trustme
 
 from tests.integration.parts import Engine, PartError, Skopeo, docker_engine, program, tmpfs
-from tests.integration.registries import RunningRegistry, cncf_registry
+from tests.integration.registries import RunningRegistry, TlsFiles, cncf_registry
 
 _MARKERS = {
     "registry": "registry",
@@ -46,16 +45,9 @@ def _part() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def tls_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+def tls_files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
     """A CA, and a certificate and key of it for loopback."""
-    place = tmp_path_factory.mktemp("tls")
-    authority = trustme.CA()
-    certificate = authority.issue_cert("127.0.0.1", "localhost")
-    files = (place / "ca.crt", place / "server.crt", place / "server.key")
-    authority.cert_pem.write_to_path(files[0])
-    certificate.cert_chain_pems[0].write_to_path(files[1])
-    certificate.private_key_pem.write_to_path(files[2])
-    return files
+    return TlsFiles.make(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="session")
@@ -68,9 +60,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegist
 
 
 @pytest.fixture(scope="session")
-def tls_registry(
-    tmp_path_factory: pytest.TempPathFactory, tls_files: tuple[Path, Path, Path]
-) -> Iterator[RunningRegistry]:
+def tls_registry(tmp_path_factory: pytest.TempPathFactory, tls_files: TlsFiles) -> Iterator[RunningRegistry]:
     """A CNCF registry over TLS, its certificate from a CA nobody trusts by default (`.ca`)."""
     with ExitStack() as stack:
         with _part():

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlencode, urljoin
 
+import trustme
 import urllib3
 
 from bundle.descriptor import Descriptor
@@ -34,6 +36,26 @@ class Request:
     path: str
     status: int
     size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFiles:
+    """A CA that nobody trusts by default, and a certificate and key of it for loopback."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+
+    @classmethod
+    def make(cls, place: Path) -> Self:
+        """Make all three in the directory `place`."""
+        authority = trustme.CA()
+        issued = authority.issue_cert("127.0.0.1", "localhost")
+        files = cls(ca=place / "ca.crt", certificate=place / "server.crt", key=place / "server.key")
+        authority.cert_pem.write_to_path(files.ca)
+        issued.cert_chain_pems[0].write_to_path(files.certificate)
+        issued.private_key_pem.write_to_path(files.key)
+        return files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,10 +168,8 @@ class RunningRegistry:
 
 
 @contextmanager
-def cncf_registry(
-    root: Path, *, tls: tuple[Path, Path, Path] | None = None, login: bool = False
-) -> Iterator[RunningRegistry]:
-    """Start a registry with its data below `root`; `tls` is its CA, certificate and key."""
+def cncf_registry(root: Path, *, tls: TlsFiles | None = None, login: bool = False) -> Iterator[RunningRegistry]:
+    """Start a registry with its data below `root`; with `tls` it speaks TLS, with `login` it wants one (Basic)."""
     binary = program("docker-registry", "registry")
     root.mkdir(parents=True, exist_ok=True)
     log = root / "log"
@@ -158,7 +178,7 @@ def cncf_registry(
     with running([binary, "serve", str(config)], log, ready=lambda: _LISTENING.search(log.read_text()) is not None):
         found = _LISTENING.search(log.read_text())
         assert found
-        ca = tls[0] if tls else None
+        ca = tls.ca if tls else None
         with urllib3.PoolManager(ca_certs=str(ca) if ca else None) as http:
             yield RunningRegistry(
                 host=found[1],
@@ -171,7 +191,7 @@ def cncf_registry(
             )
 
 
-def _config(root: Path, tls: tuple[Path, Path, Path] | None, *, login: bool) -> dict[str, object]:
+def _config(root: Path, tls: TlsFiles | None, *, login: bool) -> dict[str, object]:
     http: dict[str, object] = {"addr": "127.0.0.1:0", "secret": "one session", "relativeurls": True}
     config: dict[str, object] = {
         "version": 0.1,
@@ -184,7 +204,7 @@ def _config(root: Path, tls: tuple[Path, Path, Path] | None, *, login: bool) -> 
         "http": http,
     }
     if tls:
-        http["tls"] = {"certificate": str(tls[1]), "key": str(tls[2])}
+        http["tls"] = {"certificate": str(tls.certificate), "key": str(tls.key)}
     if login:
         (root / "htpasswd").write_text(_HTPASSWD)
         config["auth"] = {"htpasswd": {"realm": "airgap test", "path": str(root / "htpasswd")}}

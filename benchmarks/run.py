@@ -1,0 +1,166 @@
+"""Measures us against peers on one registry: `python -m benchmarks.run pull|noop`. See README.md beside it."""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks import measure
+from benchmarks.contenders import ROOT, Contender, Ours, doit, peers, write_spec
+from benchmarks.dataset import FULL, SMOKE, DataSet, fill, many, warm
+from tests.integration.parts import PartError
+from tests.integration.registries import RunningRegistry, TlsFiles, cncf_registry
+
+BASELINE = "skopeo copy"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one benchmark; 0 when it ran, 1 when a part is missing or a contender failed."""
+    options = _parser().parse_args(arguments)
+    try:
+        with tempfile.TemporaryDirectory(prefix="airgap-bench-", dir=options.place) as name:
+            report = options.run(options, Path(name))
+    except (PartError, measure.RunError) as err:
+        print(err, file=sys.stderr)
+        return 1
+    if options.json:
+        options.json.write_text(json.dumps({"machine": _machine(options.place), **report}, indent=2) + "\n")
+    return 0
+
+
+def pull(options: argparse.Namespace, work: Path) -> dict[str, Any]:
+    """Everybody pulls the data set, in turns, over HTTP and then over TLS."""
+    rivals, absent = ([], []) if options.alone else peers()
+    for reason in absent:
+        print(f"left out: {reason}")
+    contenders: list[Contender] = [Ours(), *rivals]
+    report: dict[str, Any] = {"benchmark": "pull", "left_out": absent}
+    for scheme in options.schemes:
+        with _registry(work / scheme, tls=scheme == "https") as registry:
+            data = fill(registry, SMOKE if options.smoke else FULL)
+            results = _rounds(contenders, registry, data, work, options.rounds)
+            print(
+                _table(f"pull over {scheme}: {len(data.images)} images, {data.size / 1e6:.0f} MB", results, data.size)
+            )
+            report[scheme] = {"bytes": data.size, "results": [result.to_dict() for result in results]}
+        shutil.rmtree(work / scheme)
+    return report
+
+
+def noop(options: argparse.Namespace, work: Path) -> dict[str, Any]:
+    """`doit bundle` with nothing to do against `doit list` of the same graph, in turns."""
+    with _registry(work / "registry", tls=False) as registry:
+        data = fill(registry, many(3 if options.smoke else options.images))
+        spec = write_spec(registry, data, work)
+        lines = {"doit bundle": doit("bundle", spec), "doit list": doit("list", spec)}
+        _command(lines["doit bundle"], work)
+        runs: dict[str, list[measure.Cost]] = {name: [] for name in lines}
+        with registry.recorded() as requests:
+            for _ in range(options.rounds):
+                for name, argv in lines.items():
+                    runs[name].append(_command(argv, work))
+    results = [measure.Result(name=name, version="", runs=tuple(costs)) for name, costs in runs.items()]
+    ratio = results[0].seconds / results[1].seconds
+    for result in results:
+        print(f"{result.name:12}  median {result.seconds * 1000:6.0f} ms   peak {result.peak / 1e6:4.0f} MB")
+    print(
+        f"no-op with {len(data.images)} images: {ratio:.2f} times doit list; {len(requests)} requests to the registry"
+    )
+    return {
+        "benchmark": "noop",
+        "images": len(data.images),
+        "ratio": round(ratio, 3),
+        "requests": len(requests),
+        "results": [result.to_dict() for result in results],
+    }
+
+
+def _rounds(
+    contenders: Sequence[Contender], registry: RunningRegistry, data: DataSet, work: Path, rounds: int
+) -> list[measure.Result]:
+    """Each contender once a round, so that a slow moment of the machine meets all of them."""
+    runs: dict[str, list[measure.Cost]] = {contender.name: [] for contender in contenders}
+    for _ in range(rounds):
+        for contender in contenders:
+            warm(registry)
+            runs[contender.name].append(_once(contender, registry, data, work / "turn"))
+    return [measure.Result(name=item.name, version=item.version, runs=tuple(runs[item.name])) for item in contenders]
+
+
+def _once(contender: Contender, registry: RunningRegistry, data: DataSet, place: Path) -> measure.Cost:
+    """One pull into an empty directory. Nothing that an earlier one wrote is still on its way to the disk."""
+    place.mkdir()
+    commands = list(contender.commands(registry, data, place))
+    env = {**os.environ, **contender.environment(registry, place)}
+    os.sync()
+    cost = measure.NOTHING
+    for argv in commands:
+        cost = cost.then(measure.run(argv, env=env, directory=ROOT, log=place / "log"))
+    written = measure.total_size([place])
+    if written < data.size:
+        raise measure.RunError(f"{contender.name} wrote {written} bytes, expected at least {data.size}")
+    shutil.rmtree(place)
+    return cost
+
+
+def _command(argv: Sequence[str], work: Path) -> measure.Cost:
+    return measure.run(argv, env=os.environ, directory=ROOT, log=work / "log")
+
+
+@contextmanager
+def _registry(root: Path, *, tls: bool) -> Iterator[RunningRegistry]:
+    root.mkdir()
+    with cncf_registry(root, tls=TlsFiles.make(root) if tls else None) as registry:
+        yield registry
+
+
+def _table(title: str, results: Sequence[measure.Result], size: int) -> str:
+    baseline = next((result.seconds for result in results if result.name == BASELINE), None)
+    lines = [title, f"{'':18} {'version':>8} {'median':>8} {'MB/s':>6} {'x skopeo':>9} {'peak RSS':>9}"]
+    for result in results:
+        ratio = f"{baseline / result.seconds:.2f}" if baseline else "-"
+        lines.append(
+            f"{result.name:18} {result.version:>8} {result.seconds:6.2f} s {size / 1e6 / result.seconds:6.0f}"
+            f" {ratio:>9} {result.peak / 1e6:6.0f} MB"
+        )
+    return "\n".join(lines)
+
+
+def _machine(place: Path) -> dict[str, Any]:
+    usage = shutil.disk_usage(place)
+    return {
+        "processors": os.cpu_count(),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "place_free_bytes": usage.free,
+    }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--smoke", action="store_true", help="a tiny data set, to see that it runs")
+    common.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
+    common.add_argument("--place", type=Path, default=Path(tempfile.gettempdir()), help="where everything is written")
+    commands = parser.add_subparsers(required=True)
+    pulling = commands.add_parser("pull", parents=[common], help="pull 6 images of 1.4 GB, against peers")
+    pulling.add_argument("--rounds", type=int, default=5)
+    pulling.add_argument("--alone", action="store_true", help="without peers")
+    pulling.add_argument("--schemes", nargs="+", choices=("http", "https"), default=("http", "https"))
+    pulling.set_defaults(run=pull)
+    idle = commands.add_parser("noop", parents=[common], help="a bundle that is up to date, against doit list")
+    idle.add_argument("--rounds", type=int, default=10)
+    idle.add_argument("--images", type=int, default=100)
+    idle.set_defaults(run=noop)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
