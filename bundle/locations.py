@@ -8,8 +8,6 @@ from bundle.errors import FormatError
 from bundle.reference import Reference, looks_like_host
 
 _CHART_HINT = "write oci://HOST/PATH, https://REPOSITORY or a path, and the version in `version`"
-    "write oci://HOST/PATH (without the chart's name and version it is not found), https://REPOSITORY, or a path"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

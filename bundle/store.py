@@ -1,7 +1,7 @@
 """The blob cache: content-addressed files, verified once while they are written and cheaply whenever they are reused.
 
-A blob that was verified carries a modification time derived from its digest. Whoever changes the file changes that time,
-so a reuse needs one stat; a blob without the mark (restored from a backup, say) is hashed once and marked again.
+A blob that was verified carries a modification time derived from its digest. Whoever changes the file changes that
+time, so a reuse needs one stat; a blob without the mark (restored from a backup, say) is hashed once and marked again.
 """
 
 import contextlib
@@ -56,6 +56,15 @@ class BlobStore:
         path.unlink(missing_ok=True)
         return False
 
+    def find(self, digest: Digest, media_type: str) -> Descriptor | None:
+        """The descriptor of a blob whose size is not known, if it is here and good; see `has`."""
+        try:
+            size = self.path(digest).stat().st_size
+        except FileNotFoundError:
+            return None
+        descriptor = Descriptor(media_type=media_type, digest=digest, size=size)
+        return descriptor if self.has(descriptor) else None
+
     def fetch(self, descriptor: Descriptor, read: Read, *, subject: str, meter: Meter | None = None) -> bool:
         """Make sure the blob is here: reuse it, or take it from `read`, continuing a half-fetched one.
 
@@ -71,16 +80,19 @@ class BlobStore:
                 if self.has(descriptor):
                     meter.reuse(subject, descriptor.size)
                     return False
-                if not self._fill(part, descriptor, read, subject, meter):
-                    meter.say(subject, f"{descriptor.digest} came in damaged, fetching it again")
-                    os.ftruncate(part, 0)
-                    if not self._fill(part, descriptor, read, subject, meter):
-                        os.ftruncate(part, 0)
-                        raise IntegrityError(
-                            f"{subject}: a blob does not have its digest {descriptor.digest} ({descriptor.size} bytes)",
-                            hint="the source or something between it and here changes bytes; nothing was kept",
-                        )
-                self._commit(part, descriptor.digest)
+                self._obtain(part, descriptor.digest, descriptor.size, read, subject=subject, meter=meter)
+        return True
+
+    def fetch_unsized(self, digest: Digest, read: Read, *, subject: str, meter: Meter | None = None) -> bool:
+        """As `fetch`, for a blob whose source does not tell its size: it is complete when it has its digest."""
+        meter = meter or SilentMeter()
+        with self._guards[digest]:
+            if self._reuse(digest, subject, meter):
+                return False
+            with storage_errors(f"store a blob of {subject}", self.root), self._partial(digest) as part:
+                if self._reuse(digest, subject, meter):
+                    return False
+                self._obtain(part, digest, None, read, subject=subject, meter=meter)
         return True
 
     def put(self, data: bytes) -> Digest:
@@ -124,21 +136,42 @@ class BlobStore:
             finally:
                 os.close(handle)
 
-    def _fill(self, part: int, descriptor: Descriptor, read: Read, subject: str, meter: Meter) -> bool:
-        """Bring the half-fetched file to its full size; False when the bytes turn out wrong."""
-        hasher = descriptor.digest.hasher()
-        have = _rehash(part, hasher, limit=descriptor.size)
+    def _reuse(self, digest: Digest, subject: str, meter: Meter) -> bool:
+        found = self.find(digest, "")
+        if found:
+            meter.reuse(subject, found.size)
+        return found is not None
+
+    def _obtain(self, part: int, digest: Digest, size: int | None, read: Read, *, subject: str, meter: Meter) -> None:
+        """Complete the half-fetched file, from the start where need be, and give it its name."""
+        if not self._fill(part, digest, size, read, subject=subject, meter=meter):
+            meter.say(subject, f"{digest} came in damaged, fetching it again")
+            os.ftruncate(part, 0)
+            if not self._fill(part, digest, size, read, subject=subject, meter=meter):
+                os.ftruncate(part, 0)
+                told = "" if size is None else f" ({size} bytes)"
+                raise IntegrityError(
+                    f"{subject}: a blob does not have its digest {digest}{told}",
+                    hint="the source or something between it and here changes bytes; nothing was kept",
+                )
+        self._commit(part, digest)
+
+    def _fill(self, part: int, digest: Digest, size: int | None, read: Read, *, subject: str, meter: Meter) -> bool:
+        """Bring the half-fetched file to its full size (None: until it ends); False when the bytes turn out wrong."""
+        hasher = digest.hasher()
+        have = _rehash(part, hasher, limit=size)
         if have:
-            meter.say(subject, f"continuing {descriptor.digest} at byte {have} of {descriptor.size}")
+            meter.say(subject, f"continuing {digest} at byte {have}" + ("" if size is None else f" of {size}"))
             meter.reuse(subject, have)
-        for chunk in read(have) if have < descriptor.size else ():
+        complete = hasher.hexdigest() == digest.hex if size is None else have == size
+        for chunk in () if complete else read(have):
             have += len(chunk)
-            if have > descriptor.size:
+            if size is not None and have > size:
                 return False
             hasher.update(chunk)
             _write_all(part, chunk)
             meter.advance(subject, len(chunk))
-        return have == descriptor.size and hasher.hexdigest() == descriptor.digest.hex
+        return size in (None, have) and hasher.hexdigest() == digest.hex
 
     def _commit(self, part: int, digest: Digest) -> None:
         partial = self.root / "partial" / f"{digest.algorithm}-{digest.hex}"
@@ -188,10 +221,10 @@ def _still_named(handle: int, path: Path) -> bool:
     return (own.st_dev, own.st_ino) == (named.st_dev, named.st_ino)
 
 
-def _rehash(part: int, hasher: Hasher, *, limit: int) -> int:
+def _rehash(part: int, hasher: Hasher, *, limit: int | None) -> int:
     """Hash what is already there, from the start; returns the offset to go on at (0 when there is too much)."""
     size = os.fstat(part).st_size
-    if size > limit:
+    if limit is not None and size > limit:
         os.ftruncate(part, 0)
         size = 0
     os.lseek(part, 0, os.SEEK_SET)

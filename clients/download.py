@@ -1,0 +1,124 @@
+"""Files over HTTP(S) and from local paths, into the blob cache."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bundle.descriptor import Descriptor
+from bundle.digest import Digest
+from bundle.errors import IntegrityError, RegistryError, SourceError, storage_errors
+from bundle.files import CHUNK
+from bundle.meter import Meter
+from bundle.store import BlobStore, Read
+from clients.registry import Registries
+from clients.transport import Authorizer
+from clients.web import access_to, next_steps, shown
+
+MEDIA_TYPE = "application/octet-stream"
+
+_HEAD_REFUSED = frozenset({400, 403, 405, 501})  # answers of servers that allow GET only, signed addresses among them
+_NEXT_STEPS = {
+    404: "check the address, most of all the version in it",
+    410: "check the address, most of all the version in it",
+}
+
+
+def download(
+    url: str, *, sha256: Digest, subject: str, store: BlobStore, registries: Registries, size: int | None = None
+) -> Descriptor:
+    """Make sure that the blob cache holds the file at an http(s) address; touches no network when it does.
+
+    `size` in bytes, where the lock knows it. A half-fetched file is continued. Raises SourceError for what can't be
+    fetched, IntegrityError for bytes that are not those of `sha256`; both quote the subject.
+    """
+    access = access_to(url, registries, subject=subject)
+    if found := store.find(sha256, MEDIA_TYPE):
+        registries.meter.reuse(subject, found.size)
+        return found
+    with next_steps(url, _NEXT_STEPS):
+        size = _told_size(url, access, registries, subject=subject) if size is None else size
+        read = _reader(url, access, registries, size, subject=subject)
+        try:
+            if size is None:
+                store.fetch_unsized(sha256, read, subject=subject, meter=registries.meter)
+            else:
+                registries.meter.expect(subject, size)
+                descriptor = Descriptor(media_type=MEDIA_TYPE, digest=sha256, size=size)
+                store.fetch(descriptor, read, subject=subject, meter=registries.meter)
+        except IntegrityError as err:
+            raise IntegrityError(
+                f"{subject}: {shown(url)} is not the file with sha256 {sha256.hex}",
+                hint="the file has changed: compare with what its makers publish, and correct sha256 in the spec",
+            ) from err
+    return _stored(store, sha256, subject)
+
+
+def take_local(
+    path: Path, *, sha256: Digest | None, subject: str, store: BlobStore, meter: Meter | None = None
+) -> Descriptor:
+    """Make sure that the blob cache holds a copy of a local file, and return what it is.
+
+    A copy and no link, so that editing the file later does not reach into a bundle. An IntegrityError tells both
+    digests when the file does not have the expected `sha256`.
+    """
+    descriptor = describe_local(path, subject=subject)
+    if sha256 not in (None, descriptor.digest):
+        raise IntegrityError(
+            f"{subject}: {path} has sha256 {descriptor.digest.hex}, expected {sha256.hex}",
+            hint="put the expected file there; if the change is wanted, correct sha256 in the spec or run `doit lock`",
+        )
+
+    def read(offset: int) -> Iterator[bytes]:
+        with path.open("rb") as file:
+            file.seek(offset)
+            while chunk := file.read(CHUNK):
+                yield chunk
+
+    store.fetch(descriptor, read, subject=subject, meter=meter)
+    return descriptor
+
+
+def describe_local(path: Path, *, subject: str) -> Descriptor:
+    """The sha256 and size of a local file; a SourceError when it is not there."""
+    if not path.is_file():
+        state = "is not a file" if path.exists() else "does not exist"
+        raise SourceError(f"{subject}: {path} {state}", hint="correct `source` in the spec, or put the file there")
+    hasher = Digest.of(b"").hasher()
+    size = 0
+    with storage_errors(f"read {subject}", path), path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            hasher.update(chunk)
+            size += len(chunk)
+    return Descriptor(media_type=MEDIA_TYPE, digest=Digest.parse(f"sha256:{hasher.hexdigest()}"), size=size)
+
+
+def _told_size(url: str, access: Authorizer, registries: Registries, *, subject: str) -> int | None:
+    """The size that the server tells; None when it does not."""
+    try:
+        response = registries.transport.request("HEAD", url, subject=subject, auth=access)
+    except RegistryError as err:
+        if err.status in _HEAD_REFUSED:
+            return None
+        raise
+    length = response.headers.get("Content-Length", "")
+    return int(length) if length.isdigit() and "Content-Encoding" not in response.headers else None
+
+
+def _reader(url: str, access: Authorizer, registries: Registries, size: int | None, *, subject: str) -> Read:
+    """Reads an address from an offset on."""
+
+    def read(offset: int) -> Iterator[bytes]:
+        try:
+            yield from registries.transport.stream(url, subject=subject, size=size, offset=offset, auth=access)
+        except RegistryError as err:
+            # The half-fetched file is no shorter than the one there now: the store sees a wrong digest and starts anew.
+            if err.status != 416 or not offset:
+                raise
+
+    return read
+
+
+def _stored(store: BlobStore, sha256: Digest, subject: str) -> Descriptor:
+    found = store.find(sha256, MEDIA_TYPE)
+    if not found:
+        raise IntegrityError(f"{subject}: the cached copy vanished while it was in use", hint="run it again")
+    return found
