@@ -15,7 +15,7 @@ from bundle.meter import Meter, SilentMeter
 class Sink(Protocol):
     """Where bytes go: a file, a hashing sink, parts."""
 
-    def write(self, data: bytes, /) -> object: ...
+    def write(self, data: bytes | memoryview, /) -> object: ...
 
 
 class HashingSink:
@@ -26,7 +26,7 @@ class HashingSink:
         self._hasher = hashlib.sha256()
         self.size = 0
 
-    def write(self, data: bytes, /) -> None:
+    def write(self, data: bytes | memoryview, /) -> None:
         """Pass `data` on."""
         self._hasher.update(data)
         self.size += len(data)

@@ -3,18 +3,25 @@
 import json
 import subprocess
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.docker_archive import write_image
-from bundle.layout import LayoutImage, place_image, write_index
+from bundle.image import ImageSource
+from bundle.layout import LayoutImage, is_manifest, place_image, reachable, write_index
+from bundle.local_source import open_local
+from bundle.locations import LocalImage
 from bundle.reference import Reference
 from bundle.store import BlobStore
 from tests.integration.images import AMD64, ARM64, Image, Index, image, index, layer
 from tests.integration.parts import Engine, Skopeo
 
+LocalTransport = Literal["oci", "oci-archive", "docker-archive"]
 PREFIX = "internal-registry.example.com:5000/team"
 SHARED = layer("shared", 3000)
 CONTENT: dict[str, Image | Index] = {
@@ -101,3 +108,52 @@ def test_skopeo_reads_an_image_archive_as_docker_archive(
     write_image(tmp_path / "x.tar", stored(store, name), store, epoch=0)
     shown = skopeo.run("inspect", "--config", "--raw", f"docker-archive:{tmp_path}/x.tar:{PREFIX}/{name}:1.0")
     assert str(Digest.of(shown.encode())) == config_digest(name)
+
+
+def fetched(source: ImageSource, store: BlobStore) -> Descriptor:
+    """Take a whole image from a source into the store, everything verified on the way."""
+    root = source.resolve()
+    for each in reachable(root, source.manifest):
+        if is_manifest(each):
+            store.put(source.manifest(each))
+        else:
+            store.fetch(each, partial(source.read, each), subject="image")
+    return root
+
+
+@pytest.mark.parametrize("name", CONTENT)
+@pytest.mark.parametrize("transport", ["oci", "oci-archive", "docker-archive"])
+def test_we_read_what_we_write(store: BlobStore, tmp_path: Path, name: str, transport: LocalTransport) -> None:
+    if transport == "oci":
+        layout(store, tmp_path / "images", list(CONTENT))
+        location = LocalImage(transport="oci", path=tmp_path / "images", ref=f"{PREFIX}/{name}:1.0")
+    else:
+        write_image(tmp_path / "x.tar", stored(store, name), store, epoch=0)
+        location = LocalImage(transport=transport, path=tmp_path / "x.tar")
+    root = fetched(open_local(location, subject="image"), BlobStore(tmp_path / "other"))
+    assert root == CONTENT[name].descriptor
+
+
+def test_we_read_what_docker_saves(engine: Engine, store: BlobStore, tmp_path: Path) -> None:
+    layout(store, tmp_path / "images", list(CONTENT))
+    load_directory(engine, tmp_path / "images")
+    engine.docker("save", "--output", str(tmp_path / "saved.tar"), *(f"{PREFIX}/{name}:1.0" for name in CONTENT))
+    for name in CONTENT:
+        location = LocalImage(transport="docker-archive", path=tmp_path / "saved.tar", ref=f"{PREFIX}/{name}:1.0")
+        other = BlobStore(tmp_path / "other")
+        root = fetched(open_local(location, subject="image"), other)
+        assert str(json.loads(other.get(root.digest) or b"")["config"]["digest"]) == config_digest(name)
+
+
+@pytest.mark.parametrize("transport", ["oci", "oci-archive", "docker-archive"])
+def test_we_read_what_skopeo_writes(
+    skopeo: Skopeo, store: BlobStore, tmp_path: Path, transport: LocalTransport
+) -> None:
+    layout(store, tmp_path / "images", ["api"])
+    target = f"{transport}:{tmp_path}/copy:{'example.com/' if transport == 'docker-archive' else ''}api:1"
+    skopeo.copy(f"oci:{tmp_path}/images", target)
+    source = open_local(LocalImage(transport=transport, path=tmp_path / "copy"), subject="image")
+    root = fetched(source, BlobStore(tmp_path / "other"))
+    if transport != "docker-archive":  # there skopeo writes layers uncompressed, and no manifest
+        assert root == CONTENT["api"].descriptor
+    assert json.loads(source.manifest(root))["config"]["digest"] == config_digest("api")

@@ -1,0 +1,122 @@
+"""Images out of an OCI image layout, a directory or still packed in a tar, as sources."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from bundle.descriptor import Descriptor
+from bundle.digest import Digest
+from bundle.errors import FormatError, IntegrityError, SourceError
+from bundle.image import MAX_MANIFEST
+from bundle.layout import CONTAINERD_NAME, INDEX, OCI_LAYOUT, REF_NAME, blob_name, is_manifest
+from bundle.reference import Reference
+from bundle.tree import Tree, read_small
+
+_MAX_INDEX = 64 * 1024 * 1024  # bytes
+
+
+class LayoutSource:
+    """One image of a layout. `ref` is its name there, "" where there is only one; `subject` is the image as written."""
+
+    def __init__(self, tree: Tree, ref: str, subject: str) -> None:
+        self._tree = tree
+        self._ref = ref
+        self._subject = subject
+
+    def resolve(self) -> Descriptor:
+        """The descriptor of the image; a SourceError lists the names there are when it is not exactly one."""
+        try:
+            entries = read_index(self._tree)
+        except FileNotFoundError as err:
+            raise SourceError(
+                f"{self._subject} is no OCI image layout: it has no {err}",
+                hint=f"name the directory or archive that holds {OCI_LAYOUT} and {INDEX}",
+            ) from err
+        except FormatError as err:
+            raise SourceError(f"{self._subject}: {err.what}", hint=err.hint) from err
+        chosen = [entry for entry in entries if not self._ref or self._ref in _names(entry)]
+        if not chosen:
+            chosen = [entry for entry in entries if same_name(self._ref, _names(entry))]
+        if len({entry.digest for entry in chosen}) != 1:
+            raise choice_error(self._subject, self._ref, [name for entry in entries for name in _names(entry)[:1]])
+        return replace(chosen[0], annotations={}, platform=None)
+
+    def manifest(self, descriptor: Descriptor) -> bytes:
+        """The manifest's or index's bytes, checked against its size (unless 0) and digest."""
+        try:
+            data = read_small(self._tree, blob_name(descriptor.digest), MAX_MANIFEST)
+        except FileNotFoundError as err:
+            raise self._lacks(descriptor) from err
+        except FormatError as err:
+            raise SourceError(f"{self._subject}: manifest {err.what}") from err
+        if not descriptor.digest.matches(data) or descriptor.size not in (0, len(data)):
+            raise IntegrityError(
+                f"{self._subject}: its manifest is damaged: expected {descriptor.digest} and {descriptor.size} bytes,"
+                f" it has {Digest.of(data)} and {len(data)} bytes",
+                hint="copy or build this source again",
+            )
+        return data
+
+    def read(self, descriptor: Descriptor, offset: int) -> Iterator[bytes]:
+        """The blob's bytes from `offset` on. Not checked here: whoever stores them does."""
+        try:
+            yield from self._tree.read(blob_name(descriptor.digest), offset)
+        except FileNotFoundError as err:
+            raise self._lacks(descriptor) from err
+
+    def _lacks(self, descriptor: Descriptor) -> SourceError:
+        return SourceError(
+            f"{self._subject} lacks {descriptor.digest} ({descriptor.size} bytes), which its manifest names",
+            hint="copy or build this source again, with all platforms that are wanted",
+        )
+
+
+def read_index(tree: Tree) -> tuple[Descriptor, ...]:
+    """The images that a layout's index.json lists; FileNotFoundError without one, FormatError for another format."""
+    layout = _object(read_small(tree, OCI_LAYOUT, _MAX_INDEX), OCI_LAYOUT)
+    version = layout.get("imageLayoutVersion")
+    if version != "1.0.0":
+        raise FormatError(f"{OCI_LAYOUT} has imageLayoutVersion {version!r}, expected '1.0.0'")
+    entries = _object(read_small(tree, INDEX, _MAX_INDEX), INDEX).get("manifests")
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise FormatError(f"{INDEX} has no list of manifests")
+    return tuple(descriptor for entry in entries if is_manifest(descriptor := Descriptor.from_dict(entry)))
+
+
+def choice_error(subject: str, ref: str, names: Sequence[str]) -> SourceError:
+    """Says that `ref` does not choose one image among these names."""
+    listed = ", ".join(sorted(set(names))) or "none that has a name"
+    if ref:
+        return SourceError(f"{subject} has no image {ref!r}; it has: {listed}", hint="use one of these as the ref")
+    return SourceError(
+        f"{subject} does not hold exactly one image; it has: {listed}", hint="add `:REF` with one of these names"
+    )
+
+
+def same_name(ref: str, names: Sequence[str]) -> bool:
+    """Whether a name is the same image in Docker's reading, where `app` is `docker.io/library/app:latest`."""
+    wanted = _expanded(ref)
+    return wanted is not None and any(_expanded(name) == wanted for name in names)
+
+
+def _expanded(name: str) -> Reference | None:
+    try:
+        reference = Reference.parse(name)
+    except FormatError:
+        return None
+    return reference if reference.tag or reference.digest else replace(reference, tag="latest")
+
+
+def _names(entry: Descriptor) -> list[str]:
+    return [entry.annotations[key] for key in (REF_NAME, CONTAINERD_NAME) if key in entry.annotations]
+
+
+def _object(data: bytes, name: str) -> Mapping[str, Any]:
+    try:
+        value = json.loads(data)
+    except ValueError as err:
+        raise FormatError(f"{name} is not JSON: {err}") from err
+    if not isinstance(value, dict):
+        raise FormatError(f"{name} is not a JSON object")
+    return value

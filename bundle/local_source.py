@@ -1,0 +1,59 @@
+"""Opens images that lie on this machine: `oci:DIR`, `oci-archive:FILE`, `docker-archive:FILE`."""
+
+from pathlib import Path
+
+from bundle.errors import FormatError, SourceError, storage_errors
+from bundle.image import ImageSource
+from bundle.layout import INDEX
+from bundle.layout_source import LayoutSource
+from bundle.locations import LocalImage
+from bundle.save_source import SaveSource
+from bundle.tree import DirectoryTree, Tree, index_tar
+
+_COMPRESSED = {
+    b"\x1f\x8b": ("gzip", "gunzip --keep"),
+    b"\xfd7zXZ\x00": ("xz", "unxz --keep"),
+    b"\x28\xb5\x2f\xfd": ("zstd", "unzstd"),
+    b"BZh": ("bzip2", "bunzip2 --keep"),
+}
+
+
+def open_local(location: LocalImage, *, subject: str) -> ImageSource:
+    """The image at `location`, read where it lies: archives are not unpacked.
+
+    `subject` is the image as the user wrote it. A compressed archive is a SourceError that says how to unpack it.
+    """
+    with storage_errors(f"read {subject}", location.path):
+        if location.transport == "oci":
+            if not location.path.is_dir():
+                raise SourceError(f"{subject}: {str(location.path)!r} is not a directory", hint="check the path")
+            return LayoutSource(DirectoryTree(location.path), location.ref, subject)
+        tree = _open_tar(location.path, subject)
+        if location.transport == "oci-archive" or _has(tree, INDEX):
+            return LayoutSource(tree, location.ref, subject)
+        return SaveSource(tree, location.ref, subject)
+
+
+def _open_tar(path: Path, subject: str) -> Tree:
+    if not path.is_file():
+        raise SourceError(f"{subject}: there is no file {str(path)!r}", hint="check the path")
+    with path.open("rb") as file:
+        start = file.read(6)
+    for magic, (name, command) in _COMPRESSED.items():
+        if start.startswith(magic):
+            raise SourceError(
+                f"{subject}: {path.name!r} is compressed with {name}, and is read without unpacking it to the disk",
+                hint=f"run `{command} {path.name}` and name the result",
+            )
+    try:
+        return index_tar(path)
+    except FormatError as err:
+        raise SourceError(f"{subject}: {path.name!r}: {err.what}", hint="copy or build this archive again") from err
+
+
+def _has(tree: Tree, name: str) -> bool:
+    try:
+        tree.size(name)
+    except FileNotFoundError:
+        return False
+    return True

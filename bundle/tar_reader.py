@@ -1,0 +1,153 @@
+"""Reading tar streams strictly: what is cut off, damaged or ambiguous is an error, and nothing is ever extracted.
+
+The standard library's reader ends quietly at a damaged header and holds extended headers of any size in memory.
+"""
+
+import posixpath
+import tarfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from bundle.errors import FormatError
+
+MAX_MEMBERS = 200_000
+_MAX_EXTENDED = 1024 * 1024  # bytes of a pax or GNU long-name header
+_BLOCK = tarfile.BLOCKSIZE
+
+Kind = Literal["file", "directory", "symlink", "hardlink", "unsafe", "other"]
+_KINDS: Mapping[bytes, Kind] = {
+    tarfile.REGTYPE: "file",
+    tarfile.AREGTYPE: "file",
+    tarfile.CONTTYPE: "file",
+    tarfile.DIRTYPE: "directory",
+    tarfile.SYMTYPE: "symlink",
+    tarfile.LNKTYPE: "hardlink",
+}
+
+
+class ForwardStream(Protocol):
+    """What a tar is read from: `position` counts the bytes passed."""
+
+    position: int
+
+    def read(self, size: int) -> bytes: ...
+    def skip(self, size: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One entry: its name as a clean relative path ("" for the root), and where its `size` bytes start.
+
+    Links have a `target`. An `unsafe` entry has a name, left as it is, that leads out of the archive's directory.
+    """
+
+    name: str
+    kind: Kind
+    size: int
+    offset: int
+    target: str = ""
+
+
+def members(stream: ForwardStream) -> Iterator[Member]:
+    """Each entry in order; the caller may read its data from the stream before asking for the next.
+
+    FormatError for a stream that is cut off or damaged, and for more entries than MAX_MEMBERS.
+    """
+    count = 0
+    extended: dict[str, str] = {}
+    while True:
+        header = stream.read(_BLOCK)
+        if header == bytes(_BLOCK):
+            return
+        info = _parse(header, stream.position - len(header))
+        if info.type in (tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK):
+            extended.update(_extended(info, _exactly(stream, info)))
+            continue
+        if info.type == tarfile.XGLTYPE:
+            if _extended(info, _exactly(stream, info)).keys() & {"path", "linkpath", "size"}:
+                raise FormatError("tar has a global header that renames its entries")
+            continue
+        count += 1
+        if count > MAX_MEMBERS:
+            raise FormatError(f"tar has more than {MAX_MEMBERS} entries")
+        member = _member(info, extended, stream.position)
+        extended = {}
+        yield member
+        end = member.offset + member.size + -member.size % _BLOCK
+        stream.skip(end - stream.position)
+        if stream.position < end:
+            raise FormatError(f"tar is cut off inside {member.name!r}")
+
+
+def _clean(name: str) -> str | None:
+    """An entry's name without `./` and trailing slashes; None when it leads out."""
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    leads_out = name.startswith("/") or ".." in parts or "\\" in name or "\0" in name
+    return None if leads_out else "/".join(parts)
+
+
+def link_target(member: Member) -> str:
+    """What a link points at, as a clean name inside the archive; "" when it leads out of it."""
+    base = "" if member.kind == "hardlink" else posixpath.dirname(member.name)
+    path = posixpath.normpath(posixpath.join(base, member.target))
+    return "" if path.startswith(("/", "../")) or path == ".." else path
+
+
+def _parse(header: bytes, position: int) -> tarfile.TarInfo:
+    if len(header) < _BLOCK:
+        raise FormatError(f"tar is cut off at byte {position + len(header)}: its end is missing")
+    try:
+        info = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
+    except (tarfile.HeaderError, ValueError) as err:
+        raise FormatError(f"tar is damaged at byte {position}: {err}") from err
+    if info.size < 0:
+        raise FormatError(f"tar is damaged at byte {position}: an entry has the size {info.size}")
+    return info
+
+
+def _exactly(stream: ForwardStream, info: tarfile.TarInfo) -> bytes:
+    if info.size > _MAX_EXTENDED:
+        raise FormatError(f"tar has an extended header of {info.size} bytes, more than {_MAX_EXTENDED}")
+    data = stream.read(info.size + -info.size % _BLOCK)
+    if len(data) < info.size:
+        raise FormatError("tar is cut off inside an extended header")
+    return data[: info.size]
+
+
+def _extended(info: tarfile.TarInfo, data: bytes) -> dict[str, str]:
+    """The records of a pax header (`LENGTH KEY=VALUE` and a newline each), or GNU's long name as the same."""
+    if info.type in (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK):
+        text = data.rstrip(b"\0").decode("utf-8", "surrogateescape")
+        return {"path" if info.type == tarfile.GNUTYPE_LONGNAME else "linkpath": text}
+    records = {}
+    while data:
+        length, space, _ = data.partition(b" ")
+        if not (space and length.isdigit() and len(length) < 9 and len(length) < int(length) <= len(data)):
+            raise FormatError("tar has a damaged extended header")
+        record, data = data[len(length) + 1 : int(length)], data[int(length) :]
+        key, equals, value = record.decode("utf-8", "surrogateescape").partition("=")
+        if not equals or not value.endswith("\n"):
+            raise FormatError("tar has a damaged extended header")
+        records[key] = value[:-1]
+    return records
+
+
+def _member(info: tarfile.TarInfo, extended: Mapping[str, str], offset: int) -> Member:
+    name = extended.get("path", info.name)
+    kind = _KINDS.get(info.type, "other")
+    if any(key.startswith("GNU.sparse.") for key in extended):
+        kind = "other"
+    size_text = extended.get("size", str(info.size))
+    if not (size_text.isascii() and size_text.isdigit() and len(size_text) < 20):
+        raise FormatError(f"tar has an entry {name!r} of size {size_text!r}")
+    size = int(size_text)
+    if kind not in ("file", "other") and size:
+        raise FormatError(f"tar has an entry {name!r} that is a {kind} and yet has data")
+    if kind == "file" and name.endswith("/"):
+        kind = "directory" if not size else "other"
+    target = extended.get("linkpath", info.linkname) if kind in ("symlink", "hardlink") else ""
+    clean = _clean(name)
+    if clean is None:
+        return Member(name=name, kind="unsafe", size=size, offset=offset)
+    return Member(name=clean, kind=kind, size=size, offset=offset, target=target)

@@ -1,0 +1,134 @@
+"""Files below one root, by their POSIX path: a directory, or the members of a tar that stays packed."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from bundle.errors import FormatError
+from bundle.files import CHUNK, inside
+from bundle.tar_reader import Member, link_target, members
+from bundle.volume import Part, Volume
+
+_MAX_LINKS = 8
+
+
+class Tree(Protocol):
+    """Read access to files by name. A name that is not there, or leads out, is a FileNotFoundError."""
+
+    def size(self, name: str) -> int:
+        """The file's size in bytes."""
+
+    def read(self, name: str, offset: int = 0) -> Iterator[bytes]:
+        """The file's bytes from `offset` on, in chunks."""
+
+
+def read_small(tree: Tree, name: str, limit: int) -> bytes:
+    """A whole file of at most `limit` bytes; FormatError for a larger one."""
+    size = tree.size(name)
+    if size > limit:
+        raise FormatError(f"{name!r} has {size} bytes, more than {limit}")
+    return b"".join(tree.read(name))
+
+
+class DirectoryTree:
+    """The regular files below a directory. Links are followed as far as they stay inside it."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def size(self, name: str) -> int:
+        """The file's size in bytes."""
+        return self._path(name).stat().st_size
+
+    def read(self, name: str, offset: int = 0) -> Iterator[bytes]:
+        """The file's bytes from `offset` on."""
+        with self._path(name).open("rb", buffering=0) as file:
+            file.seek(offset)
+            while chunk := file.read(CHUNK):
+                yield chunk
+
+    def _path(self, name: str) -> Path:
+        try:
+            path = inside(self._root, name)
+        except FormatError as err:
+            raise FileNotFoundError(name) from err
+        if not path.is_file() or not path.resolve().is_relative_to(self._root.resolve()):
+            raise FileNotFoundError(name)
+        return path
+
+
+class TarTree:
+    """The files of a tar, read in place. Links are resolved among its own members, never through the file system."""
+
+    def __init__(self, volume: Volume, entries: Mapping[str, Member]) -> None:
+        self._volume = volume
+        self._entries = entries
+
+    def size(self, name: str) -> int:
+        """The file's size in bytes."""
+        return self._member(name).size
+
+    def read(self, name: str, offset: int = 0) -> Iterator[bytes]:
+        """The file's bytes from `offset` on."""
+        member = self._member(name)
+        return self._volume.read(member.offset + offset, member.size - offset)
+
+    def _member(self, name: str) -> Member:
+        for _ in range(_MAX_LINKS):
+            member = self._entries.get(name)
+            if member is None:
+                break
+            if member.kind == "file":
+                return member
+            if member.kind not in ("symlink", "hardlink"):
+                break
+            name = link_target(member)
+        raise FileNotFoundError(name)
+
+
+class Below:
+    """The part of a tree below one of its directories."""
+
+    def __init__(self, tree: Tree, directory: str) -> None:
+        self._tree = tree
+        self._directory = directory
+
+    def size(self, name: str) -> int:
+        """The file's size in bytes."""
+        return self._tree.size(f"{self._directory}/{name}")
+
+    def read(self, name: str, offset: int = 0) -> Iterator[bytes]:
+        """The file's bytes from `offset` on."""
+        return self._tree.read(f"{self._directory}/{name}", offset)
+
+
+def index_tar(path: Path) -> TarTree:
+    """Find every member of one plain tar file without reading their data.
+
+    FormatError for a tar that is damaged or cut off, or has entries that lead out of it or share one name.
+    """
+    volume = Volume([Part(path=path)])
+    entries: dict[str, Member] = {}
+    for member in members(_Seeking(volume)):
+        if member.kind == "unsafe":
+            raise FormatError(f"tar has an entry {member.name!r} that leads out of its directory")
+        if member.kind != "directory" and member.name in entries:
+            raise FormatError(f"tar has two entries named {member.name!r}")
+        entries[member.name] = member
+    return TarTree(volume, entries)
+
+
+class _Seeking:
+    """A volume as a stream that passes over data without reading it."""
+
+    def __init__(self, volume: Volume) -> None:
+        self.position = 0
+        self._volume = volume
+
+    def read(self, size: int) -> bytes:
+        data = b"".join(self._volume.read(self.position, size))
+        self.position += len(data)
+        return data
+
+    def skip(self, size: int) -> None:
+        self.position = min(self.position + size, self._volume.size)

@@ -1,0 +1,118 @@
+"""One or several files read as if they were one: by position, or as a stream that checks each file's digest."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bundle.digest import Digest, Hasher
+from bundle.files import CHUNK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One file and the digest it must have, None where nobody knows it."""
+
+    path: Path
+    digest: Digest | None = None
+
+
+OnDamage = Callable[[Part, Digest], None]
+"""Told of a part that has another digest than it must have."""
+
+
+class Volume:
+    """The bytes of several files in a row, their sizes taken once. An OSError comes through."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self.parts = tuple(parts)
+        self._sizes = [part.path.stat().st_size for part in parts]
+        self.size = sum(self._sizes)
+
+    def read(self, offset: int, length: int) -> Iterator[bytes]:
+        """The `length` bytes from `offset` on, in chunks; fewer where the volume ends."""
+        for part, size in zip(self.parts, self._sizes, strict=True):
+            if offset < size and length > 0:
+                with part.path.open("rb", buffering=0) as file:
+                    file.seek(offset)
+                    while length > 0 and (chunk := file.read(min(CHUNK, length))):
+                        offset += len(chunk)
+                        length -= len(chunk)
+                        yield chunk
+            offset = max(0, offset - size)
+
+    def stream(self, on_damage: OnDamage) -> "VolumeStream":
+        """Read everything from the start, telling of each damaged part as its end is passed."""
+        return VolumeStream(self, on_damage)
+
+
+class VolumeStream:
+    """A volume from its start to its end. Close it, or use it as a context manager.
+
+    The parts' digests are computed in a thread of their own, so that a reader that hashes too loses no time.
+    """
+
+    def __init__(self, volume: Volume, on_damage: OnDamage) -> None:
+        self.position = 0
+        self._blocks = self._read_blocks(volume, on_damage)
+        self._block = memoryview(b"")
+        self._pool = ThreadPoolExecutor(1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, err: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file that is being read."""
+        self._blocks.close()
+        self._pool.shutdown()
+
+    def chunks(self, size: int) -> Iterator[memoryview]:
+        """The next `size` bytes, uncopied; fewer at the end of the volume."""
+        while size > 0:
+            if not self._block:
+                self._block = memoryview(next(self._blocks, b""))
+                if not self._block:
+                    return
+            chunk, self._block = self._block[:size], self._block[size:]
+            size -= len(chunk)
+            self.position += len(chunk)
+            yield chunk
+
+    def read(self, size: int) -> bytes:
+        """The next `size` bytes in one piece; fewer at the end of the volume."""
+        return b"".join(self.chunks(size))
+
+    def skip(self, size: int) -> None:
+        """Pass over `size` bytes; they are checked all the same."""
+        for _ in self.chunks(size):
+            pass
+
+    def drain(self) -> None:
+        """Pass over all that is left, so that the last part is checked to its end too."""
+        while self.read(CHUNK):
+            pass
+
+    def _read_blocks(self, volume: Volume, on_damage: OnDamage) -> Generator[bytes, None, None]:
+        for part in volume.parts:
+            hasher = part.digest.hasher() if part.digest else None
+            pending: Future[None] | None = None
+            with part.path.open("rb", buffering=0) as file:
+                while block := file.read(CHUNK):
+                    pending = self._hash(hasher, block, pending)
+                    yield block
+            if pending:
+                pending.result()
+            if part.digest and hasher and hasher.hexdigest() != part.digest.hex:
+                on_damage(part, Digest(algorithm=part.digest.algorithm, hex=hasher.hexdigest()))
+
+    def _hash(self, hasher: Hasher | None, block: bytes, pending: Future[None] | None) -> Future[None] | None:
+        if hasher is None:
+            return None
+        if pending:
+            pending.result()
+        return self._pool.submit(hasher.update, block)
