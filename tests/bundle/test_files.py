@@ -24,9 +24,8 @@ def test_writing_appears_whole(tmp_path: Path) -> None:
 def test_a_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     write_bytes(path, b"good")
-    with pytest.raises(ValueError, match="no"), writing(path) as file:
-        file.write(b"bad")
-        raise ValueError("no")
+    with pytest.raises(TypeError), writing(path) as file:
+        file.writelines([b"bad", "not bytes"])  # type: ignore[list-item]
     assert path.read_bytes() == b"good"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 

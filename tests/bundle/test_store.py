@@ -80,7 +80,7 @@ def test_wrong_bytes_are_fetched_once_more_and_never_kept(store: BlobStore, bad:
     assert source.offsets == [0, 0]
     assert store.path(BLOB.digest).read_bytes() == CONTENT
     other = BlobStore(store.root.with_name("other"))
-    with pytest.raises(IntegrityError, match="image 'x'.*does not have its digest"):
+    with pytest.raises(IntegrityError, match=r"image 'x'.*does not have its digest"):
         other.fetch(BLOB, Source(bad), subject="image 'x'")
     assert not other.path(BLOB.digest).exists()
 

@@ -1,0 +1,54 @@
+"""The tasks, in the order of the crossing. `doit bundle` makes the bundle, `doit verify` checks one.
+
+`doit list` shows them, `doit list --all --status` each step with its state, `doit help` the commands.
+"""
+
+from tasks import assemble, charts, files, images
+from tasks.setup import doit_config, open_project
+from tasks.step import group, to_doit
+from tasks.verify import verify_task
+
+PROJECT = open_project()
+DOIT_CONFIG = doit_config(PROJECT)
+
+if PROJECT.has_spec:
+
+    def task_pin():
+        yield from to_doit("pin", "pin each image's tag to a digest in airgap.lock", images.pin_steps(PROJECT))
+
+    def task_pull():
+        yield from to_doit("pull", "fetch the images' blobs into the cache", images.pull_steps(PROJECT))
+
+    def task_tag():
+        yield from to_doit("tag", "give the images their internal names", images.tag_steps(PROJECT))
+
+    def task_save():
+        yield from to_doit("save", "write the images into the bundle", images.save_steps(PROJECT))
+
+    def task_layout():
+        yield from to_doit("layout", "write the index of the images", images.layout_steps(PROJECT))
+
+    def task_chart():
+        yield from to_doit("chart", "bring the charts into the bundle", charts.chart_steps(PROJECT))
+
+    def task_file():
+        yield from to_doit("file", "bring the files into the bundle", files.file_steps(PROJECT))
+
+    def task_manifest():
+        yield from to_doit("manifest", "state what the bundle holds", assemble.manifest_steps(PROJECT))
+
+    def task_checksum():
+        yield from to_doit("checksum", "list the checksum of every file", assemble.checksum_steps(PROJECT))
+
+    def task_directory():
+        yield from to_doit("directory", "put the finished bundle in its place", assemble.directory_steps(PROJECT))
+
+    def task_pack():
+        yield from to_doit("pack", "write the archive or its parts", assemble.pack_steps(PROJECT))
+
+    def task_bundle():
+        yield group("bundle", "make the bundle: all of the above", after=["directory", "pack"])
+
+
+def task_verify():
+    yield verify_task(PROJECT)

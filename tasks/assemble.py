@@ -1,0 +1,221 @@
+"""The steps that make the bundle out of its parts: manifest, checksums, the directory in its place, the archive."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bundle.manifest_text import manifest_text
+
+from bundle import archive
+from bundle.digest import Digest
+from bundle.files import inside, place, replace_directory, write_bytes
+from bundle.manifest import MANIFEST, MANIFEST_TEXT, BundleManifest, ImageEntry
+from bundle.split import find_archive, sums_path
+from bundle.sums import SUMS, hash_files, parse_sums, write_sums
+from schema.lock import ChartPin, FilePin, ImagePin
+from schema.spec import ImageSpec
+from tasks import charts, files, images
+from tasks.console import human
+from tasks.project import Project
+from tasks.state import signature
+from tasks.step import Inputs, Step
+from tasks.version import VERSION
+
+RESOLVED_SPEC = "airgap.json"
+_STATED = (MANIFEST, MANIFEST_TEXT, RESOLVED_SPEC)
+
+
+def manifest_steps(project: Project) -> Iterator[Step]:
+    """`manifest`: what the bundle holds, for programs (manifest.json, airgap.json) and for people (manifest.txt)."""
+    yield Step(
+        base="manifest",
+        doc=f"write {MANIFEST}, {MANIFEST_TEXT} and {RESOLVED_SPEC}",
+        action=lambda: _write_manifest(project),
+        inputs=lambda: _identity(project),
+        outputs=lambda: tuple(project.tree / name for name in _STATED),
+        after=("save", "layout", "chart", "file"),
+    )
+
+
+def checksum_steps(project: Project) -> Iterator[Step]:
+    """`checksum`: SHA256SUMS over every file of the bundle."""
+    yield Step(
+        base="checksum",
+        doc=f"write {SUMS}",
+        action=lambda: _write_sums(project),
+        inputs=lambda: _identity(project, manifest=_stamp(project.tree / MANIFEST)),
+        outputs=lambda: (project.tree / SUMS,),
+        follows=("manifest",),
+    )
+
+
+def directory_steps(project: Project) -> Iterator[Step]:
+    """`directory`: the finished bundle takes its place in one step; until then the last good one stays."""
+    yield Step(
+        base="directory",
+        doc="put the finished bundle in its place",
+        action=lambda: _publish(project),
+        inputs=lambda: _identity(project, sums=_stamp(project.tree / SUMS), at=str(project.directory)),
+        outputs=lambda: published_files(project.directory),
+        follows=("checksum",),
+        clean=lambda: published_files(project.directory),
+    )
+
+
+def pack_steps(project: Project) -> Iterator[Step]:
+    """`pack`: the bundle as one archive, or as parts of a given size."""
+    spec = project.spec.bundle
+    if not spec.archive:
+        return
+    yield Step(
+        base="pack",
+        doc=f"write {archive_path(project).name}" + (f" in parts of {human(spec.split)}" if spec.split else ""),
+        action=lambda: _pack(project),
+        inputs=lambda: _identity(
+            project, sums=_stamp(project.tree / SUMS), at=str(archive_path(project)), split=spec.split or 0
+        ),
+        outputs=lambda: archive_files(project),
+        follows=("directory",),
+    )
+
+
+def archive_path(project: Project) -> Path:
+    """The archive's name, of which parts are numbered."""
+    return project.options.out / f"{project.spec.bundle.directory_name}.tar"
+
+
+def archive_parts(project: Project) -> Sequence[Path]:
+    """The archive, or its parts in order, as far as they are there; nothing when the spec wants none."""
+    if not project.spec.bundle.archive or not sums_path(archive_path(project)).exists():
+        return ()
+    found = find_archive(archive_path(project))
+    return tuple(found.path(name) for name in found.names)
+
+
+def archive_files(project: Project) -> Sequence[Path]:
+    """The list of checksums, and the archive or parts that it lists."""
+    return (sums_path(archive_path(project)), *archive_parts(project))
+
+
+def published_files(directory: Path) -> Sequence[Path]:
+    """Every file of a finished bundle directory; only its (missing) SHA256SUMS when there is none."""
+    return (directory / SUMS, *(inside(directory, name) for name in _listed(directory)))
+
+
+def _listed(directory: Path) -> Mapping[str, Digest]:
+    path = directory / SUMS
+    return parse_sums(path.read_bytes(), str(path)) if path.is_file() else {}
+
+
+def _identity(project: Project, **more: Any) -> Inputs | None:
+    """What the bundle's content follows from: the spec, the pins, the date when it is given, this program."""
+    spec = project.spec
+    pins: dict[str, dict[str, str | None]] = {
+        "images": {image.name: _text(images.pin_of(project, image)) for image in spec.images},
+        "charts": {chart.name: _text(charts.chart_pin(project, chart)) for chart in spec.charts},
+        "files": {file.name: _text(files.file_pin(project, file)) for file in spec.files},
+    }
+    if any(None in kind.values() for kind in pins.values()):
+        return None
+    digest = hashlib.sha256(json.dumps(spec.to_dict(), sort_keys=True).encode()).hexdigest()
+    return {"spec": digest, **pins, "created": project.created, "version": VERSION, **more}
+
+
+def _text(pin: ImagePin | ChartPin | FilePin | None) -> str | None:
+    if pin is None:
+        return None
+    return str(pin.digest if isinstance(pin, ImagePin) else pin.sha256)
+
+
+def _stamp(path: Path) -> list[int] | None:
+    try:
+        return signature(path.stat())
+    except OSError:
+        return None
+
+
+def _write_manifest(project: Project) -> None:
+    project.claim()
+    epoch = project.created
+    spec = project.spec
+    manifest = BundleManifest(
+        name=spec.bundle.name,
+        version=spec.bundle.version,
+        created=datetime.now(UTC).replace(microsecond=0) if epoch is None else datetime.fromtimestamp(epoch, UTC),
+        tool=VERSION,
+        layout=spec.bundle.layout,
+        platform=spec.bundle.platform,
+        images=tuple(_image_entry(project, image) for image in spec.images),
+        charts=tuple(charts.chart_entry(project, chart) for chart in spec.charts),
+        files=tuple(files.file_entry(project, file) for file in spec.files),
+        registries=tuple(sorted({image.target.repository for image in spec.images})),
+        archive=spec.bundle.archive,
+        split=spec.bundle.split,
+    )
+    resolved = json.dumps(spec.to_dict(), indent=2, sort_keys=True) + "\n"
+    write_bytes(project.tree / RESOLVED_SPEC, resolved.encode())
+    write_bytes(project.tree / MANIFEST_TEXT, manifest_text(manifest).encode())
+    write_bytes(project.tree / MANIFEST, manifest.encode())
+    project.note("manifest", f"{MANIFEST}, {MANIFEST_TEXT}, {RESOLVED_SPEC}")
+
+
+def _image_entry(project: Project, image: ImageSpec) -> ImageEntry:
+    pin = images.required_pin(project, image)
+    held = images.stored(project, image)
+    return ImageEntry(
+        name=image.name,
+        source=image.source_text,
+        reference=image.target,
+        digest=pin.digest,
+        media_type=pin.media_type,
+        size=held.size if held else pin.size,
+        platform=image.platform,
+        file=images.image_archive(image.name) if project.spec.bundle.layout == "docker-archive" else "",
+    )
+
+
+def _write_sums(project: Project) -> None:
+    """The parts' digests are known from when they were written; only the small files are read."""
+    project.claim()
+    digests = {**images.digests(project), **charts.digests(project), **files.digests(project)}
+    digests |= hash_files(project.tree, (*_STATED, *images.index_files(project)))
+    write_sums(project.tree / SUMS, digests)
+    project.note("checksum", f"{len(digests)} files")
+
+
+def _publish(project: Project) -> None:
+    """Make the directory anew out of links to the growing bundle, then swap it in."""
+    project.claim()
+    new = project.work / "new"
+    shutil.rmtree(new, ignore_errors=True)
+    for name in (SUMS, *_listed(project.tree)):
+        place(inside(project.tree, name), inside(new, name))
+    replace_directory(new, project.directory)
+    _prune(project.tree)
+    project.note("directory", str(project.directory))
+
+
+def _prune(tree: Path) -> None:
+    """Remove from the growing bundle what the finished one does not hold: images and files of earlier specs."""
+    wanted = {SUMS, *_listed(tree)}
+    for path in tree.rglob("*"):
+        if path.is_file() and path.relative_to(tree).as_posix() not in wanted:
+            path.unlink(missing_ok=True)
+
+
+def _pack(project: Project) -> None:
+    project.claim()
+    manifest = BundleManifest.decode((project.directory / MANIFEST).read_bytes())
+    packed = archive.pack(
+        project.directory,
+        archive_path(project),
+        epoch=int(manifest.created.timestamp()),
+        split=project.spec.bundle.split,
+        meter=project.console,
+    )
+    parts = f" in {len(packed.parts)} parts" if len(packed.parts) > 1 else ""
+    project.note("pack", f"{packed.parts[0]}, {human(packed.size)}{parts}")

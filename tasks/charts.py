@@ -1,0 +1,141 @@
+"""The steps of charts: fetched, checked against their pin, kept in the cache, placed in the bundle."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from bundle.chart import list_chart
+from bundle.descriptor import Descriptor
+from bundle.digest import Digest
+from bundle.errors import LockError
+from bundle.files import place
+from bundle.locations import LocalChart
+from bundle.manifest import ChartEntry
+from bundle.media import HELM_CHART
+from clients.charts import FetchedChart
+from schema.lock import ChartPin
+from schema.spec import ChartSpec
+from tasks.console import human
+from tasks.project import Project
+from tasks.state import signature
+from tasks.step import Inputs, Step
+
+
+def chart_steps(project: Project) -> Iterator[Step]:
+    """`chart:<chart>`: the packaged chart is in the growing bundle, with its provenance file where there is one."""
+    for chart in project.spec.charts:
+        yield Step(
+            base="chart",
+            name=chart.name,
+            doc=f"bring {chart.source_text} {chart.version}".rstrip() + " into charts/",
+            action=partial(_chart, project, chart),
+            inputs=partial(_inputs, project, chart),
+            outputs=partial(_files, project, chart),
+        )
+
+
+def chart_pin(project: Project, chart: ChartSpec) -> ChartPin | None:
+    """The chart's pin, when the lock has one that belongs to what the spec says now."""
+    pin = project.lock.charts.get(chart.name)
+    return pin if pin and pin.fits(chart) else None
+
+
+def resolve(project: Project, chart: ChartSpec, *, expected: Digest | None = None) -> ChartPin:
+    """Fetch the chart into the cache and return its pin; a LockError when it is not the expected one."""
+    fetched: FetchedChart = project.charts.fetch(
+        chart.source, name=chart.name, version=chart.version, expected=expected
+    )
+    project.store.put(fetched.data)
+    return ChartPin(
+        source=chart.source_text,
+        version=fetched.version,
+        sha256=fetched.digest,
+        size=len(fetched.data),
+        provenance=project.store.put(fetched.provenance) if fetched.provenance else None,
+    )
+
+
+def chart_entry(project: Project, chart: ChartSpec) -> ChartEntry:
+    """What the manifest says of a chart."""
+    pin = _required_pin(project, chart)
+    return ChartEntry(
+        name=chart.name,
+        version=pin.version,
+        source=chart.source_text,
+        file=_path(chart, pin),
+        digest=pin.sha256,
+        size=pin.size,
+        provenance=f"{_path(chart, pin)}.prov" if pin.provenance else "",
+    )
+
+
+def digests(project: Project) -> dict[str, Digest]:
+    """The sha256 of every file that the chart steps made, by its path in the bundle."""
+    found = {}
+    for chart in project.spec.charts:
+        pin = _required_pin(project, chart)
+        found[_path(chart, pin)] = pin.sha256
+        if pin.provenance:
+            found[f"{_path(chart, pin)}.prov"] = pin.provenance
+    return found
+
+
+def _required_pin(project: Project, chart: ChartSpec) -> ChartPin:
+    pin = chart_pin(project, chart)
+    if not pin:
+        raise LockError(f"chart {chart.name!r} is not pinned", hint=f"doit chart:{chart.name}")
+    return pin
+
+
+def _path(chart: ChartSpec, pin: ChartPin) -> str:
+    """The chart's path in the bundle."""
+    return f"charts/{chart.name}-{pin.version}.tgz"
+
+
+def _inputs(project: Project, chart: ChartSpec) -> Inputs | None:
+    pin = chart_pin(project, chart)
+    if not pin:
+        return None
+    local = _local_state(chart.source.path, chart.name) if isinstance(chart.source, LocalChart) else []
+    return {
+        "source": pin.source,
+        "version": pin.version,
+        "sha256": str(pin.sha256),
+        "local": local,
+        "at": str(project.tree),
+    }
+
+
+def _local_state(path: Path, name: str) -> list[list[object]]:
+    """What changes whenever a local chart's files do."""
+    files = list_chart(path, subject=f"chart {name!r}") if path.is_dir() else ()
+    paths = [file.path for file in files] or [path]
+    return [[str(path), *signature(path.stat())] for path in paths if path.exists()]
+
+
+def _files(project: Project, chart: ChartSpec) -> Sequence[Path]:
+    pin = chart_pin(project, chart)
+    if not pin:
+        return ()
+    path = project.tree / _path(chart, pin)
+    return (path, path.with_name(f"{path.name}.prov")) if pin.provenance else (path,)
+
+
+def _chart(project: Project, chart: ChartSpec) -> None:
+    project.claim()
+    pin = chart_pin(project, chart)
+    if not pin or isinstance(chart.source, LocalChart) or not _cached(project, pin):
+        found = resolve(project, chart, expected=pin.sha256 if pin else None)
+        if found != pin:
+            project.change_lock(lambda lock: lock.with_chart(chart.name, found))
+        pin = found
+    path = project.tree / _path(chart, pin)
+    place(project.store.path(pin.sha256), path)
+    if pin.provenance:
+        place(project.store.path(pin.provenance), path.with_name(f"{path.name}.prov"))
+    project.note(f"chart:{chart.name}", f"{_path(chart, pin)}, {human(pin.size)}")
+
+
+def _cached(project: Project, pin: ChartPin) -> bool:
+    package = Descriptor(media_type=HELM_CHART, digest=pin.sha256, size=pin.size)
+    return project.store.has(package) and (not pin.provenance or project.store.get(pin.provenance) is not None)

@@ -1,0 +1,56 @@
+"""The command line's variables, in doit's style: `doit bundle spec=FILE out=DIR`."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from bundle.errors import AirgapError
+
+VARIABLES = {
+    "spec": "the spec (default: airgap.yaml)",
+    "out": "where bundles go (default: dist)",
+    "state": "where the cache and doit's state lie (default: .airgap beside the spec)",
+    "bundle": "a bundle directory, an archive, or the first part of one (default: the spec's bundle)",
+    "jobs": "how many transfers run at once",
+}
+
+
+class OptionError(AirgapError):
+    """A wrong variable on the command line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The variables with their defaults; paths are absolute, taken from the working directory."""
+
+    spec: Path
+    out: Path
+    state: Path
+    bundle: Path | None
+    jobs: int
+
+    @classmethod
+    def parse(cls, given: Mapping[str, str], *, cwd: Path, default_jobs: int) -> Self:
+        """Read what the command line gave; an unknown name or a wrong value is an OptionError."""
+        for name in given:
+            if name not in VARIABLES:
+                close = difflib.get_close_matches(name, VARIABLES, 1)
+                known = "; ".join(f"{key}: {text}" for key, text in VARIABLES.items())
+                hint = f"did you mean {close[0]}=?" if close else f"known are: {known}"
+                raise OptionError(f"unknown variable {name!r} on the command line", hint=hint)
+        spec = cwd / given.get("spec", "airgap.yaml")
+        return cls(
+            spec=spec,
+            out=cwd / given.get("out", "dist"),
+            state=cwd / given["state"] if "state" in given else spec.parent / ".airgap",
+            bundle=cwd / given["bundle"] if "bundle" in given else None,
+            jobs=_jobs(given.get("jobs", str(default_jobs))),
+        )
+
+
+def _jobs(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 64:
+        raise OptionError(f"jobs={text} is not a number of transfers", hint="give a whole number from 1 to 64")
+    return int(text)

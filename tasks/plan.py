@@ -1,0 +1,112 @@
+"""`doit plan`: what a run would do and why, without network and without writing anything."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from doit.cmd_base import DoitCmdBase
+from doit.control import TaskControl
+from doit.exceptions import InvalidCommand
+
+from tasks.estimate import fetch_estimate
+from tasks.project import Project
+from tasks.step import GroupUpToDate, UpToDate
+
+_JSON = {"name": "as_json", "long": "json", "type": bool, "default": False, "help": "print the plan as JSON"}
+_EXIT_CODE = {
+    "name": "exit_code",
+    "long": "exit-code",
+    "type": bool,
+    "default": False,
+    "help": "exit with 1 when something would run",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One step and why it would run; the reason is empty when it would not."""
+
+    name: str
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {"step": self.name, "run": bool(self.reason), "reason": self.reason}
+
+
+class Plan(DoitCmdBase):  # type: ignore[misc]
+    """Shows what would run."""
+
+    name = "plan"
+    doc_purpose = "show what would run and why, and the bytes to fetch"
+    doc_usage = "bundle [--json] [--exit-code]"
+    doc_description = (
+        "Touches no network and writes nothing. With --exit-code it exits with 1 when something would run."
+    )
+    cmd_options = (_JSON, _EXIT_CODE)
+
+    def _execute(self, as_json: bool, exit_code: bool, pos_args: list[str]) -> int:
+        selected = pos_args or ["bundle"]
+        unknown = [name for name in selected if name not in {task.name for task in self.task_list}]
+        if unknown:
+            raise InvalidCommand(not_found=unknown[0])
+        planned = tuple(self._steps(selected))
+        project: Project = self.loader.namespace["PROJECT"]
+        due = [step for step in planned if step.reason]
+        pulls = [step.name.removeprefix("pull:") for step in due if step.name.startswith("pull:")]
+        estimate = fetch_estimate(project, pulls)
+        if as_json:
+            data = {"steps": [step.to_dict() for step in planned], **estimate.to_dict()}
+            self.outstream.write(json.dumps(data, indent=2) + "\n")
+        else:
+            self._print(planned, due)
+            self.outstream.write(f"{estimate}\n" if pulls else "")
+        return 1 if due and exit_code else 0
+
+    def _print(self, planned: tuple[Planned, ...], due: list[Planned]) -> None:
+        for step in due:
+            self.outstream.write(f"{step.name:<28} {step.reason}\n")
+        same = len(planned) - len(due)
+        self.outstream.write(f"{len(due)} of {len(planned)} steps would run, {same} are up to date\n")
+
+    def _steps(self, selected: list[str]) -> Iterator[Planned]:
+        """The steps in the order of a run."""
+        control = TaskControl(self.task_list)
+        control.process(selected)
+        dispatcher = control.task_dispatcher()
+        due: set[str] = set()
+        node = None
+        while True:
+            try:
+                node = dispatcher.generator.send(node)
+            except StopIteration:
+                return
+            task = node.task
+            node.run_status = "up-to-date"
+            if not task.actions:
+                continue
+            reason = self._reason(task, due)
+            if reason:
+                due.add(task.name)
+            yield Planned(name=task.name, reason=reason)
+
+    def _reason(self, task: Any, due: set[str]) -> str:
+        follows = [name for name in (task.meta or {}).get("follows", ()) if name in due]
+        if follows:
+            return f"after {', '.join(follows)}"
+        status = self.dep_manager.get_status(task, control_tasks(self.task_list), get_log=True)
+        if status.status == "up-to-date":
+            return ""
+        for checker, _, _ in task.uptodate:
+            if isinstance(checker, UpToDate | GroupUpToDate) and checker.reason:
+                return checker.reason
+        changed = status.reasons.get("changed_file_dep")
+        if changed:
+            return f"{', '.join(sorted(changed))} changed"
+        return status.error_reason or "always runs"
+
+
+def control_tasks(task_list: list[Any]) -> dict[str, Any]:
+    """The tasks by name, as doit's status checks want them."""
+    return {task.name: task for task in task_list}

@@ -1,0 +1,154 @@
+"""One run's project: the spec, the lock, the places, and the clients, each made when it is first needed."""
+
+import threading
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from schema.load import load
+
+from bundle.errors import AirgapError
+from bundle.files import locked
+from bundle.store import BlobStore
+from schema.lock import Lock
+from schema.spec import Spec
+from tasks.console import Console
+from tasks.options import Options
+
+if TYPE_CHECKING:
+    from bundle.transfers import Transfers
+    from clients.charts import Charts
+    from clients.registry import Registries
+    from clients.transport import Transport
+
+
+class Project:
+    """What all steps share. Nothing here touches the network or writes a file until a step asks for it."""
+
+    def __init__(self, options: Options, *, env: Mapping[str, str], console: Console | None = None) -> None:
+        self.options = options
+        self.env = env
+        self.console = console or Console()
+        self.notes: dict[str, str] = {}
+        self._guard = threading.Lock()
+        self._lock: Lock | None = None
+        self._run_lock: Any = None
+
+    @cached_property
+    def spec(self) -> Spec:
+        """The loaded spec; SpecError with all its problems."""
+        return load(self.options.spec, env=self.env)
+
+    @property
+    def has_spec(self) -> bool:
+        """Whether there is a spec to make a bundle from; without one only `bundle=` can be worked on."""
+        return self.options.bundle is None or self.options.spec.exists()
+
+    @cached_property
+    def store(self) -> BlobStore:
+        """The blob cache."""
+        return BlobStore(self.options.state / "cache")
+
+    @cached_property
+    def transport(self) -> "Transport":
+        """HTTP, as the spec's `registries` says."""
+        from clients.transport import Transport  # noqa: PLC0415 - a no-op run needs no HTTP
+
+        return Transport(self.spec.hosts, meter=self.console, pool_size=self.options.jobs)
+
+    @cached_property
+    def registries(self) -> "Registries":
+        """All registries, with the logins that docker's config leads to."""
+        from clients.registry import Registries  # noqa: PLC0415
+
+        return Registries(self.transport, meter=self.console)
+
+    @cached_property
+    def charts(self) -> "Charts":
+        """Where charts come from."""
+        from clients.charts import Charts  # noqa: PLC0415
+
+        return Charts(self.registries)
+
+    @cached_property
+    def transfers(self) -> "Transfers":
+        """The one bound on transfers."""
+        from bundle.transfers import Transfers  # noqa: PLC0415 - a no-op run starts no threads
+
+        return Transfers(self.options.jobs)
+
+    # Places. The tree is the bundle as it grows; `directory` puts the finished one at its place in one step.
+
+    @property
+    def directory(self) -> Path:
+        """The finished bundle directory."""
+        return self.options.out / self.spec.bundle.directory_name
+
+    @property
+    def work(self) -> Path:
+        """Where the bundle grows: beside the finished one, so that files can be linked and renamed."""
+        return self.options.out / ".work" / self.spec.bundle.directory_name
+
+    @property
+    def tree(self) -> Path:
+        """The growing bundle directory."""
+        return self.work / "tree"
+
+    @property
+    def images(self) -> Path:
+        """`images/` of the growing bundle."""
+        return self.tree / "images"
+
+    # The lock.
+
+    @property
+    def lock_path(self) -> Path:
+        """`airgap.lock`, beside the spec."""
+        return self.options.spec.with_name("airgap.lock")
+
+    @property
+    def lock(self) -> Lock:
+        """The pins as they are now."""
+        with self._guard:
+            if self._lock is None:
+                self._lock = Lock.read(self.lock_path)
+            return self._lock
+
+    def change_lock(self, change: Callable[[Lock], Lock]) -> None:
+        """Change the lock file as one step, among the threads of this run and other runs on the same cache."""
+        with self._guard, locked(self.options.state / "lock.guard"):
+            spec = self.spec
+            changed = change(Lock.read(self.lock_path)).restricted_to(
+                images={image.name for image in spec.images},
+                charts={chart.name for chart in spec.charts},
+                files={file.name for file in spec.files},
+            )
+            changed.write(self.lock_path)
+            self._lock = changed
+
+    # Running.
+
+    def claim(self) -> None:
+        """Before a step works on this bundle: wait for another run that does, and clear what a killed one left."""
+        with self._guard:
+            if self._run_lock is not None:
+                return
+            from tasks.runlock import RunLock  # noqa: PLC0415 - a no-op run claims nothing
+
+            self._run_lock = RunLock(self.work / "lock", say=self.console.line)
+            self._run_lock.sweep(self.options.out, self.work)
+
+    @property
+    def created(self) -> int | None:
+        """SOURCE_DATE_EPOCH in seconds since 1970, when it is set: the bundle's date of creation."""
+        text = self.env.get("SOURCE_DATE_EPOCH", "")
+        if not text:
+            return None
+        if not text.isdecimal():
+            raise AirgapError(f"SOURCE_DATE_EPOCH={text!r} is not a number of seconds since 1970")
+        return int(text)
+
+    def note(self, task: str, text: str) -> None:
+        """What the console shows beside a finished step."""
+        self.notes[task] = text

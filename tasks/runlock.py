@@ -1,0 +1,36 @@
+"""One run at a time works on one bundle; others wait, and then find the work done."""
+
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from bundle.errors import storage_errors
+from bundle.files import is_temporary
+
+
+class RunLock:
+    """Held from the first step that works until the process ends."""
+
+    def __init__(self, path: Path, *, say: Callable[[str], None]) -> None:
+        with storage_errors("claim the bundle's working directory", path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("a+b")
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._file.seek(0)
+                holder = self._file.read().decode(errors="replace").strip()
+                say(f"another run works on this bundle (process {holder or 'unknown'}); waiting for it")
+                fcntl.flock(self._file, fcntl.LOCK_EX)
+            self._file.truncate(0)
+            self._file.write(str(os.getpid()).encode())
+            self._file.flush()
+
+    def sweep(self, *places: Path) -> None:
+        """Remove what an interrupted write left beside its place, in these directories and below `places[1:]`."""
+        top, *deep = places
+        for place in (top.glob(".*.tmp"), *(root.rglob(".*.tmp") for root in deep)):
+            for path in place:
+                if is_temporary(path.name) and path.is_file():
+                    path.unlink(missing_ok=True)

@@ -1,0 +1,49 @@
+"""How doit gets its project: from the command line's variables and the environment."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import doit
+from doit import doit_cmd
+from doit.exceptions import InvalidDodoFile
+
+from bundle.errors import AirgapError
+from tasks.options import Options
+from tasks.project import Project
+from tasks.reporter import Reporter
+from tasks.state import StatChecker
+
+# The best default by measurement (benchmarks/README.md): more transfers only take turns on the processors' hashing,
+# fewer leave a distant registry's latency unused.
+DEFAULT_JOBS = 4
+
+
+def open_project(env: Mapping[str, str] | None = None) -> Project:
+    """The project that the command line names. What is wrong with it becomes doit's own error, exit code 3."""
+    given: Mapping[str, str] = doit_cmd._CMDLINE_VARS or {}  # doit has no call that lists them
+    try:
+        options = Options.parse(
+            given, cwd=Path(doit.get_initial_workdir() or os.curdir).resolve(), default_jobs=DEFAULT_JOBS
+        )
+        project = Project(options, env=os.environ if env is None else env)
+        if project.has_spec:
+            project.spec, project.lock, project.created  # noqa: B018 - load now, so that every problem is told at once
+    except AirgapError as err:
+        raise InvalidDodoFile(str(err)) from err
+    return project
+
+
+def doit_config(project: Project) -> dict[str, Any]:
+    """doit's settings: state beside the spec, threads, our checker and reporter, every failure in one run."""
+    return {
+        "dep_file": str(project.options.state / "doit.journal"),
+        "check_file_uptodate": StatChecker,
+        "reporter": Reporter(project),
+        "default_tasks": ["bundle"] if project.has_spec else ["verify"],
+        "num_process": max(4, 2 * project.options.jobs),
+        "par_type": "thread",
+        "continue": True,
+        "verbosity": 0,
+    }

@@ -1,0 +1,124 @@
+"""doit's memory: which step succeeded with what. Written after every success, so that a killed run forgets nothing.
+
+doit itself writes its state once, at the end of a run; a run of an hour that is killed in its last minute would start
+anew. Here each success is one appended line, and the file is rewritten (atomically) only when it has grown stale.
+"""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any, Protocol
+
+from doit.dependency import FileChangedChecker
+
+from bundle.files import write_bytes
+
+
+class Codec(Protocol):
+    """doit's codec for values."""
+
+    def encode(self, data: Any) -> str: ...
+    def decode(self, data: str) -> Any: ...
+
+
+class JournalDB:
+    """A doit backend: one JSON line for each finished or forgotten task, the last one of a task counts.
+
+    A half-written last line (the process was killed there) is ignored. When the disk is full the run goes on; the steps
+    that could not be noted are checked again next time.
+    """
+
+    desc = "append-only journal, safe against kill -9"
+
+    def __init__(self, name: str, codec: Codec, *, module_name: str | None = None) -> None:
+        self.name = name
+        self.codec = codec
+        self._tasks: dict[str, dict[str, Any]] = {}
+        self._lines = 0
+        self._torn = b""
+        self._load()
+
+    def _load(self) -> None:
+        try:
+            text = Path(self.name).read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        self._torn = b"" if not text or text.endswith("\n") else b"\n"
+        for line in text.splitlines():
+            try:
+                task_id, values = json.loads(line)
+            except ValueError:
+                continue
+            self._lines += 1
+            if values is None:
+                self._tasks.pop(task_id, None)
+            else:
+                self._tasks[task_id] = values
+
+    def get(self, task_id: str, dependency: str) -> Any:
+        """One value of a task, None when there is none."""
+        return self._tasks.get(task_id, {}).get(dependency)
+
+    def set(self, task_id: str, dependency: str, value: Any) -> None:
+        """Remember one value; doit sets `deps:` last, which completes a task's success."""
+        self._tasks.setdefault(task_id, {})[dependency] = value
+        done = dependency == "deps:" and (value or self._tasks[task_id].get("_values_:"))
+        if done or dependency == "ignore:":
+            self._append(task_id, self._tasks[task_id])
+
+    def in_(self, task_id: str) -> bool:
+        """Whether anything is known of a task."""
+        return task_id in self._tasks
+
+    def remove(self, task_id: str) -> None:
+        """Forget a task."""
+        if self._tasks.pop(task_id, None) is not None:
+            self._append(task_id, None)
+
+    def remove_all(self) -> None:
+        """Forget everything."""
+        for task_id in tuple(self._tasks):
+            self.remove(task_id)
+
+    def dump(self) -> None:
+        """End of a run: rewrite the journal when most of its lines are superseded."""
+        kept = {
+            task_id: values for task_id, values in self._tasks.items() if values.get("_values_:") or "ignore:" in values
+        }
+        if self._lines > 2 * len(kept) + 20:
+            lines = (json.dumps([task_id, values]) + "\n" for task_id, values in kept.items())
+            with contextlib.suppress(OSError):
+                write_bytes(Path(self.name), "".join(lines).encode())
+
+    def _append(self, task_id: str, values: dict[str, Any] | None) -> None:
+        line = self._torn + (json.dumps([task_id, values]) + "\n").encode()
+        self._torn = b""
+        self._lines += 1
+        with contextlib.suppress(OSError):
+            Path(self.name).parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                os.write(handle, line)
+            finally:
+                os.close(handle)
+
+
+class StatChecker(FileChangedChecker):  # type: ignore[misc]
+    """A file has changed when its modification time, size or inode has; nothing is read.
+
+    (doit's md5 checker reads multi-gigabyte files, and fails on hosts in FIPS mode.)
+    """
+
+    def check_modified(self, file_path: str, file_stat: os.stat_result, state: Any) -> bool:
+        """Whether the file differs from its noted signature."""
+        return signature(file_stat) != list(state)
+
+    def get_state(self, dep: str, current_state: Any) -> list[int]:
+        """The signature to note."""
+        return signature(Path(dep).stat())
+
+
+def signature(stat: os.stat_result) -> list[int]:
+    """What changes whenever a file is written or replaced: time in ns, size in bytes, inode."""
+    return [stat.st_mtime_ns, stat.st_size, stat.st_ino]

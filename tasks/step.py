@@ -1,0 +1,171 @@
+"""One step of the graph: what it does, what its result depends on, and which files it leaves."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from doit.dependency import UptodateCalculator
+from doit.exceptions import TaskFailed
+
+from bundle.errors import AirgapError, storage_errors
+from tasks.state import signature
+
+Inputs = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A doit task in our terms.
+
+    `inputs` gives what the result depends on as plain JSON data, or None while that is unknown (nothing is pinned).
+    `outputs` gives the files the step leaves. A step is up to date when its inputs are those of its last success and
+    its outputs are untouched since; both are asked for without network and without reading a large file.
+    `ready` adds a condition of its own: a reason to run, or an empty string. `after` orders steps; what a step
+    `follows` also makes it run whenever that ran.
+    """
+
+    base: str
+    doc: str
+    action: Callable[[], None]
+    name: str = ""
+    inputs: Callable[[], Inputs | None]
+    outputs: Callable[[], Iterable[Path]] = tuple
+    ready: Callable[[], str] = str
+    after: Sequence[str] = ()
+    follows: Sequence[str] = ()
+    local: Sequence[Path] = ()
+    clean: Callable[[], Iterable[Path]] | None = None
+
+    @property
+    def task_name(self) -> str:
+        """doit's name, `base:name` or `base`."""
+        return f"{self.base}:{self.name}" if self.name else self.base
+
+    def to_doit(self) -> dict[str, Any]:
+        """The task dictionary that doit wants."""
+        task: dict[str, Any] = {
+            "basename": self.base,
+            "actions": [self._guarded],
+            "uptodate": [UpToDate(self)],
+            "task_dep": [*self.after, *self.follows],
+            "file_dep": [str(path) for path in self.local],
+            "clean": [self._clean],
+            "doc": self.doc,
+            "verbosity": 0,
+            "meta": {"follows": list(self.follows)},
+            "io": {"capture": False},
+        }
+        return {**task, "name": self.name} if self.name else task
+
+    def _guarded(self) -> TaskFailed | None:
+        """Run the action; a failure that the user can understand becomes doit's failure, exit code 1."""
+        try:
+            with storage_errors(f"finish {self.task_name}", Path()):
+                self.action()
+        except AirgapError as err:
+            return TaskFailed(str(err), report=True)
+        return None
+
+    def _clean(self, dryrun: bool) -> None:
+        for path in self.clean() if self.clean else self.outputs():
+            if not dryrun:
+                path.unlink(missing_ok=True)
+
+
+class UpToDate:
+    """doit's question whether a step may be skipped. Remembers why not, for `doit info` and `doit plan`."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+        self.reason = ""
+
+    def configure_task(self, task: Any) -> None:
+        """Called by doit: note inputs and outputs whenever the task succeeds."""
+        task.value_savers.append(self._noted)
+
+    def _noted(self) -> dict[str, Any]:
+        return {
+            "inputs": self.step.inputs(),
+            "outputs": {str(path): _signature(path) for path in self.step.outputs()},
+        }
+
+    def __call__(self, task: Any, values: Mapping[str, Any]) -> bool:  # doit passes by these names
+        self.reason = self._why(values)
+        return not self.reason
+
+    def _why(self, values: Mapping[str, Any]) -> str:
+        inputs = self.step.inputs()
+        if not values:
+            return "has not run yet"
+        if inputs is None:
+            return "nothing is pinned yet"
+        if inputs != values.get("inputs"):
+            return _difference(values.get("inputs") or {}, inputs)
+        noted = values.get("outputs", {})
+        for path in self.step.outputs():
+            if str(path) not in noted:
+                return f"{path} is not made yet"
+            now = _signature(path)
+            if now != noted[str(path)]:
+                return f"{path} {'is missing' if now is None else 'was changed'}"
+        return self.step.ready()
+
+    def __repr__(self) -> str:
+        return self.reason or "up to date"
+
+
+class GroupUpToDate(UptodateCalculator):  # type: ignore[misc]
+    """A group is up to date when each of its tasks is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reason = ""
+        self._manager: Any = None
+
+    def setup(self, dep_manager: Any, tasks_dict: Mapping[str, Any]) -> None:
+        """Called by doit before it asks."""
+        super().setup(dep_manager, tasks_dict)
+        self._manager = dep_manager
+
+    def __call__(self, task: Any) -> bool:
+        stale = [
+            name
+            for name in task.task_dep
+            if self._manager.get_status(self.tasks_dict[name], self.tasks_dict).status != "up-to-date"
+        ]
+        self.reason = f"{', '.join(stale[:3])}{' and others' if len(stale) > 3 else ''} would run" if stale else ""
+        return not stale
+
+    def __repr__(self) -> str:
+        return self.reason or "up to date"
+
+
+def group(base: str, doc: str, *, after: Sequence[str] = ()) -> dict[str, Any]:
+    """A task without work of its own: the common name of `base:*`, or of the tasks in `after`."""
+    task: dict[str, Any] = {"basename": base, "actions": None, "uptodate": [GroupUpToDate()], "doc": doc}
+    return {**task, "task_dep": list(after)} if after else {**task, "name": None}
+
+
+def to_doit(base: str, doc: str, steps: Iterable[Step]) -> Iterator[dict[str, Any]]:
+    """A task with its steps below it, or the one step that has no name of its own, as doit's generators yield them."""
+    listed = list(steps)
+    if [step.name for step in listed] != [""]:
+        yield group(base, doc)
+    for step in listed:
+        yield step.to_doit()
+
+
+def _signature(path: Path) -> list[int] | None:
+    try:
+        return signature(path.stat())
+    except OSError:
+        return None
+
+
+def _difference(old: Inputs, new: Inputs) -> str:
+    changed = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
+    key = changed[0]
+    if isinstance(old.get(key), str | int) and isinstance(new.get(key), str | int):
+        return f"{key} changed: {old[key]} -> {new[key]}"
+    return f"{', '.join(changed)} changed"

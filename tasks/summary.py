@@ -1,0 +1,41 @@
+"""The last lines of a run: what there is now, what it cost, and what to type next."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from tasks.assemble import archive_parts
+from tasks.console import human
+from tasks.project import Project
+
+
+def summarise(project: Project, selected: Sequence[str], *, ran: int, skipped: int) -> None:
+    """Print the summary of a run that did what it should."""
+    console = project.console
+    if "bundle" not in selected or not project.has_spec:
+        if ran == 0 and skipped:
+            console.line(f"nothing to do: {skipped} steps are up to date")
+        return
+    spec = project.spec
+    counts = f"{_count(spec.images, 'image')}, {_count(spec.charts, 'chart')}, {_count(spec.files, 'file')}"
+    if ran == 0:
+        console.line(f"nothing to do: bundle {spec.bundle.name} {spec.bundle.version} is up to date ({counts})")
+    else:
+        console.line()
+        console.line(f"bundle {spec.bundle.name} {spec.bundle.version}: {counts}")
+        console.line(f"  fetched    {human(console.moved)}, already present {human(console.reused)}")
+        console.line(f"  steps      {ran} run in {console.seconds:.1f} s, {skipped} up to date")
+    console.line(f"  directory  {_shown(project.directory)}")
+    for path in archive_parts(project):
+        console.line(f"  archive    {_shown(path)} ({human(path.stat().st_size)})")
+    first = next(iter(archive_parts(project)), project.directory)
+    console.line(f"next: doit verify bundle={_shown(first)}, then carry it over")
+
+
+def _count(items: Sequence[object], noun: str) -> str:
+    return f"{len(items)} {noun}" if len(items) == 1 else f"{len(items)} {noun}s"
+
+
+def _shown(path: Path) -> str:
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative

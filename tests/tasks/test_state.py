@@ -1,0 +1,112 @@
+"""doit's memory: every success is kept at once, whatever kills the run."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from doit.dependency import Dependency, JSONCodec
+
+from tasks.state import JournalDB, StatChecker
+
+
+def journal(path: Path) -> JournalDB:
+    return JournalDB(str(path), JSONCodec())
+
+
+def succeed(db: JournalDB, task: str, **values: object) -> None:
+    """What doit does when a task has succeeded."""
+    db.set(task, "_values_:", values)
+    db.set(task, "checker:", "StatChecker")
+    db.set(task, "deps:", ())
+
+
+def test_a_success_is_kept_without_the_end_of_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "journal"
+    succeed(journal(path), "a", x=1)
+    again = journal(path)
+    assert again.get("a", "_values_:") == {"x": 1}
+    assert again.in_("a")
+    assert not again.in_("b")
+
+
+def test_the_last_word_counts(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    db = journal(path)
+    succeed(db, "a", x=1)
+    succeed(db, "b", x=1)
+    succeed(db, "a", x=2)
+    db.remove("b")
+    again = journal(path)
+    assert again.get("a", "_values_:") == {"x": 2}
+    assert not again.in_("b")
+
+
+def test_a_half_written_line_is_ignored(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    succeed(journal(path), "a", x=1)
+    with path.open("ab") as file:
+        file.write(b'["b", {"_values_:"')
+    db = journal(path)
+    assert db.in_("a")
+    assert not db.in_("b")
+    succeed(db, "c", x=3)
+    assert journal(path).get("c", "_values_:") == {"x": 3}
+
+
+def test_nothing_to_note_writes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    db = journal(path)
+    succeed(db, "group")
+    db.remove("never there")
+    db.dump()
+    assert not path.exists()
+
+
+def test_remove_all(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    db = journal(path)
+    succeed(db, "a", x=1)
+    db.remove_all()
+    assert not journal(path).in_("a")
+
+
+def test_a_stale_journal_is_rewritten(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    db = journal(path)
+    for number in range(100):
+        succeed(db, "a", x=number)
+    db.dump()
+    lines = path.read_text().splitlines()
+    assert [json.loads(line)[1]["_values_:"] for line in lines] == [{"x": 99}]
+
+
+def test_ignored_tasks_stay_ignored(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    manager = Dependency(JournalDB, str(path), checker_cls=StatChecker)
+
+    class Task:
+        name = "a"
+
+    manager.ignore(Task())
+    manager.close()
+    assert journal(path).get("a", "ignore:") == "1"
+
+
+@pytest.mark.parametrize("change", ["content", "time", "inode"])
+def test_checker_sees_changes(tmp_path: Path, change: str) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"one")
+    checker = StatChecker()
+    state = json.loads(json.dumps(checker.get_state(str(path), None)))
+    assert not checker.check_modified(str(path), path.stat(), state)
+    if change == "content":
+        path.write_bytes(b"other")
+    elif change == "time":
+        path.touch()
+        os.utime(path, ns=(1, 1))
+    else:
+        other = tmp_path / "other"
+        other.write_bytes(b"one")
+        other.replace(path)
+    assert checker.check_modified(str(path), path.stat(), state)
