@@ -32,7 +32,7 @@ class Generate:
         for alphabet in ("hex", "alnum"):
             number = text.removeprefix(alphabet)
             if number != text and number.isascii() and number.isdigit() and 0 < int(number) < 1000:
-                return cls(alphabet=cast("Literal['hex', 'alnum']", alphabet), length=int(number))
+                return cls(alphabet=alphabet, length=int(number))
         raise FormatError(f"{text!r} is no way to generate a secret", hint="write hex64 or alnum32, for example")
 
     def __str__(self) -> str:
@@ -186,7 +186,7 @@ class CheckSpec:
     """Something that must hold before the first change: `subject` (template) is a host, HOST:PORT or a URL by `kind`.
 
     `from_pod` asks from inside the cluster too. `status` is for http, `min_days` (of the certificate's validity) for
-    tls, `min_version` for mysql and postgres (empty: any).
+    tls, `min_version` for mysql (empty: any).
     """
 
     kind: CheckKind

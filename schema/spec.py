@@ -149,7 +149,7 @@ class ChartSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSpec:
-    """One file, from an http(s) address (text, always with a sha256) or a path; a `tool` is executable, on install's PATH."""
+    """One file, from an http(s) address (text, always with a sha256) or a path; a `tool` is on install's PATH."""
 
     name: str
     source: str | Path

@@ -1,0 +1,175 @@
+"""From a structurally valid document to the typed spec: what happens inside (`install`)."""
+
+from collections.abc import Collection, Mapping
+from typing import cast
+
+from bundle.reference import Reference
+from schema.build import Reader, mapping, text, texts
+from schema.document import Node
+from schema.install import (
+    CHECK_KINDS,
+    DEFAULT_TIMEOUT,
+    MIN_KUBERNETES,
+    ActionSpec,
+    CheckSpec,
+    Generate,
+    HealthSpec,
+    InstallSpec,
+    KubernetesSpec,
+    ReleaseSpec,
+    SecretSpec,
+    SecretType,
+)
+from schema.problems import Problems
+from schema.quantities import parse_duration
+from schema.secrecy import check_environment, check_reference, check_visible
+
+# Which keys belong to which type of secret, and which options to which kind of check.
+_SECRET_KEYS: dict[str, set[str]] = {
+    "docker-registry": {"username", "password"},
+    "opaque": {"data", "generate"},
+    "tls": {"certificate", "key"},
+}
+_CHECK_OPTIONS: dict[str, set[str]] = {"http": {"ca", "status"}, "tls": {"ca", "min_days"}, "mysql": {"min_version"}}
+
+
+def build_install(reader: Reader, node: Node | None) -> InstallSpec:
+    """Read `install`; without it nothing happens inside."""
+    if node is None:
+        return InstallSpec()
+    releases = tuple(build_release(reader, item) for item in _entries(node, "releases"))
+    namespaces = tuple(dict.fromkeys(release.namespace for release in releases))
+    return InstallSpec(
+        kubernetes=build_kubernetes(node.get("kubernetes")),
+        secrets=tuple(build_secret(reader, item, namespaces) for item in _entries(node, "secrets")),
+        releases=releases,
+        actions=tuple(build_action(reader, item) for item in _entries(node, "actions")),
+        checks=tuple(build_check(reader, item) for item in _entries(node, "checks")),
+    )
+
+
+def build_kubernetes(node: Node | None) -> KubernetesSpec:
+    """Read `install.kubernetes`."""
+    if node is None:
+        return KubernetesSpec()
+    return KubernetesSpec(
+        min_version=text(node.get("min_version"), MIN_KUBERNETES),
+        ingress_class=text(node.get("ingress_class")),
+        storage_class=text(node.get("storage_class")),
+    )
+
+
+def build_secret(reader: Reader, node: Node, namespaces: Collection[str]) -> SecretSpec:
+    """Read one of `install.secrets`; `namespaces` are those of all releases."""
+    name, kind = text(node.get("name")), text(node.get("type"), "opaque")
+    subject = f"secret {name!r}"
+    _refuse_foreign(reader.problems, node, f"{subject} of type {kind}", _SECRET_KEYS, kind)
+    data, generate = node.get("data"), node.get("generate")
+    if kind == "opaque" and (data is None) == (generate is None):
+        has = "both 'data' and 'generate'" if data else "neither 'data' nor 'generate'"
+        reader.problems.add(node.place, f"{subject} has {has}", expected="one of them")
+    if not namespaces and node.get("namespaces") is None:
+        hint = "there is no release to take them from"
+        reader.problems.add(node.place, f"{subject} lacks 'namespaces'", hint=hint)
+    values = dict(data.members()) if data else {}
+    values |= {key: value for key in sorted(_SECRET_KEYS[kind] - {"data", "generate"}) if (value := node.get(key))}
+    for key, value in values.items():
+        if key != "username" or kind != "docker-registry":
+            check_reference(reader.problems, value, f"{subject}: {key!r}")
+    return SecretSpec(
+        name=name,
+        type=cast("SecretType", kind),
+        namespaces=texts(node.get("namespaces")) or tuple(namespaces),
+        data={key: text(value) for key, value in values.items()},
+        generate=reader.parse(generate, subject, Generate.parse) if generate else None,
+    )
+
+
+def build_release(reader: Reader, node: Node) -> ReleaseSpec:
+    """Read one of `install.releases`."""
+    name, timeout, ignored = text(node.get("name")), node.get("timeout"), node.get("ignore_images")
+    subject = f"release {name!r}"
+    for image, reason in ignored.members().items() if ignored else ():
+        reader.parse(_key_of(reason, image), subject, Reference.parse)
+    return ReleaseSpec(
+        name=name,
+        chart=text(node.get("chart")),
+        namespace=text(node.get("namespace")),
+        values=tuple(path for item in _entries(node, "values") if (path := reader.file(item, f"{subject}: values"))),
+        timeout=(reader.parse(timeout, subject, parse_duration) if timeout else None) or DEFAULT_TIMEOUT,
+        health=tuple(_health(reader, item, subject) for item in _entries(node, "health")),
+        ignore_images=mapping(ignored),
+        needs=texts(node.get("needs")),
+        after=texts(node.get("after")),
+    )
+
+
+def build_action(reader: Reader, node: Node) -> ActionSpec:
+    """Read one of `install.actions`."""
+    name, env = text(node.get("name")), node.get("env")
+    subject = f"action {name!r}"
+    check_visible(reader.problems, _entries(node, "run"), f"{subject}: 'run'")
+    check_environment(reader.problems, env, subject)
+    return ActionSpec(
+        name=name,
+        run=texts(node.get("run")),
+        after=texts(node.get("after")),
+        env=mapping(env),
+        inputs=texts(node.get("inputs")),
+        outputs="json" if node.get("outputs") else "",
+    )
+
+
+def build_check(reader: Reader, node: Node) -> CheckSpec:
+    """Read one of `install.checks`."""
+    kind = next(kind for kind in CHECK_KINDS if node.get(kind))
+    subject, about = node.members()[kind], f"check {kind!r}"
+    _refuse_foreign(reader.problems, node, about, _CHECK_OPTIONS, kind)
+    reader.no_login(subject, about, "leave it out")
+    status, days = node.get("status"), node.get("min_days")
+    return CheckSpec(
+        kind=kind,
+        subject=text(subject),
+        from_pod=text(node.get("from")) == "pod",
+        ca=reader.file(node.get("ca"), f"{about}: 'ca'"),
+        status=_number(status, 200),
+        min_days=_number(days, 0),
+        min_version=text(node.get("min_version")),
+    )
+
+
+def _health(reader: Reader, node: Node, subject: str) -> HealthSpec:
+    url = node.get("url") or node
+    reader.no_login(url, f"{subject}: health", "leave it out")
+    return HealthSpec(
+        url=text(url),
+        status=_number(node.get("status"), 200),
+        text=text(node.get("text")),
+        ca=reader.file(node.get("ca"), f"{subject}: 'ca'"),
+    )
+
+
+def _refuse_foreign(
+    problems: Problems, node: Node, subject: str, keys: Mapping[str, Collection[str]], kind: str
+) -> None:
+    """Note the keys that belong to other kinds only."""
+    own = keys.get(kind, ())
+    foreign = {name for names in keys.values() for name in names if name not in own}
+    for name, member in node.members().items():
+        if name in foreign:
+            expected = " and ".join(repr(key) for key in sorted(own))
+            problems.add(member.key or member.place, f"{subject} does not take {name!r}", expected=expected)
+
+
+def _entries(node: Node, name: str) -> tuple[Node, ...]:
+    member = node.get(name)
+    return tuple(member.items()) if member else ()
+
+
+def _number(node: Node | None, default: int) -> int:
+    return node.value if node and isinstance(node.value, int) else default
+
+
+def _key_of(node: Node, name: str) -> Node:
+    """A mapping's key as a node of its own."""
+    return Node(place=node.key or node.place, key=None, value=name)

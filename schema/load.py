@@ -1,0 +1,118 @@
+"""Loading airgap.yaml: read, resolve, check structure and meaning, and tell all that is wrong at once."""
+
+import os
+from collections.abc import Mapping, MutableSet
+from pathlib import Path
+from typing import cast
+
+from bundle.errors import SpecError, storage_errors
+from bundle.platform import Platform
+from schema import rules
+from schema.build import Reader, build_bundle, build_chart, build_file, build_hosts, build_image, build_registry
+from schema.build_install import build_install
+from schema.document import Node, read
+from schema.interpolation import interpolate, named
+from schema.problems import Problems
+from schema.secrecy import check_variables
+from schema.spec import VERSION, ChartSpec, ImageSpec, Spec
+from schema.validation import fingerprint, validate
+
+
+def load(path: Path, *, env: Mapping[str, str] = os.environ, valid: MutableSet[str] | None = None) -> Spec:
+    """Read a spec; a SpecError lists everything that is wrong with it, by place.
+
+    `valid` are fingerprints of documents whose structure was found good before: those are not validated again, which
+    saves about 150 ms. The fingerprint of this one is added when it is good.
+    """
+    problems = Problems(path.name)
+    with storage_errors("read the spec", path):
+        try:
+            written = read(path, problems)
+        except (FileNotFoundError, IsADirectoryError) as err:
+            hint = "write one there, or name another with spec=FILE"
+            raise SpecError(f"there is no spec {str(path)!r}", [], hint=hint) from err
+    resolved = interpolate(written, env, problems) if written else None
+    sound = _validated(resolved, problems, valid) if resolved else None
+    spec = _build(path, sound, resolved, problems) if sound and resolved else None
+    problems.raise_all()
+    return cast("Spec", spec)  # None only together with problems
+
+
+def _validated(resolved: Node, problems: Problems, valid: MutableSet[str] | None) -> Node | None:
+    """The structurally sound part of the document."""
+    if valid is None or problems:
+        return validate(resolved, problems)
+    mark = fingerprint(resolved)
+    if mark in valid:
+        return resolved
+    sound = validate(resolved, problems)
+    if not problems:
+        valid.add(mark)
+    return sound
+
+
+def _build(path: Path, root: Node, whole: Node, problems: Problems) -> Spec:
+    """The typed spec of a sound document; `whole` also has the unsound parts, whose names count as known."""
+    reader = Reader(base=path.parent, problems=problems)
+    check_variables(problems, root.get("vars"))
+    bundle = build_bundle(reader, root.members()["bundle"])
+    registry = build_registry(reader, root.members()["registry"])
+    hosts = build_hosts(reader, root.get("registries"))
+    images = _images(reader, root, registry.prefix, bundle.platform)
+    charts = _charts(reader, root, whole, images)
+    files = [build_file(reader, node) for node in _entries(root, "files")]
+    rules.check_unique(problems, "file", _entries(root, "files"))
+    install = build_install(reader, root.get("install"))
+    _check_install(problems, root, whole)
+    return Spec(
+        path=path,
+        version=VERSION,
+        bundle=bundle,
+        registry=registry,
+        hosts=hosts,
+        images=tuple(images.values()),
+        charts=tuple(charts),
+        files=tuple(file for file in files if file),
+        install=install,
+    )
+
+
+def _images(reader: Reader, root: Node, prefix: str, platform: Platform | None) -> dict[str, ImageSpec]:
+    nodes = _entries(root, "images")
+    built = [(node, image) for node in nodes if (image := build_image(reader, node, prefix, platform))]
+    rules.check_unique(reader.problems, "image", nodes)
+    rules.check_targets(reader.problems, built, prefix)
+    return {image.name: image for _, image in built}
+
+
+def _charts(reader: Reader, root: Node, whole: Node, images: Mapping[str, ImageSpec]) -> list[ChartSpec]:
+    nodes = _entries(root, "charts")
+    built = [(node, chart) for node in nodes if (chart := build_chart(reader, node))]
+    rules.check_unique(reader.problems, "chart", nodes)
+    for node, chart in built:
+        rules.check_known(reader.problems, node.get("images"), named(whole.get("images")), "image")
+        rules.check_versions(reader.problems, node, chart, images)
+    return [chart for _, chart in built]
+
+
+def _check_install(problems: Problems, root: Node, whole: Node) -> None:
+    install, entire = root.get("install"), whole.get("install")
+    if install is None or entire is None:
+        return
+    releases, actions = _entries(install, "releases"), _entries(install, "actions")
+    steps = named(entire.get("releases")) | named(entire.get("actions"))
+    charts = named(whole.get("charts"))
+    for release in releases:
+        rules.check_known(problems, release.get("chart"), charts, "chart")
+    for step in (*releases, *actions):
+        for key in ("needs", "after"):
+            rules.check_known(problems, step.get(key), steps, "release or action")
+    rules.check_unique(problems, "release or action", (*releases, *actions))
+    rules.check_unique(problems, "secret", _entries(install, "secrets"))
+    rules.check_order(problems, named(install.get("releases")) | named(install.get("actions")))
+    rules.check_single_values(problems, install)
+
+
+def _entries(node: Node, name: str) -> tuple[Node, ...]:
+    member = node.get(name)
+    return tuple(member.items()) if member else ()

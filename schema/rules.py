@@ -1,0 +1,118 @@
+"""What must hold between the parts of a spec: names that are unique, known and free of cycles, versions that agree."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from bundle.locations import LocalChart, RegistryImage
+from schema import template
+from schema.document import Node
+from schema.problems import Problems, did_you_mean, listed
+from schema.spec import ChartSpec, ImageSpec
+
+
+def check_unique(problems: Problems, kind: str, items: Iterable[Node]) -> None:
+    """Note names that are taken; those that differ in case only would be one file on some file systems."""
+    check_distinct(problems, kind, ((item, str(item.members()["name"].value)) for item in items), str.lower)
+
+
+def check_distinct(
+    problems: Problems, kind: str, names: Iterable[tuple[Node, str]], same: Callable[[str], str] = str
+) -> None:
+    """Note the second of two items whose names are the `same`."""
+    first: dict[str, tuple[Node, str]] = {}
+    for item, name in names:
+        other, spelling = first.setdefault(same(name), (item, name))
+        if other is not item:
+            place = item.members()["name"].place
+            line = other.members()["name"].place.line
+            told = f"{kind} {name!r} is taken" if spelling == name else f"{kind} {name!r} collides with {spelling!r}"
+            problems.add(place, f"{told}, first in line {line}", hint="give each its own name")
+
+
+def check_targets(problems: Problems, images: Iterable[tuple[Node, ImageSpec]], prefix: str) -> None:
+    """Note images that would get one internal name."""
+    first: dict[str, ImageSpec] = {}
+    for node, image in images:
+        other = first.setdefault(str(image.target), image)
+        if other is not image:
+            place = node.members()["target" if "target" in node.members() else "source"].place
+            target = str(image.target).removeprefix(f"{prefix}/")
+            what = f"image {image.name!r} has the target {target!r}, as image {other.name!r} has"
+            problems.add(place, what, hint="give one of them its own `target`")
+
+
+def check_known(problems: Problems, node: Node | None, known: Collection[str], kind: str) -> None:
+    """Note a name, or the names in a list, that nothing has."""
+    if node is None or problems.settled(node.place):
+        return
+    for item in node.items() or (node,):
+        if isinstance(item.value, str) and item.value not in known:
+            hint = did_you_mean(item.value, known)
+            problems.add(item.place, f"no {kind} is called {item.value!r}", expected=listed(known), hint=hint)
+
+
+def check_versions(problems: Problems, node: Node, chart: ChartSpec, images: Mapping[str, ImageSpec]) -> None:
+    """Note images of a chart's `images` whose tag is not the chart's version (a tag writes `+` as `_`)."""
+    wanted = chart.version.replace("+", "_")
+    names = node.get("images")
+    if names and not wanted and isinstance(chart.source, LocalChart):
+        hint = "give it, as `images` is checked against it"
+        problems.add(names.place, f"chart {chart.name!r} has 'images' but no 'version'", hint=hint)
+        return
+    for item in names.items() if names and wanted else ():
+        image = images.get(str(item.value))
+        tags = {image.target.tag} if image else set()
+        if image and isinstance(image.source, RegistryImage) and image.source.reference.tag:
+            tags.add(image.source.reference.tag)
+        for tag in sorted(tags - {wanted}):
+            what = f"image {item.value!r} has tag {tag!r}, but chart {chart.name!r} has version {chart.version!r}"
+            problems.add(item.place, what, expected=f"tag {wanted!r}")
+
+
+def check_single_values(problems: Problems, install: Node) -> None:
+    """Note uses of `${secret.X}` where secret X has more than the one value that this stands for."""
+    secrets = install.get("secrets")
+    several = set()
+    for secret in secrets.items() if secrets else ():
+        data = secret.get("data")
+        if secret.get("generate") is None and (data is None or len(data.members()) != 1):
+            several.add(str(secret.members()["name"].value))
+    for node in scalars(install):
+        if isinstance(node.value, str) and "${secret." in node.value and not problems.settled(node.place):
+            for name in template.names(template.parse(node.value)):
+                if name.space == "secret" and name.rest in several:
+                    hint = "only a generated secret, or one with a single key in 'data', stands for one value"
+                    problems.add(node.place, f"{name}: secret {name.rest!r} has several values", hint=hint)
+
+
+def check_order(problems: Problems, steps: Mapping[str, Node]) -> None:
+    """Note releases and actions that wait for each other; `steps` are those by name."""
+    done: set[str] = set()
+
+    def visit(name: str, path: list[str]) -> None:
+        if name in path:
+            cycle = path[path.index(name) :]
+            shown = " -> ".join([*cycle, name])
+            problems.add(steps[cycle[0]].place, f"releases and actions wait for each other: {shown}")
+            done.update(cycle)
+        elif name not in done:
+            for other in _waits_for(steps[name], steps):
+                visit(other, [*path, name])
+            done.add(name)
+
+    for name in steps:
+        visit(name, [])
+
+
+def scalars(node: Node) -> Iterable[Node]:
+    """All scalars below a node, in order."""
+    children = [*node.members().values(), *node.items()]
+    if not children:
+        yield node
+    for child in children:
+        yield from scalars(child)
+
+
+def _waits_for(node: Node, steps: Collection[str]) -> list[str]:
+    lists = (node.get("needs"), node.get("after"))
+    names = [str(item.value) for entries in lists if entries for item in entries.items()]
+    return [name for name in names if name in steps]

@@ -1,0 +1,111 @@
+"""The grammar of `${...}`: text with names in it, used when a spec is loaded and again when it is installed.
+
+A name is `${SPACE.REST}`; `$${` stands for the two characters `${`.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from bundle.errors import FormatError
+
+SPACES = ("vars", "env", "file", "site", "image", "secret", "output")
+IMAGE_PARTS = ("repository", "tag", "digest", "ref")
+
+_TOKEN = re.compile(r"(?P<escape>\$\$\{)|\$\{(?P<name>[^{}]*)\}|(?P<open>\$\{)")
+_REST = re.compile(r"[A-Za-z0-9_.-]+")
+
+Value = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Name:
+    """One `${space.rest}`."""
+
+    space: str
+    rest: str
+
+    def __str__(self) -> str:
+        return f"${{{self.space}.{self.rest}}}"
+
+    @property
+    def subject(self) -> str:
+        """The image of `${image.NAME.PART}`, the action of `${output.ACTION.KEY}`; elsewhere all of `rest`."""
+        if self.space == "image":
+            return self.rest.rpartition(".")[0]
+        return self.rest.partition(".")[0] if self.space == "output" else self.rest
+
+    @property
+    def part(self) -> str:
+        """The PART of an image, the KEY of an output; elsewhere empty."""
+        if self.space == "image":
+            return self.rest.rpartition(".")[2]
+        return self.rest.partition(".")[2] if self.space == "output" else ""
+
+
+Template = tuple[str | Name, ...]
+
+
+def parse(text: str) -> Template:
+    """Split text into literal pieces (unescaped) and names. A FormatError never repeats more than the faulty name."""
+    pieces: list[str | Name] = []
+    literal, end = "", 0
+    for match in _TOKEN.finditer(text):
+        literal += text[end : match.start()]
+        end = match.end()
+        if match["escape"]:
+            literal += "${"
+            continue
+        if match["open"]:
+            raise FormatError("a ${ without its }", hint="close it, or write $${ for a plain ${")
+        if literal:
+            pieces.append(literal)
+        pieces.append(_name(match["name"]))
+        literal = ""
+    literal += text[end:]
+    return (*pieces, literal) if literal else tuple(pieces)
+
+
+def render(template: Template, lookup: Callable[[Name], Value]) -> Value:
+    """Put values in the place of names; a template that is exactly one name becomes the value itself, with its type."""
+    if len(template) == 1 and isinstance(template[0], Name):
+        return lookup(template[0])
+    return "".join(piece if isinstance(piece, str) else in_text(lookup(piece)) for piece in template)
+
+
+def in_text(value: Value) -> str:
+    """A value as part of a text, written as YAML would: `true`, `12`; nothing for None."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def escape(literal: str) -> str:
+    """The literal as template text; the inverse of parsing it."""
+    return literal.replace("${", "$${")
+
+
+def names(template: Template) -> tuple[Name, ...]:
+    """The names of a template, in order."""
+    return tuple(piece for piece in template if isinstance(piece, Name))
+
+
+def _name(text: str) -> Name:
+    space, _, rest = text.partition(".")
+    if space not in SPACES:
+        # What is not close to a name may be a piece of a secret.
+        guess = get_close_matches(space, SPACES, n=1)
+        raise FormatError(
+            f"unknown name ${{{text}}}, did you mean ${{{guess[0]}.…}}?" if guess else "a ${...} that is no known name",
+            hint=f"write one of {', '.join(f'${{{space}.…}}' for space in SPACES)}, or $${{ for a plain ${{",
+        )
+    valid = bool(rest) if space == "file" else bool(_REST.fullmatch(rest))
+    name = Name(space=space, rest=rest)
+    if not valid or (space == "output" and not (name.subject and name.part)):
+        raise FormatError(f"incomplete name ${{{text}}}", hint="write ${SPACE.NAME}, without blanks")
+    if space == "image" and (name.part not in IMAGE_PARTS or not name.subject):
+        raise FormatError(
+            f"incomplete name ${{{text}}}", hint="write ${image.NAME.PART}, PART one of repository, tag, digest, ref"
+        )
+    return name
