@@ -4,7 +4,7 @@ Both lists stand over the same compressed blobs, so that OCI tools and every Doc
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from bundle import media
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import FormatError, IntegrityError, SourceError, storage_errors
-from bundle.files import is_temporary, place, write_bytes
+from bundle.files import place, write_bytes
 from bundle.image import Manifest
 from bundle.platform import Platform
 from bundle.reference import Reference
@@ -130,22 +130,6 @@ def write_index(images_dir: Path, images: Sequence[LayoutImage]) -> None:
         write_bytes(images_dir / INDEX, index_bytes(images))
 
 
-def prune(images_dir: Path, images: Sequence[LayoutImage]) -> tuple[str, ...]:
-    """Remove blobs that none of the images needs and leftovers of interrupted writes; returns the names removed.
-
-    Call it after write_index, so that nothing an index names is ever missing.
-    """
-    removed = []
-    with storage_errors("remove blobs of earlier images", images_dir):
-        needed = {blob_name(d.digest) for image in images for d in reachable(image.root, _placed(images_dir))}
-        for path in _files(images_dir):
-            name = path.relative_to(images_dir).as_posix()
-            if is_temporary(path.name) or (name.startswith("blobs/") and name not in needed):
-                path.unlink(missing_ok=True)
-                removed.append(name)
-    return tuple(sorted(removed))
-
-
 def stored_content(image: LayoutImage, store: BlobStore) -> tuple[Descriptor, ...]:
     """All content of an image that is in the store and good, children before parents; else an IntegrityError."""
 
@@ -195,10 +179,6 @@ def _lost(image: LayoutImage, descriptor: Descriptor) -> IntegrityError:
         f"image {image.name!r}: the cache has no good copy of {descriptor.digest} any more",
         hint="run again: it will be fetched anew",
     )
-
-
-def _files(root: Path) -> Iterator[Path]:
-    return (path for path in sorted(root.rglob("*")) if path.is_file() or path.is_symlink())
 
 
 def _json(value: object) -> bytes:

@@ -1,0 +1,95 @@
+"""`manifest.txt`: what a bundle holds and how to use it by hand, for people."""
+
+from collections.abc import Iterator, Sequence
+
+from bundle import media
+from bundle.manifest import ALL_PLATFORMS, BundleManifest, ChartEntry, FileEntry, ImageEntry
+from bundle.sums import SUMS
+
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+_OCI = frozenset({media.OCI_MANIFEST, media.OCI_INDEX})
+
+
+def manifest_text(manifest: BundleManifest) -> str:
+    """The text, with lines of any length: names and digests are to be copied whole."""
+    sections = {
+        f"{manifest.name} {manifest.version}": _about(manifest),
+        "Internal registries required": manifest.registries,
+        "Images": [line for image in manifest.images for line in _image(image)],
+        "Charts": [line for chart in manifest.charts for line in _chart(chart)],
+        "Files": [line for file in manifest.files for line in _file(file)],
+        "Check this bundle (in this directory)": [f"sha256sum -c {SUMS}"],
+        "Load the images by hand (in this directory)": list(_loading(manifest)),
+    }
+    return "\n".join(_section(title, lines) for title, lines in sections.items() if lines)
+
+
+def _section(title: str, lines: Sequence[str]) -> str:
+    return "".join(f"{line}\n" for line in [title, "-" * len(title), *(f"  {line}" for line in lines)])
+
+
+def _about(manifest: BundleManifest) -> list[str]:
+    return [
+        f"created:  {manifest.created:%Y-%m-%d %H:%M:%S} UTC",
+        f"platform: {manifest.platform or ALL_PLATFORMS}",
+        f"layout:   {manifest.layout}",
+        f"content:  {len(manifest.images)} images, {len(manifest.charts)} charts, {len(manifest.files)} files",
+        f"id:       {manifest.id}",
+        f"made by:  airgap {manifest.tool}",
+    ]
+
+
+def _image(image: ImageEntry) -> list[str]:
+    lines = [
+        str(image.reference),
+        f"  version: {image.reference.tag}",
+        f"  digest:  {image.digest}",
+        f"  size:    {_size(image.size)}, {image.platform or ALL_PLATFORMS}",
+        f"  source:  {image.source}",
+    ]
+    return [*lines, f"  file:    {image.file}"] if image.file else lines
+
+
+def _chart(chart: ChartEntry) -> list[str]:
+    lines = [
+        chart.name,
+        f"  version: {chart.version}",
+        f"  sha256:  {chart.digest.hex}",
+        f"  size:    {_size(chart.size)}",
+        f"  source:  {chart.source}",
+        f"  file:    {chart.file}",
+    ]
+    return [*lines, f"  signed:  {chart.provenance}"] if chart.provenance else lines
+
+
+def _file(file: FileEntry) -> list[str]:
+    return [
+        f"{file.name} (a tool, on PATH during install)" if file.tool else file.name,
+        f"  sha256:  {file.digest.hex}",
+        f"  size:    {_size(file.size)}",
+        f"  source:  {file.source}",
+        f"  file:    {file.file}",
+    ]
+
+
+def _loading(manifest: BundleManifest) -> Iterator[str]:
+    """Commands for the engine, and for skopeo of one image: it keeps the digest, but knows OCI manifests only."""
+    if not manifest.images:
+        return
+    oci = next((image for image in manifest.images if image.media_type in _OCI), None)
+    if manifest.layout == "oci":
+        yield "tar -C images -cf - . | docker load"
+        source = f"oci:images:{oci.reference}" if oci else ""
+    else:
+        yield 'for f in images/*.tar; do docker load < "$f"; done'
+        source = f"oci-archive:{oci.file}" if oci else ""
+    if oci:
+        yield f"skopeo copy --all {source} docker://{oci.reference}"
+    yield f"docker push {manifest.images[0].reference}"
+
+
+def _size(size: int) -> str:
+    amount, unit = float(size), 0
+    while amount >= 1024 and unit < len(_UNITS) - 1:
+        amount, unit = amount / 1024, unit + 1
+    return f"{amount:.1f} {_UNITS[unit]} ({size} bytes)" if unit else f"{size} bytes"

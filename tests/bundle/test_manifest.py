@@ -1,0 +1,132 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from bundle.errors import FormatError
+from bundle.manifest import BundleManifest, Layout
+from bundle.manifest_text import manifest_text
+from bundle.store import BlobStore
+from tests.bundle.made_bundle import CONTENT, manifest_of, stored
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "schema/manifest.schema.json").read_text())
+
+
+@pytest.fixture(params=["oci", "docker-archive"])
+def manifest(request: pytest.FixtureRequest, tmp_path: Path) -> BundleManifest:
+    layout: Layout = request.param
+    return manifest_of([stored(BlobStore(tmp_path), name) for name in CONTENT], layout)
+
+
+def test_it_round_trips(manifest: BundleManifest) -> None:
+    assert BundleManifest.decode(manifest.encode()) == manifest
+    assert BundleManifest.from_dict(manifest.to_dict()).to_dict() == manifest.to_dict()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"archive": False, "split": None},
+        {"split": None},
+        {"platform": None},
+        {"images": (), "charts": (), "files": ()},
+    ],
+    ids=["full", "no archive", "archive in one", "all platforms", "empty"],
+)
+def test_what_is_written_follows_the_schema(manifest: BundleManifest, change: dict[str, Any]) -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    changed = replace(manifest, **change)
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(changed.encode()))
+    assert BundleManifest.decode(changed.encode()) == changed
+
+
+def test_the_schema_refuses_what_is_not_one(manifest: BundleManifest) -> None:
+    data = manifest.to_dict()
+    data["images"][0]["digest"] = "sha256:short"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(SCHEMA).validate(data)
+
+
+def test_every_field_is_described() -> None:
+    for name in ("image", "chart", "file"):
+        assert all("description" in field for field in SCHEMA["$defs"][name]["properties"].values())
+    assert all("description" in field for field in SCHEMA["properties"].values())
+
+
+def test_the_id_is_of_the_content_alone(manifest: BundleManifest) -> None:
+    later = replace(manifest, created=datetime(2027, 1, 1, tzinfo=UTC), tool="9", archive=False, split=None)
+    assert later.id == manifest.id
+    assert replace(manifest, images=manifest.images[1:]).id != manifest.id
+
+
+def test_times_are_written_in_utc(manifest: BundleManifest) -> None:
+    berlin = datetime(2026, 7, 1, 14, 0, tzinfo=timezone(timedelta(hours=2)))
+    assert replace(manifest, created=berlin).to_dict()["created"] == "2026-07-01T12:00:00Z"
+
+
+def _set(*path: str | int, to: object) -> Callable[[Any], None]:
+    def change(data: Any) -> None:
+        for key in path[:-1]:
+            data = data[key]
+        data[path[-1]] = to
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        pytest.param(_set("format", to=2), r"format 2.*(?s:.*)airgap\.pyz", id="newer format"),
+        pytest.param(_set("format", to=True), "format True", id="format is no number"),
+        pytest.param(_set("name", to=7), "'name' is 7, expected str", id="mistyped"),
+        pytest.param(_set("version", to="9"), "has id", id="changed content"),
+        pytest.param(_set("layout", to="zip"), "'zip', expected one of oci, docker-archive", id="layout"),
+        pytest.param(_set("created", to="yesterday"), "expected a time", id="time"),
+        pytest.param(_set("images", to={}), "'images'", id="no list"),
+        pytest.param(_set("images", to=[1]), "not an object", id="no objects"),
+        pytest.param(_set("registries", to=[1]), "not text", id="no texts"),
+        pytest.param(_set("images", 0, "digest", to="md5:1"), "not a digest", id="digest"),
+        pytest.param(_set("images", 0, "size", to=-1), "expected a number of bytes", id="size"),
+        pytest.param(_set("charts", 0, "file", to="../../etc/passwd"), "leads out", id="path"),
+        pytest.param(_set("files", 0, "tool", to="yes"), "expected bool", id="tool"),
+    ],
+)
+def test_what_is_not_well_formed_is_refused(manifest: BundleManifest, change: Callable[[Any], None], what: str) -> None:
+    data = json.loads(manifest.encode())
+    change(data)
+    with pytest.raises(FormatError, match=what):
+        BundleManifest.decode(json.dumps(data).encode())
+
+
+@pytest.mark.parametrize("raw", [b"{", b"[]", b"\xff"])
+def test_what_is_not_json_is_refused(raw: bytes) -> None:
+    with pytest.raises(FormatError, match=r"manifest\.json is not"):
+        BundleManifest.decode(raw)
+
+
+def test_the_text_states_everything(manifest: BundleManifest) -> None:
+    text = manifest_text(manifest)
+    for image in manifest.images:
+        assert f"  {image.reference}\n    version: 1.0\n    digest:  {image.digest}\n" in text
+    for fact in (
+        "2026-01-31 12:30:01 UTC",
+        "0.3.0",
+        "charts/demo-0.3.0.tgz",
+        "helm (a tool",
+        "sha256sum -c SHA256SUMS",
+    ):
+        assert fact in text
+    assert f"Internal registries required\n{'-' * 28}\n  {manifest.registries[0]}\n" in text
+    assert ("tar -C images" in text) == (manifest.layout == "oci")
+    assert ("for f in images/*.tar" in text) == (manifest.layout == "docker-archive")
+
+
+def test_the_text_leaves_out_what_there_is_not(manifest: BundleManifest) -> None:
+    text = manifest_text(replace(manifest, images=(), charts=(), files=()))
+    assert not any(word in text for word in ("Images\n", "Charts\n", "Files\n", "docker load"))

@@ -1,0 +1,60 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bundle.digest import Digest
+from bundle.errors import FormatError
+from bundle.sums import format_sums, hash_files, list_files, parse_sums, write_sums
+
+A, B = Digest.of(b"a"), Digest.of(b"b")
+
+
+def test_a_list_is_sorted_and_round_trips() -> None:
+    data = format_sums({"z/b": B, "a file": A})
+    assert data == f"{A.hex}  a file\n{B.hex}  z/b\n".encode()
+    assert parse_sums(data, "SHA256SUMS") == {"z/b": B, "a file": A}
+
+
+def test_binary_marks_of_sha256sum_are_read() -> None:
+    assert parse_sums(f"{A.hex} *x\n".encode(), "SHA256SUMS") == {"x": A}
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../x", "a/../../x", "a\nb", "a\\b", "a\rb", "", "a\x1bb"])
+def test_odd_names_are_refused(name: str) -> None:
+    with pytest.raises(FormatError):
+        format_sums({name: A})
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        pytest.param(f"{A.hex}  ../x", "leads out", id="climbs out"),
+        pytest.param(f"{A.hex}  /x", "leads out", id="absolute"),
+        pytest.param(f"\\{A.hex}  a\\nb", "line 2 is not a line of sha256sum", id="escaped"),
+        pytest.param(f"{A.hex[:-1]}  x", "line 2 is not a line of sha256sum", id="short"),
+        pytest.param(f"{A.hex}  first", "line 2 names 'first' a second time", id="twice"),
+        pytest.param("", "line 2 is not", id="empty line"),
+    ],
+)
+def test_bad_lines_are_refused(line: str, what: str) -> None:
+    with pytest.raises(FormatError, match=what):
+        parse_sums(f"{B.hex}  first\n{line}\n{B.hex}  last\n".encode(), "SHA256SUMS")
+
+
+def test_text_that_is_none() -> None:
+    with pytest.raises(FormatError, match="not UTF-8"):
+        parse_sums(b"\xff\xfe", "SHA256SUMS")
+
+
+def test_sha256sum_agrees(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below/ä b").write_bytes(b"text")
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / ".x.1.tmp").write_bytes(b"unfinished")
+    write_sums(tmp_path / "SHA256SUMS", hash_files(tmp_path, list_files(tmp_path)))
+    check = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
+    done = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["below/ä b: OK", "empty: OK"]
+    (tmp_path / "empty").write_bytes(b"not")
+    assert subprocess.run(check, cwd=tmp_path, capture_output=True, check=False).returncode == 1
