@@ -113,9 +113,9 @@ def _root_cause(err: BaseException) -> BaseException:
 
 
 def _reason(err: Exception, cause: BaseException) -> str:
-    if isinstance(err, exceptions.ConnectTimeoutError):
+    if isinstance(cause, TimeoutError) and isinstance(err, exceptions.ConnectTimeoutError):
         return "no connection in time"
-    if isinstance(err, exceptions.ReadTimeoutError) or isinstance(cause, TimeoutError):
+    if isinstance(cause, TimeoutError):
         return "nothing came in time, the connection stalls"
     if isinstance(cause, ConnectionRefusedError):
         return "connection refused"

@@ -1,0 +1,129 @@
+"""Clients against a registry that does wrong on demand."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import trustme
+
+from bundle.hosts import HostSettings
+from bundle.reference import Reference
+from clients.credentials import Credentials
+from clients.registry import Registries, RegistryRepository
+from clients.retry import RetryPolicy
+from clients.transport import Transport
+from tests.clients.faulty_registry import FaultyRegistry, faulty_registry
+
+
+@dataclass(slots=True)
+class RecordingMeter:
+    """Keeps what was said and counted."""
+
+    said: list[str] = field(default_factory=list)
+    moved: int = 0
+    reused: int = 0
+    expected: int = 0
+
+    def expect(self, subject: str, size: int) -> None:
+        self.expected += size
+
+    def advance(self, subject: str, size: int) -> None:
+        self.moved += size
+
+    def reuse(self, subject: str, size: int) -> None:
+        self.reused += size
+
+    def say(self, subject: str, message: str) -> None:
+        self.said.append(f"{subject}: {message}")
+
+
+@pytest.fixture
+def meter() -> RecordingMeter:
+    return RecordingMeter()
+
+
+@pytest.fixture
+def pauses() -> list[float]:
+    """The seconds that were waited between attempts, without waiting them."""
+    return []
+
+
+@pytest.fixture
+def policy(pauses: list[float]) -> RetryPolicy:
+    return RetryPolicy(attempts=3, sleep=pauses.append, random=lambda: 1.0, now=lambda: 1_000_000_000.0)
+
+
+@pytest.fixture
+def faulty() -> Iterator[FaultyRegistry]:
+    with faulty_registry() as registry:
+        yield registry
+
+
+@pytest.fixture
+def other() -> Iterator[FaultyRegistry]:
+    """A second host."""
+    with faulty_registry() as registry:
+        yield registry
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def certificate(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("certificate") / "server.pem"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def ca(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("ca") / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    return path
+
+
+MakeTransport = Callable[..., Transport]
+
+
+@pytest.fixture
+def make_transport(policy: RetryPolicy, meter: RecordingMeter) -> Iterator[MakeTransport]:
+    """Makes transports to hosts with settings; they are closed in the end."""
+    with ExitStack() as stack:
+
+        def make(hosts: dict[str, HostSettings], *, read_timeout: float = 20.0, **environment: str) -> Transport:
+            transport = Transport(hosts, retry=policy, meter=meter, read_timeout=read_timeout, environment=environment)
+            return stack.enter_context(transport)
+
+        yield make
+
+
+@pytest.fixture
+def transport(make_transport: MakeTransport, faulty: FaultyRegistry, other: FaultyRegistry) -> Transport:
+    """Reaches both stand-ins by plain HTTP."""
+    plain = HostSettings(plain_http=True)
+    return make_transport({faulty.host: plain, other.host: plain})
+
+
+@pytest.fixture
+def logins(tmp_path: Path) -> Path:
+    """A docker configuration without logins."""
+    path = tmp_path / "docker" / "config.json"
+    path.parent.mkdir()
+    path.write_text("{}")
+    return path
+
+
+@pytest.fixture
+def registries(transport: Transport, logins: Path, meter: RecordingMeter) -> Registries:
+    return Registries(transport, credentials=Credentials({"DOCKER_CONFIG": str(logins.parent)}), meter=meter)
+
+
+@pytest.fixture
+def app(registries: Registries, faulty: FaultyRegistry) -> RegistryRepository:
+    """Image `team/app:1` of the stand-in."""
+    return registries.repository(Reference.parse(f"{faulty.host}/team/app:1"), subject="image 'app'")

@@ -1,0 +1,42 @@
+"""When to try again."""
+
+import pytest
+
+from clients.retry import RetryPolicy
+
+POLICY = RetryPolicy(base=1.0, cap=8.0, random=lambda: 0.0, now=lambda: 784111777.0)
+
+
+@pytest.mark.parametrize(
+    ("failures", "chance", "seconds"),
+    [
+        pytest.param(1, 1.0, 1.0, id="first"),
+        pytest.param(3, 1.0, 4.0, id="grows"),
+        pytest.param(3, 0.0, 2.0, id="half-by-chance"),
+        pytest.param(50, 1.0, 8.0, id="capped"),
+    ],
+)
+def test_delays_grow_up_to_a_cap(failures: int, chance: float, seconds: float) -> None:
+    assert RetryPolicy(base=1.0, cap=8.0, random=lambda: chance).delay(failures) == seconds
+
+
+def test_a_server_that_asks_to_wait_longer_is_obeyed() -> None:
+    assert POLICY.delay(1, asked=30.0) == 30.0
+    assert POLICY.delay(1, asked=0.0) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        pytest.param("7", 7.0, id="seconds"),
+        pytest.param(" 0 ", 0.0, id="zero"),
+        pytest.param("Sun, 06 Nov 1994 08:50:07 GMT", 30.0, id="date"),
+        pytest.param("Sun, 06 Nov 1994 08:00:00 GMT", 0.0, id="past"),
+        pytest.param("soon", None, id="words"),
+        pytest.param("-3", None, id="negative"),
+        pytest.param("", None, id="empty"),
+        pytest.param(None, None, id="absent"),
+    ],
+)
+def test_retry_after(header: str | None, seconds: float | None) -> None:
+    assert POLICY.asked(header) == seconds
