@@ -35,7 +35,7 @@ class Rule:
         only_directories = rest.endswith("/")
         rest = rest.removesuffix("/")
         return cls(
-            pattern=_compile(rest.removeprefix("/")),
+            pattern=_compile(rest.lstrip("/")),
             whole_path="/" in rest,
             only_directories=only_directories,
             negated=negated,

@@ -10,12 +10,12 @@ from bundle.files import CHUNK
 from bundle.meter import Meter
 from bundle.store import BlobStore, Read
 from clients.registry import Registries
+from clients.retry import TRANSIENT_STATUSES
 from clients.transport import Authorizer
 from clients.web import access_to, next_steps, shown
 
 MEDIA_TYPE = "application/octet-stream"
 
-_HEAD_REFUSED = frozenset({400, 403, 405, 501})  # answers of servers that allow GET only, signed addresses among them
 _NEXT_STEPS = {
     404: "check the address, most of all the version in it",
     410: "check the address, most of all the version in it",
@@ -92,13 +92,13 @@ def describe_local(path: Path, *, subject: str) -> Descriptor:
 
 
 def _told_size(url: str, access: Authorizer, registries: Registries, *, subject: str) -> int | None:
-    """The size that the server tells; None when it does not."""
+    """The size that the server tells. None where it refuses: the answer to a GET then says why, or is the file."""
     try:
         response = registries.transport.request("HEAD", url, subject=subject, auth=access)
     except RegistryError as err:
-        if err.status in _HEAD_REFUSED:
-            return None
-        raise
+        if err.status in TRANSIENT_STATUSES:
+            raise
+        return None
     length = response.headers.get("Content-Length", "")
     return int(length) if length.isdigit() and "Content-Encoding" not in response.headers else None
 
@@ -109,9 +109,10 @@ def _reader(url: str, access: Authorizer, registries: Registries, size: int | No
     def read(offset: int) -> Iterator[bytes]:
         try:
             yield from registries.transport.stream(url, subject=subject, size=size, offset=offset, auth=access)
-        except RegistryError as err:
-            # The half-fetched file is no shorter than the one there now: the store sees a wrong digest and starts anew.
-            if err.status != 416 or not offset:
+        except IntegrityError:
+            # There are no bytes after those of the half-fetched file: ending here, the store sees that they are wrong
+            # and starts anew.
+            if not offset:
                 raise
 
     return read
