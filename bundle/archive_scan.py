@@ -55,9 +55,8 @@ def _scan_members(scan: ArchiveScan, stream: VolumeStream, meter: Meter) -> None
         elif member.kind == "directory":
             continue
         elif member.kind != "file" or not name:
-            scan.findings.append(
-                Finding(kind="unsafe", item=name or member.name, expected="a file", observed=f"a {member.kind}")
-            )
+            observed = "a special file" if member.kind == "other" else f"a {member.kind}"
+            scan.findings.append(Finding(kind="unsafe", item=name or member.name, expected="a file", observed=observed))
         elif name in scan.entries:
             scan.findings.append(Finding(kind="duplicate", item=name, expected="one entry of this name"))
         else:

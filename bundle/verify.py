@@ -68,8 +68,7 @@ def _verify_directory(root: Path, meter: Meter) -> VerifyReport:
         results = list(pool.map(partial(_hash_one, root, meter), sizes))
     findings += [result for result in results if isinstance(result, Finding)]
     observed = {name: result for name, result in zip(sizes, results, strict=True) if isinstance(result, Digest)}
-    present = set(sizes) | {finding.item for finding in findings}
-    checked = _check_content(DirectoryTree(root), observed, present, findings)
+    checked = _check_content(DirectoryTree(root), observed, set(sizes), findings)
     return VerifyReport(path=root, files=len(observed), size=sum(sizes[name] for name in observed), findings=checked)
 
 
@@ -83,13 +82,14 @@ def _check_content(
         return (*findings, Finding(kind="missing", item=SUMS, expected="the list of all checksums"))
     except FormatError as err:
         return (*findings, Finding(kind="unreadable", item=SUMS, observed=err.what))
-    for name in sorted(sums.keys() | present):
+    told = {finding.item for finding in findings}
+    for name in sorted((sums.keys() | present) - told):
         if name not in present:
             findings.append(Finding(kind="missing", item=name))
         elif name not in sums:
             if name not in UNLISTED:
                 findings.append(Finding(kind="extra", item=name, expected=f"only what {SUMS} lists"))
-        elif name in observed and observed[name] != sums[name]:
+        elif observed[name] != sums[name]:
             findings.append(Finding(kind="damaged", item=name, expected=str(sums[name]), observed=str(observed[name])))
     complete = check_completeness(tree, sums)
     return with_owners([*findings, *complete.findings], complete.owners)
