@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
-from urllib.parse import urlsplit
 
 from bundle.digest import Digest
 from bundle.errors import FormatError
@@ -18,6 +17,7 @@ from bundle.reference import Reference, looks_like_host
 from schema.document import Node
 from schema.problems import Problems
 from schema.quantities import parse_size
+from schema.secrecy import has_login
 from schema.spec import BundleSpec, ChartSpec, FileSpec, ImageSpec, Layout, RegistrySpec, parse_file_source
 from schema.spec import parse_platform as read_platform
 
@@ -33,7 +33,8 @@ class Reader:
     problems: Problems
 
     def parse(self, node: Node, subject: str, parser: Callable[[str], _T]) -> _T | None:
-        """The parsed text; None when the parser refuses it or it was found wrong before."""
+        """The parsed text; None when the parser refuses it, it carries a login, or it was found wrong before."""
+        self.no_login(node, subject)
         if self.problems.settled(node.place):
             return None
         try:
@@ -59,13 +60,11 @@ class Reader:
         hint = f"paths are relative to {self.problems.file}'s directory"
         self.problems.add(node.place, f"{subject}: {path} {found}", expected=f"a {kind}", hint=hint)
 
-    def no_login(self, node: Node, subject: str, where: str) -> None:
-        """Note an address that carries a user or password; it is never shown."""
-        if self.problems.settled(node.place) or "://" not in text(node):
-            return
-        address = urlsplit(text(node))
-        if address.username is not None or address.password is not None:
-            self.problems.add(node.place, f"{subject}: the address carries a user or password", hint=where)
+    def no_login(self, node: Node, subject: str) -> None:
+        """Note an address that carries a user or password, without showing it."""
+        if has_login(text(node)) and not self.problems.settled(node.place):
+            hint = "leave it out: it would travel in the bundle; logins come from docker's config and its helpers"
+            self.problems.add(node.place, f"{subject}: the address carries a user or password", hint=hint)
             self.problems.settle(node.place)
 
 
@@ -162,7 +161,6 @@ def build_chart(reader: Reader, node: Node) -> ChartSpec | None:
     """Read one of `charts`."""
     name, source, version = text(node.get("name")), node.members()["source"], node.get("version")
     subject = f"chart {name!r}"
-    reader.no_login(source, subject, "credentials come from docker's config and its helpers")
     location = reader.parse(source, subject, lambda value: parse_chart(value, reader.base))
     if location is None:
         return None
@@ -184,7 +182,6 @@ def build_file(reader: Reader, node: Node) -> FileSpec | None:
     """Read one of `files`."""
     name, source, sha256 = text(node.get("name")), node.members()["source"], node.get("sha256")
     subject = f"file {name!r}"
-    reader.no_login(source, subject, "leave it out: the bundle would carry it in its spec")
     location = reader.parse(source, subject, lambda value: parse_file_source(value, reader.base))
     if isinstance(location, str) and sha256 is None:
         hint = "take it from the publisher's checksum file, not from a first download"

@@ -125,7 +125,7 @@ def build_check(reader: Reader, node: Node) -> CheckSpec:
     kind = next(kind for kind in CHECK_KINDS if node.get(kind))
     subject, about = node.members()[kind], f"check {kind!r}"
     _refuse_foreign(reader.problems, node, about, _CHECK_OPTIONS, kind)
-    reader.no_login(subject, about, "leave it out")
+    reader.no_login(subject, about)
     status, days = node.get("status"), node.get("min_days")
     return CheckSpec(
         kind=kind,
@@ -140,7 +140,7 @@ def build_check(reader: Reader, node: Node) -> CheckSpec:
 
 def _health(reader: Reader, node: Node, subject: str) -> HealthSpec:
     url = node.get("url") or node
-    reader.no_login(url, f"{subject}: health", "leave it out")
+    reader.no_login(url, f"{subject}: health")
     return HealthSpec(
         url=text(url),
         status=_number(node.get("status"), 200),

@@ -119,7 +119,7 @@ class _Reader:
         try:
             return self._loader.construct_object(node)  # type: ignore[no-any-return]
         except ValueError as err:  # a date such as 2024-13-01
-            raise yaml.MarkedYAMLError(None, None, f"{node.value!r}: {err}", node.start_mark) from err
+            raise yaml.MarkedYAMLError(None, None, f"this is read as a date, but {err}", node.start_mark) from err
 
     def _mapping(self, node: yaml.Node) -> dict[str, Node]:
         own: dict[str, Node] = {}
@@ -187,15 +187,24 @@ def _character_place(text: str) -> Place:
     return Place(line=before.count("\n") + 1, column=len(before) - before.rfind("\n"))
 
 
+# What PyYAML says -> what is said instead (empty: the same) and the next step. Its words could repeat a secret.
+_SYNTAX = {
+    "found character that cannot start any token": (
+        "a tab or another character that can't begin a value",
+        "indent with spaces, and quote text that begins with @, ` or %",
+    ),
+    "mapping values are not allowed": ("", "quote text that contains ': ', and check the indentation"),
+    "found unexpected end of stream": ("", "a quote is not closed"),
+    "did not find expected": ("", "check brackets, commas, quotes and indentation here and above"),
+    "but found another document": ("a second document", "keep one document in the file, without another ---"),
+    "could not determine a constructor": ("an unknown tag", "quote text that begins with !"),
+    "found undefined alias": ("an undefined alias", "quote text that begins with *"),
+    "this is read as a date": ("", "quote it"),
+}
+
+
 def _syntax(err: yaml.MarkedYAMLError, problems: Problems) -> None:
     mark = err.problem_mark or err.context_mark
-    what = err.problem or err.context or "this is not YAML"
-    hints = {
-        "found character that cannot start any token": "indent with spaces, and quote text that begins with @, ` or %",
-        "mapping values are not allowed": "quote text that contains ': ', and check the indentation",
-        "found unexpected end of stream": "a quote or bracket is not closed",
-        "expected a single document": "keep one document in the file, without a second ---",
-    }
-    hint = next((text for start, text in hints.items() if what.startswith(start) or err.context == start), "")
-    place = _place(mark) if mark else Place(line=1, column=1)
-    problems.add(place, f"YAML: {what}", hint=hint)
+    found = err.problem or err.context or "this can't be read"
+    told, hint = next((told for start, told in _SYNTAX.items() if found.startswith(start)), ("", ""))
+    problems.add(_place(mark) if mark else Place(line=1, column=1), f"YAML: {told or found}", hint=hint)

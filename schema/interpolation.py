@@ -12,6 +12,7 @@ from bundle.errors import FormatError
 from schema import template
 from schema.document import Node, trap
 from schema.problems import Problems, did_you_mean, listed
+from schema.secrecy import sounds_secret
 from schema.template import Name, Value
 
 
@@ -115,7 +116,7 @@ class _Scope:
         if name not in self._done:
             self._stack.append(name)
             try:
-                self._done[name] = self._resolve(self._nodes[name])
+                self._done[name] = self._resolve(name, self._nodes[name])
             except _UnresolvedError:
                 self._done[name] = None
             finally:
@@ -125,7 +126,7 @@ class _Scope:
             raise _UnresolvedError
         return found
 
-    def _resolve(self, node: Node) -> _Var:
+    def _resolve(self, variable: str, node: Node) -> _Var:
         value = node.value
         if isinstance(value, str):
             pieces = self._parse(node, value)
@@ -136,7 +137,7 @@ class _Scope:
                 from_env=any(var.from_env for var in used),
             )
         if isinstance(value, bool | int):
-            if node.text and node.text != template.in_text(value):
+            if node.text and node.text != template.in_text(value) and not sounds_secret(variable):
                 self._fail(node, f"{node.text} is not what it looks like", hint=trap(node))
             return _Var(value=value, from_env=False)
         raise _UnresolvedError  # the schema says what may stand here

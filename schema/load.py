@@ -110,7 +110,7 @@ def _check_install(problems: Problems, root: Node, whole: Node) -> None:
     rules.check_unique(problems, "release or action", (*releases, *actions))
     rules.check_unique(problems, "secret", _entries(install, "secrets"))
     rules.check_order(problems, named(install.get("releases")) | named(install.get("actions")))
-    rules.check_single_values(problems, install)
+    rules.check_uses(problems, install)
 
 
 def _entries(node: Node, name: str) -> tuple[Node, ...]:

@@ -79,6 +79,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """`one of: a, b`, or `none, because there are none` in words."""
+    """`one of: a, b`, or that there is none to choose from."""
     text = ", ".join(sorted(names))
-    return f"one of: {text}" if text else "no name at all, because none is defined"
+    return f"one of: {text}" if text else "one that is defined, and none is"

@@ -68,20 +68,25 @@ def check_versions(problems: Problems, node: Node, chart: ChartSpec, images: Map
             problems.add(item.place, what, expected=f"tag {wanted!r}")
 
 
-def check_single_values(problems: Problems, install: Node) -> None:
-    """Note uses of `${secret.X}` where secret X has more than the one value that this stands for."""
+def check_uses(problems: Problems, install: Node) -> None:
+    """Note uses of `${secret.X}` that stand for several values, and of `${output.X.K}` where X prints none."""
     secrets = install.get("secrets")
     several = set()
     for secret in secrets.items() if secrets else ():
         data = secret.get("data")
         if secret.get("generate") is None and (data is None or len(data.members()) != 1):
             several.add(str(secret.members()["name"].value))
+    actions = install.get("actions")
+    silent = {str(a.members()["name"].value) for a in (actions.items() if actions else ()) if not a.get("outputs")}
     for node in scalars(install):
-        if isinstance(node.value, str) and "${secret." in node.value and not problems.settled(node.place):
+        if isinstance(node.value, str) and "${" in node.value and not problems.settled(node.place):
             for name in template.names(template.parse(node.value)):
                 if name.space == "secret" and name.rest in several:
                     hint = "only a generated secret, or one with a single key in 'data', stands for one value"
                     problems.add(node.place, f"{name}: secret {name.rest!r} has several values", hint=hint)
+                if name.space == "output" and name.subject in silent:
+                    hint = "give the action `outputs: json`"
+                    problems.add(node.place, f"{name}: action {name.subject!r} has no outputs", hint=hint)
 
 
 def check_order(problems: Problems, steps: Mapping[str, Node]) -> None:

@@ -10,12 +10,23 @@ from schema.problems import Problems
 _SECRET_NAME = re.compile(
     r"(^|[_-])(password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)$", re.I
 )
+_LOGIN = re.compile(r"://[^/?#]*@")
 _VISIBLE = "arguments can be seen in the process list: pass it in 'env'"
 
 
 def sounds_secret(name: str) -> bool:
     """Whether a variable or option of this name is meant for a secret."""
     return bool(_SECRET_NAME.search(name))
+
+
+def has_login(address: str) -> bool:
+    """Whether an address carries a user or a password."""
+    return bool(_LOGIN.search(address))
+
+
+def hide_login(address: str) -> str:
+    """The address without user and password."""
+    return _LOGIN.sub("://...@", address)
 
 
 def check_reference(problems: Problems, node: Node, subject: str) -> None:

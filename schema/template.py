@@ -100,12 +100,13 @@ def _name(text: str) -> Name:
             f"unknown name ${{{text}}}, did you mean ${{{guess[0]}.…}}?" if guess else "a ${...} that is no known name",
             hint=f"write one of {', '.join(f'${{{space}.…}}' for space in SPACES)}, or $${{ for a plain ${{",
         )
-    valid = bool(rest) if space == "file" else bool(_REST.fullmatch(rest))
     name = Name(space=space, rest=rest)
-    if not valid or (space == "output" and not (name.subject and name.part)):
-        raise FormatError(f"incomplete name ${{{text}}}", hint="write ${SPACE.NAME}, without blanks")
-    if space == "image" and (name.part not in IMAGE_PARTS or not name.subject):
+    if not rest or (space != "file" and not _REST.fullmatch(rest)):
+        raise FormatError(f"incomplete name ${{{text}}}", hint=f"write ${{{space}.NAME}}, without blanks")
+    if space == "output" and not (name.subject and name.part):
+        raise FormatError(f"incomplete name {name}", hint="write ${output.ACTION.KEY}")
+    if space == "image" and not (name.subject and name.part in IMAGE_PARTS):
         raise FormatError(
-            f"incomplete name ${{{text}}}", hint="write ${image.NAME.PART}, PART one of repository, tag, digest, ref"
+            f"incomplete name {name}", hint="write ${image.NAME.PART}, PART one of repository, tag, digest, ref"
         )
     return name

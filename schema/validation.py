@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from schema.document import Node, describe, trap
 from schema.problems import Problems, did_you_mean, listed
+from schema.secrecy import hide_login, sounds_secret
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -96,7 +97,7 @@ class _Fault:
     @property
     def secret(self) -> bool:
         """Whether the value must not be shown."""
-        return self.schema.get("writeOnly") is True
+        return self.schema.get("writeOnly") is True or sounds_secret(str(self.steps[-1] if self.steps else ""))
 
 
 def _faults(root: Node) -> list[_Fault]:
@@ -156,17 +157,19 @@ def subject(path: Sequence[str | int]) -> str:
 
 
 def _shown(fault: _Fault) -> str:
-    """The value, long text cut."""
+    """The value, long text cut, without a login in an address."""
     if not isinstance(fault.found, str):
         return describe(fault.found)
-    return repr(fault.found if len(fault.found) <= 80 else fault.found[:77] + "...")
+    value = hide_login(fault.found)
+    return repr(value if len(value) <= 80 else value[:77] + "...")
 
 
 def _tell_type(fault: _Fault, node: Node, problems: Problems) -> None:
     wanted = fault.wanted if isinstance(fault.wanted, list) else [fault.wanted]
     hint = trap(node) if "string" in wanted else ""
     if fault.secret:
-        problems.add(node.place, f"{fault.subject} is not text", expected=str(fault.schema.get("title", "text")))
+        kinds = ", ".join(_TYPES[kind] for kind in wanted)
+        problems.add(node.place, f"{fault.subject} is something else", expected=str(fault.schema.get("title", kinds)))
         return
     if fault.found is None:
         hint = "leave the key out when there is nothing to say"
