@@ -1,0 +1,193 @@
+"""Logging in at registries."""
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+from bundle.errors import RegistryError, SourceError
+from bundle.hosts import HostSettings
+from bundle.reference import Reference
+from clients.credentials import Credentials
+from clients.registry import Registries, RegistryRepository
+from clients.transport import Transport
+from tests.clients.conftest import MakeTransport
+from tests.clients.faulty_registry import FaultyRegistry, faulty_registry, redirect
+
+LOGIN = "me:hunter2"
+
+
+def log_in(logins: Path, host: str, entry: dict[str, str] | None = None) -> None:
+    auth = {"auth": base64.b64encode(LOGIN.encode()).decode()}
+    logins.write_text(json.dumps({"auths": {host: entry or auth}}))
+
+
+@pytest.fixture
+def tokens(faulty: FaultyRegistry) -> FaultyRegistry:
+    """The stand-in, wanting tokens from itself."""
+    faulty.realm = f"{faulty.url}/token"
+    return faulty
+
+
+def test_basic(app: RegistryRepository, faulty: FaultyRegistry, logins: Path) -> None:
+    image = faulty.put_image("team/app", "1", b"layer")
+    faulty.basic = LOGIN
+    log_in(logins, faulty.host)
+    assert app.resolve().digest == image.digest
+    assert app.manifest(image)
+    assert len(faulty.seen) == 3  # a refusal, then the login from the start
+
+
+def test_no_login(app: RegistryRepository, faulty: FaultyRegistry) -> None:
+    faulty.put_image("team/app", "1")
+    faulty.basic = LOGIN
+    with pytest.raises(RegistryError, match=r"image 'app': .*401.*UNAUTHORIZED: authentication required") as caught:
+        app.resolve()
+    assert f"docker login {faulty.host}" in caught.value.hint
+
+
+def test_a_wrong_login_is_not_repeated(app: RegistryRepository, faulty: FaultyRegistry, logins: Path) -> None:
+    faulty.put_image("team/app", "1")
+    faulty.basic = "me:other"
+    log_in(logins, faulty.host)
+    with pytest.raises(RegistryError, match="401") as caught:
+        app.resolve()
+    assert "hunter2" not in str(caught.value)
+    assert len(faulty.seen) <= 4
+
+
+def test_anonymous_tokens(app: RegistryRepository, tokens: FaultyRegistry) -> None:
+    image = tokens.put_image("team/app", "1", b"layer")
+    assert app.resolve().digest == image.digest
+    assert app.manifest(image)
+    (asked,) = tokens.requests("/token")
+    assert asked.path == "/token?service=test&scope=repository%3Ateam%2Fapp%3Apull"
+    assert "authorization" not in asked.headers
+
+
+def test_tokens_for_a_login(app: RegistryRepository, tokens: FaultyRegistry, logins: Path) -> None:
+    tokens.put_image("team/app", "1")
+    tokens.basic = LOGIN
+    log_in(logins, tokens.host)
+    app.resolve()
+    assert tokens.issued == 1
+
+
+def test_an_identity_token_is_traded(app: RegistryRepository, tokens: FaultyRegistry, logins: Path) -> None:
+    tokens.put_image("team/app", "1")
+    tokens.basic = "the identity token"
+    log_in(logins, tokens.host, {"identitytoken": "the identity token"})
+    app.resolve()
+    (asked,) = tokens.requests("POST /token")
+    assert b"grant_type=refresh_token" in asked.body
+    assert b"scope=repository%3Ateam%2Fapp%3Apull" in asked.body
+
+
+def test_a_registry_token_is_used_as_it_is(app: RegistryRepository, tokens: FaultyRegistry, logins: Path) -> None:
+    tokens.put_image("team/app", "1")
+    tokens.tokens = {"ready"}
+    log_in(logins, tokens.host, {"registrytoken": "ready"})
+    app.resolve()
+    assert not tokens.issued
+
+
+def test_a_refused_login_says_where_it_came_from(app: RegistryRepository, tokens: FaultyRegistry, logins: Path) -> None:
+    tokens.put_image("team/app", "1")
+    tokens.basic = "me:other"
+    log_in(logins, tokens.host)
+    with pytest.raises(
+        RegistryError, match=r"401.*incorrect username or password.*the login from .*config\.json"
+    ) as caught:
+        app.resolve()
+    assert f"docker login {tokens.host}" in caught.value.hint
+    assert "hunter2" not in str(caught.value)
+
+
+def test_an_expired_token_is_replaced_once(registries: Registries, tokens: FaultyRegistry) -> None:
+    image = tokens.put_image("team/app", "1", b"layer")
+    reference = Reference.parse(f"{tokens.host}/team/app:1")
+    first = registries.repository(reference, subject="s")
+    first.resolve()
+    tokens.tokens.clear()
+    first.manifest(image)
+    assert tokens.issued == 2
+    tokens.tokens.clear()
+    registries.repository(reference, subject="s").resolve()  # finds the expired token at hand
+    assert tokens.issued == 3
+
+
+def test_a_token_that_does_not_help(app: RegistryRepository, tokens: FaultyRegistry) -> None:
+    tokens.put_image("team/app", "1")
+    tokens.tokens = type("Never", (set,), {"__contains__": lambda self, token: False})()
+    with pytest.raises(RegistryError, match="401"):
+        app.resolve()
+    assert tokens.issued <= 4
+
+
+def test_tokens_are_for_one_repository(registries: Registries, tokens: FaultyRegistry) -> None:
+    for name in ("team/app", "team/web", "team/app"):
+        tokens.put_image(name, "1")
+        registries.repository(Reference.parse(f"{tokens.host}/{name}:1"), subject=name).resolve()
+    assert [seen.path.partition("scope=")[2] for seen in tokens.requests("/token")] == [
+        "repository%3Ateam%2Fapp%3Apull",
+        "repository%3Ateam%2Fweb%3Apull",
+    ]
+
+
+def test_a_token_does_not_follow_a_redirect(
+    app: RegistryRepository, tokens: FaultyRegistry, other: FaultyRegistry
+) -> None:
+    image = tokens.put_image("team/app", "1", b"layer")
+    blob = tokens.put_blob(b"layer")
+    tokens.plan("/blobs/", *[redirect(f"{other.url}/v2/x/blobs/{other.put_blob(b'layer')}")] * 3)
+    app.manifest(image)
+    descriptor = type(image)(media_type="x", digest=blob, size=5)
+    assert b"".join(app.read(descriptor, 0)) == b"layer"
+    assert "authorization" in tokens.requests("/blobs/")[-1].headers
+    assert "authorization" not in other.seen[0].headers
+
+
+def test_one_registrys_login_does_not_go_to_another(
+    registries: Registries, faulty: FaultyRegistry, other: FaultyRegistry, logins: Path
+) -> None:
+    other.put_image("team/app", "1")
+    other.basic = LOGIN
+    log_in(logins, faulty.host)
+    with pytest.raises(RegistryError, match="401"):
+        registries.repository(Reference.parse(f"{other.host}/team/app:1"), subject="s").resolve()
+    assert all("authorization" not in seen.headers for seen in other.seen)
+
+
+def test_a_login_goes_to_no_realm_named_over_plain_http(
+    app: RegistryRepository, faulty: FaultyRegistry, logins: Path
+) -> None:
+    faulty.put_image("team/app", "1")
+    faulty.realm = "https://attacker.invalid/token"
+    log_in(logins, faulty.host)
+    with pytest.raises(SourceError, match=r"image 'app': .*wants the login sent to attacker\.invalid"):
+        app.resolve()
+
+
+def test_a_login_goes_to_no_realm_over_plain_http(
+    make_transport: MakeTransport, certificate: Path, ca: Path, other: FaultyRegistry, logins: Path
+) -> None:
+    """Even when the registry itself names it, over TLS."""
+    with faulty_registry(certificate=certificate) as faulty:
+        faulty.put_image("team/app", "1")
+        faulty.realm = f"{other.url}/token"
+        log_in(logins, faulty.host)
+        transport: Transport = make_transport({faulty.host: HostSettings(ca=ca)})
+        registries = Registries(transport, credentials=Credentials({"DOCKER_CONFIG": str(logins.parent)}))
+        with pytest.raises(SourceError, match="plain HTTP"):
+            registries.repository(Reference.parse(f"{faulty.host}/team/app:1"), subject="s").resolve()
+        transport.close()
+    assert not other.seen
+
+
+@pytest.mark.parametrize("realm", ["", "/token", "nowhere"])
+def test_a_challenge_without_a_realm(app: RegistryRepository, faulty: FaultyRegistry, realm: str) -> None:
+    faulty.put_image("team/app", "1")
+    faulty.realm = realm or " "
+    with pytest.raises(SourceError, match="does not say from where"):
+        app.resolve()
