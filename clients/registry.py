@@ -135,7 +135,8 @@ class RegistryRepository:
             raise err
         if isinstance(err, NetworkError):
             self._registries.unreachable.add(endpoint.name)
-        self._registries.meter.say(self._subject, f"{err.what}; asking {self._reference.host} itself")
+        reason = err.what.removeprefix(f"{self._subject}: ")
+        self._registries.meter.say(self._subject, f"{reason}; asking {self._reference.host} itself")
 
     def _resolve(self, endpoint: _Endpoint) -> Descriptor:
         pinned = self._reference.digest
