@@ -1,0 +1,65 @@
+"""Charts through a real registry."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bundle import media
+from bundle.chart import package_chart
+from bundle.digest import Digest
+from bundle.errors import RegistryError
+from bundle.hosts import HostSettings
+from bundle.locations import parse_chart
+from clients.charts import Charts
+from clients.registry import Registries
+from clients.transport import Transport
+from tests.integration.registries import RunningRegistry
+
+CHART = Path(__file__).resolve().parents[2] / "examples" / "hello" / "chart"
+
+
+@pytest.fixture
+def charts(registry: RunningRegistry) -> Iterator[Charts]:
+    with Transport({registry.host: registry.settings}) as transport:
+        yield Charts(Registries(transport))
+
+
+@pytest.fixture
+def package() -> bytes:
+    return package_chart(CHART, name="hello", subject="chart 'hello'")
+
+
+def push(registry: RunningRegistry, repository: str, tag: str, package: bytes, provenance: bytes = b"") -> None:
+    """As `helm push` does."""
+    layers = [(media.HELM_CHART, package), *([(media.HELM_PROVENANCE, provenance)] if provenance else [])]
+    described = []
+    for media_type, data in [(media.HELM_CONFIG, b'{"name":"hello"}'), *layers]:
+        registry.put_blob(repository, Digest.of(data), [data], len(data))
+        described.append({"mediaType": media_type, "digest": str(Digest.of(data)), "size": len(data)})
+    manifest = {"schemaVersion": 2, "config": described[0], "layers": described[1:]}
+    registry.put_manifest(repository, tag, json.dumps(manifest).encode(), media.OCI_MANIFEST)
+
+
+def test_from_a_registry(registry: RunningRegistry, charts: Charts, package: bytes, tmp_path: Path) -> None:
+    push(registry, "charts-a/hello", "1.0.0", package, b"signed")
+    source = parse_chart(f"oci://{registry.host}/charts-a/hello", tmp_path)
+    fetched = charts.fetch(source, name="hello", version="1.0.0", expected=Digest.of(package))
+    assert (fetched.data, fetched.provenance) == (package, b"signed")
+
+
+def test_an_absent_version(registry: RunningRegistry, charts: Charts, package: bytes, tmp_path: Path) -> None:
+    push(registry, "charts-b/hello", "1.0.0", package)
+    source = parse_chart(f"oci://{registry.host}/charts-b/hello", tmp_path)
+    with pytest.raises(RegistryError, match="chart 'hello'") as caught:
+        charts.fetch(source, name="hello", version="2.0.0")
+    assert caught.value.status == 404
+    assert "2.0.0" in caught.value.hint
+
+
+def test_tls_registry(tls_registry: RunningRegistry, package: bytes, tmp_path: Path) -> None:
+    push(tls_registry, "charts/hello", "1.0.0", package)
+    source = parse_chart(f"oci://{tls_registry.host}/charts/hello", tmp_path)
+    with Transport({tls_registry.host: HostSettings(ca=tls_registry.ca)}) as transport:
+        assert Charts(Registries(transport)).fetch(source, name="hello", version="1.0.0").data == package
