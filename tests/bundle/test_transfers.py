@@ -1,0 +1,141 @@
+"""One bound on everything that moves."""
+
+import threading
+from functools import partial
+
+import pytest
+
+from bundle.errors import ProblemsError, SourceError
+from bundle.transfers import Transfers
+
+
+class Gauge:
+    """Counts how many steps are inside at once; each waits for the others, up to the bound."""
+
+    def __init__(self, bound: int) -> None:
+        self.barrier = threading.Barrier(bound)
+        self.inside = self.most = 0
+        self.guard = threading.Lock()
+
+    def step(self) -> None:
+        with self.guard:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+        self.barrier.wait(10)
+        with self.guard:
+            self.inside -= 1
+
+
+def test_steps_run_at_once_up_to_the_bound() -> None:
+    gauge = Gauge(3)
+    Transfers(3).run_all([gauge.step] * 12)
+    assert gauge.most == 3
+
+
+def test_the_bound_is_shared_by_all_callers() -> None:
+    gauge, transfers = Gauge(2), Transfers(2)
+    callers = [threading.Thread(target=transfers.run_all, args=([gauge.step] * 4,)) for _ in range(3)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(10)
+    assert gauge.most == 2
+
+
+def test_nothing_to_do() -> None:
+    Transfers(2).run_all([])
+
+
+def fail(message: str) -> None:
+    raise SourceError(message, hint="do better")
+
+
+def test_one_failure_is_raised_as_it_is() -> None:
+    done: list[int] = []
+    transfers = Transfers(1)
+    with pytest.raises(SourceError, match="first") as caught:
+        transfers.run_all([lambda: fail("first"), lambda: done.append(1)])
+    assert caught.value.hint == "do better"
+    assert done == []
+    transfers.run_all([lambda: done.append(2)])
+    assert done == [2]
+
+
+def test_a_failure_is_the_failure_of_its_caller_only() -> None:
+    transfers, done = Transfers(1), list[int]()
+    inside, go = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        inside.set()
+        assert go.wait(10)
+        done.append(1)
+
+    other = threading.Thread(target=transfers.run_all, args=([slow, lambda: done.append(2)],))
+    other.start()
+    assert inside.wait(10)
+    go.set()
+    with pytest.raises(SourceError):
+        transfers.run_all([lambda: fail("mine")])
+    other.join(10)
+    assert done == [1, 2]
+
+
+def fail_together(*messages: str) -> None:
+    """Two steps that fail after both have begun."""
+    barrier = threading.Barrier(2)
+
+    def step(message: str) -> None:
+        barrier.wait(10)
+        fail(message)
+
+    Transfers(2).run_all([partial(step, message) for message in messages])
+
+
+def test_several_failures_are_told_together() -> None:
+    with pytest.raises(ProblemsError, match="2 transfers failed") as caught:
+        fail_together("a", "b")
+    assert sorted(caught.value.problems) == ["a\n  next: do better", "b\n  next: do better"]
+
+
+def test_the_same_failure_is_told_once() -> None:
+    with pytest.raises(SourceError, match="a"):
+        fail_together("a", "a")
+
+
+def test_a_fault_of_our_own_is_not_hidden_among_others() -> None:
+    barrier = threading.Barrier(2)
+
+    def expected() -> None:
+        barrier.wait(10)
+        fail("expected")
+
+    def broken() -> None:
+        barrier.wait(10)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        Transfers(2).run_all([expected, broken])
+
+
+def test_stop_ends_what_checks_and_begins_nothing() -> None:
+    transfers, begun = Transfers(1), threading.Event()
+    later: list[int] = []
+
+    def long() -> None:
+        begun.set()
+        while True:
+            transfers.check()
+
+    def stop() -> None:
+        assert begun.wait(10)
+        transfers.stop()
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    with pytest.raises(KeyboardInterrupt):
+        transfers.run_all([long, lambda: later.append(1)])
+    stopper.join()
+    assert later == []
+    with pytest.raises(KeyboardInterrupt):
+        transfers.run_all([lambda: later.append(1)])
+    assert later == []
