@@ -8,18 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bundle.manifest_text import manifest_text
-
 from bundle import archive
 from bundle.digest import Digest
 from bundle.files import inside, place, replace_directory, write_bytes
 from bundle.manifest import MANIFEST, MANIFEST_TEXT, BundleManifest, ImageEntry
+from bundle.manifest_text import manifest_text
+from bundle.sizes import human
 from bundle.split import find_archive, sums_path
 from bundle.sums import SUMS, hash_files, parse_sums, write_sums
 from schema.lock import ChartPin, FilePin, ImagePin
 from schema.spec import ImageSpec
 from tasks import charts, files, images
-from tasks.console import human
 from tasks.project import Project
 from tasks.state import signature
 from tasks.step import Inputs, Step

@@ -12,10 +12,9 @@ from bundle.files import place
 from bundle.locations import LocalChart
 from bundle.manifest import ChartEntry
 from bundle.media import HELM_CHART
-from clients.charts import FetchedChart
+from bundle.sizes import human
 from schema.lock import ChartPin
 from schema.spec import ChartSpec
-from tasks.console import human
 from tasks.project import Project
 from tasks.state import signature
 from tasks.step import Inputs, Step
@@ -31,6 +30,7 @@ def chart_steps(project: Project) -> Iterator[Step]:
             action=partial(_chart, project, chart),
             inputs=partial(_inputs, project, chart),
             outputs=partial(_files, project, chart),
+            clean=partial(_made, project, chart),
         )
 
 
@@ -42,9 +42,7 @@ def chart_pin(project: Project, chart: ChartSpec) -> ChartPin | None:
 
 def resolve(project: Project, chart: ChartSpec, *, expected: Digest | None = None) -> ChartPin:
     """Fetch the chart into the cache and return its pin; a LockError when it is not the expected one."""
-    fetched: FetchedChart = project.charts.fetch(
-        chart.source, name=chart.name, version=chart.version, expected=expected
-    )
+    fetched = project.charts.fetch(chart.source, name=chart.name, version=chart.version, expected=expected)
     project.store.put(fetched.data)
     return ChartPin(
         source=chart.source_text,
@@ -119,6 +117,13 @@ def _files(project: Project, chart: ChartSpec) -> Sequence[Path]:
         return ()
     path = project.tree / _path(chart, pin)
     return (path, path.with_name(f"{path.name}.prov")) if pin.provenance else (path,)
+
+
+def _made(project: Project, chart: ChartSpec) -> Sequence[Path]:
+    """What `clean` removes: the files in the growing bundle, and those in the cache."""
+    pin = chart_pin(project, chart)
+    kept = [digest for digest in (pin.sha256, pin.provenance) if digest] if pin else []
+    return (*_files(project, chart), *(project.store.path(digest) for digest in kept))
 
 
 def _chart(project: Project, chart: ChartSpec) -> None:

@@ -7,17 +7,6 @@ import time
 from collections import defaultdict
 from typing import Any, TextIO
 
-_UNITS = ("B", "KB", "MB", "GB", "TB")
-
-
-def human(size: float) -> str:
-    """A number of bytes as people read it, in powers of 1000."""
-    for unit in _UNITS:
-        if abs(size) < 999.5 or unit == _UNITS[-1]:
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 99.5 else f"{size:.1f} {unit}"
-        size /= 1000
-    raise AssertionError
-
 
 class Console:
     """Receives progress from all threads (bundle.meter.Meter) and shows it.

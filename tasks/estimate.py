@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bundle.digest import Digest
-from tasks.console import human
+from bundle.sizes import human
 from tasks.images import missing, pin_of
 from tasks.project import Project
 

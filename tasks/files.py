@@ -9,10 +9,9 @@ from bundle.digest import Digest
 from bundle.errors import IntegrityError, LockError, SourceError
 from bundle.files import CHUNK, place, writing
 from bundle.manifest import FileEntry
-from clients.download import describe_local, download, take_local
+from bundle.sizes import human
 from schema.lock import FilePin
 from schema.spec import FileSpec
-from tasks.console import human
 from tasks.project import Project
 from tasks.state import signature
 from tasks.step import Inputs, Step
@@ -28,6 +27,7 @@ def file_steps(project: Project) -> Iterator[Step]:
             action=partial(_file, project, file),
             inputs=partial(_inputs, project, file),
             outputs=partial(_outputs, project, file),
+            clean=partial(_made, project, file),
         )
 
 
@@ -84,6 +84,12 @@ def _outputs(project: Project, file: FileSpec) -> list[Path]:
     return [project.tree / _path(file)]
 
 
+def _made(project: Project, file: FileSpec) -> list[Path]:
+    """What `clean` removes: the file in the growing bundle, and the one in the cache."""
+    pin = file_pin(project, file)
+    return [*_outputs(project, file), *([project.store.path(pin.sha256)] if pin else [])]
+
+
 def _file(project: Project, file: FileSpec) -> None:
     project.claim()
     pin = file_pin(project, file)
@@ -102,6 +108,8 @@ def _file(project: Project, file: FileSpec) -> None:
 
 
 def _take(project: Project, file: FileSpec, *, expected: Digest | None, size: int | None) -> Descriptor:
+    from clients.download import download, take_local  # noqa: PLC0415 - see tasks.project
+
     subject = f"file {file.name!r}"
     if isinstance(file.source, Path):
         return take_local(file.source, sha256=expected, subject=subject, store=project.store, meter=project.console)
@@ -115,6 +123,8 @@ def _take(project: Project, file: FileSpec, *, expected: Digest | None, size: in
 def _check_unchanged(file: FileSpec, pin: FilePin) -> None:
     if not isinstance(file.source, Path) or file.sha256:
         return
+    from clients.download import describe_local  # noqa: PLC0415 - see tasks.project
+
     now = describe_local(file.source, subject=f"file {file.name!r}")
     if now.digest != pin.sha256:
         raise LockError(

@@ -15,11 +15,10 @@ from bundle.files import inside, write_bytes
 from bundle.image import ImageSource
 from bundle.layout import LayoutImage
 from bundle.reference import Reference
+from bundle.sizes import human
 from bundle.sums import hash_files
-from clients.images import open_image
 from schema.lock import ImagePin
 from schema.spec import ImageSpec, platform_text
-from tasks.console import human
 from tasks.project import Project
 from tasks.step import Inputs, Step
 
@@ -101,7 +100,7 @@ def layout_steps(project: Project) -> Iterator[Step]:
 
 def source_of(project: Project, image: ImageSpec) -> ImageSource:
     """The image's source, at its pinned digest where there is one."""
-    return open_image(image.source, subject=_subject(image), registries=project.registries)
+    return project.image_source(image.source, subject=_subject(image))
 
 
 def resolve(project: Project, image: ImageSpec) -> ImagePin:

@@ -46,6 +46,10 @@ class Plan(DoitCmdBase):  # type: ignore[misc]
     )
     cmd_options = (_JSON, _EXIT_CODE)
 
+    def parse_execute(self, in_args: list[str]) -> Any:
+        """As doit does, but with options after the names too."""
+        return super().parse_execute(sorted(in_args, key=lambda arg: not arg.startswith("-")))
+
     def _execute(self, as_json: bool, exit_code: bool, pos_args: list[str]) -> int:
         selected = pos_args or ["bundle"]
         unknown = [name for name in selected if name not in {task.name for task in self.task_list}]

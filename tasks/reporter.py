@@ -23,6 +23,7 @@ class Reporter:
         self.ran = 0
         self.skipped = 0
         self._selected: list[str] = []
+        self._causes: dict[str, str] = {}
 
     def initialize(self, tasks: Any, selected_tasks: list[str]) -> None:
         """Before the first step."""
@@ -48,7 +49,9 @@ class Reporter:
         """A step failed, broke, or could not be reached."""
         if isinstance(fail, TaskFailed):
             self.failed.append(task.name)
-            self._console.problem(f"FAILED {task.name}: {fail.message}")
+            same = self._causes.setdefault(fail.message, task.name)
+            cause = fail.message if same == task.name else f"for the same reason as {same}"
+            self._console.problem(f"FAILED {task.name}: {cause}")
         elif not fail.report or fail.get_name() == "UnmetDependency":
             self.unreached.append(task.name)
         else:

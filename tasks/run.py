@@ -40,7 +40,7 @@ class Run(DoitRun):  # type: ignore[misc]
                 signal.signal(number, handler)
         reporter = params.get("reporter")
         if result == ERROR and isinstance(reporter, Reporter) and not reporter.broken:
-            return FAILURE
+            return int(FAILURE)
         return result
 
 

@@ -4,8 +4,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from bundle.sizes import human
 from tasks.assemble import archive_parts
-from tasks.console import human
 from tasks.project import Project
 
 

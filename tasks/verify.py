@@ -6,9 +6,9 @@ from typing import Any
 from doit.exceptions import TaskFailed
 
 from bundle.errors import AirgapError
+from bundle.sizes import human
 from bundle.verify import verify
 from tasks.assemble import archive_parts
-from tasks.console import human
 from tasks.project import Project
 
 
@@ -24,7 +24,7 @@ def verify_task(project: Project) -> dict[str, Any]:
 
 
 def _verify(project: Project) -> TaskFailed | None:
-    failures = []
+    good, failures = [], []
     for path in _bundles(project):
         try:
             report = verify(path)
@@ -32,7 +32,8 @@ def _verify(project: Project) -> TaskFailed | None:
         except AirgapError as err:
             failures.append(str(err))
         else:
-            project.console.line(f"{path}: {report.files} files, {human(report.size)}, all as their checksums say")
+            good.append(f"{path}: {report.files} files, {human(report.size)}, all as their checksums say")
+    project.note("verify", "; ".join(good))
     return TaskFailed("\n".join(failures)) if failures else None
 
 

@@ -1,0 +1,97 @@
+"""The command line: exit codes, errors without traceback, and commands that need no spec."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.tasks.workbench import Workbench, make
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Workbench:
+    return make(tmp_path / "project")
+
+
+def test_a_missing_spec(tmp_path: Path) -> None:
+    ran = Workbench(place=tmp_path).doit("bundle")
+    assert ran.code == 3
+    assert "there is no spec" in ran.err
+    assert "spec=FILE" in ran.err
+
+
+def test_all_problems_of_a_spec_at_once(bench: Workbench) -> None:
+    bench.spec |= {"imagse": [], "files": [{"name": "../x", "source": "note.txt"}, {"name": "y", "source": "gone.txt"}]}
+    bench.write()
+    ran = bench.doit("bundle")
+    assert ran.code == 3
+    assert "did you mean" in ran.err
+    assert "airgap.yaml:" in ran.err
+    assert "gone.txt" in ran.err
+
+
+def test_an_unknown_variable(bench: Workbench) -> None:
+    ran = bench.doit("bundle", "sate=x")
+    assert (ran.code, ran.out) == (3, "")
+    assert "did you mean state=?" in ran.err
+
+
+def test_an_unknown_task(bench: Workbench) -> None:
+    assert bench.doit("bundel").code == 3
+    assert bench.doit("plan", "bundel").code == 3
+    assert bench.doit("lock", "three").code == 3
+
+
+def test_a_damaged_lock(bench: Workbench) -> None:
+    (bench.place / "airgap.lock").write_text("{")
+    ran = bench.doit("bundle")
+    assert ran.code == 3
+    assert "airgap.lock is not JSON" in ran.err
+
+
+def test_a_bad_date(bench: Workbench) -> None:
+    bench.env["SOURCE_DATE_EPOCH"] = "yesterday"
+    ran = bench.doit("bundle")
+    assert ran.code == 3
+    assert "SOURCE_DATE_EPOCH='yesterday'" in ran.err
+
+
+def test_verify_names_what_is_bad_and_deletes_nothing(bench: Workbench) -> None:
+    assert bench.doit("bundle").code == 0
+    path = bench.bundle / "manifest.txt"
+    path.unlink()
+    path.write_text("other")
+    (bench.bundle / "extra").write_text("x")
+    (bench.bundle / "files/note.txt").unlink()
+    ran = bench.doit("verify")
+    assert ran.code == 1
+    for name in ("manifest.txt", "extra", "files/note.txt"):
+        assert name in ran.err
+    assert (bench.bundle / "extra").exists()
+
+
+def test_verify_needs_no_spec(bench: Workbench, tmp_path: Path) -> None:
+    assert bench.doit("bundle").code == 0
+    ran = Workbench(place=tmp_path / "elsewhere").doit("verify", f"bundle={bench.bundle}")
+    assert ran.code == 0
+    assert "all as their checksums say" in ran.out
+    ran = Workbench(place=tmp_path / "elsewhere").doit("verify", f"bundle={tmp_path / 'gone'}")
+    assert ran.code == 1
+    assert "gone" in ran.err
+
+
+@pytest.mark.parametrize("name", ["airgap", "manifest"])
+def test_schema_prints_json(tmp_path: Path, name: str) -> None:
+    ran = Workbench(place=tmp_path).doit("schema", name)
+    assert ran.code == 0
+    assert json.loads(ran.out)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_schema_of_something_else(tmp_path: Path) -> None:
+    assert Workbench(place=tmp_path).doit("schema", "other").code == 3
+
+
+def test_help_lists_the_commands(tmp_path: Path) -> None:
+    out = Workbench(place=tmp_path).doit("help").out
+    for command in ("plan", "lock", "schema", "list", "clean", "forget", "info", "tabcompletion"):
+        assert f" {command} " in out
