@@ -156,7 +156,7 @@ def find_archive(path: Path) -> ArchiveFiles:
     if sums.is_file():
         digests = parse_sums(sums.read_bytes(), sums.name)
         names = tuple(sorted(digests))
-        if names != (archive.name,) and names != _numbered(archive.name, len(names)):
+        if not names or (names != (archive.name,) and names != _numbered(archive.name, len(names))):
             raise FormatError(
                 f"{sums.name} lists {', '.join(names) or 'nothing'}, expected {archive.name} or its parts from .001 on",
                 hint="carry over the list that was written together with the archive",

@@ -1,45 +1,32 @@
 """What we write is read by the tools that sites already have: Docker Engine and skopeo."""
 
 import json
+import os
+import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
+from bundle.archive import pack
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.docker_archive import write_image
+from bundle.errors import StorageError
 from bundle.image import ImageSource
 from bundle.layout import LayoutImage, is_manifest, place_image, reachable, write_index
 from bundle.local_source import open_local
 from bundle.locations import LocalImage
-from bundle.reference import Reference
+from bundle.manifest import Layout
 from bundle.store import BlobStore
-from tests.integration.images import AMD64, ARM64, Image, Index, image, index, layer
+from tests.bundle.made_bundle import CONTENT, PREFIX, make_bundle, stored
+from tests.integration.images import Index
 from tests.integration.parts import Engine, Skopeo
 
 LocalTransport = Literal["oci", "oci-archive", "docker-archive"]
-PREFIX = "internal-registry.example.com:5000/team"
-SHARED = layer("shared", 3000)
-CONTENT: dict[str, Image | Index] = {
-    "api": image(SHARED, layer("api", 100)),
-    "plain": image(layer("plain", 50, compressed=False)),
-    "docker": image(SHARED, layer("docker", 70), docker=True),
-    "multi": index(image(layer("arm", 60), platform=ARM64), image(layer("amd", 60), platform=AMD64)),
-}
-
-
-def stored(store: BlobStore, name: str) -> LayoutImage:
-    """Put one of the images into the store, as a pull does."""
-    content = CONTENT[name]
-    for each in content.images if isinstance(content, Index) else (content,):
-        for data in (*each.blobs.values(), each.raw):
-            store.put(data)
-    store.put(content.raw)
-    return LayoutImage(name=name, reference=Reference.parse(f"{PREFIX}/{name}:1.0"), root=content.descriptor)
 
 
 @pytest.fixture
@@ -157,3 +144,55 @@ def test_we_read_what_skopeo_writes(
     if transport != "docker-archive":  # there skopeo writes layers uncompressed, and no manifest
         assert root == CONTENT["api"].descriptor
     assert json.loads(source.manifest(root))["config"]["digest"] == config_digest("api")
+
+
+@pytest.mark.parametrize("layout_name", ["oci", "docker-archive"])
+def test_the_commands_of_manifest_txt_work(engine: Engine, skopeo: Skopeo, tmp_path: Path, layout_name: Layout) -> None:
+    """Each line is run as it stands; only the pushes are looked at instead, for want of that registry."""
+    root = make_bundle(tmp_path, layout_name)
+    text = (root / "manifest.txt").read_text()
+    check, load, copy = re.findall(r"^  ((?:sha256sum|tar|for|skopeo) .*)$", text, re.MULTILINE)
+    for command in (check, load):
+        subprocess.run(command, shell=True, cwd=root, env=engine.env, capture_output=True, check=True)
+    for name in CONTENT:
+        assert engine.docker("inspect", "--format", "{{.Id}}", f"{PREFIX}/{name}:1.0").strip() == config_digest(name)
+    source = copy.split()[3].replace(":images", f":{root}/images", 1)
+    skopeo.copy(source, f"dir:{tmp_path}/out", "--all")
+    assert Digest.of((tmp_path / "out/manifest.json").read_bytes()) == CONTENT["api"].descriptor.digest
+
+
+def test_a_loaded_image_runs_by_its_internal_name(engine: Engine, store: BlobStore, tmp_path: Path) -> None:
+    write_image(tmp_path / "x.tar", stored(store, "api"), store, epoch=0)
+    engine.docker("load", stdin=tmp_path / "x.tar")
+    created = engine.docker("create", "--network", "none", f"{PREFIX}/api:1.0").strip()
+    engine.docker("cp", f"{created}:/data/api", str(tmp_path / "copied"))
+    assert (tmp_path / "copied").stat().st_size == 100
+
+
+def fill(disk: Path, *, leave: int) -> None:
+    """Take all room of a disk but a few blocks, too few for what comes next."""
+    free = os.statvfs(disk)
+    (disk / "filler").write_bytes(bytes(free.f_frsize * (free.f_bavail - leave)))
+
+
+def test_a_full_disk_leaves_the_last_archive(small_disk: Callable[[int], Path], tmp_path: Path) -> None:
+    root = make_bundle(tmp_path)
+    disk = small_disk(1)
+    archive = disk / "demo-1.2.tar"
+    pack(root, archive, epoch=0, split=5000)
+    before = {path.name: path.read_bytes() for path in disk.iterdir()}
+    fill(disk, leave=3)
+    with pytest.raises(StorageError, match=r"(?s)can't write archive 'demo-1\.2\.tar'.*No space left.*next: free some"):
+        pack(root, archive, epoch=0)
+    (disk / "filler").unlink()
+    assert {path.name: path.read_bytes() for path in disk.iterdir()} == before
+
+
+def test_a_full_disk_leaves_the_last_image(small_disk: Callable[[int], Path], store: BlobStore) -> None:
+    disk = small_disk(1)
+    (disk / "api.tar").write_bytes(b"the last one")
+    fill(disk, leave=3)
+    with pytest.raises(StorageError, match=r"(?s)can't write image 'api': .*No space left"):
+        write_image(disk / "api.tar", stored(store, "api"), store, epoch=0)
+    assert {path.name for path in disk.iterdir()} == {"api.tar", "filler"}
+    assert (disk / "api.tar").read_bytes() == b"the last one"
