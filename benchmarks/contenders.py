@@ -6,12 +6,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from benchmarks.dataset import DataSet
+from tests.integration.parts import PartError, program
 from tests.integration.registries import RunningRegistry
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,13 +45,17 @@ class Contender(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ours:
-    """`doit pull`, with nothing in its cache."""
+    """`doit pull`, with nothing in its cache; `jobs` transfers at once, or our default when it is 0."""
 
-    name: str = "doit pull"
+    jobs: int = 0
     version: str = ""
 
+    @property
+    def name(self) -> str:
+        return f"doit pull jobs={self.jobs}" if self.jobs else "doit pull"
+
     def commands(self, registry: RunningRegistry, data: DataSet, place: Path) -> Iterator[Sequence[str]]:
-        yield doit("pull", write_spec(registry, data, place))
+        yield doit("pull", write_spec(registry, data, place), *([f"jobs={self.jobs}"] if self.jobs else []))
 
     def environment(self, registry: RunningRegistry, place: Path) -> Mapping[str, str]:
         return {}
@@ -126,9 +131,9 @@ class Regctl:
 
 
 def doit(task: str, spec: Path, *options: str) -> list[str]:
-    """Our command on a spec, its state and output beside it."""
+    """Our command on a spec, its state and output beside it; to be run from the checkout (ROOT)."""
     variables = [f"spec={spec}", f"state={spec.parent / 'state'}", f"out={spec.parent / 'out'}"]
-    return [sys.executable, "-m", "doit", "--file", str(ROOT / "dodo.py"), task, *options, *variables]
+    return [sys.executable, "-m", "doit", task, *options, *variables]
 
 
 def write_spec(registry: RunningRegistry, data: DataSet, place: Path) -> Path:
@@ -150,29 +155,32 @@ def write_spec(registry: RunningRegistry, data: DataSet, place: Path) -> Path:
     return path
 
 
-def peers() -> tuple[list[Contender], list[str]]:
-    """The peers that are here or can be built, and for each of the others the reason why it is left out."""
+PEERS: Mapping[str, Callable[[str], Contender]] = {
+    "skopeo": lambda path: Skopeo(path=path),
+    "crane": lambda path: Crane(path=path),
+    "regctl": lambda path: Regctl(path=path),
+}
+
+
+def peers(names: Sequence[str]) -> tuple[list[Contender], list[str]]:
+    """Those of the PEERS that are here or can be built, and for each of the others the reason why it is left out."""
     found: list[Contender] = []
     absent = []
-    if path := shutil.which("skopeo"):
-        found.append(Skopeo(path=path))
-    else:
-        absent.append("skopeo: not installed")
-    for name, make in (("crane", Crane), ("regctl", Regctl)):
+    for name in names:
         try:
-            found.append(make(path=str(_go_tool(name))))
-        except (OSError, subprocess.CalledProcessError) as err:
+            found.append(PEERS[name](_built(name) if name in GO_TOOLS else program(name)))
+        except (OSError, PartError, subprocess.CalledProcessError) as err:
             absent.append(f"{name}: {err}")
     return found, absent
 
 
-def _go_tool(name: str) -> Path:
+def _built(name: str) -> str:
     package = GO_TOOLS[name]
-    place = CACHE / package.rpartition("@")[2]
-    if not (place / name).exists():
-        env = {**os.environ, "GOBIN": str(place), "CGO_ENABLED": "0"}
+    binary = CACHE / package.rpartition("@")[2] / name
+    if not binary.exists():
+        env = {**os.environ, "GOBIN": str(binary.parent), "CGO_ENABLED": "0"}
         subprocess.run(["go", "install", package], env=env, check=True, stdin=subprocess.DEVNULL)
-    return place / name
+    return str(binary)
 
 
 def _version(*argv: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import measure
-from benchmarks.contenders import ROOT, Contender, Ours, doit, peers, write_spec
+from benchmarks.contenders import PEERS, ROOT, Contender, Ours, doit, peers, write_spec
 from benchmarks.dataset import FULL, SMOKE, DataSet, fill, many, warm
 from tests.integration.parts import PartError
 from tests.integration.registries import RunningRegistry, TlsFiles, cncf_registry
@@ -37,10 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def pull(options: argparse.Namespace, work: Path) -> dict[str, Any]:
     """Everybody pulls the data set, in turns, over HTTP and then over TLS."""
-    rivals, absent = ([], []) if options.alone else peers()
+    rivals, absent = peers(options.peers)
     for reason in absent:
         print(f"left out: {reason}")
-    contenders: list[Contender] = [Ours(), *rivals]
+    contenders = [*(Ours(jobs=jobs) for jobs in options.jobs), *rivals]
     report: dict[str, Any] = {"benchmark": "pull", "left_out": absent}
     for scheme in options.schemes:
         with _registry(work / scheme, tls=scheme == "https") as registry:
@@ -152,7 +152,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
     pulling = commands.add_parser("pull", parents=[common], help="pull 6 images of 1.4 GB, against peers")
     pulling.add_argument("--rounds", type=int, default=5)
-    pulling.add_argument("--alone", action="store_true", help="without peers")
+    pulling.add_argument(
+        "--jobs", type=int, nargs="+", default=[0], help="measure us with each of these; 0: our default"
+    )
+    pulling.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS, help="against whom; nothing: nobody")
     pulling.add_argument("--schemes", nargs="+", choices=("http", "https"), default=("http", "https"))
     pulling.set_defaults(run=pull)
     idle = commands.add_parser("noop", parents=[common], help="a bundle that is up to date, against doit list")
