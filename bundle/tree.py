@@ -74,15 +74,16 @@ class TarTree:
         return self._volume.read(member.offset + offset, member.size - offset)
 
     def _member(self, name: str) -> Member:
+        place = name
         for _ in range(_MAX_LINKS):
-            member = self._entries.get(name)
+            member = self._entries.get(place)
             if member is None:
                 break
             if member.kind == "file":
                 return member
             if member.kind not in ("symlink", "hardlink"):
                 break
-            name = link_target(member)
+            place = link_target(member)
         raise FileNotFoundError(name)
 
 
