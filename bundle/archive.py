@@ -76,11 +76,6 @@ def open_archive(path: Path) -> Iterator[VolumeStream]:
             yield stream
 
 
-def member_order(names: Iterator[str] | Mapping[str, Digest]) -> list[str]:
-    """The order of files in an archive: what a reader wants first, then by name."""
-    return sorted(names, key=lambda name: (name != MANIFEST, name))
-
-
 def _write_members(tar: TarWriter, bundle: Path, sums: bytes, digests: Mapping[str, Digest]) -> None:
     top = bundle.name
     tar.directory(top)
@@ -88,7 +83,7 @@ def _write_members(tar: TarWriter, bundle: Path, sums: bytes, digests: Mapping[s
     if (bundle / SIGNATURE).exists():
         tar.data(f"{top}/{SIGNATURE}", (bundle / SIGNATURE).read_bytes())
     known = {PurePosixPath()}
-    for name in member_order(digests):
+    for name in sorted(digests, key=lambda name: (name != MANIFEST, name)):
         for parent in reversed(PurePosixPath(name).parents):
             if parent not in known:
                 known.add(parent)
