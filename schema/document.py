@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ except ImportError:  # PyYAML was built without libyaml
 Scalar = None | bool | int | float | str | datetime.date | bytes
 _MAX_NODES = 200_000
 _STR = "tag:yaml.org,2002:str"
+_BRACKETS = re.compile(r"[\[\]{}]")
+_INDENTED = re.compile(r"^[ ?-]{200}", re.M)
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -69,6 +72,9 @@ def read(path: Path, problems: Problems) -> Node | None:
         line = raw[: err.start].count(b"\n") + 1
         problems.add(Place(line=line, column=1), "the file is not UTF-8 text", hint="save it as UTF-8")
         return None
+    if _too_deep(text):
+        problems.add(start, "the file is nested too deeply")
+        return None
     loader = Loader(text)
     try:
         tree = loader.get_single_node()
@@ -80,11 +86,19 @@ def read(path: Path, problems: Problems) -> Node | None:
         _syntax(err, problems)
     except yaml.reader.ReaderError as err:
         problems.add(_character_place(text), f"a character that YAML does not allow (#x{err.character:04x})")
-    except RecursionError:
-        problems.add(start, "the file is nested too deeply")
     finally:
         loader.dispose()
     return None
+
+
+def _too_deep(text: str) -> bool:
+    """Whether a file nests so deeply that libyaml, which recurses in C, would crash on it."""
+    depth = 0
+    for bracket in _BRACKETS.findall(text):
+        depth = depth + 1 if bracket in "[{" else max(0, depth - 1)
+        if depth > 50:
+            return True
+    return bool(_INDENTED.search(text))
 
 
 class _Reader:

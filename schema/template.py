@@ -94,11 +94,11 @@ def names(template: Template) -> tuple[Name, ...]:
 def _name(text: str) -> Name:
     space, _, rest = text.partition(".")
     if space not in SPACES:
-        # What is not close to a name may be a piece of a secret.
-        guess = get_close_matches(space, SPACES, n=1)
-        raise FormatError(
-            f"unknown name ${{{text}}}, did you mean ${{{guess[0]}.…}}?" if guess else "a ${...} that is no known name",
-            hint=f"write one of {', '.join(f'${{{space}.…}}' for space in SPACES)}, or $${{ for a plain ${{",
+        if guess := get_close_matches(space, SPACES, n=1):
+            raise FormatError(f"unknown name ${{{text}}}", hint=f"did you mean ${{{guess[0]}.{rest or 'NAME'}}}?")
+        raise FormatError(  # what is not close to a name may be a piece of a secret
+            "a ${...} that is no known name",
+            hint=f"write one of {', '.join(f'${{{known}.…}}' for known in SPACES)}, or $${{ for a plain ${{",
         )
     name = Name(space=space, rest=rest)
     if not rest or (space != "file" and not _REST.fullmatch(rest)):

@@ -172,9 +172,11 @@ def _tell_type(fault: _Fault, node: Node, problems: Problems) -> None:
         problems.add(node.place, f"{fault.subject} is something else", expected=str(fault.schema.get("title", kinds)))
         return
     if fault.found is None:
-        hint = "leave the key out when there is nothing to say"
+        hint = "give it a value, or leave the key out"
     elif isinstance(fault.found, str) and wanted == ["boolean"]:
         hint = "write it without quotes"
+    elif "string" in wanted and isinstance(fault.found, int) and not node.text:
+        hint = "it comes from a variable: write that in quotes"
     expected = ", ".join(_TYPES[kind] for kind in wanted)
     problems.add(node.place, f"{fault.subject} is {_shown(fault)}", expected=expected, hint=hint)
 

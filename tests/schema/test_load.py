@@ -1,0 +1,348 @@
+"""Valid specs: what loading makes of them."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bundle.digest import Digest
+from bundle.hosts import HostSettings
+from bundle.locations import LocalChart, LocalImage, OciChart, RegistryImage, RepositoryChart
+from bundle.platform import Platform
+from bundle.reference import Reference
+from schema.document import Node
+from schema.install import ActionSpec, CheckSpec, Generate, HealthSpec, KubernetesSpec, ReleaseSpec, SecretSpec
+from schema.load import load
+from schema.spec import BundleSpec, Spec
+
+HEAD = "version: 1\nbundle: {name: demo, version: '1'}\nregistry: {prefix: reg.internal/demo}\n"
+HEX = "0123456789abcdef" * 4
+
+
+def spec(directory: Path, text: str, head: str = HEAD, **env: str) -> Spec:
+    path = directory / "airgap.yaml"
+    path.write_text(head + text)
+    return load(path, env=env)
+
+
+def make(directory: Path, *names: str) -> None:
+    for name in names:
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text("")
+
+
+FULL_HEAD = """
+version: 1
+bundle: {name: demo, version: "${vars.v}", layout: docker-archive, platform: all, split: 4GiB, require_proof: true}
+vars: {v: 1.2.3, host: "${env.HOST}", n: 7, url: "https://${vars.lit}/", lit: "$${x}"}
+registry: {prefix: "${vars.host}/demo", push: "10.0.0.5:5000/demo", charts: true}
+registries:
+  inside.example: {ca: certs/ca.pem, client_cert: certs/me.pem, client_key: certs/me.key}
+  127.0.0.1:5000: {plain_http: true}
+  docker.io: {mirror: mirror.example/hub}
+"""
+FULL = """
+images:
+  - {name: web, source: "nginx:${vars.v}"}
+  - {name: one, source: "docker.io/library/redis@sha256:HEX", target: cache, platform: linux/arm/v7}
+charts:
+  - {name: web, source: "oci://h.x/charts/web", version: "${vars.v}", images: [web]}
+  - {name: old, source: "https://charts.example/", version: v2.0.0-rc.1+build}
+  - {name: own, source: ./chart}
+files:
+  - {name: helm, source: "https://get.example/helm", sha256: HEX, tool: true}
+  - {name: notes.md, source: notes.md}
+install:
+  kubernetes: {min_version: "1.28", ingress_class: nginx, storage_class: fast}
+  secrets:
+    - {name: pull, type: docker-registry, namespaces: [a, b], username: "robot$web", password: "${env.PW}"}
+    - {name: cert, type: tls, certificate: "${file.tls.crt}", key: "${file.tls.key}"}
+    - {name: db, data: {url: "${env.DB_URL}"}}
+    - {name: seed, generate: alnum32}
+  releases:
+    - name: web
+      chart: web
+      namespace: b
+      values: [values/web.yaml]
+      timeout: 1h30m
+      health: ["https://${site.host}/", {url: "https://h/", status: 204, text: "ok ${vars.lit}", ca: certs/ca.pem}]
+      ignore_images: {busybox: "test ${vars.v}"}
+      needs: [prepare]
+    - {name: own, chart: own, namespace: a, after: [web]}
+  actions:
+    - name: prepare
+      run: [python3, prepare.py, "-n${vars.n}", "${image.web.ref}"]
+      env: {TOKEN: "${secret.seed}", PLAIN: x}
+      inputs: ["${image.web.digest}"]
+      outputs: json
+  checks:
+    - {dns: "${site.host}", from: pod}
+    - {http: "https://h/", status: 401, ca: certs/ca.pem}
+    - {tls: h, min_days: 30}
+    - {mysql: "h:3307", min_version: "8.0"}
+""".replace("HEX", HEX)
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Spec:
+    make(tmp_path, "certs/ca.pem", "certs/me.pem", "certs/me.key", "chart/Chart.yaml", "notes.md", "values/web.yaml")
+    return spec(tmp_path, FULL, FULL_HEAD, HOST="inside.example", PW="hunter2", DB_URL="hunter2")
+
+
+def test_what_is_carried(full: Spec) -> None:
+    base = full.path.parent
+    assert full.bundle == BundleSpec(
+        name="demo",
+        version="1.2.3",
+        layout="docker-archive",
+        platform=None,
+        archive=True,
+        split=4 * 2**30,
+        require_proof=True,
+    )
+    assert full.bundle.directory_name == "demo-1.2.3"
+    assert (full.registry.prefix, full.registry.push, full.registry.charts) == (
+        "inside.example/demo",
+        "10.0.0.5:5000/demo",
+        True,
+    )
+    assert full.hosts == {
+        "inside.example": HostSettings(
+            ca=base / "certs/ca.pem", client_cert=base / "certs/me.pem", client_key=base / "certs/me.key"
+        ),
+        "127.0.0.1:5000": HostSettings(plain_http=True),
+        "docker.io": HostSettings(mirror="mirror.example/hub"),
+    }
+    assert [(image.name, image.source_text, str(image.target), image.platform) for image in full.images] == [
+        ("web", "nginx:1.2.3", "inside.example/demo/nginx:1.2.3", None),
+        (
+            "one",
+            f"docker.io/library/redis@sha256:{HEX}",
+            f"inside.example/demo/cache:digest-{HEX[:12]}",
+            Platform.parse("linux/arm/v7"),
+        ),
+    ]
+    assert full.images[0].source == RegistryImage(reference=Reference.parse("nginx:1.2.3"))
+    assert [(chart.name, chart.source, chart.version, chart.images) for chart in full.charts] == [
+        ("web", OciChart(reference=Reference.parse("h.x/charts/web")), "1.2.3", ("web",)),
+        ("old", RepositoryChart(url="https://charts.example"), "v2.0.0-rc.1+build", ()),
+        ("own", LocalChart(path=base / "./chart"), "", ()),
+    ]
+    assert [(file.name, file.source, file.sha256, file.tool) for file in full.files] == [
+        ("helm", "https://get.example/helm", Digest.parse(f"sha256:{HEX}"), True),
+        ("notes.md", base / "notes.md", None, False),
+    ]
+
+
+def test_what_happens_inside(full: Spec) -> None:
+    base = full.path.parent
+    install = full.install
+    assert install.kubernetes == KubernetesSpec(min_version="1.28", ingress_class="nginx", storage_class="fast")
+    assert install.secrets == (
+        SecretSpec(
+            name="pull",
+            type="docker-registry",
+            namespaces=("a", "b"),
+            data={"username": "robot$web", "password": "${env.PW}"},
+            generate=None,
+        ),
+        SecretSpec(
+            name="cert",
+            type="tls",
+            namespaces=("b", "a"),
+            data={"certificate": "${file.tls.crt}", "key": "${file.tls.key}"},
+            generate=None,
+        ),
+        SecretSpec(name="db", type="opaque", namespaces=("b", "a"), data={"url": "${env.DB_URL}"}, generate=None),
+        SecretSpec(
+            name="seed", type="opaque", namespaces=("b", "a"), data={}, generate=Generate(alphabet="alnum", length=32)
+        ),
+    )
+    assert install.releases == (
+        ReleaseSpec(
+            name="web",
+            chart="web",
+            namespace="b",
+            values=(base / "values/web.yaml",),
+            timeout=5400,
+            health=(
+                HealthSpec(url="https://${site.host}/", status=200, text="", ca=None),
+                HealthSpec(url="https://h/", status=204, text="ok $${x}", ca=base / "certs/ca.pem"),
+            ),
+            ignore_images={"busybox": "test 1.2.3"},
+            needs=("prepare",),
+            after=(),
+        ),
+        ReleaseSpec(
+            name="own",
+            chart="own",
+            namespace="a",
+            values=(),
+            timeout=900,
+            health=(),
+            ignore_images={},
+            needs=(),
+            after=("web",),
+        ),
+    )
+    assert install.actions == (
+        ActionSpec(
+            name="prepare",
+            run=("python3", "prepare.py", "-n7", "${image.web.ref}"),
+            after=(),
+            env={"TOKEN": "${secret.seed}", "PLAIN": "x"},
+            inputs=("${image.web.digest}",),
+            outputs="json",
+        ),
+    )
+    plain = {"from_pod": False, "ca": None, "status": 200, "min_days": 0, "min_version": ""}
+    assert [check.to_dict(base) for check in install.checks] == [
+        CheckSpec(kind="dns", subject="${site.host}", **{**plain, "from_pod": True}).to_dict(base),
+        CheckSpec(kind="http", subject="https://h/", **{**plain, "status": 401, "ca": base / "certs/ca.pem"}).to_dict(
+            base
+        ),
+        CheckSpec(kind="tls", subject="h", **{**plain, "min_days": 30}).to_dict(base),
+        CheckSpec(kind="mysql", subject="h:3307", **{**plain, "min_version": "8.0"}).to_dict(base),
+    ]
+
+
+def test_no_value_of_the_environment_gets_into_the_install_part(full: Spec) -> None:
+    assert "hunter2" not in repr(full.to_dict())
+
+
+HELLO_DIGEST = f"sha256:{HEX}"
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        ("nginx", "", "nginx:latest"),
+        ("quay.io/a/b/web:1.2", "", "web:1.2"),
+        (f"web@{HELLO_DIGEST}", "", "web:digest-0123456789ab"),
+        (f"web:3@{HELLO_DIGEST}", "", "web:3"),
+        ("host:5000/web", "", "web:latest"),
+        ("web:1", "deep/er:2", "deep/er:2"),
+        ("web:1", "renamed", "renamed:1"),
+        ("oci:layout:1.5", "", "local:1.5"),
+        ("oci:layout:example.com/a/b:7", "", "local:7"),
+        ("oci:layout", "", "local:latest"),
+        ("docker-archive:web.tar:nginx:1.27", "", "local:1.27"),
+        ("docker-archive:web.tar", "web:1", "web:1"),
+        ("oci-archive:web.tar:not/a tag", "", "local:latest"),
+    ],
+)
+def test_the_name_inside(tmp_path: Path, source: str, target: str, expected: str) -> None:
+    make(tmp_path, "layout/index.json", "web.tar")
+    more = f", target: '{target}'" if target else ""
+    (image,) = spec(tmp_path, f"images: [{{name: Local, source: '{source}'{more}}}]\n").images
+    assert str(image.target) == f"reg.internal/demo/{expected}"
+    assert image.platform == Platform.parse("linux/amd64")
+
+
+def test_local_images_are_relative_to_the_spec(tmp_path: Path) -> None:
+    make(tmp_path, "layout/index.json")
+    (image,) = spec(tmp_path, "images: [{name: a, source: 'oci:layout:1'}]\n").images
+    assert image.source == LocalImage(transport="oci", path=tmp_path / "layout", ref="1")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(
+            "charts: [{name: c, source: 'oci://h.x/c', version: 1.2.3+b, images: [a]}]\n"
+            "images: [{name: a, source: 'x:1.2.3_b'}]\n",
+            id="a tag writes + as _",
+        ),
+        pytest.param(
+            "charts: [{name: c, source: 'oci://h.x/c', version: 1.2.3, images: [a]}]\n"
+            f"images: [{{name: a, source: 'x@{HELLO_DIGEST}', target: 'x:1.2.3'}}]\n",
+            id="a tag that only the target has",
+        ),
+        pytest.param("registries: {h: &h {plain_http: true}, i: *h, j: {<<: *h}}\n", id="aliases and merge keys"),
+        pytest.param("vars: {flag: true}\nregistries: {h: {plain_http: '${vars.flag}'}}\n", id="types of variables"),
+        pytest.param("registries: {h: {plain_http: on}}\n", id="on where a boolean belongs"),
+        pytest.param(
+            "install: {actions: [{name: b, run: [x], after: [a]}, {name: a, run: [x, --password-file, f]}]}\n",
+            id="options that only sound like a secret",
+        ),
+    ],
+)
+def test_accepted(tmp_path: Path, text: str) -> None:
+    assert spec(tmp_path, text)
+
+
+def test_a_merged_key_is_overridden_by_an_own_one(tmp_path: Path) -> None:
+    hosts = spec(tmp_path, "registries: {h: &h {plain_http: true, mirror: m.x}, i: {mirror: n.x, <<: *h}}\n").hosts
+    assert hosts["i"] == HostSettings(plain_http=True, mirror="n.x")
+
+
+def test_the_environment_is_the_process_s_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environ, "AIRGAP_TEST_TAG", "9")
+    path = tmp_path / "airgap.yaml"
+    path.write_text(HEAD + "images: [{name: a, source: 'x:${env.AIRGAP_TEST_TAG}'}]\n")
+    assert load(path).images[0].source_text == "x:9"
+
+
+class TestFingerprints:
+    """A document that was found valid is not validated again, and only such a one."""
+
+    def test_a_known_document_is_not_validated(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = tmp_path / "airgap.yaml"
+        path.write_text(HEAD)
+        valid: set[str] = set()
+        first = load(path, env={}, valid=valid)
+        assert len(valid) == 1
+
+        def refuse(*_: Node) -> None:
+            pytest.fail("validated again")
+
+        monkeypatch.setattr("schema.load.validate", refuse)
+        assert load(path, env={}, valid=valid) == first
+
+    def test_a_changed_document_is(self, tmp_path: Path) -> None:
+        path = tmp_path / "airgap.yaml"
+        path.write_text(HEAD + "images: [{name: a, source: 'x:${env.V}'}]\n")
+        valid: set[str] = set()
+        load(path, env={"V": "1"}, valid=valid)
+        load(path, env={"V": "2"}, valid=valid)
+        assert len(valid) == 2
+
+    def test_a_faulty_one_is_not_remembered(self, tmp_path: Path) -> None:
+        path = tmp_path / "airgap.yaml"
+        path.write_text(HEAD + "imges: []\n")
+        valid: set[str] = set()
+        for _ in range(2):
+            with pytest.raises(Exception, match="imges"):
+                load(path, env={}, valid=valid)
+        assert valid == set()
+
+    def test_jsonschema_is_not_even_imported(self, tmp_path: Path) -> None:
+        path = tmp_path / "airgap.yaml"
+        path.write_text(HEAD)
+        valid: set[str] = set()
+        load(path, env={}, valid=valid)
+        code = (
+            "import sys; from pathlib import Path; from schema.load import load;"
+            f"load(Path({str(path)!r}), env={{}}, valid={valid!r}); print('jsonschema' in sys.modules)"
+        )
+        root = Path(__file__).parents[2]
+        done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+        assert done.stdout == "False\n"
+
+
+def test_the_flagship_example_loads() -> None:
+    flagship = load(Path(__file__).parents[2] / "airgap.yaml", env={})
+    assert flagship.path.read_text().startswith("# yaml-language-server: $schema=schema/airgap.schema.json\n")
+    assert (len(flagship.images), len(flagship.charts), len(flagship.install.releases)) == (4, 2, 2)
+    assert flagship.bundle.directory_name == "zenml-pro-0.13.0"
+
+
+def test_fingerprints_hold_no_text_of_the_spec(tmp_path: Path) -> None:
+    path = tmp_path / "airgap.yaml"
+    path.write_text(HEAD)
+    valid: set[str] = set()
+    load(path, env={}, valid=valid)
+    assert [len(bytes.fromhex(mark)) for mark in valid] == [hashlib.sha256().digest_size]
