@@ -121,7 +121,7 @@ def _identity(project: Project, **more: Any) -> Inputs | None:
     if any(None in kind.values() for kind in pins.values()):
         return None
     digest = hashlib.sha256(json.dumps(spec.to_dict(), sort_keys=True).encode()).hexdigest()
-    return {"spec": digest, **pins, "created": project.created, "version": VERSION, **more}
+    return {"spec": digest, **pins, "created": project.created, "version": VERSION, "tree": str(project.tree), **more}
 
 
 def _text(pin: ImagePin | ChartPin | FilePin | None) -> str | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from bundle.chart import list_chart
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
-from bundle.errors import LockError
+from bundle.errors import AirgapError, LockError
 from bundle.files import place
 from bundle.locations import LocalChart
 from bundle.manifest import ChartEntry
@@ -16,7 +16,6 @@ from bundle.sizes import human
 from schema.lock import ChartPin
 from schema.spec import ChartSpec
 from tasks.project import Project
-from tasks.state import signature
 from tasks.step import Inputs, Step
 
 
@@ -30,6 +29,7 @@ def chart_steps(project: Project) -> Iterator[Step]:
             action=partial(_chart, project, chart),
             inputs=partial(_inputs, project, chart),
             outputs=partial(_files, project, chart),
+            local=_local_files(chart),
             clean=partial(_made, project, chart),
         )
 
@@ -94,21 +94,18 @@ def _inputs(project: Project, chart: ChartSpec) -> Inputs | None:
     pin = chart_pin(project, chart)
     if not pin:
         return None
-    local = _local_state(chart.source.path, chart.name) if isinstance(chart.source, LocalChart) else []
-    return {
-        "source": pin.source,
-        "version": pin.version,
-        "sha256": str(pin.sha256),
-        "local": local,
-        "at": str(project.tree),
-    }
+    return {"source": pin.source, "version": pin.version, "sha256": str(pin.sha256), "tree": str(project.tree)}
 
 
-def _local_state(path: Path, name: str) -> list[list[object]]:
-    """What changes whenever a local chart's files do."""
-    files = list_chart(path, subject=f"chart {name!r}") if path.is_dir() else ()
-    paths = [file.path for file in files] or [path]
-    return [[str(path), *signature(path.stat())] for path in paths if path.exists()]
+def _local_files(chart: ChartSpec) -> Sequence[Path]:
+    """The files that a local chart is made of; none when they can't be listed, which fetching it will report."""
+    if not isinstance(chart.source, LocalChart):
+        return ()
+    path = chart.source.path
+    try:
+        return [file.path for file in list_chart(path, subject=chart.name)] if path.is_dir() else [path]
+    except AirgapError:
+        return ()
 
 
 def _files(project: Project, chart: ChartSpec) -> Sequence[Path]:

@@ -13,7 +13,6 @@ from bundle.sizes import human
 from schema.lock import FilePin
 from schema.spec import FileSpec
 from tasks.project import Project
-from tasks.state import signature
 from tasks.step import Inputs, Step
 
 
@@ -27,6 +26,7 @@ def file_steps(project: Project) -> Iterator[Step]:
             action=partial(_file, project, file),
             inputs=partial(_inputs, project, file),
             outputs=partial(_outputs, project, file),
+            local=[file.source] if isinstance(file.source, Path) else (),
             clean=partial(_made, project, file),
         )
 
@@ -76,8 +76,7 @@ def _inputs(project: Project, file: FileSpec) -> Inputs | None:
     pin = file_pin(project, file)
     if not pin:
         return None
-    local = signature(file.source.stat()) if isinstance(file.source, Path) and file.source.exists() else []
-    return {"source": pin.source, "sha256": str(pin.sha256), "tool": file.tool, "local": local, "at": str(project.tree)}
+    return {"source": pin.source, "sha256": str(pin.sha256), "tool": file.tool, "tree": str(project.tree)}
 
 
 def _outputs(project: Project, file: FileSpec) -> list[Path]:

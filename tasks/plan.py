@@ -105,9 +105,9 @@ class Plan(DoitCmdBase):  # type: ignore[misc]
         for checker, _, _ in task.uptodate:
             if isinstance(checker, UpToDate | GroupUpToDate) and checker.reason:
                 return checker.reason
-        changed = status.reasons.get("changed_file_dep")
-        if changed:
-            return f"{', '.join(sorted(changed))} changed"
+        for kind in ("added", "removed", "changed"):
+            if files := status.reasons.get(f"{kind}_file_dep"):
+                return f"{', '.join(sorted(files))} {'was ' * (kind != 'changed')}{kind}"
         return status.error_reason or "always runs"
 
 

@@ -1,5 +1,6 @@
 """One step of the graph: what it does, what its result depends on, and which files it leaves."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +20,10 @@ class Step:
     """A doit task in our terms.
 
     `inputs` gives what the result depends on as plain JSON data, or None while that is unknown (nothing is pinned).
-    `outputs` gives the files the step leaves. A step is up to date when its inputs are those of its last success and
+    `outputs` gives the files it then leaves. A step is up to date when its inputs are those of its last success and
     its outputs are untouched since; both are asked for without network and without reading a large file.
-    `ready` adds a condition of its own: a reason to run, or an empty string. `after` orders steps; what a step
-    `follows` also makes it run whenever that ran.
+    `local` are files of the user's that it reads, watched by doit itself; `ready` adds a condition of its own: a reason
+    to run, or an empty string. `after` orders steps; what a step `follows` also makes it run whenever that ran.
     """
 
     base: str
@@ -78,6 +79,7 @@ class UpToDate:
 
     def __init__(self, step: Step) -> None:
         self.step = step
+        self.asked = False
         self.reason = ""
 
     def configure_task(self, task: Any) -> None:
@@ -85,13 +87,16 @@ class UpToDate:
         task.value_savers.append(self._noted)
 
     def _noted(self) -> dict[str, Any]:
-        return {
-            "inputs": self.step.inputs(),
-            "outputs": {str(path): _signature(path) for path in self.step.outputs()},
-        }
+        self.reason = ""
+        paths = [str(path) for path in self.step.outputs()]
+        return {"inputs": self.step.inputs(), "outputs": {path: _signature(path) for path in paths}}
 
     def __call__(self, task: Any, values: Mapping[str, Any]) -> bool:  # doit passes by these names
-        self.reason = self._why(values)
+        self.asked = True
+        try:
+            self.reason = self._why(values)
+        except (AirgapError, OSError) as err:  # the step itself will meet it again, and report it
+            self.reason = str(err)
         return not self.reason
 
     def _why(self, values: Mapping[str, Any]) -> str:
@@ -102,12 +107,9 @@ class UpToDate:
             return "nothing is pinned yet"
         if inputs != values.get("inputs"):
             return _difference(values.get("inputs") or {}, inputs)
-        noted = values.get("outputs", {})
-        for path in self.step.outputs():
-            if str(path) not in noted:
-                return f"{path} is not made yet"
+        for path, noted in values.get("outputs", {}).items():
             now = _signature(path)
-            if now != noted[str(path)]:
+            if now != noted:
                 return f"{path} {'is missing' if now is None else 'was changed'}"
         return self.step.ready()
 
@@ -129,13 +131,17 @@ class GroupUpToDate(UptodateCalculator):  # type: ignore[misc]
         self._manager = dep_manager
 
     def __call__(self, task: Any) -> bool:
-        stale = [
-            name
-            for name in task.task_dep
-            if self._manager.get_status(self.tasks_dict[name], self.tasks_dict).status != "up-to-date"
-        ]
+        stale = [name for name in task.task_dep if not self._fresh(name)]
         self.reason = f"{', '.join(stale[:3])}{' and others' if len(stale) > 3 else ''} would run" if stale else ""
         return not stale
+
+    def _fresh(self, name: str) -> bool:
+        """Whether a task is up to date; what this run has found out already is not asked again."""
+        task = self.tasks_dict[name]
+        checks = [check for check, _, _ in task.uptodate if isinstance(check, UpToDate) and check.asked]
+        if checks and not task.file_dep:
+            return not checks[0].reason
+        return bool(self._manager.get_status(task, self.tasks_dict).status == "up-to-date")
 
     def __repr__(self) -> str:
         return self.reason or "up to date"
@@ -156,9 +162,9 @@ def to_doit(base: str, doc: str, steps: Iterable[Step]) -> Iterator[dict[str, An
         yield step.to_doit()
 
 
-def _signature(path: Path) -> list[int] | None:
+def _signature(path: str) -> list[int] | None:
     try:
-        return signature(path.stat())
+        return signature(os.stat(path))
     except OSError:
         return None
 

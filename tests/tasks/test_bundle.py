@@ -356,3 +356,12 @@ def test_a_read_only_spec_folder(bench: Workbench, tmp_path: Path) -> None:
             subprocess.run(["umount", bench.place], check=True)
         else:
             bench.place.chmod(0o755)
+
+
+def test_plan_names_the_local_files_that_changed(bench: Workbench) -> None:
+    bundled(bench)
+    (bench.place / "note.txt").write_text("other\n")
+    (bench.place / "chart/values.yaml").write_text("a: 1\n")
+    out = bench.doit("plan", "bundle").out
+    assert f"{bench.place / 'note.txt'} changed" in out
+    assert f"{bench.place / 'chart/values.yaml'} was added" in out
