@@ -1,6 +1,6 @@
 """Helm's ignore rules (helm v3 and v4, pkg/ignore), which look like .gitignore and differ from it.
 
-The first rule that decides wins. A `!` rule does not bring files back: it ignores everything that it does not match.
+One rule is enough to ignore a path, and none brings it back: a `!` rule ignores everything that it does not match.
 Patterns are those of Go's filepath.Match: `*` and `?` stop at a slash, `[^a]` negates, `**` is refused.
 """
 
@@ -50,7 +50,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IgnoreRules:
-    """The rules of one chart, in order, Helm's default at the end."""
+    """The rules of one chart, and Helm's default."""
 
     rules: tuple[Rule, ...]
 

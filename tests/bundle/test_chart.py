@@ -24,8 +24,17 @@ FILES = {
     ".helmignore": "*.bak\n/secret/\n",
     "secret/key": "no\n",
     "docs/secret/key": "yes\n",
+    "docs.txt": "yes\n",
 }
-KEPT = [".helmignore", "Chart.yaml", "docs/secret/key", "templates/a.yaml", "templates/b.yaml", "values.yaml"]
+KEPT = [
+    ".helmignore",
+    "Chart.yaml",
+    "docs.txt",
+    "docs/secret/key",
+    "templates/a.yaml",
+    "templates/b.yaml",
+    "values.yaml",
+]
 
 
 @pytest.fixture

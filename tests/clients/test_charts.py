@@ -205,6 +205,15 @@ class TestRegistry:
             with pytest.raises(IntegrityError, match="chart 'hello': a layer came with"):
                 fetch(f"oci://{site.host}/team/hello")
 
+    def test_a_huge_layer_is_not_begun(self, fetch: Fetch, site: Website) -> None:
+        push(site, "team/hello", "1.0.0", (media.HELM_CHART, HELLO))
+        page = site.pages["/v2/team/hello/manifests/1.0.0"]
+        page.body = page.body.replace(f'"size": {len(HELLO)}'.encode(), b'"size": 104857601')
+        site.pages[f"/v2/team/hello/manifests/{Digest.of(page.body)}"] = page
+        with pytest.raises(SourceError, match="104857601 bytes, at most 104857600"):
+            fetch(f"oci://{site.host}/team/hello")
+        assert not [asked for asked in site.asked if "/blobs/" in asked]
+
     @pytest.mark.parametrize(
         ("path", "hint"), [("team", "perhaps oci://{host}/team/hello"), ("team/hello", "check the ")]
     )
