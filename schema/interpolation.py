@@ -150,7 +150,6 @@ class _Scope:
 
     def _fail(self, node: Node, what: str, *, expected: str = "", hint: str = "") -> NoReturn:
         self._problems.add(node.place, what, expected=expected, hint=hint)
-        self._problems.settle(node.place)
         raise _UnresolvedError
 
 

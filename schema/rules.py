@@ -98,7 +98,6 @@ def check_order(problems: Problems, steps: Mapping[str, Node]) -> None:
             cycle = path[path.index(name) :]
             shown = " -> ".join([*cycle, name])
             problems.add(steps[cycle[0]].place, f"releases and actions wait for each other: {shown}")
-            done.update(cycle)
         elif name not in done:
             for other in _waits_for(steps[name], steps):
                 visit(other, [*path, name])

@@ -13,6 +13,7 @@ from bundle.hosts import HostSettings
 from bundle.locations import LocalChart, LocalImage, OciChart, RegistryImage, RepositoryChart
 from bundle.platform import Platform
 from bundle.reference import Reference
+from schema import validation
 from schema.document import Node
 from schema.install import ActionSpec, CheckSpec, Generate, HealthSpec, KubernetesSpec, ReleaseSpec, SecretSpec
 from schema.load import load
@@ -265,7 +266,7 @@ def test_local_images_are_relative_to_the_spec(tmp_path: Path) -> None:
         pytest.param("vars: {flag: true}\nregistries: {h: {plain_http: '${vars.flag}'}}\n", id="types of variables"),
         pytest.param("registries: {h: {plain_http: on}}\n", id="on where a boolean belongs"),
         pytest.param(
-            "install: {actions: [{name: b, run: [x], after: [a]}, {name: a, run: [x, --password-file, f]}]}\n",
+            "install: {actions: [{name: b, run: [x], after: [a]}, {name: a, run: [x, --password-file, f, --token=]}]}\n",
             id="options that only sound like a secret",
         ),
     ],
@@ -277,6 +278,11 @@ def test_accepted(tmp_path: Path, text: str) -> None:
 def test_a_merged_key_is_overridden_by_an_own_one(tmp_path: Path) -> None:
     hosts = spec(tmp_path, "registries: {h: &h {plain_http: true, mirror: m.x}, i: {mirror: n.x, <<: *h}}\n").hosts
     assert hosts["i"] == HostSettings(plain_http=True, mirror="n.x")
+
+
+def test_the_first_of_several_merged_mappings_wins(tmp_path: Path) -> None:
+    text = "registries: {h: &h {mirror: h.x}, i: &i {mirror: i.x, plain_http: true}, j: {<<: [*h, *i]}}\n"
+    assert spec(tmp_path, text).hosts["j"] == HostSettings(mirror="h.x", plain_http=True)
 
 
 def test_the_environment_is_the_process_s_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -308,6 +314,17 @@ class TestFingerprints:
         valid: set[str] = set()
         load(path, env={"V": "1"}, valid=valid)
         load(path, env={"V": "2"}, valid=valid)
+        assert len(valid) == 2
+
+    def test_another_schema_gives_another_verdict(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = tmp_path / "airgap.yaml"
+        path.write_text(HEAD)
+        valid: set[str] = set()
+        load(path, env={}, valid=valid)
+        other = tmp_path / "schema.json"
+        other.write_text(validation.SCHEMA_FILE.read_text() + "\n")
+        monkeypatch.setattr(validation, "SCHEMA_FILE", other)
+        load(path, env={}, valid=valid)
         assert len(valid) == 2
 
     def test_a_faulty_one_is_not_remembered(self, tmp_path: Path) -> None:
