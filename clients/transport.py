@@ -6,16 +6,15 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal, Protocol, Self
-from urllib.parse import urljoin
 
 import urllib3
-from urllib3.exceptions import LocationParseError
-from urllib3.util import Url, parse_url
+from urllib3.util import parse_url
 
 from bundle.errors import IntegrityError, NetworkError, SourceError
 from bundle.files import CHUNK
 from bundle.hosts import HostSettings
 from bundle.meter import Meter, SilentMeter
+from clients.addresses import address, netloc, origin
 from clients.connections import Connections
 from clients.faults import Fault, network_fault, refusal
 from clients.retry import TRANSIENT_STATUSES, RetryPolicy, TransientError
@@ -62,7 +61,7 @@ class _Call:
 
     @property
     def host(self) -> str:
-        return _netloc(self.url)
+        return netloc(self.url)
 
 
 class Transport:
@@ -129,6 +128,7 @@ class Transport:
         body: bytes | None = None, auth: Authorizer | None = None,
     ) -> Response:  # fmt: skip
         """Any request with a small answer, of at most `limit` bytes."""
+        url = address(url, "", subject)
         call = _Call(method=method, url=url, subject=subject, headers=dict(headers or {}), body=body, auth=auth)
         failures = 0
         while True:
@@ -148,6 +148,7 @@ class Transport:
         that. Ends in a NetworkError when attempts without progress are used up, in an IntegrityError when the server
         has fewer bytes than `size`. The bytes' digest is for whoever stores them to check.
         """
+        url = address(url, "", subject)
         call = _Call(method="GET", url=url, subject=subject, headers=dict(headers or {}), auth=auth)
         at, failures, etag = offset, 0, ""
         while size is None or at < size:
@@ -170,6 +171,10 @@ class Transport:
             except TransientError as fault:
                 failures += 1
                 self._pause(call, fault, failures)
+            except IntegrityError:
+                if size is None:
+                    return  # there is nothing behind `at`; whether that is all, its digest tells
+                raise
 
     def _pause(self, call: _Call, fault: TransientError, failures: int) -> None:
         """Wait before the next attempt; raises the fault's own error when there is none."""
@@ -200,9 +205,9 @@ class Transport:
         """
         url, answers = call.url, 0
         for _ in range(_MAX_REDIRECTS):
-            own = _origin(url) == _origin(call.url)
+            own = origin(url) == origin(call.url)
             if call.body and not own:
-                raise SourceError(f"{call.subject}: {call.host} redirects what was sent to it to {_netloc(url)}")
+                raise SourceError(f"{call.subject}: {call.host} redirects what was sent to it to {netloc(url)}")
             sent = call.auth.headers() if call.auth and own else {}
             response = self._send(call, url, sent, offset)
             if 200 <= response.status < 300:
@@ -211,19 +216,19 @@ class Transport:
                 body = self._read(call, response, _MAX_REFUSAL)
             location = response.headers.get("Location")
             if response.status in _REDIRECTS and location:
-                url = urljoin(url, location)
+                url = address(url, location, call.subject)
                 continue
             if response.status == 401 and call.auth and own and answers < 2:
                 answers += 1
                 if call.auth.answer(tuple(response.headers.getlist("WWW-Authenticate")), sent):
                     continue
-            raise self._refused(call, response, body, host=_netloc(url), offset=offset)
+            raise self._refused(call, response, body, host=netloc(url), offset=offset)
         raise SourceError(f"{call.subject}: {call.host} redirects in circles")
 
     def _send(self, call: _Call, url: str, sent: Mapping[str, str], offset: int) -> urllib3.BaseHTTPResponse:
-        pool = self._connections.pool(_parsed(url, call.subject), subject=call.subject)
+        pool = self._connections.pool(parse_url(url), subject=call.subject)
         headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity", **call.headers, **sent}
-        if _origin(url) != _origin(call.url):
+        if origin(url) != origin(call.url):
             headers = {name: value for name, value in headers.items() if name.lower() not in _PRIVATE_HEADERS}
         if offset:
             headers["Range"] = f"bytes={offset}-"
@@ -233,7 +238,7 @@ class Transport:
                 redirect=False, retries=False, preload_content=False, decode_content=False,
             )  # fmt: skip
         except Fault as err:
-            raise network_fault(err, subject=call.subject, host=_netloc(url)) from err
+            raise network_fault(err, subject=call.subject, host=netloc(url)) from err
 
     def _refused(
         self, call: _Call, response: urllib3.BaseHTTPResponse, body: bytes, *, host: str, offset: int
@@ -288,22 +293,3 @@ def _start(response: urllib3.BaseHTTPResponse, asked: int) -> int:
     unit, _, rest = response.headers.get("Content-Range", "").partition(" ")
     first = rest.partition("-")[0]
     return int(first) if unit == "bytes" and first.isdigit() and int(first) <= asked else asked
-
-
-def _parsed(url: str, subject: str) -> Url:
-    try:
-        return parse_url(url)
-    except LocationParseError as err:
-        raise SourceError(f"{subject}: {url!r} is not an address") from err
-
-
-def _netloc(url: str) -> str:
-    """`host[:port]` of an address: no path, query or user, which may be secret."""
-    parsed = parse_url(url)
-    return f"{parsed.host}:{parsed.port}" if parsed.port else parsed.host or url
-
-
-def _origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port, by which an address may be trusted with what belongs to it (RFC 6454)."""
-    parsed = parse_url(url)
-    return parsed.scheme or "", parsed.host or "", parsed.port or (443 if parsed.scheme == "https" else 80)

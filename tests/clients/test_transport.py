@@ -148,6 +148,10 @@ def test_chunks_grow_to_a_mebibyte(transport: Transport, faulty: FaultyRegistry)
     assert sum(sizes) == len(data)
 
 
+def test_unknown_size_and_nothing_left(transport: Transport, blob: str) -> None:
+    assert fetch(transport, blob, size=None, offset=len(DATA)) == b""
+
+
 # Refusals.
 
 
@@ -252,6 +256,18 @@ def test_a_redirect_at_home_keeps_the_login(transport: Transport, faulty: Faulty
     faulty.plan("/start", redirect(blob.removeprefix(faulty.url)))
     transport.get(f"{faulty.url}/start", subject="s", limit=len(DATA), headers={"Authorization": "Basic x"})
     assert faulty.seen[1].headers["authorization"] == "Basic x"
+
+
+@pytest.mark.parametrize("location", ["http://a.test:99999/", "http://[broken/", "ftp://a.test/"])
+def test_a_redirect_to_nowhere(transport: Transport, faulty: FaultyRegistry, location: str) -> None:
+    faulty.plan("GET", redirect(location))
+    with pytest.raises(SourceError, match=r"image 'app': .* is not an address"):
+        get(transport, f"{faulty.url}/start")
+
+
+def test_an_address_that_is_none(transport: Transport) -> None:
+    with pytest.raises(SourceError, match=r"image 'app': 'https://a\.test:port/' is not an address"):
+        fetch(transport, "https://a.test:port/")
 
 
 def test_redirects_in_circles_end(transport: Transport, faulty: FaultyRegistry) -> None:
