@@ -102,6 +102,9 @@ class _Scope:
                 self._fail(user, f"undefined {name}", expected=listed(self._nodes), hint=hint)
             return self._variable(name.rest)
         if name.space == "env":
+            if sounds_secret(name.rest):
+                hint = "use it below install, where it is read inside; what is resolved now travels in the bundle"
+                self._fail(user, f"{name} looks like a secret", hint=hint)
             if name.rest not in self._env:
                 hint = f"set it before: export {name.rest}=..."
                 self._fail(user, f"undefined {name}: the environment has no {name.rest}", hint=hint)
