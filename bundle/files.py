@@ -129,7 +129,7 @@ def replace_directory(new: Path, target: Path) -> None:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Swap two names (renameat2 with RENAME_EXCHANGE); False where the C library or the file system has no such call."""
+    """Swap two names (renameat2 with RENAME_EXCHANGE); False where there is no such call."""
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
     except (OSError, AttributeError):
