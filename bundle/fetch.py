@@ -42,7 +42,7 @@ def fetch_image(
     load = _loader(store, source)
     manifests = list(_walk(load, root, subject))
     image = _image(manifests)
-    meter.expect(subject, sum(blob.size for blob in image.blobs))
+    meter.expect(subject, sum(blob.size for blob in image.blobs), len(image.blobs))
 
     def fetch(blob: Descriptor) -> None:
         def read(offset: int) -> Iterator[bytes]:

@@ -6,8 +6,8 @@ from typing import Protocol
 class Meter(Protocol):
     """Receives progress; called from several threads at once."""
 
-    def expect(self, subject: str, size: int) -> None:
-        """`subject` (an image, a chart, an archive) will move `size` more bytes."""
+    def expect(self, subject: str, size: int, parts: int = 0) -> None:
+        """`subject` (an image, a chart, an archive) will move `size` more bytes, in `parts` (layers) if it has any."""
 
     def advance(self, subject: str, size: int) -> None:
         """`size` bytes of `subject` came in or went out."""
@@ -22,7 +22,7 @@ class Meter(Protocol):
 class SilentMeter:
     """Shows nothing."""
 
-    def expect(self, subject: str, size: int) -> None:
+    def expect(self, subject: str, size: int, parts: int = 0) -> None:
         """Ignore."""
 
     def advance(self, subject: str, size: int) -> None:

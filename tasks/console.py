@@ -7,6 +7,8 @@ import time
 from collections import defaultdict
 from typing import Any, TextIO
 
+_ALL = "all"
+
 
 class Console:
     """Receives progress from all threads (bundle.meter.Meter) and shows it.
@@ -20,6 +22,7 @@ class Console:
         self._guard = threading.Lock()
         self._live: Any = None
         self._rows: dict[str, Any] = {}
+        self._parts: dict[str, int] = defaultdict(int)
         self._expected: dict[str, int] = defaultdict(int)
         self._done: dict[str, int] = defaultdict(int)
         self.moved = 0
@@ -34,40 +37,32 @@ class Console:
     def line(self, text: str = "") -> None:
         """One line of result, on standard output, above the live view."""
         with self._guard:
-            if self._live:
-                self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
-            else:
-                self._out.write(text + "\n")
-                self._out.flush()
+            self._write(self._out, text, style=None)
 
     def problem(self, text: str) -> None:
         """A failure, on standard error."""
         with self._guard:
-            if self._live:
-                self._live.console.print(text, style="bold red", markup=False, highlight=False, soft_wrap=True)
-            else:
-                self._err.write(text + "\n")
-                self._err.flush()
+            self._write(self._err, text, style="bold red")
 
-    def expect(self, subject: str, size: int) -> None:
+    def expect(self, subject: str, size: int, parts: int = 0) -> None:
         """Part of Meter."""
         with self._guard:
-            self._expected[subject] += size
+            self._parts[subject] += parts
+            for row in (subject, _ALL):
+                self._expected[row] += size
             self._show(subject)
 
     def advance(self, subject: str, size: int) -> None:
         """Part of Meter."""
         with self._guard:
             self.moved += size
-            self._done[subject] += size
-            self._show(subject)
+            self._count(subject, size)
 
     def reuse(self, subject: str, size: int) -> None:
         """Part of Meter."""
         with self._guard:
             self.reused += size
-            self._done[subject] += size
-            self._show(subject)
+            self._count(subject, size)
 
     def say(self, subject: str, message: str) -> None:
         """Part of Meter."""
@@ -75,46 +70,53 @@ class Console:
 
     def open(self) -> None:
         """Begin the live view, when standard output is a terminal that can show one."""
-        if self._live or not self._out.isatty() or os.environ.get("TERM") == "dumb" or os.environ.get("CI"):
-            return
-        try:
-            from rich.progress import (  # noqa: PLC0415 - a no-op run never needs it
-                BarColumn,
-                DownloadColumn,
-                Progress,
-                TextColumn,
-                TimeRemainingColumn,
-                TransferSpeedColumn,
+        with self._guard:
+            if self._live or not self._out.isatty() or os.environ.get("TERM") == "dumb" or os.environ.get("CI"):
+                return
+            try:
+                from rich import console, progress  # noqa: PLC0415 - a run with nothing to do never needs it
+            except ImportError:
+                return
+            self._live = progress.Progress(
+                progress.TextColumn("{task.description}"),
+                progress.BarColumn(),
+                progress.DownloadColumn(),
+                progress.TransferSpeedColumn(),
+                progress.TimeRemainingColumn(),
+                console=console.Console(file=self._out),
+                transient=True,
+                refresh_per_second=8,
             )
-        except ImportError:
-            return
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-        )
-        self._live = Progress(*columns, transient=True)
-        self._live.start()
+            self._live.start()
 
     def close(self) -> None:
         """End the live view."""
         with self._guard:
             live, self._live = self._live, None
+            self._rows.clear()
         if live:
             live.stop()
 
-    def finish(self, subject: str) -> None:
-        """Take a subject off the live view."""
-        with self._guard:
-            row = self._rows.pop(subject, None)
-            if row is not None and self._live:
-                self._live.remove_task(row)
+    def _write(self, stream: TextIO, text: str, *, style: str | None) -> None:
+        if self._live:
+            self._live.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+        else:
+            stream.write(text + "\n")
+            stream.flush()
+
+    def _count(self, subject: str, size: int) -> None:
+        for row in (subject, _ALL):
+            self._done[row] += size
+        self._show(subject)
 
     def _show(self, subject: str) -> None:
-        if not self._live:
+        """Bring a subject's row and the sum of all up to date; a row is there while its subject moves."""
+        if not self._live or not self._expected[subject]:
             return
-        if subject not in self._rows:
-            self._rows[subject] = self._live.add_task(subject, total=None)
-        self._live.update(self._rows[subject], completed=self._done[subject], total=self._expected[subject] or None)
+        for row in (_ALL, subject):
+            if row not in self._rows:
+                layers = f" ({self._parts[row]} layers)" if self._parts[row] else ""
+                self._rows[row] = self._live.add_task(f"{row}{layers}", total=None)
+            self._live.update(self._rows[row], completed=self._done[row], total=self._expected[row])
+        if self._done[subject] >= self._expected[subject]:
+            self._live.remove_task(self._rows.pop(subject))

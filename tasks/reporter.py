@@ -41,7 +41,6 @@ class Reporter:
         """A step is done."""
         if task.actions:
             self.ran += 1
-            self._console.finish(task.name.partition(":")[2] or task.name)
             note = self._project.notes.pop(task.name, "")
             self._console.line(f"{task.name:<28} {note}".rstrip())
 

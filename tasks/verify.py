@@ -27,7 +27,7 @@ def _verify(project: Project) -> TaskFailed | None:
     good, failures = [], []
     for path in _bundles(project):
         try:
-            report = verify(path)
+            report = verify(path, meter=project.console)
             report.raise_if_bad()
         except AirgapError as err:
             failures.append(str(err))

@@ -26,7 +26,7 @@ class RecordingMeter:
     reused: int = 0
     expected: int = 0
 
-    def expect(self, subject: str, size: int) -> None:
+    def expect(self, subject: str, size: int, parts: int = 0) -> None:
         self.expected += size
 
     def advance(self, subject: str, size: int) -> None:

@@ -2,6 +2,8 @@
 
 import io
 
+import pytest
+
 from tasks.console import Console
 
 
@@ -15,8 +17,35 @@ def test_plain_lines_without_a_terminal() -> None:
     console.say("x", "trying again")
     console.line("done")
     console.problem("FAILED y")
-    console.finish("x")
     console.close()
     assert out.getvalue() == "   x: trying again\ndone\n"
     assert err.getvalue() == "FAILED y\n"
     assert (console.moved, console.reused) == (60, 40)
+
+
+def test_a_terminal_sees_rows_with_layers_bytes_and_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "120")
+    out = Terminal()
+    console = Console(out, io.StringIO())
+    console.open()
+    console.expect("api", 2_000_000, 3)
+    console.advance("api", 500_000)
+    console.line("pull:other done")
+    console.advance("api", 1_500_000)
+    console.close()
+    console.line("after")
+    text = out.getvalue()
+    assert "api (3 layers)" in text
+    assert "all" in text
+    assert "2.0 MB" in text
+    assert "pull:other done" in text
+    assert text.endswith("after\n")
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
