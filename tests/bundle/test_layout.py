@@ -177,4 +177,5 @@ def test_an_image_archive_is_the_same_every_time(tmp_path: Path, name: str) -> N
     assert (written[0].digest, written[0].size) == (Digest.of(data), len(data))
     with tarfile.open(tmp_path / "one.tar") as tar:
         assert tar.getnames()[:3] == ["oci-layout", "index.json", "manifest.json"]
+        assert tar.getnames()[3:] == sorted(tar.getnames()[3:])
         assert {info.mtime for info in tar} == {5}

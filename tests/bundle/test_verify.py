@@ -1,17 +1,20 @@
 import io
+import json
 import os
 import shutil
 import tarfile
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bundle.archive import pack
+from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import BundleError, FormatError, SourceError
-from bundle.manifest import MANIFEST
+from bundle.manifest import MANIFEST, BundleManifest
 from bundle.sums import SUMS, hash_files, list_files, write_sums
 from bundle.verify import verify
 from tests.bundle.made_bundle import CHART, CONTENT, make_bundle
@@ -142,6 +145,40 @@ def test_a_list_that_hides_a_fault_is_found_out(
     relist(root)
     path = packed(root) if form == "archive" else root
     assert any(finding in line for line in found(path)), found(path)
+
+
+def point_at(root: Path, name: str, descriptor: Descriptor) -> None:
+    """Make index.json name another manifest for an image."""
+    path = root / "images/index.json"
+    index = json.loads(path.read_bytes())
+    for entry in index["manifests"]:
+        if entry["annotations"]["org.opencontainers.image.ref.name"].endswith(f"/{name}:1.0"):
+            entry |= {"digest": str(descriptor.digest), "size": descriptor.size}
+    path.write_text(json.dumps(index))
+
+
+def test_an_index_that_names_another_image(root: Path) -> None:
+    expected, other = CONTENT["api"].descriptor, CONTENT["plain"].descriptor
+    point_at(root, "api", other)
+    relist(root)
+    assert f"expected {expected.digest}, found {other.digest}" in found(root)[0]
+    assert "(of image 'api')" in found(root)[0]
+
+
+def test_a_blob_of_another_size_than_its_manifest_says(root: Path) -> None:
+    size = (root / SHARED_BLOB).stat().st_size
+    raw = CONTENT["api"].raw.replace(b'"size":%d' % size, b'"size":%d' % (size + 1), 1)
+    changed = replace(CONTENT["api"].descriptor, digest=Digest.of(raw), size=len(raw))
+    (root / f"images/blobs/sha256/{changed.digest.hex}").write_bytes(raw)
+    point_at(root, "api", changed)
+    manifest = BundleManifest.decode((root / MANIFEST).read_bytes())
+    images = (replace(manifest.images[0], digest=changed.digest), *manifest.images[1:])
+    (root / MANIFEST).write_bytes(replace(manifest, images=images).encode())
+    relist(root)
+    lines = found(root)
+    assert lines == [
+        f"damaged: {SHARED_BLOB} (of image 'api', image 'docker'): expected {size + 1} bytes, found {size} bytes"
+    ]
 
 
 def test_an_image_archive_that_the_list_lacks(tmp_path: Path) -> None:
