@@ -208,7 +208,7 @@ class Transport:
             own = origin(url) == origin(call.url)
             if call.body and not own:
                 raise SourceError(f"{call.subject}: {call.host} redirects what was sent to it to {netloc(url)}")
-            sent = call.auth.headers() if call.auth and own else {}
+            sent = call.auth.headers() if call.auth else {}
             response = self._send(call, url, sent, offset)
             if 200 <= response.status < 300:
                 return response
