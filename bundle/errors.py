@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 
 class AirgapError(Exception):
@@ -45,6 +46,31 @@ class RegistryError(SourceError):
         super().__init__(what, hint=hint)
         self.status = status
         self.code = code
+
+
+class ProgramError(AirgapError):
+    """A program of the machine (helm, kubectl, an action's command) that could not be run, or did not end in time."""
+
+
+class MissingToolError(ProgramError):
+    """A program that is not installed where we look for it."""
+
+
+ClusterReason = Literal[
+    "", "unreachable", "untrusted", "unauthorized", "forbidden", "not found", "exists", "conflict", "invalid"
+]
+
+
+class ClusterError(AirgapError):
+    """What the Kubernetes API refused or could not do; `reason` is the kind of refusal, empty for any other."""
+
+    def __init__(self, what: str, *, reason: ClusterReason = "", hint: str = "") -> None:
+        super().__init__(what, hint=hint)
+        self.reason = reason
+
+
+class ReleaseError(AirgapError):
+    """A Helm release that could not be installed, upgraded, read or removed."""
 
 
 class StorageError(AirgapError):
