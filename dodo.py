@@ -37,6 +37,9 @@ if PROJECT.has_spec:
     def task_manifest():
         yield from to_doit("manifest", "state what the bundle holds", assemble.manifest_steps(PROJECT))
 
+    def task_zipapp():
+        yield from to_doit("zipapp", "write the receiving half of this program", assemble.zipapp_steps(PROJECT))
+
     def task_checksum():
         yield from to_doit("checksum", "list the checksum of every file", assemble.checksum_steps(PROJECT))
 

@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from bundle.split import find_archive, sums_path
 from bundle.sums import SUMS, hash_files, parse_sums, write_sums
 from schema.lock import ChartPin, FilePin, ImagePin
 from schema.spec import ImageSpec
-from tasks import charts, files, images
+from tasks import charts, files, images, zipapp
 from tasks.project import Project
 from tasks.state import signature
 from tasks.step import Inputs, Step
@@ -40,15 +41,29 @@ def manifest_steps(project: Project) -> Iterator[Step]:
     )
 
 
+def zipapp_steps(project: Project) -> Iterator[Step]:
+    """`zipapp`: the receiving half of this program, as one file that needs nothing but Python."""
+    yield Step(
+        base="zipapp",
+        doc=f"write {zipapp.NAME}, the receiving half of this program",
+        action=partial(_write_zipapp, project),
+        inputs=lambda: {"version": VERSION, "tree": str(project.tree)},
+        outputs=lambda: (project.tree / zipapp.NAME,),
+        local=zipapp.sources(),
+    )
+
+
 def checksum_steps(project: Project) -> Iterator[Step]:
     """`checksum`: SHA256SUMS over every file of the bundle."""
     yield Step(
         base="checksum",
         doc=f"write {SUMS}",
         action=lambda: _write_sums(project),
-        inputs=lambda: _identity(project, manifest=_stamp(project.tree / MANIFEST)),
+        inputs=lambda: _identity(
+            project, stated={name: _stamp(project.tree / name) for name in (MANIFEST, zipapp.NAME)}
+        ),
         outputs=lambda: (project.tree / SUMS,),
-        follows=("manifest",),
+        follows=("manifest", "zipapp"),
     )
 
 
@@ -162,6 +177,13 @@ def _write_manifest(project: Project) -> None:
     project.note("manifest", f"{MANIFEST}, {MANIFEST_TEXT}, {RESOLVED_SPEC}")
 
 
+def _write_zipapp(project: Project) -> None:
+    project.claim()
+    data = zipapp.build()
+    write_bytes(project.tree / zipapp.NAME, data, mode=0o755)
+    project.note("zipapp", f"{zipapp.NAME}, {human(len(data))}")
+
+
 def _image_entry(project: Project, image: ImageSpec) -> ImageEntry:
     pin = images.required_pin(project, image)
     held = images.stored(project, image)
@@ -181,7 +203,7 @@ def _write_sums(project: Project) -> None:
     """The parts' digests are known from when they were written; only the small files are read."""
     project.claim()
     digests = {**images.digests(project), **charts.digests(project), **files.digests(project)}
-    digests |= hash_files(project.tree, (*_STATED, *images.index_files(project)))
+    digests |= hash_files(project.tree, (*_STATED, zipapp.NAME, *images.index_files(project)))
     write_sums(project.tree / SUMS, digests)
     project.note("checksum", f"{len(digests)} files")
 

@@ -11,7 +11,7 @@ from bundle.errors import AirgapError
 VARIABLES = {
     "spec": "the spec (default: airgap.yaml)",
     "out": "where bundles go (default: dist)",
-    "state": "where the cache and doit's state lie (default: .airgap beside the spec)",
+    "state": "where the cache and doit's state lie (default: .airgap beside the spec, else the user's state directory)",
     "bundle": "a bundle directory, an archive, or the first part of one (default: the spec's bundle)",
     "jobs": "how many transfers run at once",
 }
@@ -32,8 +32,14 @@ class Options:
     jobs: int
 
     @classmethod
-    def parse(cls, given: Mapping[str, str], *, cwd: Path, default_jobs: int) -> Self:
-        """Read what the command line gave; an unknown name or a wrong value is an OptionError."""
+    def parse(
+        cls, given: Mapping[str, str], *, cwd: Path, default_jobs: int, user_state: Path, carried: Path | None = None
+    ) -> Self:
+        """Read what the command line gave; an unknown name or a wrong value is an OptionError.
+
+        `carried` is the bundle that this program lies in, when it runs from there; `user_state` is where state goes
+        where there is no spec to lie beside.
+        """
         for name in given:
             if name not in VARIABLES:
                 close = difflib.get_close_matches(name, VARIABLES, 1)
@@ -41,11 +47,13 @@ class Options:
                 hint = f"did you mean {close[0]}=?" if close else f"known are: {known}"
                 raise OptionError(f"unknown variable {name!r} on the command line", hint=hint)
         spec = cwd / given.get("spec", "airgap.yaml")
+        bundle = cwd / given["bundle"] if "bundle" in given else carried
+        beside = spec.parent / ".airgap" if spec.exists() or not bundle else user_state
         return cls(
             spec=spec,
             out=cwd / given.get("out", "dist"),
-            state=cwd / given["state"] if "state" in given else spec.parent / ".airgap",
-            bundle=cwd / given["bundle"] if "bundle" in given else None,
+            state=cwd / given["state"] if "state" in given else beside,
+            bundle=bundle,
             jobs=_jobs(given.get("jobs", str(default_jobs))),
         )
 

@@ -89,6 +89,7 @@ class Reporter:
             parts = [f"{len(self.failed) + len(self.broken)} failed", f"{self.ran} done", f"{self.skipped} up to date"]
             if self.unreached:
                 parts.append(f"{len(self.unreached)} not reached")
-            self._console.problem(f"{', '.join(parts)}; what is done is kept, run the same command again")
+            again = "; what is done is kept, run the same command again" if self.ran or self.unreached else ""
+            self._console.problem(", ".join(parts) + again)
             return
         summarise(self._project, self._selected, ran=self.ran, skipped=self.skipped)

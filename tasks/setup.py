@@ -24,15 +24,29 @@ def open_project(env: Mapping[str, str] | None = None) -> Project:
     """The project that the command line names. What is wrong with it becomes doit's own error, exit code 3."""
     given: Mapping[str, str] = doit_cmd._CMDLINE_VARS or {}  # doit has no call that lists them
     try:
+        cwd = Path(doit.get_initial_workdir() or os.curdir).resolve()
+        env = os.environ if env is None else env
         options = Options.parse(
-            given, cwd=Path(doit.get_initial_workdir() or os.curdir).resolve(), default_jobs=DEFAULT_JOBS
+            given, cwd=cwd, default_jobs=DEFAULT_JOBS, user_state=_user_state(env), carried=_carried()
         )
-        project = Project(options, env=os.environ if env is None else env)
+        project = Project(options, env=env)
         if project.has_spec:
             project.spec, project.lock, project.created  # noqa: B018 - load now, so that every problem is told at once
     except AirgapError as err:
         raise InvalidDodoFile(str(err)) from err
     return project
+
+
+def _user_state(env: Mapping[str, str]) -> Path:
+    """The user's state directory (XDG Base Directory Specification)."""
+    home = env.get("XDG_STATE_HOME", "")
+    return (Path(home) if Path(home).is_absolute() else Path.home() / ".local" / "state") / "airgap"
+
+
+def _carried() -> Path | None:
+    """The bundle that this program lies in, when it is run as its airgap.pyz."""
+    program = Path(__file__).parents[1]
+    return program.parent if program.is_file() else None
 
 
 def doit_config(project: Project) -> dict[str, Any]:

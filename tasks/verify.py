@@ -32,7 +32,8 @@ def _verify(project: Project) -> TaskFailed | None:
         except AirgapError as err:
             failures.append(str(err))
         else:
-            good.append(f"{path}: {report.files} files, {human(report.size)}, all as their checksums say")
+            notes = "".join(f"; {note}" for note in report.notes)
+            good.append(f"{path}: {report.files} files, {human(report.size)}, all as their checksums say{notes}")
     project.note("verify", "; ".join(good))
     return TaskFailed("\n".join(failures)) if failures else None
 

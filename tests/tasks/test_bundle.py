@@ -17,6 +17,7 @@ from tests.tasks.workbench import Workbench, make, write_layout
 EVERY = [
     "chart:app", "checksum", "directory", "file:note.txt", "layout", "manifest",
     "pin:one", "pin:two", "pull:one", "pull:two", "save:one", "save:two", "tag:one", "tag:two",
+    "zipapp",
 ]  # fmt: skip
 FINAL = ["checksum", "directory", "manifest"]
 

@@ -10,7 +10,7 @@ CWD = Path("/work/here")
 
 
 def parse(**given: str) -> Options:
-    return Options.parse(given, cwd=CWD, default_jobs=4)
+    return Options.parse(given, cwd=CWD, default_jobs=4, user_state=Path("/home/me/.local/state/airgap"))
 
 
 def test_defaults() -> None:
@@ -25,6 +25,12 @@ def test_defaults() -> None:
 def test_state_lies_beside_the_spec() -> None:
     assert parse(spec="app/airgap.yaml").state == CWD / "app" / ".airgap"
     assert parse(spec="app/airgap.yaml", state="/var/cache/x").state == Path("/var/cache/x")
+
+
+def test_without_a_spec_state_is_the_users(tmp_path: Path) -> None:
+    assert parse(bundle="/media/usb/app-1.0").state == Path("/home/me/.local/state/airgap")
+    (tmp_path / "airgap.yaml").touch()
+    assert parse(bundle="x", spec=str(tmp_path / "airgap.yaml")).state == tmp_path / ".airgap"
 
 
 @pytest.mark.parametrize(
