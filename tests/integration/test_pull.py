@@ -181,7 +181,8 @@ def test_killed_and_run_again_continues_by_range(registry: RunningRegistry, stor
     assert not store.path(digest).exists()
     with registry.recorded() as requests:
         pull(registry, "pull/killed:1", store)
-    (blob,) = [request for request in requests if str(digest) in request.path]
+    # A busy registry may log the cut request, a 200, only now.
+    (blob,) = [request for request in requests if str(digest) in request.path and request.status != 200]
     assert (blob.status, blob.size) == (206, size - have)
     assert not list((store.root / "partial").glob("*"))
 
