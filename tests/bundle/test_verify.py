@@ -311,9 +311,10 @@ def test_nothing_is_written(root: Path, form: str) -> None:
     flip(root / API_BLOB)
     shutil.rmtree(root.with_name("cache"))
     before = {p: p.lstat() for p in sorted(root.parent.rglob("*"))}
+    threads = threading.active_count()  # other tests' idle workers may be among them
     verify(path)
     after = {p: p.lstat() for p in sorted(root.parent.rglob("*"))}
     assert [(p, s.st_mtime_ns, s.st_ino) for p, s in before.items()] == [
         (p, s.st_mtime_ns, s.st_ino) for p, s in after.items()
     ]
-    assert threading.active_count() == 1
+    assert threading.active_count() == threads
