@@ -95,11 +95,13 @@ def network_fault(err: Exception, *, subject: str, host: str) -> SourceError | T
             hint="check the host's name, the DNS, and HTTPS_PROXY if this network needs a proxy",
         )
     if isinstance(err, exceptions.ProxyError):
-        what = f"{subject}: {host} can't be reached through the proxy: {reason}"
-        hint = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
-        refused = re.search(r"tunnel connection failed: 4\d\d", str(cause), re.IGNORECASE)
-        error = NetworkError(what, hint=hint)
-        return error if refused else TransientError(error, reason=reason)
+        refused = re.search(r"tunnel connection failed: (4\d\d.*)", str(cause), re.IGNORECASE)
+        why = f"it answers {refused[1]}" if refused else reason
+        error = NetworkError(
+            f"{subject}: {host} can't be reached through the proxy: {why}",
+            hint="check HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
+        )
+        return error if refused else TransientError(error, reason=f"proxy: {why}")
     hint = "check that the host can be reached from here; finished and half-fetched parts are kept, so run again"
     return TransientError(NetworkError(what, hint=hint), reason=f"{host}: {reason}")
 

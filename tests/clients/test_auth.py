@@ -13,7 +13,7 @@ from clients.credentials import Credentials
 from clients.registry import Registries, RegistryRepository
 from clients.transport import Transport
 from tests.clients.conftest import MakeTransport
-from tests.clients.faulty_registry import FaultyRegistry, faulty_registry, redirect
+from tests.clients.faulty_registry import FaultyRegistry, faulty_registry, instead, redirect
 
 LOGIN = "me:hunter2"
 
@@ -183,6 +183,15 @@ def test_a_login_goes_to_no_realm_over_plain_http(
             registries.repository(Reference.parse(f"{faulty.host}/team/app:1"), subject="s").resolve()
         transport.close()
     assert not other.seen
+
+
+@pytest.mark.parametrize("body", [b"hunter2", b'["hunter2"]', b'{"key": "hunter2"}', b'{"token": ""}'])
+def test_a_token_server_that_gives_none(app: RegistryRepository, tokens: FaultyRegistry, body: bytes) -> None:
+    tokens.put_image("team/app", "1")
+    tokens.plan("/token", instead(200, body))
+    with pytest.raises(SourceError, match=r"image 'app': the token server of .* answered without a token") as caught:
+        app.resolve()
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("realm", ["", "/token", "nowhere"])

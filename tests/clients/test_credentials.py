@@ -175,6 +175,23 @@ def test_a_missing_helper(home: Path) -> None:
     assert "docker login a.test" in caught.value.hint
 
 
+def test_a_helper_that_can_not_be_run(home: Path) -> None:
+    configure(home, {"credsStore": "fake"})
+    (home / "bin").mkdir()
+    (home / "bin" / "docker-credential-fake").write_bytes(b"\x7fELF broken")
+    (home / "bin" / "docker-credential-fake").chmod(0o755)
+    with pytest.raises(SourceError, match=r"docker-credential-fake failed for a\.test: Exec format error"):
+        find(home, "a.test")
+
+
+def test_a_helper_that_never_answers(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clients.credentials._HELPER_TIMEOUT", 0.2)
+    configure(home, {"credsStore": "fake"})
+    install_helper(home, "fake", "exec sleep 30")
+    with pytest.raises(SourceError, match=r"docker-credential-fake failed for a\.test: no answer in 0 s"):
+        find(home, "a.test")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

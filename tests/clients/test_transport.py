@@ -229,6 +229,26 @@ def test_refusals_in_their_own_words(
     assert caught.value.what == f"image 'app': {faulty.host} answered 403 Forbidden {words}".rstrip()
 
 
+def test_an_unheard_of_status(transport: Transport, faulty: FaultyRegistry, blob: str) -> None:
+    faulty.plan("GET", instead(599))
+    with pytest.raises(RegistryError, match=r"answered 599$"):
+        get(transport, blob)
+
+
+def test_plain_http_to_a_host_that_speaks_tls(transport: Transport, faulty: FaultyRegistry, blob: str) -> None:
+    faulty.plan("GET", instead(400, b"Client sent an HTTP request to an HTTPS server.", Content_Type="text/plain"))
+    with pytest.raises(RegistryError, match="400 Bad Request") as caught:
+        get(transport, blob)
+    assert f"remove plain_http of {faulty.host}" in caught.value.hint
+
+
+def test_a_small_answer_that_stalls(make_transport: MakeTransport, faulty: FaultyRegistry, blob: str) -> None:
+    transport = make_transport({faulty.host: HostSettings(plain_http=True)}, read_timeout=0.2)
+    faulty.plan("GET", stall(10), cut(10))
+    assert get(transport, blob) == DATA
+    assert len(faulty.seen) == 3
+
+
 def test_a_large_answer_is_not_read(transport: Transport, blob: str) -> None:
     with pytest.raises(SourceError, match="more than 1000 bytes"):
         get(transport, blob, limit=1000)
@@ -401,6 +421,15 @@ def test_a_proxy_that_does_not_work(make_transport: MakeTransport, proxy: str) -
     with pytest.raises(SourceError, match="proxy") as caught:
         get(make_transport({}, HTTPS_PROXY=proxy), "https://registry.test/")
     assert "HTTPS_PROXY" in caught.value.hint
+
+
+def test_a_proxy_that_refuses_is_not_asked_again(
+    make_transport: MakeTransport, faulty: FaultyRegistry, pauses: list[float]
+) -> None:
+    faulty.plan("CONNECT", instead(407))
+    with pytest.raises(NetworkError, match=r"registry\.test can't be reached through the proxy: .*407"):
+        get(make_transport({}, HTTPS_PROXY=faulty.url), "https://registry.test/")
+    assert pauses == []
 
 
 def test_connections_are_kept(transport: Transport, faulty: FaultyRegistry, blob: str) -> None:
