@@ -1,0 +1,63 @@
+"""What the checks of a site find, all of it at once, before the first change."""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
+
+from bundle.errors import AirgapError
+
+Severity = Literal["error", "warning"]
+
+_AT_ONCE = 16  # probes mostly wait for their time-out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing at the site that is not as it must be (error), or that should be looked at (warning).
+
+    `subject` is the check as the user knows it (`tcp db.example.com:3306`), `hint` the next step.
+    """
+
+    subject: str
+    what: str
+    expected: str = ""
+    observed: str = ""
+    hint: str = ""
+    severity: Severity = "error"
+
+    def __str__(self) -> str:
+        details = [f"expected {self.expected}"] if self.expected else []
+        details += [f"found {self.observed}"] if self.observed else []
+        text = ": ".join([f"{self.severity}: {self.subject}", self.what, *([", ".join(details)] if details else [])])
+        return f"{text}\n  next: {self.hint}" if self.hint else text
+
+
+Findings = tuple[Finding, ...]
+
+Probe = Callable[[], Findings]
+"""One check; empty when all is well. It raises nothing but AirgapError, and ends by itself within seconds."""
+
+
+def collect(probes: Iterable[Probe]) -> Findings:
+    """Run all probes side by side; each finding once, errors before warnings, then by subject."""
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="probe") as pool:
+        found = [finding for findings in pool.map(_run, probes) for finding in findings]
+    return tuple(sorted(dict.fromkeys(found), key=lambda each: (each.severity != "error", each.subject, each.what)))
+
+
+def render(findings: Sequence[Finding]) -> list[str]:
+    """The findings as lines of text, in their order."""
+    return [line for finding in findings for line in str(finding).splitlines()]
+
+
+def finding_of(err: AirgapError, subject: str) -> Finding:
+    """The finding that an error amounts to; the subject is not told twice."""
+    return Finding(subject=subject, what=err.what.removeprefix(f"{subject}: "), hint=err.hint)
+
+
+def _run(probe: Probe) -> Findings:
+    try:
+        return probe()
+    except AirgapError as err:
+        return (finding_of(err, "preflight"),)
