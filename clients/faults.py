@@ -75,25 +75,9 @@ def refusal(response: urllib3.BaseHTTPResponse, body: bytes, *, subject: str, ho
 def network_fault(err: Exception, *, subject: str, host: str) -> SourceError | TransientError:
     """What a fault of the network means: a final SourceError, or a TransientError when trying again may help."""
     cause = _root_cause(err)
+    if final := _tls_fault(cause, subject, host) or _unknown_host(cause, subject, host):
+        return final
     reason = _reason(err, cause)
-    what = f"{subject}: {host}: {reason}"
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return NetworkError(
-            f"{subject}: the certificate of {host} is not trusted: {cause.verify_message}",
-            hint=f"name the CA that signed it under registries in the spec: {host}: {{ca: FILE}}",
-        )
-    if isinstance(cause, ssl.SSLError) and cause.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
-        return NetworkError(
-            f"{subject}: {host} does not speak TLS",
-            hint=f"if plain HTTP is wanted, declare it under registries in the spec: {host}: {{plain_http: true}}",
-        )
-    if isinstance(cause, ssl.SSLError) and "CERTIFICATE" in (cause.reason or ""):
-        return NetworkError(what, hint=f"name a client certificate: {host}: {{client_cert: FILE, client_key: FILE}}")
-    if isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN:
-        return NetworkError(
-            f"{subject}: host {host} is not known ({cause.strerror})",
-            hint="check the host's name, the DNS, and HTTPS_PROXY if this network needs a proxy",
-        )
     if isinstance(err, exceptions.ProxyError):
         refused = re.search(r"tunnel connection failed: (4\d\d.*)", str(cause), re.IGNORECASE)
         why = f"it answers {refused[1]}" if refused else reason
@@ -103,7 +87,39 @@ def network_fault(err: Exception, *, subject: str, host: str) -> SourceError | T
         )
         return error if refused else TransientError(error, reason=f"proxy: {why}")
     hint = "check that the host can be reached from here; finished and half-fetched parts are kept, so run again"
-    return TransientError(NetworkError(what, hint=hint), reason=f"{host}: {reason}")
+    error = NetworkError(f"{subject}: {host}: {reason}", hint=hint)
+    return TransientError(error, reason=f"{host}: {reason}")
+
+
+def _tls_fault(cause: BaseException, subject: str, host: str) -> NetworkError | None:
+    """The fault, where it is one of certificates or of no TLS at all, which stay as they are."""
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return NetworkError(
+            f"{subject}: the certificate of {host} is not trusted: {cause.verify_message}",
+            hint=f"name the CA that signed it under registries in the spec: {host}: {{ca: FILE}}",
+        )
+    if not isinstance(cause, ssl.SSLError):
+        return None
+    if cause.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
+        return NetworkError(
+            f"{subject}: {host} does not speak TLS",
+            hint=f"if plain HTTP is wanted, declare it under registries in the spec: {host}: {{plain_http: true}}",
+        )
+    if "CERTIFICATE" in (cause.reason or ""):
+        return NetworkError(
+            f"{subject}: {host}: TLS failed: {cause.reason}",
+            hint=f"name a client certificate: {host}: {{client_cert: FILE, client_key: FILE}}",
+        )
+    return None
+
+
+def _unknown_host(cause: BaseException, subject: str, host: str) -> NetworkError | None:
+    if not isinstance(cause, socket.gaierror) or cause.errno == socket.EAI_AGAIN:
+        return None
+    return NetworkError(
+        f"{subject}: host {host} is not known ({cause.strerror})",
+        hint="check the host's name, the DNS, and HTTPS_PROXY if this network needs a proxy",
+    )
 
 
 def _root_cause(err: BaseException) -> BaseException:
