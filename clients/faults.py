@@ -75,7 +75,7 @@ def refusal(response: urllib3.BaseHTTPResponse, body: bytes, *, subject: str, ho
 def network_fault(err: Exception, *, subject: str, host: str) -> SourceError | TransientError:
     """What a fault of the network means: a final SourceError, or a TransientError when trying again may help."""
     cause = _root_cause(err)
-    if final := _tls_fault(cause, subject, host) or _unknown_host(cause, subject, host):
+    if final := _tls_fault(cause, subject, host):
         return final
     reason = _reason(err, cause)
     if isinstance(err, exceptions.ProxyError):
@@ -86,6 +86,8 @@ def network_fault(err: Exception, *, subject: str, host: str) -> SourceError | T
             hint="check HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
         )
         return error if refused else TransientError(error, reason=f"proxy: {why}")
+    if final := _unknown_host(cause, subject, host):
+        return final
     hint = "check that the host can be reached from here; finished and half-fetched parts are kept, so run again"
     error = NetworkError(f"{subject}: {host}: {reason}", hint=hint)
     return TransientError(error, reason=f"{host}: {reason}")

@@ -416,7 +416,7 @@ def test_a_proxy_is_used(make_transport: MakeTransport, faulty: FaultyRegistry) 
     assert faulty.seen[0].headers["proxy-authorization"] == "Basic bWU6cHc="
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "http://127.0.0.1:1"])
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "http://127.0.0.1:1", "http://proxy.invalid:1"])
 def test_a_proxy_that_does_not_work(make_transport: MakeTransport, proxy: str) -> None:
     with pytest.raises(SourceError, match="proxy") as caught:
         get(make_transport({}, HTTPS_PROXY=proxy), "https://registry.test/")
