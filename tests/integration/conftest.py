@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.clusters import Cluster, kubernetes
+from tests.integration.helms import Helm
 from tests.integration.parts import Engine, PartError, Skopeo, docker_engine, program, tmpfs
 from tests.integration.registries import RunningRegistry, TlsFiles, cncf_registry
 
@@ -15,6 +17,8 @@ _MARKERS = {
     "auth_registry": "registry",
     "engine": "engine",
     "skopeo": "skopeo",
+    "cluster": "cluster",
+    "helm": "cluster",
 }
 
 
@@ -86,6 +90,22 @@ def skopeo(tmp_path_factory: pytest.TempPathFactory) -> Skopeo:
     """The skopeo command."""
     with _part():
         return Skopeo(path=program("skopeo"), home=tmp_path_factory.mktemp("skopeo"))
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A Kubernetes with simulated nodes, shared by the session: use namespaces of your own (`new_namespace`)."""
+    with ExitStack() as stack:
+        with _part():
+            running = stack.enter_context(kubernetes(tmp_path_factory.mktemp("cluster")))
+        yield running
+
+
+@pytest.fixture(params=[3, 4], ids=["helm 3", "helm 4"])
+def helm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Helm:
+    """Each of the official helms in turn, with settings and caches of its own."""
+    with _part():
+        return Helm.make(request.param, tmp_path_factory.mktemp("helm"), cluster)
 
 
 @pytest.fixture
