@@ -19,7 +19,7 @@ from clients.connections import Connections
 from clients.faults import Fault, network_fault, refusal
 from clients.retry import TRANSIENT_STATUSES, RetryPolicy, TransientError
 
-Method = Literal["GET", "HEAD", "POST"]
+Method = Literal["DELETE", "GET", "HEAD", "POST"]
 
 _MAX_REDIRECTS = 10
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
