@@ -27,6 +27,11 @@ def login_command(host: str) -> str:
     return "docker login" if host == DOCKER_HUB else f"docker login {host}"
 
 
+def has_projects(host: str) -> bool:
+    """Whether a right to push is for all below a project; in AWS ECR every repository must be made first."""
+    return not _ECR.fullmatch(host)
+
+
 def next_step(reference: Reference, status: int, code: str) -> str:
     """What to do about a refusal with this HTTP status and error code (distribution-spec, "Error Codes")."""
     if status == 404:
