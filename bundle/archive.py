@@ -10,10 +10,10 @@ from bundle.errors import BundleError, IntegrityError, SourceError, storage_erro
 from bundle.files import inside
 from bundle.manifest import MANIFEST
 from bundle.meter import Meter, SilentMeter
-from bundle.split import find_archive, sums_path, writing_parts
+from bundle.split import ArchiveFiles, find_archive, sums_path, writing_parts
 from bundle.sums import SIGNATURE, SUMS, list_files, parse_sums
 from bundle.tarball import TarWriter
-from bundle.volume import Part, Volume, VolumeStream
+from bundle.volume import Part, VolumeStream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +57,7 @@ def open_archive(path: Path) -> Iterator[VolumeStream]:
     A part whose bytes are not those of its checksum is an IntegrityError that names it, at the latest when the
     stream passes the part's end. SourceError names the parts that are missing.
     """
-    files = find_archive(path)
-    if files.missing:
-        raise SourceError(
-            f"archive {files.archive.name!r} lacks {', '.join(files.missing)}",
-            hint=f"carry these over too, into {str(files.archive.parent)!r}",
-        )
+    files = present_archive(path)
 
     def damaged(part: Part, observed: Digest) -> None:
         raise IntegrityError(
@@ -70,10 +65,20 @@ def open_archive(path: Path) -> Iterator[VolumeStream]:
             hint="carry this file over again; the others need not be",
         )
 
-    with storage_errors(f"read archive {files.archive.name!r}", files.archive):
-        volume = Volume([Part(path=files.path(name), digest=files.digests.get(name)) for name in files.names])
-        with volume.stream(damaged) as stream:
-            yield stream
+    archive = files.archive
+    with storage_errors(f"read archive {archive.name!r}", archive), files.volume().stream(damaged) as stream:
+        yield stream
+
+
+def present_archive(path: Path) -> ArchiveFiles:
+    """The files of the archive that `path` names, all of them there; a SourceError names the parts that are missing."""
+    files = find_archive(path)
+    if files.missing:
+        raise SourceError(
+            f"archive {files.archive.name!r} lacks {', '.join(files.missing)}",
+            hint=f"carry these over too, into {str(files.archive.parent)!r}",
+        )
+    return files
 
 
 def _write_members(tar: TarWriter, bundle: Path, sums: bytes, digests: Mapping[str, Digest]) -> None:

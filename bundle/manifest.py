@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
+from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import FormatError
 from bundle.files import inside
@@ -68,6 +69,11 @@ class ImageEntry:
             "platform": str(self.platform or ALL_PLATFORMS),
         }
         return {**data, "file": self.file} if self.file else data
+
+    @property
+    def root(self) -> Descriptor:
+        """The image's manifest or index, its own size not stated (0)."""
+        return Descriptor(media_type=self.media_type, digest=self.digest, size=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from bundle.errors import FormatError, SourceError, StorageError
 from bundle.files import is_temporary, sync_directory, temporary
 from bundle.sums import parse_sums, write_sums
 from bundle.tarball import HashingSink
+from bundle.volume import Part, Volume
 
 MAX_PARTS = 999  # three digits, so that `cat x.tar.*` joins them in order
 _PART = re.compile(r"(?P<archive>.+)\.(?P<number>[0-9]{3})")
@@ -142,6 +143,10 @@ class ArchiveFiles:
     def missing(self) -> tuple[str, ...]:
         """Parts that should be there and are not."""
         return tuple(name for name in self.names if not self.path(name).is_file())
+
+    def volume(self) -> Volume:
+        """All of them as one, each with its digest as far as it is known; none may be missing."""
+        return Volume([Part(path=self.path(name), digest=self.digests.get(name)) for name in self.names])
 
 
 def find_archive(path: Path) -> ArchiveFiles:

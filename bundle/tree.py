@@ -1,5 +1,6 @@
 """Files below one root, by their POSIX path: a directory, or the members of a tar that stays packed."""
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -7,7 +8,7 @@ from typing import Protocol
 from bundle.errors import FormatError
 from bundle.files import CHUNK, inside
 from bundle.tar_reader import Member, link_target, members
-from bundle.volume import Part, Volume
+from bundle.volume import Extent, Part, Section, Volume
 
 _MAX_LINKS = 8
 
@@ -57,11 +58,24 @@ class DirectoryTree:
         return path
 
 
+def walk_files(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Everything below a directory that is not itself one, by its name relative to it. Links are not followed."""
+    waiting = [(root, "")]
+    while waiting:
+        directory, prefix = waiting.pop()
+        with os.scandir(directory) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append((directory / entry.name, f"{prefix}{entry.name}/"))
+                else:
+                    yield f"{prefix}{entry.name}", entry
+
+
 class TarTree:
     """The files of a tar, read in place. Links are resolved among its own members, never through the file system."""
 
-    def __init__(self, volume: Volume, entries: Mapping[str, Member]) -> None:
-        self._volume = volume
+    def __init__(self, extent: Extent, entries: Mapping[str, Member]) -> None:
+        self._extent = extent
         self._entries = entries
 
     def size(self, name: str) -> int:
@@ -70,8 +84,12 @@ class TarTree:
 
     def read(self, name: str, offset: int = 0) -> Iterator[bytes]:
         """The file's bytes from `offset` on."""
+        return self.section(name).read(offset, self.size(name) - offset)
+
+    def section(self, name: str) -> Section:
+        """Where the file's bytes are, for another tar that lies in this one."""
         member = self._member(name)
-        return self._volume.read(member.offset + offset, member.size - offset)
+        return Section(of=self._extent, start=member.offset, size=member.size)
 
     def _member(self, name: str) -> Member:
         place = name
@@ -104,32 +122,37 @@ class Below:
 
 
 def index_tar(path: Path) -> TarTree:
-    """Find every member of one plain tar file without reading their data.
+    """One plain tar file as a tree; see index_members for errors."""
+    volume = Volume([Part(path=path)])
+    return TarTree(volume, index_members(volume))
+
+
+def index_members(extent: Extent) -> dict[str, Member]:
+    """Every entry of a tar by its name, in the tar's order, without reading their data.
 
     FormatError for a tar that is damaged or cut off, or has entries that lead out of it or share one name.
     """
-    volume = Volume([Part(path=path)])
     entries: dict[str, Member] = {}
-    for member in members(_Seeking(volume)):
+    for member in members(_Seeking(extent)):
         if member.kind == "unsafe":
             raise FormatError(f"tar has an entry {member.name!r} that leads out of its directory")
         if member.kind != "directory" and member.name in entries:
             raise FormatError(f"tar has two entries named {member.name!r}")
         entries[member.name] = member
-    return TarTree(volume, entries)
+    return entries
 
 
 class _Seeking:
-    """A volume as a stream that passes over data without reading it."""
+    """An extent as a stream that passes over data without reading it."""
 
-    def __init__(self, volume: Volume) -> None:
+    def __init__(self, extent: Extent) -> None:
         self.position = 0
-        self._volume = volume
+        self._extent = extent
 
     def read(self, size: int) -> bytes:
-        data = b"".join(self._volume.read(self.position, size))
+        data = b"".join(self._extent.read(self.position, size))
         self.position += len(data)
         return data
 
     def skip(self, size: int) -> None:
-        self.position = min(self.position + size, self._volume.size)
+        self.position = min(self.position + size, self._extent.size)

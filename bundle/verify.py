@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ from bundle.finding import Finding, with_owners
 from bundle.meter import Meter, SilentMeter
 from bundle.split import find_archive, sums_path
 from bundle.sums import SUMS, UNLISTED, parse_sums
-from bundle.tree import DirectoryTree, TarTree, Tree, read_small
+from bundle.tree import DirectoryTree, TarTree, Tree, read_small, walk_files
 from bundle.volume import Part, Volume
 
 _MAX_SUMS = 256 * 1024 * 1024  # bytes
@@ -58,7 +58,7 @@ def verify(path: Path, *, meter: Meter | None = None) -> VerifyReport:
 def _verify_directory(root: Path, meter: Meter) -> VerifyReport:
     findings: list[Finding] = []
     sizes: dict[str, int] = {}
-    for name, entry in _walk(root):
+    for name, entry in walk_files(root):
         if entry.is_symlink() or not entry.is_file(follow_symlinks=False):
             findings.append(Finding(kind="unsafe", item=name, expected="a file", observed="a link or special file"))
         else:
@@ -123,19 +123,6 @@ def _verify_archive(path: Path, meter: Meter) -> VerifyReport:
         tree = TarTree(volume, scan.entries)
         checked = _check_content(tree, scan.observed, set(scan.entries), findings + bad_parts)
     return VerifyReport(path=path, files=len(scan.observed), size=volume.size, findings=checked, notes=tuple(notes))
-
-
-def _walk(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Everything below a directory that is not itself one, by its name relative to it. Links are not followed."""
-    waiting = [(root, "")]
-    while waiting:
-        directory, prefix = waiting.pop()
-        with os.scandir(directory) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append((directory / entry.name, f"{prefix}{entry.name}/"))
-                else:
-                    yield f"{prefix}{entry.name}", entry
 
 
 def _hash_one(root: Path, meter: Meter, name: str) -> Digest | Finding:

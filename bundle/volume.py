@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from bundle.digest import Digest, Hasher
 from bundle.files import CHUNK
@@ -21,6 +21,30 @@ class Part:
 
 OnDamage = Callable[[Part, Digest], None]
 """Told of a part that has another digest than it must have."""
+
+
+class Extent(Protocol):
+    """Bytes that are read by position."""
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+
+    def read(self, offset: int, length: int) -> Iterator[bytes]:
+        """The `length` bytes from `offset` on, in chunks; fewer where they end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """The `size` bytes of another extent from `start` on."""
+
+    of: Extent
+    start: int
+    size: int
+
+    def read(self, offset: int, length: int) -> Iterator[bytes]:
+        """The `length` bytes from `offset` on, in chunks; fewer where the section ends."""
+        return self.of.read(self.start + offset, min(length, self.size - offset))
 
 
 class Volume:
