@@ -1,0 +1,86 @@
+"""Helm releases and their revisions, as `helm ... --output json` tells them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+DEPLOYED = "deployed"
+SUPERSEDED = "superseded"
+PENDING = frozenset({"pending-install", "pending-upgrade", "pending-rollback", "uninstalling"})
+"""What a release is in while helm works on it, and stays in when helm was killed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A release's newest revision. `chart` is NAME-VERSION, `updated` as helm writes it.
+
+    `manifest` (YAML, with secrets) and `description` are filled only where said.
+    """
+
+    name: str
+    namespace: str
+    revision: int
+    status: str
+    chart: str
+    app_version: str = ""
+    updated: str = ""
+    description: str = ""
+    manifest: str = field(default="", repr=False)
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether helm works on it now, or was killed when it did."""
+        return self.status in PENDING
+
+    @classmethod
+    def listed(cls, data: Mapping[str, Any]) -> Self:
+        """From an element of `helm list`."""
+        return cls(
+            name=str(data["name"]),
+            namespace=str(data["namespace"]),
+            revision=int(data["revision"]),
+            status=str(data["status"]),
+            chart=str(data["chart"]),
+            app_version=str(data.get("app_version") or ""),
+            updated=str(data.get("updated") or ""),
+        )
+
+    @classmethod
+    def upgraded(cls, data: Mapping[str, Any]) -> Self:
+        """From what `helm upgrade` answers; with description and manifest. Its values, with secrets, are left out."""
+        info, metadata = data["info"], data["chart"]["metadata"]
+        return cls(
+            name=str(data["name"]),
+            namespace=str(data["namespace"]),
+            revision=int(data["version"]),
+            status=str(info["status"]),
+            chart=f"{metadata['name']}-{metadata['version']}",
+            app_version=str(metadata.get("appVersion") or ""),
+            updated=str(info.get("last_deployed") or ""),
+            description=str(info.get("description") or ""),
+            manifest=str(data.get("manifest") or ""),
+        )
+
+    @classmethod
+    def past(cls, data: Mapping[str, Any], *, name: str, namespace: str) -> Self:
+        """From an element of `helm history`; with description."""
+        return cls(
+            name=name,
+            namespace=namespace,
+            revision=int(data["revision"]),
+            status=str(data["status"]),
+            chart=str(data["chart"]),
+            app_version=str(data.get("app_version") or ""),
+            updated=str(data.get("updated") or ""),
+            description=str(data.get("description") or ""),
+        )
+
+
+def last_good(history: Sequence[Release]) -> Release | None:
+    """The newest revision that was deployed once; None when none ever was.
+
+    A revision is superseded only when another was deployed after it, so it was deployed itself.
+    """
+    deployed = [each for each in history if each.status == DEPLOYED]
+    superseded = [each for each in history if each.status == SUPERSEDED]
+    return max(deployed or superseded, key=lambda each: each.revision, default=None)
