@@ -2,6 +2,9 @@
 
 A blob that was verified carries a modification time derived from its digest. Whoever changes the file changes that
 time, so a reuse needs one stat; a blob without the mark (restored from a backup, say) is hashed once and marked again.
+
+A fetched blob is not yet forced onto the disk: its mark holds until the next boot only, since a crash of the machine
+may lose its bytes. `settle` syncs it and makes the mark lasting.
 """
 
 import contextlib
@@ -11,6 +14,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from bundle.descriptor import Descriptor
@@ -23,6 +27,7 @@ Read = Callable[[int], Iterator[bytes]]
 """Gives a blob's bytes from an offset on."""
 
 _MARK_BASE = 1_000_000_000  # seconds since 1970
+_SECOND = 1_000_000_000  # nanoseconds
 
 
 class BlobStore:
@@ -55,6 +60,14 @@ class BlobStore:
             return True
         path.unlink(missing_ok=True)
         return False
+
+    def settle(self, descriptor: Descriptor) -> None:
+        """Force a blob that is here onto the disk and make its mark lasting; does nothing when that was done."""
+        path = self.path(descriptor.digest)
+        if is_marked(path, descriptor) and path.stat().st_mtime_ns % _SECOND:
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+            _mark(path, descriptor.digest)
 
     def find(self, digest: Digest, media_type: str) -> Descriptor | None:
         """The descriptor of a blob whose size is not known, if it is here and good; see `has`."""
@@ -178,8 +191,9 @@ class BlobStore:
         target = self.path(digest)
         target.parent.mkdir(parents=True, exist_ok=True)
         os.fchmod(part, 0o444)
-        os.fsync(part)
-        _mark(partial, digest)
+        if not _mark_until_reboot(partial, digest):
+            os.fsync(part)
+            _mark(partial, digest)
         os.replace(partial, target)
 
 
@@ -194,7 +208,8 @@ def is_marked(path: Path, descriptor: Descriptor) -> bool:
         stat = path.stat()
     except OSError:
         return False
-    return stat.st_size == descriptor.size and int(stat.st_mtime) == mark_of(descriptor.digest)
+    seconds, rest = divmod(stat.st_mtime_ns, _SECOND)
+    return stat.st_size == descriptor.size and seconds == mark_of(descriptor.digest) and rest in (0, _this_boot())
 
 
 def hash_file(path: Path, digest: Digest) -> str:
@@ -209,6 +224,25 @@ def hash_file(path: Path, digest: Digest) -> str:
 def _mark(path: Path, digest: Digest) -> None:
     with contextlib.suppress(PermissionError):  # somebody else's cache: it will be hashed at each use
         os.utime(path, (mark_of(digest), mark_of(digest)))
+
+
+def _mark_until_reboot(path: Path, digest: Digest) -> bool:
+    """Mark a blob with a time whose nanoseconds name this boot; False where boots can't be told apart."""
+    boot, time = _this_boot(), mark_of(digest) * _SECOND
+    if not boot:
+        return False
+    os.utime(path, ns=(time + boot, time + boot))
+    return path.stat().st_mtime_ns == time + boot
+
+
+@cache
+def _this_boot() -> int:
+    """A number of nanoseconds below a second that stands for this boot of the machine; 0 where there is no telling."""
+    try:
+        name = Path("/proc/sys/kernel/random/boot_id").read_bytes()
+    except OSError:
+        return 0
+    return 1 + int(Digest.of(name).hex[:12], 16) % (_SECOND - 1)
 
 
 def _still_named(handle: int, path: Path) -> bool:

@@ -40,6 +40,7 @@ def file_pin(project: Project, file: FileSpec) -> FilePin | None:
 def resolve(project: Project, file: FileSpec) -> FilePin:
     """The pin of the file as it is now; a remote one is fetched into the cache, checked against the spec's sha256."""
     found = _take(project, file, expected=file.sha256, size=None)
+    project.store.settle(found)
     return FilePin(source=file.source_text, sha256=found.digest, size=found.size)
 
 
@@ -94,7 +95,8 @@ def _file(project: Project, file: FileSpec) -> None:
     pin = file_pin(project, file)
     if pin:
         _check_unchanged(file, pin)
-        _take(project, file, expected=pin.sha256, size=pin.size)
+        found = _take(project, file, expected=pin.sha256, size=pin.size)
+        project.store.settle(found)
     else:
         pin = resolve(project, file)
         project.change_lock(lambda lock: lock.with_file(file.name, pin))

@@ -266,6 +266,8 @@ def _save(project: Project, image: ImageSpec) -> None:
         written = docker_archive.write_image(project.tree / relative, tagged, project.store, epoch=0)
         files = [{"path": relative, "sha256": written.digest.hex, "size": written.size}]
     else:
+        for part in layout.stored_content(tagged, project.store):
+            project.store.settle(part)  # what is linked into a bundle is on the disk
         parts = layout.place_image(project.images, tagged, project.store)
         files = [_placed(project, part) for part in parts]
     write_bytes(record_path(project, image.name), json.dumps(files, indent=1).encode())
