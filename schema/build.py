@@ -13,8 +13,9 @@ from bundle.errors import FormatError
 from bundle.hosts import HostSettings
 from bundle.locations import DaemonImage, ImageLocation, LocalChart, LocalImage, RegistryImage, parse_chart, parse_image
 from bundle.platform import Platform
-from bundle.reference import Reference, looks_like_host
+from bundle.reference import Reference
 from schema.document import Node
+from schema.image_names import check_prefix
 from schema.problems import Problems
 from schema.quantities import parse_size
 from schema.secrecy import has_login
@@ -109,7 +110,7 @@ def build_registry(reader: Reader, node: Node) -> RegistrySpec:
     prefix, push = node.get("prefix"), node.get("push")
     for member, name in ((prefix, "'prefix'"), (push, "'push'")):
         if member:
-            reader.parse(member, name, _check_prefix)
+            reader.parse(member, name, check_prefix)
     place = text(prefix)
     if prefix and reader.problems.settled(prefix.place):
         place = "registry.invalid"  # noted already: the names of images can still be checked
@@ -125,7 +126,7 @@ def build_hosts(reader: Reader, node: Node | None) -> Mapping[str, HostSettings]
             given = cert or key or settings
             reader.problems.add(given.place, f"{host!r} has only one of client_cert and client_key", expected="both")
         if mirror:
-            reader.parse(mirror, "'mirror'", _check_prefix)
+            reader.parse(mirror, "'mirror'", check_prefix)
         hosts[host] = HostSettings(
             ca=reader.file(settings.get("ca"), "'ca'"),
             client_cert=reader.file(cert, "'client_cert'"),
@@ -196,19 +197,6 @@ def build_file(reader: Reader, node: Node) -> FileSpec | None:
 
 def _platform(reader: Reader, node: Node | None, subject: str, default: Platform | None) -> Platform | None:
     return reader.parse(node, subject, read_platform) if node else default
-
-
-def _check_prefix(value: str) -> None:
-    """Refuse what is not HOST[:PORT][/PATH]."""
-    hint = "write HOST[:PORT][/PATH], for example registry.mycompany.com/zenml"
-    if "://" in value:
-        raise FormatError(f"{value!r} is an address", hint=f"leave out {value.partition('://')[0]}://")
-    if not looks_like_host(value.partition("/")[0]):
-        raise FormatError(f"{value!r} names no registry host", hint=hint)
-    try:
-        Reference.parse(f"{value}/image")
-    except FormatError as err:
-        raise FormatError(f"{value!r} is no place in a registry", hint=hint) from err
 
 
 def _check_local_image(reader: Reader, node: Node, subject: str, location: LocalImage) -> None:

@@ -59,10 +59,10 @@ class Node:
         return self.value
 
 
-def read(path: Path, problems: Problems) -> Node | None:
+def read(path: Path, problems: Problems, *, may_be_empty: bool = False) -> Node | None:
     """The document's root; None when there is nothing to go on with. Findings go to `problems`.
 
-    Raises OSError when the file can't be read.
+    A file that `may_be_empty` is an empty mapping then. Raises OSError when the file can't be read.
     """
     start = Place(line=1, column=1)
     raw = path.read_bytes()
@@ -78,6 +78,8 @@ def read(path: Path, problems: Problems) -> Node | None:
     loader = Loader(text)
     try:
         tree = loader.get_single_node()
+        if tree is None and may_be_empty:
+            return Node(place=start, key=None, value={})
         if tree is None:
             problems.add(start, "the file is empty", hint="begin it with `version: 1`")
             return None

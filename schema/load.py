@@ -12,10 +12,11 @@ from schema.build import Reader, build_bundle, build_chart, build_file, build_ho
 from schema.build_install import build_install
 from schema.document import Node, read
 from schema.interpolation import interpolate, named
-from schema.problems import Problems
+from schema.problems import Problems, raise_together
 from schema.secrecy import check_variables
 from schema.spec import VERSION, ChartSpec, ImageSpec, Spec
 from schema.validation import fingerprint, validate
+from schema.values_check import check_values
 
 
 def load(path: Path, *, env: Mapping[str, str] = os.environ, valid: MutableSet[str] | None = None) -> Spec:
@@ -34,7 +35,7 @@ def load(path: Path, *, env: Mapping[str, str] = os.environ, valid: MutableSet[s
     resolved = interpolate(written, env, problems) if written else None
     sound = _validated(resolved, problems, valid) if resolved else None
     spec = _build(path, sound, resolved, problems) if sound and resolved else None
-    problems.raise_all()
+    raise_together([problems, *(check_values(spec) if spec else ())], path.name)
     return cast("Spec", spec)  # None only together with problems
 
 

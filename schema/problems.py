@@ -1,6 +1,6 @@
 """Findings in a spec, each with its place, told all at once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -62,14 +62,19 @@ class Problems:
         self.add(place, f"{subject}: {err.what}", hint=err.hint)
         self.settle(place)
 
+    def __iter__(self) -> Iterator[Problem]:
+        return iter(sorted(self._found))
+
     def raise_all(self) -> None:
         """Raise one SpecError with all findings, by place; do nothing when there are none."""
-        if not self._found:
-            return
-        count = len(self._found)
-        raise SpecError(
-            f"{self.file} has {count} problem{'s' if count > 1 else ''}:", [str(item) for item in sorted(self._found)]
-        )
+        raise_together([self], self.file)
+
+
+def raise_together(several: Iterable[Problems], subject: str) -> None:
+    """Raise one SpecError with the findings of several files, file by file; do nothing when there are none."""
+    found = [str(problem) for problems in several for problem in problems]
+    if found:
+        raise SpecError(f"{subject} has {len(found)} problem{'s' if len(found) > 1 else ''}:", found)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -1,0 +1,107 @@
+"""What a certificate says of itself, read from its DER (RFC 5280, ITU-T X.690): names and time, not trust."""
+
+import ipaddress
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+from bundle.errors import FormatError
+
+_BEGIN = "-----BEGIN CERTIFICATE-----"
+_END = "-----END CERTIFICATE-----"
+_INTEGER, _OCTET_STRING, _OID, _UTC_TIME, _GENERALIZED_TIME, _SEQUENCE = 0x02, 0x04, 0x06, 0x17, 0x18, 0x30
+_VERSION, _EXTENSIONS = 0xA0, 0xA3  # TBSCertificate [0] and [3]
+_DNS_NAME, _IP_ADDRESS = 0x82, 0x87  # GeneralName [2] and [7]
+_SUBJECT_ALT_NAME = bytes((0x55, 0x1D, 0x11))  # 2.5.29.17
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """Validity and subject alternative names; DNS names in lower case, addresses in canonical form."""
+
+    not_before: datetime
+    not_after: datetime
+    dns_names: tuple[str, ...]
+    addresses: tuple[str, ...]
+
+    @classmethod
+    def parse_pem(cls, text: str) -> Self:
+        """Read the first certificate of a PEM text; what is around it is ignored."""
+        start = text.find(_BEGIN)
+        end = text.find(_END, start)
+        if start < 0 or end < 0:
+            raise FormatError("there is no PEM certificate in it", hint=f"it begins with {_BEGIN}")
+        try:
+            der = ssl.PEM_cert_to_DER_cert(text[start : end + len(_END)])
+        except ValueError as err:
+            raise FormatError(f"the PEM certificate is damaged: {err}") from err
+        return cls.parse_der(der)
+
+    @classmethod
+    def parse_der(cls, data: bytes) -> Self:
+        """Read one DER certificate; FormatError when it is none."""
+        try:
+            (_, certificate), *_ = _elements(data)
+            (_, body), *_ = _elements(certificate)
+            fields = [field for field in _elements(body) if field[0] != _VERSION]
+            # serial number, signature algorithm, issuer, validity, subject, public key, optional ones
+            not_before, not_after = (_time(tag, content) for tag, content in _elements(fields[3][1]))
+            names = list(_alternative_names(fields[6:]))
+            return cls(
+                not_before=not_before,
+                not_after=not_after,
+                dns_names=tuple(content.decode("ascii").lower() for tag, content in names if tag == _DNS_NAME),
+                addresses=tuple(str(ipaddress.ip_address(content)) for tag, content in names if tag == _IP_ADDRESS),
+            )
+        except (ValueError, IndexError) as err:
+            raise FormatError("this is no X.509 certificate") from err
+
+    def covers(self, host: str) -> bool:
+        """Whether it is made out to a host name or address (RFC 6125: `*` stands for the whole first label)."""
+        try:
+            return str(ipaddress.ip_address(host.strip("[]"))) in self.addresses
+        except ValueError:
+            name = host.lower().rstrip(".")
+            parent = name.partition(".")[2]
+            return name in self.dns_names or (bool(parent) and f"*.{parent}" in self.dns_names)
+
+
+def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Tag and content of each element (X.690 8.1); ValueError or IndexError where the encoding is broken."""
+    at = 0
+    while at < len(data):
+        tag, length = data[at], data[at + 1]
+        at += 2
+        if length & 0x80:
+            count = length & 0x7F
+            if not 0 < count <= 4:
+                raise ValueError("a length that DER does not have")
+            length = int.from_bytes(data[at : at + count])
+            at += count
+        if at + length > len(data):
+            raise ValueError("cut off")
+        yield tag, data[at : at + length]
+        at += length
+
+
+def _time(tag: int, content: bytes) -> datetime:
+    text = content.decode("ascii")
+    if tag == _UTC_TIME:  # RFC 5280 4.1.2.5.1: years from 50 on are of the last century
+        text = ("19" if text[:2] >= "50" else "20") + text
+    elif tag != _GENERALIZED_TIME:
+        raise ValueError("no time")
+    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
+
+
+def _alternative_names(fields: list[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    for tag, content in fields:
+        if tag != _EXTENSIONS:
+            continue
+        for _, listed in _elements(content):
+            for _, extension in _elements(listed):
+                (oid_tag, oid), *_, (value_tag, value) = _elements(extension)
+                if oid_tag == _OID and oid == _SUBJECT_ALT_NAME and value_tag == _OCTET_STRING:
+                    for _, names in _elements(value):
+                        yield from _elements(names)
