@@ -1,8 +1,8 @@
 """HTTP(S) requests that succeed or say why not: pools, TLS, proxies, time-outs, redirects, retries, resumed streams."""
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal, Protocol, Self
@@ -19,7 +19,7 @@ from clients.connections import Connections
 from clients.faults import Fault, network_fault, refusal
 from clients.retry import TRANSIENT_STATUSES, RetryPolicy, TransientError
 
-Method = Literal["DELETE", "GET", "HEAD", "POST"]
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 _MAX_REDIRECTS = 10
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -40,6 +40,17 @@ class Authorizer(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamedBody:
+    """`size` bytes to send that are made anew, from the start, for each attempt. Errors of `open` come through."""
+
+    size: int
+    open: Callable[[], Generator[bytes, None, None]]
+
+
+Body = bytes | StreamedBody
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
     """A successful answer; header names are looked up without regard to case."""
 
@@ -56,7 +67,7 @@ class _Call:
     url: str
     subject: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
+    body: Body | None = None
     auth: Authorizer | None = None
 
     @property
@@ -81,18 +92,23 @@ class Transport:
         pool_size: int = 16,
         connect_timeout: float = 15.0,
         read_timeout: float = 60.0,
+        store_timeout: float = 600.0,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """`hosts` by `host[:port]`; `pool_size` idle connections kept for each host; time-outs in seconds.
 
+        `store_timeout` is for the answer to a StreamedBody or a PUT: some stores copy and hash a whole blob before it.
         The environment (default: the process's) names the proxies.
         """
         self._retry = retry or RetryPolicy()
         self._meter = meter or SilentMeter()
+        self._timeout = urllib3.Timeout(connect=connect_timeout, read=read_timeout)
+        # On a new connection, urllib3 sends with the time-out for connecting.
+        self._storing = urllib3.Timeout(connect=read_timeout, read=store_timeout)
         self._connections = Connections(
             hosts,
             pool_size=pool_size,
-            timeout=urllib3.Timeout(connect=connect_timeout, read=read_timeout),
+            timeout=self._timeout,
             environment=os.environ if environment is None else environment,
         )
 
@@ -125,18 +141,44 @@ class Transport:
 
     def request(
         self, method: Method, url: str, *, subject: str, headers: Mapping[str, str] | None = None, limit: int = 0,
-        body: bytes | None = None, auth: Authorizer | None = None,
+        body: Body | None = None, auth: Authorizer | None = None,
     ) -> Response:  # fmt: skip
         """Any request with a small answer, of at most `limit` bytes."""
-        url = address(url, "", subject)
-        call = _Call(method=method, url=url, subject=subject, headers=dict(headers or {}), body=body, auth=auth)
         failures = 0
         while True:
             try:
-                return self._attempt(call, limit)
+                return self.attempt(method, url, subject=subject, headers=headers, limit=limit, body=body, auth=auth)
             except TransientError as fault:
                 failures += 1
-                self._pause(call, fault, failures)
+                self.pause(subject, fault, failures)
+
+    def attempt(
+        self, method: Method, url: str, *, subject: str, headers: Mapping[str, str] | None = None, limit: int = 0,
+        body: Body | None = None, auth: Authorizer | None = None,
+    ) -> Response:  # fmt: skip
+        """As `request`, but once: a TransientError comes through, for who must do more than ask the same again."""
+        url = address(url, "", subject)
+        call = _Call(method=method, url=url, subject=subject, headers=dict(headers or {}), body=body, auth=auth)
+        with closing(self._open(call)) as response:
+            answer = self._read(call, response, limit + 1)
+            if len(answer) > limit:
+                raise SourceError(f"{subject}: {call.host} sent more than {limit} bytes, expected a small answer")
+            return Response(status=response.status, headers=response.headers, body=answer)
+
+    def pause(self, subject: str, fault: TransientError, failures: int) -> None:
+        """Wait before the next attempt after so many failures; raises the fault's own error when there is none."""
+        error = fault.error
+        if fault.asked is not None and fault.asked > self._retry.longest_asked:
+            error.what += (
+                f"; it asks to wait {fault.asked:.0f} s, the most waited for is {self._retry.longest_asked:.0f} s"
+            )
+            raise error from fault
+        if failures >= self._retry.attempts:
+            error.what += f"; gave up after {failures} attempts"
+            raise error from fault
+        delay = self._retry.delay(failures, fault.asked)
+        self._meter.say(subject, f"{fault.reason}; trying again in {delay:.1f} s")
+        self._retry.sleep(delay)
 
     def stream(
         self, url: str, *, subject: str, size: int | None, offset: int = 0,
@@ -170,33 +212,11 @@ class Transport:
                     raise self._cut(call, f"the connection ended after {at} of {size} bytes")
             except TransientError as fault:
                 failures += 1
-                self._pause(call, fault, failures)
+                self.pause(subject, fault, failures)
             except IntegrityError:
                 if size is None:
                     return  # there is nothing behind `at`; whether that is all, its digest tells
                 raise
-
-    def _pause(self, call: _Call, fault: TransientError, failures: int) -> None:
-        """Wait before the next attempt; raises the fault's own error when there is none."""
-        error = fault.error
-        if fault.asked is not None and fault.asked > self._retry.longest_asked:
-            error.what += (
-                f"; it asks to wait {fault.asked:.0f} s, the most waited for is {self._retry.longest_asked:.0f} s"
-            )
-            raise error from fault
-        if failures >= self._retry.attempts:
-            error.what += f"; gave up after {failures} attempts"
-            raise error from fault
-        delay = self._retry.delay(failures, fault.asked)
-        self._meter.say(call.subject, f"{fault.reason}; trying again in {delay:.1f} s")
-        self._retry.sleep(delay)
-
-    def _attempt(self, call: _Call, limit: int) -> Response:
-        with closing(self._open(call)) as response:
-            body = self._read(call, response, limit + 1)
-            if len(body) > limit:
-                raise SourceError(f"{call.subject}: {call.host} sent more than {limit} bytes, expected a small answer")
-            return Response(status=response.status, headers=response.headers, body=body)
 
     def _open(self, call: _Call, *, offset: int = 0) -> urllib3.BaseHTTPResponse:
         """A successful response with its body unread: redirects followed, challenges answered.
@@ -232,18 +252,20 @@ class Transport:
             headers = {name: value for name, value in headers.items() if name.lower() not in _PRIVATE_HEADERS}
         if offset:
             headers["Range"] = f"bytes={offset}-"
+        stores = call.method == "PUT" or isinstance(call.body, StreamedBody)
         try:
-            return pool.urlopen(
-                call.method, url, body=call.body, headers=headers,
-                redirect=False, retries=False, preload_content=False, decode_content=False,
-            )  # fmt: skip
+            with _opened(call.body, headers) as body:
+                return pool.urlopen(
+                    call.method, url, body=body, headers=headers, timeout=self._storing if stores else self._timeout,
+                    redirect=False, retries=False, preload_content=False, decode_content=False,
+                )  # fmt: skip
         except Fault as err:
             raise network_fault(err, subject=call.subject, host=netloc(url)) from err
 
     def _refused(
         self, call: _Call, response: urllib3.BaseHTTPResponse, body: bytes, *, host: str, offset: int
     ) -> Exception:
-        if response.status == 416:
+        if response.status == 416 and call.method == "GET":
             return IntegrityError(f"{call.subject}: {host} has only {offset} bytes of what should be more")
         error = refusal(response, body, subject=call.subject, host=host)
         if response.status not in TRANSIENT_STATUSES:
@@ -284,6 +306,17 @@ class Transport:
             if chunk:
                 at += len(chunk)
                 yield chunk
+
+
+@contextmanager
+def _opened(body: Body | None, headers: dict[str, str]) -> Iterator[bytes | Iterator[bytes] | None]:
+    """A body as it is sent once; one that streams states its length."""
+    if not isinstance(body, StreamedBody):
+        yield body
+        return
+    headers["Content-Length"] = str(body.size)
+    with closing(body.open()) as chunks:
+        yield chunks
 
 
 def _start(response: urllib3.BaseHTTPResponse, asked: int) -> int:
