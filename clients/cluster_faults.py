@@ -48,7 +48,7 @@ _FAULTS: tuple[tuple[tuple[str, ...], ClusterReason, str], ...] = (
             "Error in configuration",
             r"context \S+ does not exist",
             "localhost:8080",
-            r"^stat .*: no such file or directory",
+            "stat .*: no such file or directory",
         ),
         "unreachable",
         _CHOOSE_CONFIG,

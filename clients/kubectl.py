@@ -9,6 +9,7 @@ from typing import Any
 from bundle.errors import ClusterError, FormatError, ProgramError
 from clients.cluster_faults import cluster_error
 from clients.process import Completed, Runner, masked, run
+from clients.trouble import Event
 from clients.versions import Version
 
 FIELD_MANAGER = "airgap"
@@ -147,6 +148,15 @@ class Kubectl:
         if done.code and ("waiting to start" in done.stderr or "previous terminated container" in done.stderr):
             return ""
         return self._ok(done, subject).text
+
+    def events(self, namespace: str, *, warnings: bool = False, since: str = "") -> tuple[Event, ...]:
+        """What happened in a namespace as far as the API keeps it (an hour), oldest first.
+
+        `warnings`: nothing else. `since`: RFC 3339 in UTC; earlier events are left out.
+        """
+        path = f"/api/v1/namespaces/{namespace}/events" + ("?fieldSelector=type%3DWarning" if warnings else "")
+        events = (Event.from_json(item) for item in _items(self.raw(path)))
+        return tuple(sorted((event for event in events if event.last >= since), key=lambda event: event.last))
 
     def _all_ours(self, objects: Sequence[Mapping[str, Any]], field_manager: str) -> bool:
         """Whether we applied each of those that exist before."""
