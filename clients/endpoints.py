@@ -32,8 +32,8 @@ class Endpoint:
         if not colon or "]" in port or (":" in host and not host.startswith("[")):
             host, port = text, ""
         host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-        if not is_host(host):
-            raise FormatError(f"{text!r} names no host ({host!r})", hint="write HOST:PORT or [IPV6]:PORT")
+        if not is_host(host) or "/" in text:
+            raise FormatError(f"{text!r} names no host", hint="write HOST:PORT or [IPV6]:PORT")
         if not port and default_port and text[-1:] != ":":
             return cls(host=host, port=default_port)
         if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):

@@ -80,17 +80,8 @@ class _Asked:
                 return {"raw": secured.getpeercert(binary_form=True)} if raw else dict(secured.getpeercert() or {})
         except ssl.SSLCertVerificationError:
             raise
-        except ssl.SSLError as err:
-            if err.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"):
-                what, hint = "it takes connections, but does not speak TLS", "give its TLS port, or set TLS up there"
-            else:
-                words = (err.reason or str(err)).replace("_", " ").lower()
-                what, hint = f"the TLS handshake failed: {words}", "TLS 1.2 or later is needed, as clients of today are"
-            raise NetworkError(what, hint=hint) from err
-        except OSError as err:
-            raise NetworkError(
-                "it takes connections, but ends the TLS handshake without an answer", hint="give its TLS port"
-            ) from err
+        except OSError as err:  # ssl.SSLError is one too
+            raise _no_handshake(err) from err
         finally:
             connection.close()
 
@@ -171,6 +162,20 @@ class _Asked:
 
 
 _ISSUED_ANEW = "have the certificate issued anew"
+
+
+def _no_handshake(err: OSError) -> NetworkError:
+    if not isinstance(err, ssl.SSLError) or isinstance(err, ssl.SSLEOFError):
+        return NetworkError(
+            "it takes connections, but gives no answer to the TLS handshake",
+            hint="give its TLS port, or look at its log",
+        )
+    if err.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
+        return NetworkError(
+            "it takes connections, but does not speak TLS", hint="give its TLS port, or set TLS up there"
+        )
+    words = (err.reason or str(err)).replace("_", " ").lower()
+    return NetworkError(f"the TLS handshake failed: {words}", hint="it must speak TLS 1.2 or later; look at its log")
 
 
 def _only(leaf: bytes) -> ssl.SSLContext:
