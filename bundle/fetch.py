@@ -40,7 +40,7 @@ def fetch_image(
     Blobs go through `transfers`; a manifest is stored only after what it names, so one that is in the cache was whole.
     """
     load = _loader(store, source)
-    manifests = list(_walk(load, root, subject))
+    manifests = list(walk_manifests(load, root, subject))
     image = _image(manifests)
     meter.expect(subject, sum(blob.size for blob in image.blobs), len(image.blobs))
 
@@ -63,7 +63,7 @@ def stored_image(store: BlobStore, digest: Digest, media_type: str) -> FetchedIm
     """What the cache knows of an image; None when one of its manifests is not there. Its blobs are not looked at."""
     root = Descriptor(media_type=media_type, digest=digest, size=0)
     try:
-        return _image(list(_walk(_loader(store, None), root, str(digest))))
+        return _image(list(walk_manifests(_loader(store, None), root, str(digest))))
     except _AbsentError:
         return None
 
@@ -83,7 +83,7 @@ def pin_image(source: ImageSource, platform: Platform | None, *, subject: str) -
             top = _parse(load(root), root, subject)
         _check_platform(source, top, platform, subject)
         root = top.descriptor
-    manifests = list(_walk(load, root, subject))
+    manifests = list(walk_manifests(load, root, subject))
     return manifests[-1].descriptor, sum(blob.size for blob in _image(manifests).blobs)
 
 
@@ -91,10 +91,10 @@ class _AbsentError(Exception):
     """A manifest that is not in the cache, where nothing else may be asked."""
 
 
-_Load = Callable[[Descriptor], bytes]
+LoadManifest = Callable[[Descriptor], bytes]
 
 
-def _loader(store: BlobStore | None, source: ImageSource | None) -> _Load:
+def _loader(store: BlobStore | None, source: ImageSource | None) -> LoadManifest:
     """Gives a manifest's bytes, from the cache if there is one that has it, else from the source if there is one."""
 
     def load(descriptor: Descriptor) -> bytes:
@@ -108,8 +108,8 @@ def _loader(store: BlobStore | None, source: ImageSource | None) -> _Load:
     return load
 
 
-def _walk(load: _Load, root: Descriptor, subject: str) -> Iterator[Manifest]:
-    """The manifest and those below it, children first, each once."""
+def walk_manifests(load: LoadManifest, root: Descriptor, subject: str) -> Iterator[Manifest]:
+    """The manifest and those below it, children first, each once. A SourceError for what is no manifest."""
     done: set[Digest] = set()
 
     def walk(descriptor: Descriptor) -> Iterator[Manifest]:

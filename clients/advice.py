@@ -7,6 +7,7 @@ from bundle.reference import DOCKER_HUB, Reference
 _ECR = re.compile(r"[0-9]+\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)")
 _PUBLIC_ECR = "public.ecr.aws"
 _NO_REPOSITORY = frozenset({"NAME_UNKNOWN", "NAME_INVALID"})
+_GONE = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
 _NO_MANIFEST = frozenset({"MANIFEST_UNKNOWN", "NOT_FOUND"})
 
 
@@ -48,6 +49,29 @@ def next_step(reference: Reference, status: int, code: str) -> str:
         429: limited,
     }
     return steps.get(status, "")
+
+
+def next_push_step(reference: Reference, status: int, code: str) -> str:
+    """What to do about a registry that refuses what is pushed to it."""
+    host, login = reference.host, login_command(reference.host)
+    project = reference.path.partition("/")[0]
+    create = f"create project {project!r} at {host}, which does not make it on a push"
+    if ecr := _ECR.fullmatch(host):
+        create = f"aws ecr create-repository --region {ecr['region']} --repository-name {reference.path}"
+    steps = {
+        401: f"log in with an account that may push to {reference.repository}: {login}",
+        403: f"ask for the right to push to {reference.repository}, or log in with another account: {login}",
+        404: f"{create}; or check registry.prefix ({reference.repository} is not known there)",
+        405: f"{host} takes no pushes here: name the host that does as registry.push",
+        413: f"raise the bound on request bodies at the proxy before {host} (nginx: client_max_body_size 0)",
+        415: f"update {host}: it does not take content of this media type",
+        429: f"wait and run again; what is pushed stays at {host}",
+        507: f"free space in the storage of {host}, or raise its quota, then run again; what is pushed stays",
+    }
+    if code in _GONE:
+        return f"run again: {host} has lost a blob that it had a moment ago"
+    later = f"check the log and the free space of {host}, then run again; what is pushed stays"
+    return steps.get(status, later if status >= 500 else "")
 
 
 def _missing(reference: Reference, code: str) -> str:

@@ -88,7 +88,7 @@ def network_fault(err: Exception, *, subject: str, host: str) -> SourceError | T
         return error if refused else TransientError(error, reason=f"proxy: {why}")
     if final := _unknown_host(cause, subject, host):
         return final
-    hint = "check that the host can be reached from here; finished and half-fetched parts are kept, so run again"
+    hint = "check that the host can be reached from here; what is finished is kept, so run again"
     error = NetworkError(f"{subject}: {host}: {reason}", hint=hint)
     return TransientError(error, reason=f"{host}: {reason}")
 

@@ -65,8 +65,8 @@ class RegistryRepository:
         self._reference = reference
         self._subject = subject
         self._given: Counter[tuple[str, Digest]] = Counter()
-        own = _HUB_ADDRESS if reference.host == DOCKER_HUB else reference.host
-        self._endpoints = [self._endpoint(reference.host, own, reference.path, is_mirror=False)]
+        own = self._endpoint(reference.host, registry_address(reference.host), reference.path, is_mirror=False)
+        self._endpoints = [own]
         if mirror := self._transport.settings(reference.host).mirror:
             host, _, prefix = mirror.strip("/").partition("/")
             path = f"{prefix}/{reference.path}" if prefix else reference.path
@@ -200,6 +200,11 @@ class RegistryRepository:
         except RegistryError as err:
             err.hint = err.hint or next_step(self._reference, err.status, err.code)
             raise
+
+
+def registry_address(host: str) -> str:
+    """Where the registry is that references call `host`."""
+    return _HUB_ADDRESS if host == DOCKER_HUB else host
 
 
 def _media_type(response: Response) -> str:

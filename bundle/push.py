@@ -1,0 +1,159 @@
+"""Images from a source to a registry: what is there is skipped, children come before what names them."""
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, Protocol
+
+from bundle.descriptor import Descriptor
+from bundle.digest import Digest, Hasher
+from bundle.errors import IntegrityError, StorageError
+from bundle.fetch import walk_manifests
+from bundle.image import ImageSource, Manifest
+from bundle.meter import Meter
+from bundle.transfers import Transfers
+
+Outcome = Literal["sent", "present", "mounted"]
+ReadBlob = Callable[[int], Generator[bytes, None, None]]
+"""A blob's bytes from an offset on, checked: the last of them never come where the blob is not what it must be."""
+
+
+class ImageSink(Protocol):
+    """A place that one image goes to. Used by several threads at once; errors quote the image as the user knows it."""
+
+    def current(self) -> Digest | None:
+        """The digest of what the sink's tag names now; None where it names nothing."""
+
+    def exists(self, descriptor: Descriptor) -> bool:
+        """Whether a blob or a manifest is there."""
+
+    def put_blob(self, descriptor: Descriptor, read: ReadBlob) -> Outcome:
+        """Bring a blob there unless it is, without sending it where the sink can take it from a neighbour."""
+
+    def put_manifest(self, manifest: Manifest, *, tagged: bool) -> None:
+        """Store the exact bytes by their digest, or under the sink's tag, where they are looked at again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushedImage:
+    """What a push did, in bytes of blobs: `pushed` were sent, `present` there already, `mounted` taken from a sibling.
+
+    `changed` is False where the tag already named the image, so that nothing was written.
+    """
+
+    root: Descriptor
+    pushed: int
+    present: int
+    mounted: int
+    changed: bool
+
+
+def push_image(
+    source: ImageSource, root: Descriptor, sink: ImageSink, *, subject: str, meter: Meter, transfers: Transfers
+) -> PushedImage:
+    """Bring `root` (its size may be 0 where it is not known) and everything below it to the sink, under its tag.
+
+    Blobs go through `transfers`, each checked while it streams: an IntegrityError names a damaged one, and its upload
+    is never completed. A manifest is stored only after what it names, so one that is there already is whole.
+    """
+    changed = sink.current() != root.digest
+    manifests = list(walk_manifests(_loader(source, subject), root, subject))
+    missing = [each for each in manifests if not sink.exists(each.descriptor)] if changed else []
+    blobs = _blobs(manifests)
+    absent = _blobs(missing)
+    meter.expect(subject, sum(blob.size for blob in absent.values()), len(absent))
+    moved = Counter[Outcome]()
+    moved["present"] = sum(blob.size for digest, blob in blobs.items() if digest not in absent)
+    guard = threading.Lock()
+
+    def put(blob: Descriptor) -> None:
+        reading = _Reading(source, blob, subject=subject, meter=meter, transfers=transfers)
+        outcome = sink.put_blob(blob, reading.open)
+        if outcome != "sent":
+            meter.reuse(subject, blob.size)
+        with guard:
+            moved[outcome] += blob.size
+
+    # The largest first: the last one to finish is then a small one.
+    transfers.run_all([partial(put, blob) for blob in sorted(absent.values(), key=lambda blob: -blob.size)])
+    for manifest in missing:
+        if manifest.digest != root.digest:
+            sink.put_manifest(manifest, tagged=False)
+    if changed:
+        sink.put_manifest(manifests[-1], tagged=True)
+    return PushedImage(
+        root=manifests[-1].descriptor,
+        pushed=moved["sent"],
+        present=moved["present"],
+        mounted=moved["mounted"],
+        changed=changed,
+    )
+
+
+def _blobs(manifests: list[Manifest]) -> dict[Digest, Descriptor]:
+    return {blob.digest: blob for each in manifests if not each.is_index for blob in each.children()}
+
+
+def _loader(source: ImageSource, subject: str) -> Callable[[Descriptor], bytes]:
+    def load(descriptor: Descriptor) -> bytes:
+        try:
+            return source.manifest(descriptor)
+        except OSError as err:
+            raise _unreadable(err, descriptor, subject) from err
+
+    return load
+
+
+class _Reading:
+    """One blob on its way out; told to the meter once, however often it has to be read."""
+
+    def __init__(
+        self, source: ImageSource, blob: Descriptor, *, subject: str, meter: Meter, transfers: Transfers
+    ) -> None:
+        self._source = source
+        self._blob = blob
+        self._subject = subject
+        self._meter = meter
+        self._transfers = transfers
+        self._told = 0
+
+    def open(self, offset: int) -> Generator[bytes, None, None]:
+        """The bytes from `offset` on. Those before it are read and checked too: the digest is that of all."""
+        hasher, at, size = self._blob.digest.hasher(), 0, self._blob.size
+        try:
+            for chunk in self._source.read(self._blob, 0):
+                self._transfers.check()
+                hasher.update(chunk)
+                start, at = at, at + len(chunk)
+                if at >= size:
+                    self._check(at, hasher)
+                if at > offset:
+                    yield chunk[max(0, offset - start) :]
+                    self._tell(at)
+        except OSError as err:
+            raise _unreadable(err, self._blob, self._subject) from err
+        if at < size:
+            self._check(at, hasher)
+
+    def _check(self, size: int, hasher: Hasher) -> None:
+        if size != self._blob.size or hasher.hexdigest() != self._blob.digest.hex:
+            raise IntegrityError(
+                f"{self._subject}: its blob {self._blob.digest} is damaged: expected {self._blob.size} bytes, "
+                f"found {size} with {self._blob.digest.algorithm}:{hasher.hexdigest()}; it was not pushed",
+                hint="run `doit verify` to see what is damaged, and carry that over again",
+            )
+
+    def _tell(self, at: int) -> None:
+        if at > self._told:
+            self._meter.advance(self._subject, at - self._told)
+            self._told = at
+
+
+def _unreadable(err: OSError, descriptor: Descriptor, subject: str) -> StorageError:
+    reason = os.strerror(err.errno) if err.errno else str(err)
+    return StorageError(
+        f"{subject}: can't read {descriptor.digest}: {reason}", hint="check the medium that the bundle lies on"
+    )
