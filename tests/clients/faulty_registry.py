@@ -241,7 +241,7 @@ def faulty_registry(*, certificate: Path | None = None, client_ca: Path | None =
             )
             self._send(registry.answer(seen))
 
-        do_HEAD = do_POST = do_CONNECT = do_GET  # noqa: N815
+        do_HEAD = do_POST = do_DELETE = do_CONNECT = do_GET  # noqa: N815
 
         def _send(self, answer: Answer) -> None:
             self.send_response(answer.status)
