@@ -126,30 +126,6 @@ def _pull_message(pod: str, image: str, message: str, snapshot: Snapshot) -> str
     return message or "no reason is told"
 
 
-def _ended(pod: str, status: Object) -> Iterator[Trouble]:
-    """A container that failed and is not begun again (a job's): its job decides whether that is the end."""
-    ended = (status.get("state") or {}).get("terminated") or {}
-    if ended.get("exitCode"):
-        yield Trouble(
-            kind="pod",
-            name=pod,
-            reason=ended.get("reason") or "Error",
-            message=f"container {status['name']!r} ended with exit code {ended['exitCode']}{_told(ended)}",
-            hint="read its last words, correct what it asks for, and run the install again",
-            patience=math.inf,
-            container=status["name"],
-        )
-
-
-def _pull_message(pod: str, image: str, message: str, snapshot: Snapshot) -> str:
-    """The runtime's own words, from the status or from the event about it; Back-off only tells that there were some."""
-    if not message or re.fullmatch(r'Back-off pulling image "[^"]*"', message):
-        for event in reversed(snapshot.about("Pod", pod)):
-            if event.reason == "Failed" and event.message.startswith("Failed to pull image") and image in event.message:
-                return event.message.partition('": ')[2] or event.message
-    return message or "no reason is told"
-
-
 def _last_end(status: Object) -> str:
     ended = (status.get("lastState") or {}).get("terminated") or {}
     if not ended:
