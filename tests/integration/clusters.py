@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -162,7 +163,7 @@ def answers(http: urllib3.PoolManager, url: str) -> bool:
 @contextmanager
 def kubernetes(root: Path) -> Iterator[Cluster]:
     """Start a cluster with all its data below `root` and wait until its nodes are ready."""
-    etcd, peer, api, kubelet = free_ports(4)
+    etcd, peer, api = free_ports(3)
     root.mkdir(parents=True, exist_ok=True)
     identities = Identities.make(root / "pki")
     server = f"https://127.0.0.1:{api}"
@@ -173,9 +174,8 @@ def kubernetes(root: Path) -> Iterator[Cluster]:
         asset(name)  # before anything starts
     with ExitStack() as stack:
         http = stack.enter_context(urllib3.PoolManager(ca_certs=str(identities.ca)))
-        health = f"http://127.0.0.1:{etcd}/health"
-        argv = _etcd(root, etcd, peer)
-        stack.enter_context(running(argv, root / "etcd.log", ready=lambda: answers(http, health)))
+        ready = partial(answers, http, f"http://127.0.0.1:{etcd}/health")
+        stack.enter_context(running(_etcd(root, etcd, peer), root / "etcd.log", ready=ready))
         cluster = Cluster(
             server=server,
             root=root,
@@ -186,8 +186,9 @@ def kubernetes(root: Path) -> Iterator[Cluster]:
         )
         stack.callback(cluster.stop_apiserver)
         cluster.start_apiserver()
-        for name, argv in _clients(cluster, kubelet).items():
-            stack.enter_context(running(argv, root / f"{name}.log", ready=lambda: True))
+        for name, argv, health in _clients(cluster):
+            ready = partial(answers, http, health)
+            stack.enter_context(running(argv, root / f"{name}.log", ready=ready))
         cluster.kubectl("create", "--filename", "-", stdin=json.dumps(_nodes()))
         cluster.kubectl("wait", "--for=condition=Ready", "nodes", "--all", "--timeout=60s")
         # Pods are refused until the controllers have made this.
@@ -222,47 +223,44 @@ def _apiserver(identities: Identities, etcd: int, port: int) -> list[str]:
         "service-account-key-file": signing_key,
         "service-account-signing-key-file": signing_key,
         "kubelet-preferred-address-types": "InternalIP",
-        # The default keeps a clean stop waiting for watches.
-        "shutdown-watch-termination-grace-period": "0s",
+        # 0, the default, makes a stop wait until nobody watches.
+        "shutdown-watch-termination-grace-period": "1s",
         # 127.0.0.1 can't be an endpoint of the Service "kubernetes".
         "endpoint-reconciler-type": "none",
     }
     return [asset("kube-apiserver"), *(f"--{name}={value}" for name, value in options.items())]
 
 
-def _clients(cluster: Cluster, kubelet: int) -> Mapping[str, list[str]]:
-    """The programs that talk to the API server and try again while it is away."""
+def _clients(cluster: Cluster) -> Iterator[tuple[str, list[str], str]]:
+    """The programs that talk to the API server and try again while it is away: name, command, and where it is well."""
     pki = cluster.identities.place
-
-    def login(name: str, group: str = "system:authenticated") -> str:
-        path = cluster.root / f"{name}.kubeconfig"
-        write_kubeconfig(path, cluster.server, cluster.identities, user=f"system:{name}", group=group)
-        return f"--kubeconfig={path}"
-
-    controllers = [
-        asset("kube-controller-manager"),
-        login("kube-controller-manager"),
-        "--leader-elect=false",
-        "--secure-port=0",
-        "--use-service-account-credentials=true",
-        f"--service-account-private-key-file={pki / 'service-accounts.key'}",
-        f"--root-ca-file={cluster.identities.ca}",
-    ]
-    scheduler = [asset("kube-scheduler"), login("kube-scheduler"), "--leader-elect=false", "--secure-port=0"]
-    kwok = [
-        asset("kwok"),
-        login("kwok", group="system:masters"),
-        f"--config={_STAGES}",
-        f"--config={_pod_logs(cluster.root)}",
-        "--manage-all-nodes",
-        "--node-ip=127.0.0.1",
-        f"--node-port={kubelet}",
-        f"--server-address=127.0.0.1:{kubelet}",
-        f"--tls-cert-file={pki / 'kube-apiserver.crt'}",
-        f"--tls-private-key-file={pki / 'kube-apiserver.key'}",
-        "--node-lease-duration-seconds=40",
-    ]
-    return {"kube-controller-manager": controllers, "kube-scheduler": scheduler, "kwok": kwok}
+    serving = [f"--tls-cert-file={pki}/kube-apiserver.crt", f"--tls-private-key-file={pki}/kube-apiserver.key"]
+    own = {
+        "kube-controller-manager": [
+            "--leader-elect=false",
+            "--use-service-account-credentials=true",
+            f"--service-account-private-key-file={pki}/service-accounts.key",
+            f"--root-ca-file={cluster.identities.ca}",
+        ],
+        "kube-scheduler": ["--leader-elect=false"],
+        "kwok": [
+            f"--config={_STAGES}",
+            f"--config={_pod_logs(cluster.root)}",
+            "--manage-all-nodes",
+            "--node-ip=127.0.0.1",
+            "--node-lease-duration-seconds=40",
+        ],
+    }
+    for (name, options), port in zip(own.items(), free_ports(len(own)), strict=True):
+        group = "system:masters" if name == "kwok" else "system:authenticated"
+        login = cluster.root / f"{name}.kubeconfig"
+        write_kubeconfig(login, cluster.server, cluster.identities, user=f"system:{name}", group=group)
+        if name == "kwok":
+            address = [f"--server-address=127.0.0.1:{port}", f"--node-port={port}"]
+        else:
+            address = ["--bind-address=127.0.0.1", f"--secure-port={port}"]
+        argv = [asset(name), f"--kubeconfig={login}", *options, *serving, *address]
+        yield name, argv, f"https://127.0.0.1:{port}/healthz"
 
 
 def _pod_logs(root: Path) -> Path:
