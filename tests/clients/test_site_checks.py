@@ -1,0 +1,197 @@
+"""Free space, and registries that take pushes or say why not. Nothing of a try stays behind."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bundle.hosts import HostSettings
+from bundle.reference import Reference
+from clients.credentials import Credentials
+from clients.preflight import Findings
+from clients.site_checks import disk, registry
+from tests.clients.faulty_registry import Fault, FaultyRegistry, faulty_registry, instead, refusal
+
+Check = Callable[..., Findings]
+UPLOADS = "/v2/shop/api/blobs/uploads/"
+
+
+@pytest.fixture
+def check(logins: Path) -> Check:
+    """Checks the repositories on a stand-in, by plain HTTP unless told otherwise."""
+
+    def run(host: str, *paths: str, settings: HostSettings | None = None, also: str = "") -> Findings:
+        environment = {"DOCKER_CONFIG": str(logins.parent)}
+        return registry(
+            [Reference.parse(f"{host}/{path}") for path in paths or ("shop/api:1",)],
+            hosts={host: settings or HostSettings(plain_http=True), also: HostSettings(plain_http=True)},
+            credentials=Credentials(environment),
+            environment={},
+        )
+
+    return run
+
+
+def began(location: str = f"{UPLOADS}one?state=x") -> Fault:
+    return instead(202, Location=location)
+
+
+def log_in(logins: Path, host: str) -> None:
+    entry = {"username": "olga", "password": "s3cret"}
+    logins.write_text(json.dumps({"auths": {host: entry}}))
+
+
+def test_a_push_is_begun_and_cancelled(check: Check, faulty: FaultyRegistry) -> None:
+    faulty.plan(f"POST {UPLOADS}", began())
+    faulty.plan("DELETE ", instead(204))
+    assert check(faulty.host) == ()
+    assert [(seen.method, seen.path) for seen in faulty.seen] == [
+        ("POST", UPLOADS),
+        ("DELETE", f"{UPLOADS}one?state=x"),
+    ]
+
+
+def test_a_registry_that_does_not_cancel_is_fine(check: Check, faulty: FaultyRegistry) -> None:
+    faulty.plan("POST ", began())
+    faulty.plan("DELETE ", refusal(405, "UNSUPPORTED", "no"))
+    assert check(faulty.host) == ()
+
+
+def test_each_project_is_tried_once(check: Check, faulty: FaultyRegistry) -> None:
+    faulty.plan("POST ", began(), began(), began())
+    assert check(faulty.host, "shop/web:1", "shop/api:1", "shop/deep/db:2", "tools/x:1", "alone:1") == ()
+    assert [seen.path for seen in faulty.requests("POST ")] == [
+        "/v2/alone/blobs/uploads/",
+        "/v2/shop/api/blobs/uploads/",
+        "/v2/tools/x/blobs/uploads/",
+    ]
+
+
+def test_the_login_never_goes_to_another_host(
+    check: Check, faulty: FaultyRegistry, other: FaultyRegistry, logins: Path
+) -> None:
+    log_in(logins, faulty.host)
+    challenge = instead(401, WWW_Authenticate='Basic realm="test"')
+    faulty.plan("POST ", challenge, began(f"{other.url}/elsewhere"))
+    assert check(faulty.host, also=other.host) == ()
+    assert "authorization" in faulty.requests("POST ")[1].headers
+    (cancelled,) = other.seen
+    assert cancelled.method == "DELETE"
+    assert "authorization" not in cancelled.headers
+
+
+def test_a_token_is_asked_for_push(check: Check, faulty: FaultyRegistry) -> None:
+    faulty.realm = f"{faulty.url}/token"
+    wanted = f'Bearer realm="{faulty.realm}",service="test"'
+    faulty.plan("POST ", instead(401, WWW_Authenticate=wanted), began())
+    assert check(faulty.host) == ()
+    (token,) = faulty.requests("GET /token")
+    assert "scope=repository%3Ashop%2Fapi%3Apull%2Cpush" in token.path
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_logged_in", "words", "hint"),
+    [
+        pytest.param(refusal(401, "UNAUTHORIZED", "who?"), False, "401 Unauthorized", "log in: docker login {host}",
+                     id="401-anonymous"),
+        pytest.param(refusal(401, "UNAUTHORIZED", "who?"), True, "401 Unauthorized",
+                     "ask for the right to push to 'shop' on {host} for olga", id="401-login"),
+        pytest.param(refusal(403, "DENIED", "read only user"), True, "403 Forbidden (DENIED: read only user)",
+                     "ask for the right to push to 'shop' on {host} for olga", id="403"),
+        pytest.param(refusal(404, "NAME_UNKNOWN", "project shop not found"), True,
+                     "404 Not Found (NAME_UNKNOWN: project shop not found)",
+                     "create the project or repository 'shop' on {host}", id="404"),
+        pytest.param(refusal(405, "UNSUPPORTED", "read-only"), True, "405 Method Not Allowed",
+                     "takes no pushes, as a mirror or in maintenance", id="405"),
+    ],
+)  # fmt: skip
+def test_a_refused_push(
+    check: Check, faulty: FaultyRegistry, logins: Path, fault: Fault, is_logged_in: bool, words: str, hint: str
+) -> None:
+    if is_logged_in:
+        log_in(logins, faulty.host)
+    faulty.plan("POST ", fault)
+    (found,) = check(faulty.host)
+    assert found.subject == f"registry {faulty.host}"
+    assert found.what.startswith(f"can't push to {faulty.host}/shop/api: {faulty.host} answered ")
+    assert words in found.what
+    assert hint.format(host=faulty.host) in found.hint
+    assert "s3cret" not in str(found)
+
+
+def test_a_full_registry(check: Check, faulty: FaultyRegistry) -> None:
+    faulty.plan("POST ", *[instead(507)] * 2)
+    (found,) = check(faulty.host)
+    assert "507 Insufficient Storage" in found.what
+    assert f"{faulty.host} is full" in found.hint
+
+
+def test_a_fault_that_passes_is_tried_again_once(check: Check, faulty: FaultyRegistry) -> None:
+    faulty.plan("POST ", instead(503), began())
+    assert check(faulty.host) == ()
+    faulty.plan("POST ", instead(503), instead(503), began())
+    (found,) = check(faulty.host)
+    assert "503 Service Unavailable; gave up after 2 attempts" in found.what
+
+
+def test_what_is_no_registry(check: Check, faulty: FaultyRegistry) -> None:
+    faulty.plan("POST ", instead(200, b"<html>", Content_Type="text/html"))
+    (found,) = check(faulty.host)
+    assert found.what == "it answers 200 where a registry begins an upload"
+
+
+def test_a_host_that_is_not_reached_is_told_once(check: Check) -> None:
+    (found,) = check("127.0.0.1:1", "shop/api:1", "tools/x:1")
+    assert found.subject == "registry 127.0.0.1:1"
+    assert found.what == "127.0.0.1:1: connection refused; gave up after 2 attempts"
+    assert "can be reached from here" in found.hint
+
+
+def test_an_unknown_host(check: Check) -> None:
+    (found,) = check("registry.invalid")
+    assert "host registry.invalid is not known" in found.what
+    assert "DNS" in found.hint
+
+
+def test_an_unknown_ca(check: Check, certificate: Path, ca: Path) -> None:
+    with faulty_registry(certificate=certificate) as secure:
+        (found,) = check(secure.host, settings=HostSettings())
+        assert f"the certificate of {secure.host} is not trusted" in found.what
+        assert f"under registries in the spec: {secure.host}: {{ca: FILE}}" in found.hint
+        secure.plan("POST ", began())
+        assert check(secure.host, settings=HostSettings(ca=ca)) == ()
+
+
+def test_unreadable_logins_are_a_finding(check: Check, faulty: FaultyRegistry, logins: Path) -> None:
+    logins.write_text("{")
+    faulty.plan("POST ", instead(401, WWW_Authenticate='Basic realm="test"'))
+    (found,) = check(faulty.host)
+    assert str(logins) in found.what
+
+
+def test_aws_ecr_is_asked_for_each_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    monkeypatch.setattr("clients.site_checks._Pushing.findings", lambda _, target: tried.append(target.path) or ())
+    host = "715803424590.dkr.ecr.eu-west-1.amazonaws.com"
+    registry([Reference.parse(f"{host}/shop/{name}:1") for name in ("api", "web")], hosts={}, environment={})
+    assert tried == ["shop/api", "shop/web"]
+
+
+def test_enough_space(tmp_path: Path) -> None:
+    assert disk({tmp_path / "not" / "yet" / "there": 1}) == ()
+
+
+def test_too_little_space(tmp_path: Path) -> None:
+    (found,) = disk({tmp_path / "state": 10**18})
+    assert found.subject == f"disk {tmp_path / 'state'}"
+    assert found.expected == "1000000 TB free"
+    assert found.observed
+    assert found.hint.startswith("free ")
+
+
+def test_what_goes_to_one_file_system_adds_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 100}))
+    assert disk({tmp_path / "a": 60, tmp_path / "b": 40}) == ()
+    (found,) = disk({tmp_path / "a": 60, tmp_path / "b": 41})
+    assert (found.expected, found.observed) == ("101 B free", "100 B")
