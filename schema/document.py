@@ -64,8 +64,12 @@ def read(path: Path, problems: Problems, *, may_be_empty: bool = False) -> Node 
 
     A file that `may_be_empty` is an empty mapping then. Raises OSError when the file can't be read.
     """
+    return parse(path.read_bytes(), problems, may_be_empty=may_be_empty)
+
+
+def parse(raw: bytes, problems: Problems, *, may_be_empty: bool = False) -> Node | None:
+    """As read, for the bytes of a file."""
     start = Place(line=1, column=1)
-    raw = path.read_bytes()
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as err:

@@ -31,6 +31,11 @@ def resolve(files: Sequence[ValuesFile], lookup: Lookup, *, subject: str) -> Val
     return merge(trees)
 
 
+def without_secrets(lookup: Lookup) -> Lookup:
+    """The same lookup, with an empty text for whatever may be secret or is known only later."""
+    return lambda name: "" if name.space in ("env", "file", "secret", "output") else lookup(name)
+
+
 def merge(trees: Sequence[tuple[str, Node]]) -> Values:
     """Merge mappings, each with the name of the file that it is from, in the way of Helm's values.MergeMaps."""
     data: dict[str, Any] = {}
