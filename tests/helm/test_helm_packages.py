@@ -1,6 +1,5 @@
-"""What the real helm makes of our packages, and we of helm's. Skipped where there is no helm."""
+"""What the real helms make of our packages, and we of theirs. Skipped where they are not built."""
 
-import os
 import shutil
 import subprocess
 import tarfile
@@ -13,6 +12,7 @@ from bundle.locations import parse_chart
 from clients.charts import Charts
 from clients.registry import Registries
 from clients.transport import Transport
+from tests.integration.clusters import asset
 from tests.integration.parts import PartError
 from tests.integration.registries import cncf_registry
 
@@ -21,11 +21,12 @@ IGNORE = "*.bak\n/secret/\ndocs/*.md\n[a-c]?.txt\n"
 FILES = ["n.bak", "secret/key", "docs/a.md", "docs/deep/b.md", "ax.txt", "dx.txt", "templates/.hidden", "x/secret/key"]
 
 
-@pytest.fixture
-def helm(tmp_path: Path) -> list[str]:
-    found = os.environ.get("AIRGAP_HELM") or shutil.which("helm")
-    if not found:
-        pytest.skip("needs helm (on PATH, or named by AIRGAP_HELM)")
+@pytest.fixture(params=[3, 4], ids=["helm 3", "helm 4"])
+def helm(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
+    try:
+        found = asset(f"helm{request.param}")
+    except PartError as err:
+        pytest.skip(str(err))
     return [found, "--registry-config", str(tmp_path / "registry.json")]
 
 
