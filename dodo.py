@@ -3,12 +3,13 @@
 `doit list` shows them, `doit list --all --status` each step with its state, `doit help` the commands.
 """
 
-from tasks import assemble, charts, files, images
+from tasks import actions, assemble, carry, charts, files, images, preflight, push, receipt, releases, secrets, verify
+from tasks.receiver import Receiver
 from tasks.setup import doit_config, open_project
 from tasks.step import group, to_doit
-from tasks.verify import verify_task
 
 PROJECT = open_project()
+RECEIVER = Receiver(PROJECT)
 DOIT_CONFIG = doit_config(PROJECT)
 
 if PROJECT.has_spec:
@@ -34,6 +35,9 @@ if PROJECT.has_spec:
     def task_file():
         yield from to_doit("file", "bring the files into the bundle", files.file_steps(PROJECT))
 
+    def task_carry():
+        yield from to_doit("carry", "bring what install needs", carry.carry_steps(PROJECT))
+
     def task_manifest():
         yield from to_doit("manifest", "state what the bundle holds", assemble.manifest_steps(PROJECT))
 
@@ -54,4 +58,37 @@ if PROJECT.has_spec:
 
 
 def task_verify():
-    yield verify_task(PROJECT)
+    yield from to_doit("verify", "check a bundle", verify.verify_steps(RECEIVER))
+
+
+if PROJECT.has_target:
+
+    def task_preflight():
+        yield from to_doit("preflight", "check the site before the first change", preflight.preflight_steps(RECEIVER))
+
+    def task_push():
+        yield from to_doit("push", "bring the images into the registry inside", push.push_steps(RECEIVER))
+
+    def task_namespace():
+        yield from to_doit("namespace", "make the namespaces", secrets.namespace_steps(RECEIVER))
+
+    def task_secret():
+        yield from to_doit("secret", "make the secrets", secrets.secret_steps(RECEIVER))
+
+    def task_values():
+        yield from to_doit("values", "resolve the releases' values", releases.values_steps(RECEIVER))
+
+    def task_helm():
+        yield from to_doit("helm", "install or upgrade the releases", releases.helm_steps(RECEIVER))
+
+    def task_health():
+        yield from to_doit("health", "prove the releases' health", releases.health_steps(RECEIVER))
+
+    def task_action():
+        yield from to_doit("action", "run the spec's own steps", actions.action_steps(RECEIVER))
+
+    def task_receipt():
+        yield from to_doit("receipt", "write what is inside now", receipt.receipt_steps(RECEIVER))
+
+    def task_install():
+        yield group("install", "bring the bundle up inside: all of the above", after=["receipt"])

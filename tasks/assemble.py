@@ -17,15 +17,16 @@ from bundle.manifest_text import manifest_text
 from bundle.sizes import human
 from bundle.split import find_archive, sums_path
 from bundle.sums import SUMS, hash_files, parse_sums, write_sums
+from schema.carried import carried_files
 from schema.lock import ChartPin, FilePin, ImagePin
 from schema.spec import ImageSpec
-from tasks import charts, files, images, zipapp
+from tasks import carry, charts, files, images, zipapp
+from tasks.carry import RESOLVED_SPEC
 from tasks.project import Project
 from tasks.state import signature
 from tasks.step import Inputs, Step
 from tasks.version import VERSION
 
-RESOLVED_SPEC = "airgap.json"
 _STATED = (MANIFEST, MANIFEST_TEXT, RESOLVED_SPEC)
 
 
@@ -63,7 +64,7 @@ def checksum_steps(project: Project) -> Iterator[Step]:
             project, stated={name: _stamp(project.tree / name) for name in (MANIFEST, zipapp.NAME)}
         ),
         outputs=lambda: (project.tree / SUMS,),
-        follows=("manifest", "zipapp"),
+        follows=("manifest", "zipapp", "carry"),
     )
 
 
@@ -139,6 +140,12 @@ def _identity(project: Project, **more: Any) -> Inputs | None:
     return {"spec": digest, **pins, "created": project.created, "version": VERSION, "tree": str(project.tree), **more}
 
 
+def _stated(project: Project) -> dict[str, Any]:
+    """The small files that the checksums cover and that no pin tells of."""
+    names = (MANIFEST, zipapp.NAME, *carried_files(project.spec))
+    return {name: _stamp(project.tree / name) for name in names}
+
+
 def _text(pin: ImagePin | ChartPin | FilePin | None) -> str | None:
     if pin is None:
         return None
@@ -202,7 +209,8 @@ def _image_entry(project: Project, image: ImageSpec) -> ImageEntry:
 def _write_sums(project: Project) -> None:
     """The parts' digests are known from when they were written; only the small files are read."""
     project.claim()
-    digests = {**images.digests(project), **charts.digests(project), **files.digests(project)}
+    kinds = (images, charts, files, carry)
+    digests = {name: digest for kind in kinds for name, digest in kind.digests(project).items()}
     digests |= hash_files(project.tree, (*_STATED, zipapp.NAME, *images.index_files(project)))
     write_sums(project.tree / SUMS, digests)
     project.note("checksum", f"{len(digests)} files")

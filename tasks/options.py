@@ -1,7 +1,7 @@
 """The command line's variables, in doit's style: `doit bundle spec=FILE out=DIR`."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -13,6 +13,8 @@ VARIABLES = {
     "out": "where bundles go (default: dist)",
     "state": "where the cache and doit's state lie (default: .airgap beside the spec, else the user's state directory)",
     "bundle": "a bundle directory, an archive, or the first part of one (default: the spec's bundle)",
+    "site": "the site's facts, a YAML file, for install",
+    "registry": "another place for the images than the spec's registry.prefix, for install",
     "jobs": "how many transfers run at once",
 }
 
@@ -23,22 +25,29 @@ class OptionError(AirgapError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The variables with their defaults; paths are absolute, taken from the working directory."""
+    """The variables with their defaults; paths are absolute, taken from the working directory.
+
+    `words` are all words of the command line: a check that is asked for by its name is made, however fresh the last is.
+    """
 
     spec: Path
     out: Path
     state: Path
     bundle: Path | None
+    site: Path | None
+    registry: str
     jobs: int
+    words: tuple[str, ...] = ()
 
     @classmethod
     def parse(
-        cls, given: Mapping[str, str], *, cwd: Path, default_jobs: int, user_state: Path, carried: Path | None = None
-    ) -> Self:
+        cls, given: Mapping[str, str], *, cwd: Path, default_jobs: int, user_state: Path, carried: Path | None = None,
+        words: Sequence[str] = (),
+    ) -> Self:  # fmt: skip
         """Read what the command line gave; an unknown name or a wrong value is an OptionError.
 
         `carried` is the bundle that this program lies in, when it runs from there; `user_state` is where state goes
-        where there is no spec to lie beside.
+        where there is no spec to lie beside; `words` is the command line.
         """
         for name in given:
             if name not in VARIABLES:
@@ -54,7 +63,10 @@ class Options:
             out=cwd / given.get("out", "dist"),
             state=cwd / given["state"] if "state" in given else beside,
             bundle=bundle,
+            site=cwd / given["site"] if "site" in given else None,
+            registry=given.get("registry", ""),
             jobs=_jobs(given.get("jobs", str(default_jobs))),
+            words=tuple(words),
         )
 
 

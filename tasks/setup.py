@@ -1,6 +1,7 @@
 """How doit gets its project: from the command line's variables and the environment."""
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,12 @@ def open_project(env: Mapping[str, str] | None = None) -> Project:
         cwd = Path(doit.get_initial_workdir() or os.curdir).resolve()
         env = os.environ if env is None else env
         options = Options.parse(
-            given, cwd=cwd, default_jobs=DEFAULT_JOBS, user_state=_user_state(env), carried=_carried()
+            given,
+            cwd=cwd,
+            default_jobs=DEFAULT_JOBS,
+            user_state=_user_state(env),
+            carried=_carried(),
+            words=sys.argv[1:],
         )
         project = Project(options, env=env)
         if project.has_spec:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from doit.dependency import UptodateCalculator
-from doit.exceptions import TaskFailed
+from doit.exceptions import InvalidDodoFile, TaskFailed
 
 from bundle.errors import AirgapError, storage_errors
 from tasks.state import signature
@@ -23,7 +23,9 @@ class Step:
     `outputs` gives the files it then leaves. A step is up to date when its inputs are those of its last success and
     its outputs are untouched since; both are asked for without network and without reading a large file.
     `local` are files of the user's that it reads, watched by doit itself; `ready` adds a condition of its own: a reason
-    to run, or an empty string. `after` orders steps; what a step `follows` also makes it run whenever that ran.
+    to run, or an empty string. A `live` step is judged by `ready` alone: by what is there, not by what was noted.
+    With `unless`, it is left out when those other steps have nothing to do.
+    `after` orders steps; what a step `follows` also makes it run whenever that ran.
     """
 
     base: str
@@ -33,6 +35,8 @@ class Step:
     inputs: Callable[[], Inputs | None]
     outputs: Callable[[], Iterable[Path]] = tuple
     ready: Callable[[], str] = str
+    live: bool = False
+    unless: "GroupUpToDate | None" = None
     after: Sequence[str] = ()
     follows: Sequence[str] = ()
     local: Sequence[Path] = ()
@@ -48,7 +52,7 @@ class Step:
         task: dict[str, Any] = {
             "basename": self.base,
             "actions": [self._guarded],
-            "uptodate": [UpToDate(self)],
+            "uptodate": [UpToDate(self) if self.unless is None else self.unless],
             "task_dep": [*self.after, *self.follows],
             "file_dep": [str(path) for path in self.local],
             "clean": [self._clean],
@@ -100,11 +104,13 @@ class UpToDate:
         return not self.reason
 
     def _why(self, values: Mapping[str, Any]) -> str:
+        if self.step.live:
+            return self.step.ready()
         inputs = self.step.inputs()
         if not values:
             return "has not run yet"
         if inputs is None:
-            return "nothing is pinned yet"
+            return "what it depends on is not known yet"
         if inputs != values.get("inputs"):
             return _difference(values.get("inputs") or {}, inputs)
         for path, noted in values.get("outputs", {}).items():
@@ -118,11 +124,15 @@ class UpToDate:
 
 
 class GroupUpToDate(UptodateCalculator):  # type: ignore[misc]
-    """A group is up to date when each of its tasks is."""
+    """A group is up to date when each of its tasks is.
 
-    def __init__(self) -> None:
+    With `bases` it is not about a group, but about all tasks of these names, the group itself not being one of them.
+    """
+
+    def __init__(self, bases: Sequence[str] = ()) -> None:
         super().__init__()
         self.reason = ""
+        self._bases = bases
         self._manager: Any = None
 
     def setup(self, dep_manager: Any, tasks_dict: Mapping[str, Any]) -> None:
@@ -131,9 +141,14 @@ class GroupUpToDate(UptodateCalculator):  # type: ignore[misc]
         self._manager = dep_manager
 
     def __call__(self, task: Any) -> bool:
-        stale = [name for name in task.task_dep if not self._fresh(name)]
+        stale = [name for name in self._names(task) if not self._fresh(name)]
         self.reason = f"{', '.join(stale[:3])}{' and others' if len(stale) > 3 else ''} would run" if stale else ""
         return not stale
+
+    def _names(self, task: Any) -> Sequence[str]:
+        if not self._bases:
+            return list(task.task_dep)
+        return [name for name, each in self.tasks_dict.items() if each.subtask_of in self._bases]
 
     def _fresh(self, name: str) -> bool:
         """Whether a task is up to date; what this run has found out already is not asked again."""
@@ -155,7 +170,10 @@ def group(base: str, doc: str, *, after: Sequence[str] = ()) -> dict[str, Any]:
 
 def to_doit(base: str, doc: str, steps: Iterable[Step]) -> Iterator[dict[str, Any]]:
     """A task with its steps below it, or the one step that has no name of its own, as doit's generators yield them."""
-    listed = list(steps)
+    try:
+        listed = list(steps)
+    except AirgapError as err:
+        raise InvalidDodoFile(str(err)) from err
     if [step.name for step in listed] != [""]:
         yield group(base, doc)
     for step in listed:

@@ -12,6 +12,9 @@ from tasks.project import Project
 def summarise(project: Project, selected: Sequence[str], *, ran: int, skipped: int) -> None:
     """Print the summary of a run that did what it should."""
     console = project.console
+    if "install" in selected:
+        _installed(project, ran=ran, skipped=skipped)
+        return
     if "bundle" not in selected or not project.has_spec:
         if ran == 0 and skipped:
             console.line(f"nothing to do: {skipped} steps are up to date")
@@ -30,6 +33,19 @@ def summarise(project: Project, selected: Sequence[str], *, ran: int, skipped: i
         console.line(f"  archive    {_shown(path)} ({human(path.stat().st_size)})")
     first = next(iter(archive_parts(project)), project.directory)
     console.line(f"next: doit verify bundle={_shown(first)}, then carry it over")
+
+
+def _installed(project: Project, *, ran: int, skipped: int) -> None:
+    console = project.console
+    if ran == 0:
+        console.line(f"nothing to do: the bundle is installed, {skipped} steps are up to date")
+        return
+    console.line()
+    console.line(f"installed: {ran} steps run in {console.seconds:.1f} s, {skipped} up to date")
+    console.line(f"  pushed     {human(console.moved)}, already present {human(console.reused)}")
+    console.line(
+        f"  receipt    {_shown(project.options.state / 'receipt.json')}: carry it back, it tells what is inside"
+    )
 
 
 def _count(items: Sequence[object], noun: str) -> str:

@@ -1,44 +1,59 @@
 """`verify`: a bundle is whole and undamaged, be it a directory, an archive or parts; nothing is unpacked or written."""
 
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from doit.exceptions import TaskFailed
-
-from bundle.errors import AirgapError
+from bundle.errors import AirgapError, BundleError
+from bundle.opened import fingerprint
 from bundle.sizes import human
 from bundle.verify import verify
 from tasks.assemble import archive_parts
-from tasks.project import Project
+from tasks.receiver import Receiver
+from tasks.step import Inputs, Step
 
 
-def verify_task(project: Project) -> dict[str, Any]:
-    """The task; it never is up to date, because its whole point is to look."""
-    return {
-        "basename": "verify",
-        "actions": [lambda: _verify(project)],
-        "doc": "check a bundle (bundle=PATH: a directory, an archive or its first part)",
-        "verbosity": 0,
-        "io": {"capture": False},
-    }
+def verify_steps(receiver: Receiver) -> Iterator[Step]:
+    """`verify`: always when it is asked for by its name; before an install only when the bundle's files have changed.
+
+    How that is known: names, sizes, times and inodes of all files are those of the last good verification.
+    """
+    yield Step(
+        base="verify",
+        doc="check a bundle (bundle=PATH: a directory, an archive or its first part)",
+        action=partial(_verify, receiver),
+        inputs=partial(_inputs, receiver),
+        ready=lambda: "it is asked for" if _asked(receiver) else "",
+    )
 
 
-def _verify(project: Project) -> TaskFailed | None:
-    good, failures = [], []
-    for path in _bundles(project):
+def _asked(receiver: Receiver) -> bool:
+    return "verify" in receiver.options.words
+
+
+def _inputs(receiver: Receiver) -> Inputs:
+    return {str(path): str(fingerprint(path)) for path in _bundles(receiver)}
+
+
+def _verify(receiver: Receiver) -> None:
+    good, bad = [], []
+    for path in _bundles(receiver):
         try:
-            report = verify(path, meter=project.console)
+            report = verify(path, meter=receiver.project.console)
             report.raise_if_bad()
         except AirgapError as err:
-            failures.append(str(err))
+            bad.append(str(err))
         else:
             notes = "".join(f"; {note}" for note in report.notes)
             good.append(f"{path}: {report.files} files, {human(report.size)}, all as their checksums say{notes}")
-    project.note("verify", "; ".join(good))
-    return TaskFailed("\n".join(failures)) if failures else None
+    receiver.project.note("verify", "; ".join(good))
+    if bad:
+        raise BundleError("\n".join(bad), [])
 
 
-def _bundles(project: Project) -> tuple[Path, ...]:
-    if project.options.bundle:
-        return (project.options.bundle,)
+def _bundles(receiver: Receiver) -> tuple[Path, ...]:
+    """The named bundle, else the spec's: when asked for, its archive too."""
+    project = receiver.project
+    if receiver.options.bundle or not _asked(receiver):
+        return (receiver.path,)
     return (project.directory, *archive_parts(project)[:1])

@@ -1,0 +1,55 @@
+"""A spec's own steps between releases; that they ran, and what they printed, is kept in the cluster."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from clients.process import masked, run
+from schema.actions import ActionCall, ActionRecord, record_name, run_action
+from schema.install import ActionSpec
+from tasks.receiver import Receiver
+from tasks.step import Step
+
+
+def action_steps(receiver: Receiver) -> Iterator[Step]:
+    """`action:<name>`: the action has run with these inputs."""
+    install = receiver.plan_spec.install
+    names = {action.name for action in install.actions}
+    for action in install.actions:
+        before = [f"action:{name}" if name in names else f"health:{name}" for name in action.after]
+        yield Step(
+            base="action",
+            name=action.name,
+            doc=f"run {' '.join(action.run)}",
+            action=partial(_run, receiver, action),
+            inputs=dict,
+            ready=partial(_has_not_run, receiver, action),
+            live=True,
+            after=["verify", "preflight", "secret", "namespace", *before],
+        )
+
+
+def _call(receiver: Receiver, action: ActionSpec) -> ActionCall:
+    return ActionCall.of(action, receiver.facts, base=receiver.spec.path.parent)
+
+
+def _has_not_run(receiver: Receiver, action: ActionSpec) -> str:
+    record = receiver.record(action)
+    if record is None:
+        return f"action {action.name!r} has not run yet"
+    return "" if record.covers(_call(receiver, action)) else f"action {action.name!r} has other inputs now"
+
+
+def _run(receiver: Receiver, action: ActionSpec) -> None:
+    namespace = receiver.action_namespace(action)
+    call = _call(receiver, action)
+    outputs = run_action(
+        call,
+        run,
+        receiver.known,
+        environ=receiver.project.env,
+        mask=lambda text: masked(text, receiver.known),
+    )
+    receiver.kubectl.apply([ActionRecord.of(call, outputs).to_object(namespace, receiver.known)])
+    receiver.changed_secret(record_name(action.name), namespace)
+    told = f"{len(outputs)} outputs kept in secret {record_name(action.name)!r}" if outputs else "done"
+    receiver.project.note(f"action:{action.name}", told)

@@ -1,0 +1,119 @@
+"""`preflight`: all that could stand in the way of an install, asked for before the first change and told at once."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from bundle.errors import AirgapError, ProblemsError, SpecError
+from bundle.platform import Platform
+from clients.cluster_check import ClusterNeeds, cluster
+from clients.database_probes import mysql, postgres
+from clients.dns_probe import dns
+from clients.preflight import Finding, Findings, Probe, collect, finding_of
+from clients.probes import http, not_from_pod, tcp
+from clients.site_checks import disk, registry
+from clients.tls_probe import tls
+from schema import template
+from schema.install import CheckSpec
+from schema.placeholders import placeholders
+from schema.values import without_secrets
+from tasks.receiver import Receiver
+from tasks.secrets import namespaces
+from tasks.step import GroupUpToDate, Step
+
+CHANGING = ("push", "namespace", "secret", "action", "helm")
+
+
+def preflight_steps(receiver: Receiver) -> Iterator[Step]:
+    """`preflight`: left out when no step would change anything, unless it is asked for by its name."""
+    asked = "preflight" in receiver.options.words
+    yield Step(
+        base="preflight",
+        doc="check the site: disk, registry, cluster, and the spec's own checks",
+        action=partial(_preflight, receiver),
+        inputs=lambda: None,
+        unless=None if asked else GroupUpToDate(CHANGING),
+        after=("verify",),
+    )
+
+
+def _preflight(receiver: Receiver) -> None:
+    findings = collect(_probes(receiver))
+    errors = [finding for finding in findings if finding.severity == "error"]
+    for finding in findings:
+        if finding.severity != "error":
+            receiver.project.console.line(f"   {finding}")
+    if errors:
+        shown = [str(finding).removeprefix("error: ") for finding in errors]
+        raise ProblemsError(f"the site is not ready, {len(errors)} found:", shown, hint="mend these, then run it again")
+    receiver.project.note("preflight", f"ready, {len(findings)} warnings" if findings else "ready")
+
+
+def _probes(receiver: Receiver) -> Iterator[Probe]:
+    spec, manifest = receiver.spec, receiver.bundle.manifest
+    small = sum(chart.size for chart in manifest.charts) + sum(file.size for file in manifest.files if file.tool)
+    yield lambda: disk({receiver.state: small + 10_000_000})
+    yield partial(_registry, receiver)
+    yield partial(_facts, receiver)
+    if spec.install.releases or spec.install.secrets:
+        yield partial(_cluster, receiver)
+        yield partial(_helm, receiver)
+    for check in spec.install.checks:
+        yield partial(_check, receiver, check)
+
+
+def _registry(receiver: Receiver) -> Findings:
+    targets = [receiver.push_target(entry) for entry in receiver.bundle.manifest.images]
+    return registry(targets, hosts=receiver.spec.hosts, environment=receiver.project.env)
+
+
+def _cluster(receiver: Receiver) -> Findings:
+    wanted = receiver.spec.install.kubernetes
+    platforms = {entry.name: [entry.platform] for entry in receiver.bundle.manifest.images if entry.platform}
+    needs = ClusterNeeds(
+        min_version=wanted.min_version,
+        namespaces=namespaces(receiver),
+        platforms={name: [each for each in found if isinstance(each, Platform)] for name, found in platforms.items()},
+        ingress_class=wanted.ingress_class,
+        storage_class=wanted.storage_class,
+    )
+    try:
+        return cluster(receiver.kubectl, needs)
+    except AirgapError as err:
+        return (finding_of(err, "cluster"),)
+
+
+def _helm(receiver: Receiver) -> Findings:
+    try:
+        receiver.helm.version()
+    except AirgapError as err:
+        return (finding_of(err, "helm"),)
+    return ()
+
+
+def _facts(receiver: Receiver) -> Findings:
+    """Facts, environment and files that are missing, and values that nobody has filled in."""
+    try:
+        facts = receiver.facts_before_secrets
+        problems = [
+            Finding(subject=f"release {release.name!r}", what=str(each), hint="fill in the real value")
+            for release in receiver.spec.install.releases
+            for each in placeholders(receiver.values(release, without_secrets(facts)))
+        ]
+    except SpecError as err:
+        return tuple(Finding(subject="values", what=problem, hint=err.hint) for problem in err.problems or (err.what,))
+    return tuple(problems)
+
+
+def _check(receiver: Receiver, check: CheckSpec) -> Findings:
+    found = template.render(template.parse(check.subject), receiver.facts_before_secrets)
+    subject = template.in_text(found)
+    probes: dict[str, Probe] = {
+        "dns": lambda: dns(subject),
+        "tcp": lambda: tcp(subject),
+        "http": lambda: http(subject, ca=check.ca, status=check.status),
+        "tls": lambda: tls(subject, ca=check.ca, min_days=check.min_days),
+        "mysql": lambda: mysql(subject, min_version=check.min_version),
+        "postgres": lambda: postgres(subject),
+    }
+    warning = (not_from_pod(check.kind, subject),) if check.from_pod else ()
+    return (*probes[check.kind](), *warning)

@@ -1,0 +1,127 @@
+"""Images into the registry inside: what is there is left alone, the rest is pushed straight from the bundle."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+from bundle.chart_push import ChartSource, chart_tag
+from bundle.descriptor import Descriptor
+from bundle.digest import Digest
+from bundle.errors import FormatError
+from bundle.fetch import walk_manifests
+from bundle.manifest import ChartEntry, ImageEntry
+from bundle.push import ImageSink, push_image
+from bundle.reference import Reference
+from bundle.sizes import human
+from tasks.receiver import Receiver
+from tasks.step import Step
+
+
+def push_steps(receiver: Receiver) -> Iterator[Step]:
+    """`push:<image>`: the registry has the image under its name, with the bundle's digest."""
+    for image in receiver.plan_spec.images:
+        yield Step(
+            base="push",
+            name=image.name,
+            doc=f"push it to {image.target}",
+            action=partial(_push, receiver, image.name),
+            inputs=dict,
+            ready=partial(_absent, receiver, image.name),
+            live=True,
+            after=("verify", "preflight"),
+        )
+    if receiver.plan_spec.registry.charts:
+        for chart in receiver.plan_spec.charts:
+            yield Step(
+                base="push",
+                name=f"chart-{chart.name}",
+                doc="push the chart as an OCI artifact",
+                action=partial(_push_chart, receiver, chart.name),
+                inputs=dict,
+                ready=partial(_chart_absent, receiver, chart.name),
+                live=True,
+                after=("verify", "preflight"),
+            )
+
+
+def image_entry(receiver: Receiver, name: str) -> ImageEntry:
+    """The bundle's image of this name."""
+    for entry in receiver.bundle.manifest.images:
+        if entry.name == name:
+            return entry
+    raise FormatError(f"the bundle holds no image {name!r}", hint="make the bundle again")
+
+
+def image_parts(receiver: Receiver, entry: ImageEntry) -> Mapping[Digest, Descriptor]:
+    """The blobs (configs and layers) that an image of the bundle consists of."""
+    source = receiver.bundle.image(entry)
+    manifests = walk_manifests(source.manifest, entry.root, f"image {entry.name!r}")
+    return {blob.digest: blob for each in manifests if not each.is_index for blob in each.children()}
+
+
+def _absent(receiver: Receiver, name: str) -> str:
+    entry = image_entry(receiver, name)
+    found = receiver.present(entry)
+    if found is None:
+        return f"{receiver.push_target(entry)} is not in the registry"
+    return "" if found == entry.digest else f"{receiver.push_target(entry)} is {found} there, not {entry.digest}"
+
+
+def _push(receiver: Receiver, name: str) -> None:
+    project, entry = receiver.project, image_entry(receiver, name)
+    pushed = push_image(
+        receiver.bundle.image(entry),
+        entry.root,
+        receiver.sink(entry),
+        subject=f"image {name!r}",
+        meter=project.console,
+        transfers=project.transfers,
+    )
+    parts = {"sent": pushed.pushed, "already there": pushed.present, "mounted": pushed.mounted}
+    told = ", ".join(f"{human(size)} {how}" for how, size in parts.items() if size) or "already there"
+    project.note(f"push:{name}", f"{receiver.push_target(entry)}: {told}")
+
+
+def _push_chart(receiver: Receiver, name: str) -> None:
+    project, source = receiver.project, _chart_source(receiver, name)
+    target = _chart_target(receiver, _chart_entry(receiver, name))
+    pushed = push_image(
+        source,
+        source.resolve(),
+        _chart_sink(receiver, name),
+        subject=f"chart {name!r}",
+        meter=project.console,
+        transfers=project.transfers,
+    )
+    project.note(f"push:chart-{name}", f"oci://{target}" + ("" if pushed.changed else ", already there"))
+
+
+def _chart_absent(receiver: Receiver, name: str) -> str:
+    found, wanted = _chart_sink(receiver, name).current(), _chart_source(receiver, name).resolve().digest
+    return "" if found == wanted else f"chart {name!r} is not in the registry"
+
+
+def _chart_entry(receiver: Receiver, name: str) -> ChartEntry:
+    for entry in receiver.bundle.manifest.charts:
+        if entry.name == name:
+            return entry
+    raise FormatError(f"the bundle holds no chart {name!r}", hint="make the bundle again")
+
+
+def _chart_source(receiver: Receiver, name: str) -> ChartSource:
+    entry = _chart_entry(receiver, name)
+    return ChartSource(
+        receiver.bundle.read(entry.file),
+        metadata={"apiVersion": "v2", "name": entry.name, "version": entry.version},
+        provenance=receiver.bundle.read(entry.provenance) if entry.provenance else None,
+        subject=f"chart {name!r}",
+    )
+
+
+def _chart_target(receiver: Receiver, entry: ChartEntry) -> Reference:
+    prefix = receiver.options.registry or receiver.spec.registry.push
+    return Reference.parse(f"{prefix}/{entry.name}:{chart_tag(entry.version)}")
+
+
+def _chart_sink(receiver: Receiver, name: str) -> ImageSink:
+    target = _chart_target(receiver, _chart_entry(receiver, name))
+    return receiver.uploads.repository(target, subject=f"chart {name!r} (oci://{target})")

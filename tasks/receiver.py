@@ -1,0 +1,292 @@
+"""One installation: the carried bundle, the site's facts, and the systems inside, each met when it is first needed."""
+
+import getpass
+import json
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
+
+from bundle.digest import Digest
+from bundle.errors import FormatError
+from bundle.manifest import ImageEntry
+from bundle.opened import OpenedBundle, fingerprint, open_bundle
+from bundle.push import ImageSink
+from bundle.reference import Reference
+from bundle.secret import KnownSecrets, Secret
+from schema.actions import ActionRecord, record_name
+from schema.facts import Facts
+from schema.image_names import ImageNames
+from schema.install import ActionSpec, ReleaseSpec, SecretSpec
+from schema.rendered import digest, state_key
+from schema.secret_objects import read_data, read_object, single_value
+from schema.site import Site
+from schema.spec import Spec
+from schema.uses import gather, uses
+from schema.values import Values, resolve
+from schema.values_check import read_all
+from schema.values_file import Lookup, ValuesFile
+from tasks.carry import RESOLVED_SPEC, SPEC_PLACE
+from tasks.project import Project
+
+if TYPE_CHECKING:
+    from clients.helm import Helm
+    from clients.kubectl import Kubectl
+    from clients.registry import Registries
+    from clients.releases import Release
+    from clients.upload import Uploads
+
+
+class Receiver:
+    """What the steps of `install` share. Reading it may ask the cluster or the registry; only steps change them."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.options = project.options
+        self.known = KnownSecrets()
+        self.run = token_hex(8)
+        self._guard = threading.RLock()
+        self._releases: dict[str, Release] | None = None
+        self._present: dict[str, Digest | None] | None = None
+        self._secrets: dict[tuple[str, str], Mapping[str, Secret] | None] = {}
+
+    # The bundle.
+
+    @property
+    def path(self) -> Path:
+        """Where the bundle is: named, or the spec's own."""
+        return self.options.bundle or self.project.directory
+
+    @cached_property
+    def bundle(self) -> OpenedBundle:
+        """The bundle, read in place."""
+        return open_bundle(self.path)
+
+    @cached_property
+    def plan_spec(self) -> Spec:
+        """The spec that names the steps: that of the bundle where one is named, else the one beside us."""
+        return self.spec if self.options.bundle else self.project.spec
+
+    @cached_property
+    def spec(self) -> Spec:
+        """The resolved spec that the bundle carries, its paths leading to the carried files."""
+        data = json.loads(self.bundle.read(RESOLVED_SPEC))
+        return Spec.from_dict(data, path=self.place / SPEC_PLACE)
+
+    @cached_property
+    def place(self) -> Path:
+        """A directory with the bundle's small files: the bundle itself, or what was copied out of an archive."""
+        if self.path.is_dir():
+            return self.path
+        place = self.state / "carried" / self.bundle.manifest.id.hex[:16]
+        for name in self.bundle.names():
+            if name.startswith(("install/", "charts/")) and not (place / name).exists():
+                self.bundle.extract(name, place / name)
+        return place
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes when anything of the bundle does, as far as times and sizes tell."""
+        return str(fingerprint(self.path))
+
+    @property
+    def state(self) -> Path:
+        """Where this installation's state lies."""
+        return self.options.state
+
+    def chart(self, name: str) -> Path:
+        """The packaged chart, as a file."""
+        for entry in self.bundle.manifest.charts:
+            if entry.name == name:
+                return self.place / entry.file
+        raise FormatError(f"the bundle holds no chart {name!r}", hint="make the bundle again")
+
+    # The site.
+
+    @cached_property
+    def site(self) -> Site:
+        """The site's facts; none without site=FILE."""
+        return Site.load(self.options.site) if self.options.site else Site()
+
+    @cached_property
+    def images(self) -> ImageNames:
+        """What images are called inside."""
+        return ImageNames.of(self.bundle.manifest, prefix=self.spec.registry.prefix, registry=self.options.registry)
+
+    @cached_property
+    def values_files(self) -> Mapping[Path, ValuesFile]:
+        """The values files of all releases."""
+        return read_all(self.spec)
+
+    @cached_property
+    def environment(self) -> Mapping[str, str]:
+        """The environment with what was asked for; a SpecError lists everything that is missing."""
+        used = uses(self.spec.install, self.values_files.values())
+        with self._guard:
+            return gather(used, site=self.site, env=self.project.env, directory=Path.cwd(), ask=self._ask)
+
+    @property
+    def _ask(self) -> Callable[[str], str] | None:
+        return getpass.getpass if sys.stdin is not None and sys.stdin.isatty() else None
+
+    # The cluster.
+
+    @cached_property
+    def tools(self) -> Path:
+        """The bundle's tools, copied to where they can be executed."""
+        place = self.state / "tools" / self.bundle.manifest.id.hex[:16]
+        for file in self.bundle.manifest.files:
+            if file.tool and not (place / file.name).exists():
+                self.bundle.extract(file.file, place / file.name, mode=0o755)
+        return place
+
+    @cached_property
+    def kubectl(self) -> "Kubectl":
+        """The cluster, by kubectl."""
+        from clients.kubectl import Kubectl  # noqa: PLC0415
+        from clients.process import find_program  # noqa: PLC0415
+
+        return Kubectl(find_program("kubectl", directories=[self.tools], path=self.project.env.get("PATH")))
+
+    @cached_property
+    def helm(self) -> "Helm":
+        """The cluster, by helm."""
+        from clients.helm import Helm  # noqa: PLC0415
+        from clients.process import find_program  # noqa: PLC0415
+
+        program = find_program("helm", directories=[self.tools], path=self.project.env.get("PATH"))
+        return Helm(program, secrets=self.known)
+
+    def release(self, spec: ReleaseSpec) -> "Release | None":
+        """The release as the cluster has it; all of them are asked for at once, and again after a change."""
+        with self._guard:
+            if self._releases is None:
+                namespaces = [each.namespace for each in self.spec.install.releases]
+                found = self.helm.list(namespaces)
+                self._releases = {f"{each.namespace}/{each.name}": each for each in found}
+            return self._releases.get(f"{spec.namespace}/{spec.name}")
+
+    def changed_releases(self) -> None:
+        """Ask for the releases again when they are needed next."""
+        with self._guard:
+            self._releases = None
+
+    def stored_secret(self, name: str, namespace: str) -> Mapping[str, Secret] | None:
+        """What a secret holds in the cluster; None when there is none."""
+        with self._guard:
+            key = (namespace, name)
+            if key not in self._secrets:
+                found = self.kubectl.get("secret", name, namespace=namespace)
+                self._secrets[key] = read_object(found, self.known) if found else None
+            return self._secrets[key]
+
+    def changed_secret(self, name: str, namespace: str) -> None:
+        """Ask for a secret again when it is needed next."""
+        with self._guard:
+            self._secrets.pop((namespace, name), None)
+
+    # Names of the values.
+
+    @property
+    def facts(self) -> Facts:
+        """Everything that `${...}` can stand for by now."""
+        return Facts(
+            images=self.images,
+            site=self.site,
+            env=self.environment,
+            directory=Path.cwd(),
+            known=self.known,
+            secrets=dict(self._single_secrets()),
+            outputs={name: record.outputs for name, record in self._records()},
+        )
+
+    def secret_data(self, secret: SecretSpec) -> Mapping[str, Secret] | None:
+        """What a secret is to hold: a generated one's value from the cluster (None while it is not made)."""
+        if secret.generate:
+            return self.stored_secret(secret.name, secret.namespaces[0])
+        return read_data(secret, self.facts_before_secrets, self.known)
+
+    def record(self, action: ActionSpec) -> ActionRecord | None:
+        """What the cluster remembers of an action."""
+        contents = self.stored_secret(record_name(action.name), self.action_namespace(action))
+        return ActionRecord.from_contents(action.name, contents) if contents else None
+
+    def action_namespace(self, action: ActionSpec) -> str:
+        """Where an action's record is kept: in the namespace of the first release it comes after, else the first's."""
+        releases = {each.name: each.namespace for each in self.spec.install.releases}
+        after = [releases[name] for name in action.after if name in releases]
+        return next(iter([*after, *releases.values()]), "default")
+
+    def values(self, release: ReleaseSpec, lookup: Lookup | None = None) -> Values:
+        """A release's values, resolved and merged."""
+        files = [self.values_files[path] for path in release.values]
+        return resolve(files, lookup or self.facts, subject=f"the values of release {release.name!r}")
+
+    def sealed(self, values: Any) -> str:
+        """A digest for the state, which does not give secrets away."""
+        return digest(values, state_key(self.state / "state.key"))
+
+    @property
+    def facts_before_secrets(self) -> Facts:
+        """The facts that are known before anything is made: what secrets themselves and checks are made of."""
+        return Facts(images=self.images, site=self.site, env=self.environment, directory=Path.cwd(), known=self.known)
+
+    def _single_secrets(self) -> Sequence[tuple[str, Secret]]:
+        found = []
+        for secret in self.spec.install.secrets:
+            data = self.secret_data(secret)
+            value = single_value(secret, data) if data else None
+            if value:
+                found.append((secret.name, value))
+        return found
+
+    def _records(self) -> Sequence[tuple[str, ActionRecord]]:
+        actions = [action for action in self.spec.install.actions if action.outputs]
+        return [(action.name, record) for action in actions if (record := self.record(action))]
+
+    # The registry.
+
+    @cached_property
+    def registries(self) -> "Registries":
+        """How the site's registries are reached: as the carried spec says."""
+        from clients.registry import Registries  # noqa: PLC0415
+        from clients.transport import Transport  # noqa: PLC0415
+
+        console = self.project.console
+        return Registries(Transport(self.spec.hosts, meter=console, pool_size=self.options.jobs), meter=console)
+
+    @cached_property
+    def uploads(self) -> "Uploads":
+        """What all pushes share."""
+        from clients.upload import Uploads  # noqa: PLC0415
+
+        return Uploads(self.registries)
+
+    def push_target(self, entry: ImageEntry) -> Reference:
+        """Where this machine pushes an image: below registry.push, which may differ from what the cluster names."""
+        target = self.images.references[entry.name]
+        if self.options.registry or self.spec.registry.push == self.spec.registry.prefix:
+            return target
+        below = str(target).removeprefix(f"{self.spec.registry.prefix}/")
+        return Reference.parse(f"{self.spec.registry.push}/{below}")
+
+    def present(self, entry: ImageEntry) -> Digest | None:
+        """The digest that the registry has under an image's name; all are asked for side by side, once."""
+        with self._guard:
+            if self._present is None:
+                entries = self.bundle.manifest.images
+                with ThreadPoolExecutor(16) as pool:
+                    found = pool.map(lambda each: self.sink(each).current(), entries)
+                    self._present = {each.name: digest for each, digest in zip(entries, found, strict=True)}
+            return self._present[entry.name]
+
+    def sink(self, entry: ImageEntry) -> ImageSink:
+        """Where an image is pushed to."""
+        targets = [self.push_target(each) for each in self.bundle.manifest.images]
+        return self.uploads.repository(
+            self.push_target(entry), subject=f"image {entry.name!r} ({self.push_target(entry)})", siblings=targets
+        )

@@ -1,0 +1,53 @@
+"""Which revisions the last install made, so that `doit rollback` can return to those before."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bundle.files import locked, write_bytes
+from schema.install import ReleaseSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """One release of the last install: its revisions before (0: it was not there) and after."""
+
+    name: str
+    namespace: str
+    before: int
+    after: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the state file and the receipt."""
+        return {"name": self.name, "namespace": self.namespace, "before": self.before, "after": self.after}
+
+
+class Revisions:
+    """The record of the last run that changed a release, in order; a new run begins a new record."""
+
+    def __init__(self, state: Path) -> None:
+        self._path = state / "revisions.json"
+
+    def note(self, release: ReleaseSpec, *, before: int, after: int, run: str) -> None:
+        """A release was changed by the run of this name."""
+        with locked(self._path.with_suffix(".lock")):
+            made = Revision(name=release.name, namespace=release.namespace, before=before, after=after)
+            kept = self.read() if self._data().get("run") == run else ()
+            data = {"run": run, "releases": [each.to_dict() for each in (*kept, made)]}
+            write_bytes(self._path, json.dumps(data, indent=1).encode(), mode=0o600)
+
+    def read(self) -> tuple[Revision, ...]:
+        """The releases that the last changing run changed, in its order; none when there was no such run."""
+        return tuple(Revision(**each) for each in self._data().get("releases", ()))
+
+    def clear(self) -> None:
+        """Forget them, after they were rolled back."""
+        self._path.unlink(missing_ok=True)
+
+    def _data(self) -> dict[str, Any]:
+        try:
+            data = json.loads(self._path.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return data if isinstance(data, dict) else {}
