@@ -1,6 +1,6 @@
 """Which `${...}` a spec and its values files use, and where; what of it the installing side does not have."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,16 +47,13 @@ def gather(
     places: dict[Name, list[str]] = {}
     for use in used:
         places.setdefault(use.name, []).append(use.where)
-    missing = {name: _missing(name, site, env, directory) for name in places}
-    asked = [name for name, what in missing.items() if what and name.space == "env" and ask]
-    problems = [
-        f"{what}; used in {', '.join(dict.fromkeys(places[name]))}"
-        for name, what in missing.items()
-        if what and name not in asked
-    ]
-    if problems:
-        count = f"{len(problems)} thing{'s' if len(problems) > 1 else ''}"
-        raise SpecError(f"the installation lacks {count}:", problems, hint=_next_step(missing, site))
+    missing = {name: what for name in places if (what := _missing(name, site, env, directory))}
+    asked = [name for name in missing if name.space == "env" and ask]
+    told = {name: what for name, what in missing.items() if name not in asked}
+    if told:
+        problems = [f"{what}; used in {', '.join(dict.fromkeys(places[name]))}" for name, what in told.items()]
+        count = f"{len(told)} thing{'s' if len(told) > 1 else ''}"
+        raise SpecError(f"the installation lacks {count}:", problems, hint=_next_step(told, site))
     return {**env, **{name.rest: ask(f"{name.rest} ({places[name][0]}): ") for name in asked if ask}}
 
 
@@ -74,8 +71,7 @@ def _missing(name: Name, site: Site, env: Mapping[str, str], directory: Path) ->
     return ""
 
 
-def _next_step(missing: Mapping[Name, str], site: Site) -> str:
-    lacking = [name for name, what in missing.items() if what]
+def _next_step(lacking: Collection[Name], site: Site) -> str:
     steps = []
     if any(name.space == "site" for name in lacking):
         steps.append(f"add the facts to {site.label}" if site.label else "give a file with the facts: site=FILE")

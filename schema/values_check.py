@@ -57,7 +57,7 @@ class KnownNames:
 def read_all(spec: Spec) -> dict[Path, ValuesFile]:
     """The values files of all releases, by path; a SpecError lists what is wrong with their YAML."""
     found = _read(spec)
-    raise_together((problems for problems, _ in found.values()), "the values")
+    raise_together((problems for problems, _ in found.values()), "the installation")
     return {path: file for path, (_, file) in found.items() if file}
 
 

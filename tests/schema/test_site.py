@@ -1,0 +1,112 @@
+"""Site files, and what they say of themselves when they are wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from bundle.errors import FormatError, SpecError
+from schema import template
+from schema.site import Site
+
+
+def load(directory: Path, text: str) -> Site:
+    path = directory / "site.yaml"
+    path.write_text(text)
+    return Site.load(path)
+
+
+def value(site: Site, rest: str) -> object:
+    (name,) = template.names(template.parse(f"${{site.{rest}}}"))
+    return site.value(name)
+
+
+FACTS = """\
+domain: shop.internal
+port: 8443
+debug: false
+since: 2024-12-25
+ratio: 1e3
+zones: [a, b]
+database: {host: db.internal, pool: {size: 5}}
+nothing: null
+"""
+
+
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        ("domain", "shop.internal"),
+        ("port", 8443),
+        ("debug", False),
+        ("since", "2024-12-25"),
+        ("ratio", 1000.0),
+        ("zones", ["a", "b"]),
+        ("database.host", "db.internal"),
+        ("database.pool.size", 5),
+        ("database.pool", {"size": 5}),
+    ],
+)
+def test_facts(tmp_path: Path, rest: str, expected: object) -> None:
+    found = value(load(tmp_path, FACTS), rest)
+    assert (found, type(found)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize("rest", ["nothing", "databse.host", "database.port", "domain.x", "zones.0"])
+def test_a_missing_fact_lists_the_others(tmp_path: Path, rest: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        value(load(tmp_path, FACTS), rest)
+    assert caught.value.what.endswith(
+        f"site.yaml has no {rest!r}; expected one of: "
+        "database.host, database.pool.size, debug, domain, port, ratio, since, zones"
+    )
+
+
+def test_the_next_step(tmp_path: Path) -> None:
+    site = load(tmp_path, FACTS)
+    with pytest.raises(FormatError, match=r"did you mean 'database\.host'"):
+        value(site, "databse.host")
+    with pytest.raises(FormatError, match=r"next: add it to .*site\.yaml"):
+        value(site, "qqq")
+    with pytest.raises(FormatError, match=r"undefined .*no site file was given\n  next: give one with site=FILE"):
+        value(Site(), "domain")
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "{}"])
+def test_an_empty_file_has_no_facts(tmp_path: Path, text: str) -> None:
+    assert list(load(tmp_path, text).names()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        pytest.param("- a", ["1:1: the file is a list; expected a mapping of facts"], id="list"),
+        pytest.param("a: 1\na: 2", ["2:1: key 'a' is given twice, first in line 1"], id="twice"),
+        pytest.param(
+            "a.b: 1\nc: {'d e': 2}",
+            [
+                "1:1: key 'a.b' can't be named in ${site...}; use letters",
+                "2:5: key 'd e' can't be named in ${site...}; use letters",
+            ],
+            id="keys",
+        ),
+        pytest.param(
+            "a: ['${env.X}']",
+            ["1:5: a fact that holds ${; facts are plain; names are resolved in values files"],
+            id="names",
+        ),
+        pytest.param("a: .nan", ["1:4: .nan can't be given to Helm; write it in quotes"], id="no number"),
+        pytest.param("a: {\n", ["2:1: YAML: did not find expected node content"], id="syntax"),
+    ],
+)
+def test_problems_have_places(tmp_path: Path, text: str, problems: list[str]) -> None:
+    with pytest.raises(SpecError) as caught:
+        load(tmp_path, text)
+    found = [problem.removeprefix(f"{tmp_path / 'site.yaml'}:") for problem in caught.value.problems]
+    assert [problem[: len(want)] for problem, want in zip(found, problems, strict=True)] == problems
+
+
+@pytest.mark.parametrize("make", [lambda path: None, Path.mkdir], ids=["absent", "directory"])
+def test_a_missing_file(tmp_path: Path, make: object) -> None:
+    make(tmp_path / "site.yaml")  # type: ignore[operator]
+    with pytest.raises(SpecError, match=r"there is no site file .*site\.yaml"):
+        Site.load(tmp_path / "site.yaml")

@@ -1,0 +1,98 @@
+"""Which names are used where, and what is missing on the installing side."""
+
+from pathlib import Path
+
+import pytest
+
+from bundle.errors import SpecError
+from schema.site import Site
+from schema.uses import Use, gather, site_names, uses
+from schema.values_check import read_all
+from tests.schema.installs import WITH_CHART, spec
+
+TEXT = (
+    WITH_CHART
+    + """\
+install:
+  secrets:
+    - {name: db, data: {url: '${env.URL}'}}
+    - {name: tls, type: tls, certificate: '${file.tls.crt}', key: '${file.tls.key}'}
+  releases:
+    - {name: r, chart: web, namespace: n, values: [v.yaml], health: ['https://${site.host}/health']}
+  actions:
+    - {name: a, run: [x, '${site.host}'], env: {T: '${env.T}'}, inputs: ['${image.api.digest}']}
+  checks: [{dns: '${site.host}'}]
+"""
+)
+VALUES = "a: ${site.db.host}\nb:\n  c: [x, '${env.URL}${site.host}']\n"
+
+
+@pytest.fixture
+def used(tmp_path: Path) -> tuple[Use, ...]:
+    loaded = spec(tmp_path, TEXT, {"v.yaml": VALUES})
+    return uses(loaded.install, read_all(loaded).values())
+
+
+def test_every_use_with_its_place(used: tuple[Use, ...]) -> None:
+    assert [f"{use.name} {use.where}" for use in used] == [
+        "${env.URL} secret 'db': 'url'",
+        "${file.tls.crt} secret 'tls': 'certificate'",
+        "${file.tls.key} secret 'tls': 'key'",
+        "${site.host} release 'r': health",
+        "${site.host} action 'a': 'run'",
+        "${env.T} action 'a': 'env' T",
+        "${image.api.digest} action 'a': 'inputs'",
+        "${site.host} check 'dns'",
+        "${site.db.host} v.yaml:1",
+        "${env.URL} v.yaml:3",
+        "${site.host} v.yaml:3",
+    ]
+    assert site_names(used) == ("db.host", "host")
+
+
+SITE = Site(label="site.yaml", facts={"host": "h", "db": {"host": "d"}})
+
+
+def test_all_there(used: tuple[Use, ...], tmp_path: Path) -> None:
+    for name in ("tls.crt", "tls.key"):
+        (tmp_path / name).write_text("x")
+    env = {"URL": "u", "T": "t", "HOME": "/"}
+    assert gather(used, site=SITE, env=env, directory=tmp_path, ask=None) == env
+
+
+def test_all_missing_at_once(used: tuple[Use, ...], tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        gather(used, site=Site(label="site.yaml", facts={"hst": 1}), env={"T": "t"}, directory=tmp_path, ask=None)
+    assert str(caught.value).replace(str(tmp_path), "DIR") == (
+        "the installation lacks 5 things:\n"
+        "  ${env.URL} is not set; used in secret 'db': 'url', v.yaml:3\n"
+        "  ${file.tls.crt}: there is no file 'DIR/tls.crt'; used in secret 'tls': 'certificate'\n"
+        "  ${file.tls.key}: there is no file 'DIR/tls.key'; used in secret 'tls': 'key'\n"
+        "  undefined ${site.host}: site.yaml has no 'host'; expected one of: hst; used in release 'r': health, "
+        "action 'a': 'run', check 'dns', v.yaml:3\n"
+        "  undefined ${site.db.host}: site.yaml has no 'db.host'; expected one of: hst; used in v.yaml:1\n"
+        "  next: add the facts to site.yaml; export URL=...; start install in the directory that the files' paths are "
+        "relative to"
+    )
+
+
+def test_a_terminal_is_asked_for_what_is_not_set(used: tuple[Use, ...], tmp_path: Path) -> None:
+    for name in ("tls.crt", "tls.key"):
+        (tmp_path / name).write_text("x")
+    prompts: list[str] = []
+
+    def ask(prompt: str) -> str:
+        prompts.append(prompt)
+        return f"answer {len(prompts)}"
+
+    found = gather(used, site=SITE, env={"A": "1"}, directory=tmp_path, ask=ask)
+    assert prompts == ["URL (secret 'db': 'url'): ", "T (action 'a': 'env' T): "]
+    assert found == {"A": "1", "URL": "answer 1", "T": "answer 2"}
+
+
+def test_nothing_is_asked_while_something_else_is_missing(used: tuple[Use, ...], tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        gather(used, site=Site(), env={}, directory=tmp_path, ask=pytest.fail)
+    assert not any("${env." in problem for problem in caught.value.problems)
+    assert "site=FILE" in caught.value.hint
+    assert "export" not in caught.value.hint
