@@ -10,7 +10,7 @@ from schema.values import KeyPath, Values, key_text
 # In a text of one line only: longer ones are scripts and documents, where these mean something else.
 _LINE = re.compile(r"<[A-Za-z0-9_](?:[A-Za-z0-9_ .-]*[A-Za-z0-9_])?>|\b(?:TODO|FIXME|TBD)\b")
 _ANYWHERE = re.compile(
-    r"\b(?:change|replace|fill)[-_ ]?me\b"
+    r"\b(?:change|replace|fill)[-_]?me\b"
     r"|\b(?:my|your)[-_]?(?:company|corp|domain|organi[sz]ation|org|host|registry)\.[a-z]{2,}\b"
     r"|\bexample\.(?:com|net|org)\b",
     re.IGNORECASE,

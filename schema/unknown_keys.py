@@ -74,7 +74,8 @@ class _Level:
     def _below(self, key: str, schemas: Sequence[Mapping[str, Any]]) -> Self:
         path, known = (*self.path, key), _mapping(self.known.get(key))
         if chart := self._subcharts.get(key):
-            known = {"enabled": True, **chart.defaults, **known} if chart.defaults or known else {}
+            switches = {path.split(".")[1]: True for path in self.chart.switches if path.startswith(f"{key}.")}
+            known = {"enabled": True, **switches, **chart.defaults, **known} if chart.defaults or known else {}
             return type(self)(chart=chart, known=known, schemas=_flat(chart.schema, chart.schema), path=path)
         if key == "global" and not self.own:
             known = self.chart.globals
