@@ -70,7 +70,7 @@ class Skopeo:
 
     @property
     def version(self) -> str:
-        return _version(self.path, "--version")
+        return version_of(self.path, "--version")
 
     def commands(self, registry: RunningRegistry, data: DataSet, place: Path) -> Iterator[Sequence[str]]:
         options = ["--src-tls-verify=false"]
@@ -95,7 +95,7 @@ class Crane:
 
     @property
     def version(self) -> str:
-        return _version(self.path, "version")
+        return version_of(self.path, "version")
 
     def commands(self, registry: RunningRegistry, data: DataSet, place: Path) -> Iterator[Sequence[str]]:
         sources = [f"{registry.host}/{image}" for image in data.images]
@@ -116,7 +116,7 @@ class Regctl:
 
     @property
     def version(self) -> str:
-        return _version(self.path, "version", "--format", "{{.VCSTag}}")
+        return version_of(self.path, "version", "--format", "{{.VCSTag}}")
 
     def commands(self, registry: RunningRegistry, data: DataSet, place: Path) -> Iterator[Sequence[str]]:
         settings: dict[str, str] = {"tls": "disabled"}
@@ -168,13 +168,13 @@ def peers(names: Sequence[str]) -> tuple[list[Contender], list[str]]:
     absent = []
     for name in names:
         try:
-            found.append(PEERS[name](_built(name) if name in GO_TOOLS else program(name)))
+            found.append(PEERS[name](built(name) if name in GO_TOOLS else program(name)))
         except (OSError, PartError, subprocess.CalledProcessError) as err:
             absent.append(f"{name}: {err}")
     return found, absent
 
 
-def _built(name: str) -> str:
+def built(name: str) -> str:
     package = GO_TOOLS[name]
     binary = CACHE / package.rpartition("@")[2] / name
     if not binary.exists():
@@ -183,7 +183,7 @@ def _built(name: str) -> str:
     return str(binary)
 
 
-def _version(*argv: str) -> str:
+def version_of(*argv: str) -> str:
     done = subprocess.run(argv, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
     found = re.search(r"\d+\.\d+\.\d+", done.stdout)
     return found[0] if found else ""

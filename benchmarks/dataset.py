@@ -63,7 +63,12 @@ def fill(registry: RunningRegistry, plan: Plan) -> DataSet:
 
 def warm(registry: RunningRegistry) -> None:
     """Bring the registry's files into the page cache, so that every contender reads them from there."""
-    for path in _files(registry.data):
+    warm_files(registry.data)
+
+
+def warm_files(root: Path) -> None:
+    """Bring all files below `root` into the page cache."""
+    for path in _files(root):
         with path.open("rb") as file:
             while file.read(4 * 1024 * 1024):
                 pass

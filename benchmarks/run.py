@@ -1,4 +1,4 @@
-"""Measures us against peers on one registry: `python -m benchmarks.run pull|noop`. See README.md beside it."""
+"""Measures us against peers on one registry: `python -m benchmarks.run pull|push|noop`. See README.md beside it."""
 
 import argparse
 import json
@@ -14,7 +14,9 @@ from typing import Any
 
 from benchmarks import measure
 from benchmarks.contenders import PEERS, ROOT, Contender, Ours, doit, peers, write_spec
-from benchmarks.dataset import FULL, SMOKE, DataSet, fill, many, warm
+from benchmarks.dataset import FULL, SMOKE, DataSet, Plan, fill, many, warm, warm_files
+from benchmarks.pushing import PUSHERS, OurPush, Pusher, pushers
+from bundle.opened import OpenedBundle, open_bundle
 from tests.integration.parts import PartError
 from tests.integration.registries import RunningRegistry, TlsFiles, cncf_registry
 
@@ -51,6 +53,30 @@ def pull(options: argparse.Namespace, work: Path) -> dict[str, Any]:
             )
             report[scheme] = {"bytes": data.size, "results": [result.to_dict() for result in results]}
         shutil.rmtree(work / scheme)
+    return report
+
+
+def push(options: argparse.Namespace, work: Path) -> dict[str, Any]:
+    """Everybody pushes the data set into an empty registry, in turns, over HTTP and TLS; then we push what is there."""
+    rivals, absent = pushers(options.peers)
+    for reason in absent:
+        print(f"left out: {reason}")
+    contenders = [*(OurPush(jobs=jobs) for jobs in options.jobs), *rivals]
+    report: dict[str, Any] = {"benchmark": "push", "left_out": absent}
+    bundle, size = _bundle(work / "full", SMOKE if options.smoke else FULL)
+    for scheme in options.schemes:
+        runs: dict[str, list[measure.Cost]] = {contender.name: [] for contender in contenders}
+        for _ in range(options.rounds):
+            for contender in contenders:
+                runs[contender.name].append(_push_once(contender, bundle, size, work / "turn", tls=scheme == "https"))
+        results = [
+            measure.Result(name=item.name, version=item.version, runs=tuple(runs[item.name])) for item in contenders
+        ]
+        title = f"push over {scheme}: {len(bundle.manifest.images)} images, {size / 1e6:.0f} MB"
+        print(_table(title, results, size))
+        report[scheme] = {"bytes": size, "results": [result.to_dict() for result in results]}
+    shutil.rmtree(work / "full")
+    report["present"] = _push_present(work, 3 if options.smoke else options.images, options.rounds)
     return report
 
 
@@ -110,6 +136,50 @@ def _once(contender: Contender, registry: RunningRegistry, data: DataSet, place:
     return cost
 
 
+def _push_once(pusher: Pusher, bundle: OpenedBundle, size: int, place: Path, *, tls: bool) -> measure.Cost:
+    """One push into an empty registry, with the bundle in the page cache."""
+    place.mkdir()
+    with _registry(place / "registry", tls=tls) as registry:
+        (place / "own").mkdir()
+        commands = list(pusher.commands(registry, bundle, place / "own"))
+        env = {**os.environ, **pusher.environment(registry, place / "own")}
+        warm_files(bundle.path)
+        os.sync()
+        cost = measure.NOTHING
+        for argv in commands:
+            cost = cost.then(measure.run(argv, env=env, directory=ROOT, log=place / "log"))
+        stored = measure.total_size([registry.data])
+    if stored < size:
+        raise measure.RunError(f"{pusher.name} stored {stored} bytes, expected at least {size}")
+    shutil.rmtree(place)
+    return cost
+
+
+def _push_present(work: Path, count: int, rounds: int) -> dict[str, Any]:
+    """We push images that are all there."""
+    bundle, _ = _bundle(work / "many", many(count))
+    with _registry(work / "present", tls=False) as registry:
+        (work / "own").mkdir()
+        pusher = OurPush(jobs=2)
+        (argv,) = pusher.commands(registry, bundle, work / "own")
+        _command(argv, work)
+        with registry.recorded() as requests:
+            runs = tuple(_command(argv, work) for _ in range(rounds))
+    result = measure.Result(name=pusher.name, version="", runs=runs)
+    print(f"push of {count} present images: median {result.seconds:.2f} s, {len(requests) // rounds} requests a run")
+    return {"images": count, "requests": len(requests) // rounds, "result": result.to_dict()}
+
+
+def _bundle(place: Path, plan: Plan) -> tuple[OpenedBundle, int]:
+    """A bundle of the images, made by ourselves, and the bytes of their distinct blobs."""
+    place.mkdir()
+    with _registry(place / "registry", tls=False) as registry:
+        data = fill(registry, plan)
+        _command(doit("bundle", write_spec(registry, data, place)), place)
+    shutil.rmtree(place / "registry")
+    return open_bundle(place / "out" / "bench-1.0.0"), data.size
+
+
 def _command(argv: Sequence[str], work: Path) -> measure.Cost:
     return measure.run(argv, env=os.environ, directory=ROOT, log=work / "log")
 
@@ -158,6 +228,13 @@ def _parser() -> argparse.ArgumentParser:
     pulling.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS, help="against whom; nothing: nobody")
     pulling.add_argument("--schemes", nargs="+", choices=("http", "https"), default=("http", "https"))
     pulling.set_defaults(run=pull)
+    pushing = commands.add_parser("push", parents=[common], help="push 6 images of 1.4 GB, against peers")
+    pushing.add_argument("--rounds", type=int, default=5)
+    pushing.add_argument("--jobs", type=int, nargs="+", default=[2], help="measure us with each of these")
+    pushing.add_argument("--images", type=int, default=100, help="how many that are all present")
+    pushing.add_argument("--peers", nargs="*", choices=PUSHERS, default=PUSHERS, help="against whom; nothing: nobody")
+    pushing.add_argument("--schemes", nargs="+", choices=("http", "https"), default=("http", "https"))
+    pushing.set_defaults(run=push)
     idle = commands.add_parser("noop", parents=[common], help="a bundle that is up to date, against doit list")
     idle.add_argument("--rounds", type=int, default=10)
     idle.add_argument("--images", type=int, default=100)

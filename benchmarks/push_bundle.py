@@ -1,0 +1,42 @@
+"""Pushes all images of a bundle: `python -m benchmarks.push_bundle BUNDLE HOST JOBS [CA]`. Prints the bytes sent."""
+
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from bundle.hosts import HostSettings
+from bundle.manifest import ImageEntry
+from bundle.meter import SilentMeter
+from bundle.opened import open_bundle
+from bundle.push import PushedImage, push_image
+from bundle.transfers import Transfers
+from clients.registry import Registries
+from clients.transport import Transport
+from clients.upload import Uploads
+
+IMAGES = 4  # at once, so that no worker waits while another image's manifests are written
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Push, as the install's tasks do: images side by side, their blobs under one bound."""
+    path, host, jobs, ca = Path(arguments[0]), arguments[1], int(arguments[2]), [Path(file) for file in arguments[3:]]
+    bundle, transfers = open_bundle(path), Transfers(jobs)
+    settings = HostSettings(ca=ca[0] if ca else None, plain_http=not ca)
+    with Transport({host: settings}) as transport, ThreadPoolExecutor(IMAGES) as pool:
+        uploads = Uploads(Registries(transport))
+
+        def push(image: ImageEntry) -> PushedImage:
+            subject = f"image {image.name!r}"
+            sink = uploads.repository(replace(image.reference, host=host), subject=subject)
+            source = bundle.image(image)
+            return push_image(source, image.root, sink, subject=subject, meter=SilentMeter(), transfers=transfers)
+
+        done = list(pool.map(push, bundle.manifest.images))
+    print(sum(image.pushed for image in done))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
