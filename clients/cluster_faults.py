@@ -95,7 +95,15 @@ _FAULTS: tuple[tuple[tuple[str, ...], ClusterReason, str], ...] = (
         "",
     ),
     (
-        (" is invalid: ", r"\(BadRequest\)", "error validating", "strict decoding error", "cannot be handled as a"),
+        (
+            " is invalid: ",
+            "Invalid value",
+            "illegal base64",
+            r"\(BadRequest\)",
+            "error validating",
+            "strict decoding error",
+            "cannot be handled as a",
+        ),
         "invalid",
         "",
     ),
@@ -129,7 +137,7 @@ def spoken(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     kept = [line for line in lines if not _LOG_LINE.match(line)] or lines[-1:]
     line = " ".join("".join(c if c.isprintable() else " " for c in " ".join(kept)).split())
-    line = re.sub(r"^(Error|error): ", "", line)
+    line = re.sub(r"^(Error|error): | Please review the fields above.*", "", line)
     return line if len(line) <= MAX_WORDS else f"{line[:MAX_WORDS]}..."
 
 

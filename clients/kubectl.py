@@ -1,7 +1,7 @@
 """The Kubernetes API through the kubectl command: objects as plain JSON, in and out by standard input and output."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from clients.trouble import Event
 from clients.versions import Version
 
 FIELD_MANAGER = "airgap"
+OWNER_LABEL = "app.kubernetes.io/managed-by"  # its value is FIELD_MANAGER on what is ours
 OLDEST_KUBECTL = Version(major=1, minor=22)  # server-side apply is stable since
 _REQUEST_SECONDS = 30
 _PROCESS_SECONDS = 180.0
@@ -98,8 +99,8 @@ class Kubectl:
     ) -> tuple[str, ...]:
         """Create or change objects by server-side apply, and return their names as `kind/name`.
 
-        Fields that somebody else set to other values are a conflict. On objects that we applied before, the spec wins:
-        a hand edit there is drift. On any others it is an error that names the owner, for they are not ours to take.
+        Fields that somebody else set to other values are a conflict. On objects that carry our label the spec wins: a
+        hand edit there is drift. On any others it is an error that names the owner, for they are not ours to take.
         """
         if not objects:
             return ()
@@ -107,7 +108,7 @@ class Kubectl:
         argv = ["apply", "--server-side", f"--field-manager={field_manager}", "--filename=-", "--output=name"]
         argv += ["--dry-run=server"] if dry_run else []
         done = self._run(argv, subject=subject, objects=objects)
-        if done.code and _is_conflict(done, subject) and self._all_ours(objects, field_manager):
+        if done.code and _is_conflict(done, subject) and self._all_ours(objects):
             done = self._run([*argv, "--force-conflicts"], subject=subject, objects=objects)
         return tuple(self._ok(done, subject).text.split())
 
@@ -134,8 +135,8 @@ class Kubectl:
         subject = "the account's rights"
         argv = ["create", "--filename=-", "--output=json", "--validate=false"]
         reviews = [_review(right) for right in asked]
-        answer = _object(self._ok(self._run(argv, subject=subject, objects=reviews), subject), subject)
-        answers = _items(answer) if answer.get("kind") == "List" else [answer]
+        done = self._ok(self._run(argv, subject=subject, objects=reviews), subject)
+        answers = list(_documents(done, subject))
         if len(answers) != len(asked):
             raise ClusterError(f"{subject}: asked for {len(asked)}, got {len(answers)} answers")
         return tuple(r for r, a in zip(asked, answers, strict=True) if not a.get("status", {}).get("allowed"))
@@ -158,13 +159,12 @@ class Kubectl:
         events = (Event.from_json(item) for item in _items(self.raw(path)))
         return tuple(sorted((event for event in events if event.last >= since), key=lambda event: event.last))
 
-    def _all_ours(self, objects: Sequence[Mapping[str, Any]], field_manager: str) -> bool:
-        """Whether we applied each of those that exist before."""
+    def _all_ours(self, objects: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether each of those that exist carries our label."""
         for each in objects:
             meta = each["metadata"]
             live = self.get(_kind(each), meta["name"], namespace=meta.get("namespace", ""))
-            managers = live["metadata"].get("managedFields", []) if live else []
-            if live and not any(m.get("manager") == field_manager and m.get("operation") == "Apply" for m in managers):
+            if live and (live["metadata"].get("labels") or {}).get(OWNER_LABEL) != FIELD_MANAGER:
                 return False
         return True
 
@@ -228,11 +228,20 @@ def _secrets(thing: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _object(done: Completed, subject: str) -> JsonObject:
-    try:
-        data = json.loads(done.stdout)
-    except ValueError as err:
-        raise ClusterError(f"{subject}: kubectl gave an answer that is no JSON", hint="try the same by hand") from err
-    return data if isinstance(data, dict) else {}
+    return next(_documents(done, subject), {})
+
+
+def _documents(done: Completed, subject: str) -> Iterator[JsonObject]:
+    """The JSON objects that stand one after another in what kubectl answered."""
+    text, decoder, at = done.text.strip(), json.JSONDecoder(), 0
+    while at < len(text):
+        try:
+            data, at = decoder.raw_decode(text, at)
+        except ValueError as err:
+            raise ClusterError(f"{subject}: kubectl gave an answer that is no JSON", hint="try it by hand") from err
+        if isinstance(data, dict):
+            yield data
+        at = len(text) - len(text[at:].lstrip())
 
 
 def _items(answer: JsonObject) -> list[JsonObject]:

@@ -80,7 +80,8 @@ class Watch:
             if trouble.key not in self._told:
                 self._told[trouble.key] = self._with_last_words(trouble, snapshot)
         workloads = (each for each in members if each["kind"] in ("Deployment", "StatefulSet", "DaemonSet", "Job"))
-        self._waiting = tuple(lack for each in workloads if (lack := unready(each)))
+        # What was missing last is kept: helm may have begun to undo all by now.
+        self._waiting = tuple(lack for each in workloads if (lack := unready(each))) or self._waiting
         lasting = next((each for each in found if now - self._since[each.key] >= each.patience), None)
         return self._with_last_words(lasting, snapshot) if lasting else None
 
@@ -90,7 +91,7 @@ class Watch:
         return next(iter([*now_seen, *reversed(self._told.values())]), None)
 
     def waiting(self) -> tuple[str, ...]:
-        """What was not ready at the last look, one line for each workload."""
+        """What was not ready when anything was seen not to be, one line for each workload."""
         return self._waiting
 
     def _snapshot(self) -> Snapshot | None:
@@ -161,8 +162,6 @@ def install_release(
                 cancelled=lambda: bool(found),
             )
         except (ReleaseError, ProgramError) as err:
-            if not found:
-                watching.look()
             raise _explained(err, found[0] if found else watching.suspect(), watching, release) from err
 
 
