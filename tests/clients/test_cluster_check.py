@@ -251,11 +251,21 @@ def test_what_was_found_before_a_failure_is_told() -> None:
     assert len(told(fake, needs)) == 2
 
 
+@pytest.mark.parametrize("path", ["/api/v1/namespaces/pro", "/apis/apps/v1", "/api/v1/namespaces/pro/secrets/pull"])
+def test_an_answer_that_fails_is_an_error_and_not_a_no(path: str) -> None:
+    needs = ClusterNeeds(
+        min_version="1.24", kinds={"pro": [DEPLOYMENT]}, pull_secrets={"pro": ["pull"]}, image_host="registry.test"
+    )
+    fake = FakeCluster(broken={path: "unreachable"}, paths={"/api/v1/namespaces/pro/secrets/pull": LOGIN})
+    assert told(fake, needs) == [f"error: {path}: no"]
+
+
 def pull_secret(*hosts: str) -> JsonObject:
     content = json.dumps({"auths": {host: {"auth": "c2VjcmV0"} for host in hosts}})
     return {"data": {".dockerconfigjson": base64.b64encode(content.encode()).decode()}}
 
 
+LOGIN = pull_secret("registry.test")
 NO_LOGIN = "error: pull secret pro/pull has no login for the images' registry"
 
 

@@ -150,6 +150,16 @@ def test_what_is_no_mysql(data: bytes, words: str) -> None:
     assert words in found.what
 
 
+def test_a_connection_that_is_reset() -> None:
+    def reset(connection: socket.socket) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    with listening(reset) as port:
+        assert "it closed the connection" in mysql(f"127.0.0.1:{port}")[0].what
+    with listening(reset) as port:
+        assert "it closed the connection" in postgres(f"127.0.0.1:{port}")[0].what
+
+
 def test_a_server_that_waits_for_us(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoints, "TIMEOUT", 0.1)
     with listening(silence) as port:

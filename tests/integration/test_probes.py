@@ -33,6 +33,7 @@ def part() -> Iterator[None]:
         pytest.skip(str(err))
 
 
+@pytest.mark.database
 def test_mariadb() -> None:
     with part(), mariadb() as port:
         assert mysql(f"127.0.0.1:{port}") == ()
@@ -45,6 +46,7 @@ def test_mariadb() -> None:
         assert "does not greet as PostgreSQL" in wrong.what
 
 
+@pytest.mark.database
 def test_mariadb_that_does_not_allow_this_host() -> None:
     sql = "DELETE FROM mysql.global_priv;\nFLUSH PRIVILEGES;\nCREATE USER olga@'10.9.9.9';\n"
     with part(), mariadb("--skip-name-resolve", sql=sql) as port:
@@ -53,6 +55,7 @@ def test_mariadb_that_does_not_allow_this_host() -> None:
     assert "error 1130" in found.what
 
 
+@pytest.mark.database
 def test_postgresql(tls_files: TlsFiles) -> None:
     with part(), postgresql({}) as port:
         assert postgres(f"127.0.0.1:{port}") == ()
@@ -63,6 +66,7 @@ def test_postgresql(tls_files: TlsFiles) -> None:
         assert postgres(f"127.0.0.1:{port}") == ()
 
 
+@pytest.mark.database
 def test_postgresql_that_has_no_rule_for_this_host() -> None:
     with part(), postgresql({"pg_hba.conf": "hostssl all all ::1/128 scram-sha-256\n"}) as port:
         assert postgres(f"127.0.0.1:{port}") == ()
