@@ -79,8 +79,9 @@ def parse(raw: bytes, problems: Problems, *, may_be_empty: bool = False) -> Node
     if _too_deep(text):
         problems.add(start, "the file is nested too deeply")
         return None
-    loader = Loader(text)
+    loader = None
     try:
+        loader = Loader(text)
         tree = loader.get_single_node()
         if tree is None and may_be_empty:
             return Node(place=start, key=None, value={})
@@ -93,7 +94,8 @@ def parse(raw: bytes, problems: Problems, *, may_be_empty: bool = False) -> Node
     except yaml.reader.ReaderError as err:
         problems.add(_character_place(text), f"a character that YAML does not allow (#x{err.character:04x})")
     finally:
-        loader.dispose()
+        if loader:
+            loader.dispose()
     return None
 
 
@@ -207,15 +209,20 @@ def _character_place(text: str) -> Place:
     return Place(line=before.count("\n") + 1, column=len(before) - before.rfind("\n"))
 
 
-# What PyYAML says -> what is said instead (empty: the same) and the next step. Its words could repeat a secret.
+# What PyYAML, with libyaml or without, says -> what is said instead (empty: the same) and the next step. Its words
+# could repeat a secret.
 _SYNTAX = {
-    "found character that cannot start any token": (
+    "found character": (
         "a tab or another character that can't begin a value",
         "indent with spaces, and quote text that begins with @, ` or %",
     ),
-    "mapping values are not allowed": ("", "quote text that contains ': ', and check the indentation"),
+    "mapping values are not allowed": (
+        "mapping values are not allowed in this context",
+        "quote text that contains ': ', and check the indentation",
+    ),
     "found unexpected end of stream": ("", "a quote is not closed"),
     "did not find expected": ("", "check brackets, commas, quotes and indentation here and above"),
+    "expected ": ("something else belongs here", "check brackets, commas, quotes and indentation here and above"),
     "but found another document": ("a second document", "keep one document in the file, without another ---"),
     "could not determine a constructor": ("an unknown tag", "quote text that begins with !"),
     "found undefined alias": ("an undefined alias", "quote text that begins with *"),
