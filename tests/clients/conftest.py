@@ -95,8 +95,21 @@ def make_transport(policy: RetryPolicy, meter: RecordingMeter) -> Iterator[MakeT
     """Makes transports to hosts with settings; they are closed in the end."""
     with ExitStack() as stack:
 
-        def make(hosts: dict[str, HostSettings], *, read_timeout: float = 20.0, **environment: str) -> Transport:
-            transport = Transport(hosts, retry=policy, meter=meter, read_timeout=read_timeout, environment=environment)
+        def make(
+            hosts: dict[str, HostSettings],
+            *,
+            read_timeout: float = 20.0,
+            store_timeout: float = 20.0,
+            **environment: str,
+        ) -> Transport:
+            transport = Transport(
+                hosts,
+                retry=policy,
+                meter=meter,
+                read_timeout=read_timeout,
+                store_timeout=store_timeout,
+                environment=environment,
+            )
             return stack.enter_context(transport)
 
         yield make

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 from bundle import media
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
+from tests.clients.upload_side import UploadSide, refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +59,27 @@ class FaultyRegistry:
         self.issued = 0
         self.connections = 0
         self.over = threading.Event()
+        self.uploads = UploadSide()
+        self._short: list[tuple[str, int]] = []
         self._planned: list[tuple[str, Fault]] = []
         self._guard = threading.Lock()
 
     def plan(self, part: str, *faults: Fault) -> None:
         """Play the faults, one a request, on requests whose `METHOD path` contains `part`."""
         self._planned += [(part, fault) for fault in faults]
+
+    def plan_short(self, part: str, *sizes: int) -> None:
+        """Close the connection after so many bytes of the body of requests whose `METHOD path` contains `part`."""
+        self._short += [(part, size) for size in sizes]
+
+    def short(self, request: str) -> int | None:
+        """How many bytes of a request's body are taken before the connection is closed; None for all."""
+        with self._guard:
+            for number, (part, size) in enumerate(self._short):
+                if part in request:
+                    del self._short[number]
+                    return size
+        return None
 
     def put_blob(self, data: bytes) -> Digest:
         digest = Digest.of(data)
@@ -121,14 +137,31 @@ class FaultyRegistry:
             return self._token(seen)
         if denied := self._denied(seen):
             return denied
+        if reply := self.uploads.answer(seen.method, seen.path, seen.headers, seen.body):
+            return Answer(status=reply.status, headers=reply.headers, body=reply.body)
         parts = path.removeprefix("/v2/").rsplit("/", 2)
         if len(parts) == 3 and parts[1] == "blobs" and parts[2] in self.blobs:
             return self._blob(seen, self.blobs[parts[2]])
+        if len(parts) == 3 and parts[1] == "blobs" and (parts[0], parts[2]) in self.uploads.held:
+            return self._blob(seen, self.uploads.held[parts[0], parts[2]])
+        if len(parts) == 3 and parts[1] == "manifests" and seen.method == "PUT":
+            return self._stored(seen, parts[0], parts[2])
         if len(parts) == 3 and parts[1] == "manifests" and (parts[0], parts[2]) in self.manifests:
             raw, media_type = self.manifests[parts[0], parts[2]]
             return Answer(headers={"Content-Type": media_type, "Docker-Content-Digest": str(Digest.of(raw))}, body=raw)
         known = any(repository == parts[0] for repository, _ in self.manifests)
         return refusal(404, "MANIFEST_UNKNOWN" if known else "NAME_UNKNOWN", "not known here")(seen, Answer())
+
+    def _stored(self, seen: Seen, repository: str, name: str) -> Answer:
+        """Store a pushed manifest, if all that it names is there."""
+        data = json.loads(seen.body)
+        named = [data["config"], *data["layers"]] if "layers" in data else data["manifests"]
+        known = {digest for owner, digest in (*self.uploads.held, *self.manifests) if owner == repository}
+        if any(child["digest"] not in known | self.blobs.keys() for child in named):
+            reply = refused(400, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry")
+            return Answer(status=reply.status, headers=reply.headers, body=reply.body)
+        stored = self.put_manifest(repository, name, seen.body, seen.headers["content-type"])
+        return Answer(status=201, headers={"Docker-Content-Digest": str(stored.digest)})
 
     def _denied(self, seen: Seen) -> Answer | None:
         sent = seen.headers.get("authorization", "")
@@ -233,15 +266,20 @@ def faulty_registry(*, certificate: Path | None = None, client_ca: Path | None =
 
         def do_GET(self) -> None:
             length = int(self.headers.get("Content-Length", "0"))
+            taken = registry.short(f"{self.command} {self.path}")
             seen = Seen(
                 method=self.command,
                 path=self.path,
                 headers={name.lower(): value for name, value in self.headers.items()},
-                body=self.rfile.read(length),
+                body=self.rfile.read(length if taken is None else taken),
             )
+            if taken is not None:
+                registry.uploads.cut(seen.path, seen.body)
+                self.close_connection = True
+                return
             self._send(registry.answer(seen))
 
-        do_HEAD = do_POST = do_DELETE = do_CONNECT = do_GET  # noqa: N815
+        do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_CONNECT = do_GET  # noqa: N815
 
         def _send(self, answer: Answer) -> None:
             self.send_response(answer.status)

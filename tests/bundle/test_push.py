@@ -1,0 +1,251 @@
+"""Images to a sink: the order of things, what is skipped, what is told, and damage that never gets through."""
+
+import errno
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from bundle import media
+from bundle.chart_push import ChartSource, chart_tag, push_chart
+from bundle.descriptor import Descriptor
+from bundle.digest import Digest
+from bundle.errors import AirgapError, IntegrityError, SourceError, StorageError
+from bundle.image import Manifest
+from bundle.meter import SilentMeter
+from bundle.push import Outcome, PushedImage, ReadBlob, push_image
+from bundle.transfers import Transfers
+from tests.bundle.test_fetch import AMD64, ARM64, FakeSource
+from tests.clients.conftest import RecordingMeter
+
+LAYER = b"a layer" * 1000
+
+
+@dataclass(slots=True)
+class FakeSink:
+    """Keeps what it is given."""
+
+    content: dict[Digest, bytes] = field(default_factory=dict)
+    tag: Digest | None = None
+    order: list[str] = field(default_factory=list)
+    mountable: set[Digest] = field(default_factory=set)
+    guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def current(self) -> Digest | None:
+        return self.tag
+
+    def exists(self, descriptor: Descriptor) -> bool:
+        return descriptor.digest in self.content
+
+    def put_blob(self, descriptor: Descriptor, read: ReadBlob) -> Outcome:
+        if descriptor.digest in self.content:
+            return "present"
+        if descriptor.digest in self.mountable:
+            return "mounted"
+        data = b"".join(read(0))
+        with self.guard:
+            self.content[descriptor.digest] = data
+            self.order.append("blob")
+        return "sent"
+
+    def put_manifest(self, manifest: Manifest, *, tagged: bool) -> None:
+        missing = [child.digest for child in manifest.children() if child.digest not in self.content]
+        assert not missing, "a parent came before its children"
+        self.content[manifest.digest] = manifest.raw
+        self.order.append("tag" if tagged else "manifest")
+        if tagged:
+            self.tag = manifest.digest
+
+
+@pytest.fixture
+def source() -> FakeSource:
+    return FakeSource()
+
+
+@pytest.fixture
+def sink() -> FakeSink:
+    return FakeSink()
+
+
+def push(source: FakeSource, sink: FakeSink, meter: RecordingMeter | None = None) -> PushedImage:
+    return push_image(
+        source, source.resolve(), sink, subject="image 'app'", meter=meter or SilentMeter(), transfers=Transfers(2)
+    )
+
+
+def test_everything_arrives_as_it_is(source: FakeSource, sink: FakeSink) -> None:
+    root = source.image(LAYER, b"small")
+    meter = RecordingMeter()
+    done = push(source, sink, meter)
+    assert sink.content == source.content
+    assert sink.tag == root.digest == done.root.digest
+    assert done.root == root
+    assert sink.order == ["blob", "blob", "blob", "tag"]
+    assert done.pushed == meter.moved == meter.expected == sum(map(len, sink.content.values())) - root.size
+
+
+def test_the_size_of_the_root_may_be_unknown(source: FakeSource, sink: FakeSink) -> None:
+    root = source.image(LAYER)
+    source.root = Descriptor(media_type=root.media_type, digest=root.digest, size=0)
+    assert push(source, sink).root == root
+
+
+def test_an_index_comes_last(source: FakeSource, sink: FakeSink) -> None:
+    children = [(source.image(LAYER, bytes([number])), platform) for number, platform in enumerate((AMD64, ARM64))]
+    source.index(*children)
+    push(source, sink)
+    assert sink.content == source.content
+    assert sink.order[-3:] == ["manifest", "manifest", "tag"]
+
+
+def test_a_child_that_is_there_is_whole(source: FakeSource, sink: FakeSink) -> None:
+    old = source.image(LAYER)
+    push(source, sink)
+    source.index((old, AMD64), (source.image(b"new"), ARM64))
+    sink.order.clear()
+    source.asked.clear()
+    done = push(source, sink)
+    assert sink.order == ["blob", "manifest", "tag"]
+    assert done.present == len(LAYER) + Manifest.parse(source.content[old.digest]).config.size
+    assert ("blob", Digest.of(LAYER)) not in source.asked
+
+
+def test_present_and_mounted_are_told_apart(source: FakeSource, sink: FakeSink) -> None:
+    source.image(LAYER, b"there", b"new")
+    sink.content[Digest.of(b"there")] = b"there"
+    sink.mountable.add(Digest.of(LAYER))
+    meter = RecordingMeter()
+
+    class Mounting(FakeSink):
+        def put_blob(self, descriptor: Descriptor, read: ReadBlob) -> Outcome:
+            outcome = FakeSink.put_blob(self, descriptor, read)
+            self.content.setdefault(descriptor.digest, LAYER)
+            return outcome
+
+    done = push(source, Mounting(content=sink.content, mountable=sink.mountable), meter)
+    assert (done.present, done.mounted) == (5, len(LAYER))
+    assert meter.reused == 5 + len(LAYER)
+    assert meter.moved == done.pushed == meter.expected - meter.reused
+
+
+def test_nothing_is_done_twice(source: FakeSource, sink: FakeSink) -> None:
+    source.image(LAYER)
+    first = push(source, sink)
+    sink.order.clear()
+    source.asked.clear()
+    done = push(source, sink)
+    assert (done.changed, done.pushed, done.present) == (False, 0, first.pushed)
+    assert not sink.order
+    assert not [what for what, _ in source.asked if what == "blob"]
+
+
+@pytest.mark.parametrize("offset", [1, 3500, len(LAYER) - 1, len(LAYER)])
+def test_reading_from_an_offset_checks_all_bytes(source: FakeSource, offset: int) -> None:
+    source.image(LAYER)
+    blob = Descriptor(media_type=media.OCI_LAYER, digest=Digest.of(LAYER), size=len(LAYER))
+    parts: list[bytes] = []
+
+    class Resuming(FakeSink):
+        def put_blob(self, descriptor: Descriptor, read: ReadBlob) -> Outcome:
+            if descriptor.digest == blob.digest:
+                parts.extend(read(offset))
+            return FakeSink.put_blob(self, descriptor, read)
+
+    meter = RecordingMeter()
+    push(source, Resuming(), meter)
+    assert b"".join(parts) == LAYER[offset:]
+    assert meter.moved == meter.expected
+    source.content[blob.digest] = b"x" + LAYER[1:]
+    with pytest.raises(IntegrityError, match="is damaged"):
+        push(source, Resuming())
+
+
+DAMAGE = {"short": LAYER[:-1], "long": LAYER + b"x", "changed": b"x" + LAYER[1:], "empty": b""}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+@pytest.mark.parametrize("step", [1, 1000, 100_000])
+def test_the_last_bytes_of_a_damaged_blob_never_come(
+    source: FakeSource, sink: FakeSink, name: str, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source.image(LAYER)
+    came: list[bytes] = []
+
+    def in_steps(descriptor: Descriptor, offset: int) -> Iterator[bytes]:
+        data = DAMAGE[name] if descriptor.digest == Digest.of(LAYER) else source.content[descriptor.digest]
+        yield from (data[at : at + step] for at in range(offset, len(data), step))
+
+    class Noting(FakeSink):
+        def put_blob(self, descriptor: Descriptor, read: ReadBlob) -> Outcome:
+            if descriptor.digest == Digest.of(LAYER):
+                came.extend(read(0))
+            return "sent"
+
+    monkeypatch.setattr(source, "read", in_steps)
+    with pytest.raises(IntegrityError) as caught:
+        push(source, Noting())
+    assert b"".join(came) != LAYER or name == "long", "the blob with something behind it: it is good up to there"
+    assert caught.value.what.startswith(f"image 'app': its blob {Digest.of(LAYER)} is damaged: expected {len(LAYER)} ")
+
+
+def test_a_medium_that_can_not_be_read(source: FakeSource, sink: FakeSink, monkeypatch: pytest.MonkeyPatch) -> None:
+    source.image(LAYER)
+
+    def broken(*_: object) -> Iterator[bytes]:
+        raise OSError(errno.EIO, "whatever")
+
+    monkeypatch.setattr(source, "read", broken)
+    with pytest.raises(AirgapError, match=r"image 'app': can't read sha256:[0-9a-f]{64}: Input/output error"):
+        push(source, sink)
+    monkeypatch.setattr(source, "manifest", broken)
+    with pytest.raises(StorageError, match="image 'app': can't read"):
+        push(source, sink)
+
+
+def test_what_is_no_manifest(source: FakeSource, sink: FakeSink) -> None:
+    source.root = source.put(b"{}", media.OCI_MANIFEST)
+    with pytest.raises(SourceError, match="image 'app': "):
+        push(source, sink)
+
+
+# Charts.
+
+METADATA = {"apiVersion": "v2", "name": "demo", "version": "0.3.0+build.1", "description": "größer"}
+
+
+@pytest.mark.parametrize("provenance", [None, b"signed"], ids=["chart", "chart-and-provenance"])
+def test_a_chart_is_helms_artifact(sink: FakeSink, provenance: bytes | None) -> None:
+    done = push_chart(
+        b"packaged", sink, metadata=METADATA, provenance=provenance,
+        subject="chart 'demo'", meter=SilentMeter(), transfers=Transfers(1),
+    )  # fmt: skip
+    manifest = Manifest.parse(sink.content[done.root.digest])
+    assert manifest.media_type == media.OCI_MANIFEST
+    assert manifest.config.media_type == media.HELM_CONFIG
+    assert json.loads(sink.content[manifest.config.digest]) == METADATA
+    expected = [(media.HELM_CHART, b"packaged"), (media.HELM_PROVENANCE, b"signed")][: 2 if provenance else 1]
+    assert [(each.media_type, sink.content[each.digest]) for each in manifest.layers] == expected
+    assert manifest.data["annotations"]["org.opencontainers.image.version"] == METADATA["version"]
+
+
+def test_a_chart_has_one_digest_only() -> None:
+    made = [
+        ChartSource(b"x", metadata=dict(order), provenance=None, subject="chart").resolve()
+        for order in (METADATA.items(), reversed(METADATA.items()))
+    ]
+    assert made[0] == made[1]
+
+
+def test_a_chart_source_has_nothing_else() -> None:
+    source = ChartSource(b"x", metadata=METADATA, provenance=None, subject="chart 'demo'")
+    absent = Descriptor(media_type=media.HELM_CHART, digest=Digest.of(b"y"), size=1)
+    with pytest.raises(SourceError, match="chart 'demo' has no sha256"):
+        list(source.read(absent, 0))
+    assert b"".join(source.read(Descriptor(media_type="", digest=Digest.of(b"x"), size=1), 1)) == b""
+
+
+@pytest.mark.parametrize(("version", "tag"), [("1.2.3", "1.2.3"), ("1.2.3-rc.1+b.4", "1.2.3-rc.1_b.4")])
+def test_the_tag_of_a_chart(version: str, tag: str) -> None:
+    assert chart_tag(version) == tag
