@@ -1,0 +1,48 @@
+"""What docs/install-values.md shows holds together."""
+
+import re
+from pathlib import Path
+
+from bundle.secret import KnownSecrets, Secret
+from schema.carried import carried_files
+from schema.facts import Facts
+from schema.image_names import ImageNames
+from schema.load import load
+from schema.placeholders import placeholders
+from schema.site import Site
+from schema.uses import gather, uses
+from schema.values import resolve
+from schema.values_check import read_all
+from tests.schema.installs import HEAD, WITH_CHART, write
+from tests.schema.test_image_names import manifest
+
+DOCS = (Path(__file__).parents[2] / "docs" / "install-values.md").read_text(encoding="utf-8")
+VALUES, SITE, SECRETS, ACTIONS = re.findall(r"```yaml\n(.*?)```", DOCS, re.S)
+RELEASES = "  releases: [{name: shop, chart: web, namespace: shop, values: [values/shop.yaml]}]\n"
+
+
+def test_the_examples_install(tmp_path: Path) -> None:
+    text = HEAD + WITH_CHART + SECRETS + ACTIONS.removeprefix("install:\n") + RELEASES
+    write(tmp_path, {"airgap.yaml": text, "values/shop.yaml": VALUES, "site.yaml": SITE, "enroll.py": ""})
+    write(tmp_path, {"tls.crt": "c", "tls.key": "k"})
+    spec = load(tmp_path / "airgap.yaml", env={})
+    assert list(carried_files(spec)) == ["install/enroll.py", "install/values/shop.yaml"]
+    files = read_all(spec)
+    site = Site.load(tmp_path / "site.yaml")
+    env = gather(uses(spec.install, files.values()), site=site, env={}, directory=tmp_path, ask=lambda prompt: prompt)
+    facts = Facts(
+        images=ImageNames.of(manifest(api="reg.internal/demo/api:1"), prefix="reg.internal/demo", registry="reg.corp"),
+        site=site,
+        env=env,
+        directory=tmp_path,
+        known=KnownSecrets(),
+        secrets={"database": Secret("pw"), "encryption-key": Secret("aa")},
+        outputs={"enroll": {"id": "w1"}},
+    )
+    values = resolve(list(files.values()), facts, subject="release 'shop'")
+    assert placeholders(values) == ()
+    assert values.data["image"] == {"repository": "reg.corp/api", "tag": "1"}
+    assert values.data["replicas"] == 3
+    assert values.data["ingress"]["tolerations"] == [{"key": "dedicated", "operator": "Exists"}]
+    assert values.data["database"] == {"url": "mysql://shop:pw@db.plant-7.corp/shop"}
+    assert values.data["script"] == "echo ${HOME}"
