@@ -74,7 +74,7 @@ def cluster(target: Cluster, needs: ClusterNeeds) -> Findings:
     try:
         server = target.version().server
     except ClusterError as err:
-        return (finding_of(err, _SUBJECT),)
+        return (replace(finding_of(err, "the cluster"), subject=_SUBJECT),)
     parts = [
         _version(server, needs.min_version),
         _nodes(target, needs.platforms),

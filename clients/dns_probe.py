@@ -69,6 +69,6 @@ def _not_full(host: str, subject: str) -> Finding | None:
         return Finding(
             subject=subject,
             what=f"it is not a full name: browsers know no domain {ending!r} and search for it instead",
-            hint=f"{hint}; if {name} really is complete, write {name}.",
+            hint=f"{hint}; if it really is complete, end it with a dot: {name}.",
         )
     return None

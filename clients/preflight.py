@@ -36,7 +36,7 @@ class Finding:
 Findings = tuple[Finding, ...]
 
 Probe = Callable[[], Findings]
-"""One check; empty when all is well. It raises nothing but AirgapError, and ends by itself within seconds."""
+"""One check; empty when all is well. It raises nothing but AirgapError, and ends by itself."""
 
 
 def collect(probes: Iterable[Probe]) -> Findings:

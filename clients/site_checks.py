@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from bundle.errors import AirgapError, NetworkError, RegistryError, SourceError, storage_errors
@@ -77,7 +78,8 @@ class _Pushing:
         except AirgapError as err:
             if isinstance(err, NetworkError):
                 self._unreachable.add(target.host)
-            return (finding_of(err, subject),)
+            found = finding_of(err, subject)
+            return (replace(found, what=found.what.removeprefix(f"{target.host}: ")),)
         return ()
 
     def _try(self, target: Reference, subject: str) -> None:

@@ -45,7 +45,8 @@ class FakeCluster:
     asked: list[Right] = field(default_factory=list)
 
     def version(self) -> Versions:
-        self._fail("version")
+        if "version" in self.broken:
+            raise ClusterError("the cluster: no answer", reason=self.broken["version"], hint="mend it")
         return Versions(client=Version.parse("1.31"), server=Version.parse(self.server))
 
     def list(self, kind: str, *, namespace: str = "", selector: str = "") -> list[JsonObject]:
@@ -97,7 +98,7 @@ _CLASSES = {"ingressclasses.networking.k8s.io": "nginx", "storageclasses.storage
 
 
 def test_a_cluster_that_is_not_reached_is_told_once() -> None:
-    assert told(FakeCluster(broken={"version": "unreachable"}), PLAIN) == ["error: version: no"]
+    assert told(FakeCluster(broken={"version": "unreachable"}), PLAIN) == ["error: no answer"]
 
 
 @pytest.mark.parametrize(
