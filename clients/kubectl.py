@@ -15,6 +15,10 @@ from clients.versions import Version
 FIELD_MANAGER = "airgap"
 OWNER_LABEL = "app.kubernetes.io/managed-by"  # its value is FIELD_MANAGER on what is ours
 OLDEST_KUBECTL = Version(major=1, minor=22)  # server-side apply is stable since
+_KEYS_TEMPLATE = (
+    "--output=go-template={{range .items}}{{.metadata.name}} {{.type}}:{{range $key, $_ := .data}} {{$key}}{{end}}"
+    '{{"\\n"}}{{end}}'
+)
 _REQUEST_SECONDS = 30
 _PROCESS_SECONDS = 180.0
 
@@ -158,6 +162,12 @@ class Kubectl:
         path = f"/api/v1/namespaces/{namespace}/events" + ("?fieldSelector=type%3DWarning" if warnings else "")
         events = (Event.from_json(item) for item in _items(self.raw(path)))
         return tuple(sorted((event for event in events if event.last >= since), key=lambda event: event.last))
+
+    def secret_keys(self, namespace: str) -> tuple[str, ...]:
+        """A namespace's Secrets as `NAME TYPE: KEYS`; their values do not leave kubectl."""
+        subject = f"secrets in namespace {namespace!r}"
+        lines = self._ok(self._run(["get", "secrets", _KEYS_TEMPLATE, *_in(namespace)], subject=subject), subject).text
+        return tuple(line.rstrip() for line in lines.splitlines())
 
     def _all_ours(self, objects: Sequence[Mapping[str, Any]]) -> bool:
         """Whether each of those that exist carries our label."""

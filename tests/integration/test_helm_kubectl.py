@@ -17,10 +17,12 @@ import pytest
 
 from bundle.chart import package_chart
 from bundle.errors import ClusterError, ReleaseError
+from clients.diagnose import gather
 from clients.helm import Helm
 from clients.kubectl import Kubectl, Right
 from clients.process import run
 from clients.rollout import Watch, install_release, unready_workloads
+from clients.survey import survey
 from clients.trouble import Patience
 from clients.versions import Version
 from tests.integration.clusters import LOG_LINE, Cluster, asset
@@ -488,6 +490,53 @@ class TestWatching:
         thread.join()
         our_helm.recover("web", namespace=namespace, timeout=60)
         assert install("hook").status == "deployed"
+
+
+class TestDiagnosis:
+    def test_of_a_broken_release(
+        self,
+        cluster: Cluster,
+        kubectl: Kubectl,
+        namespace: str,
+        package: Callable[[str], Path],
+        values: Callable[..., Path],
+    ) -> None:
+        """A pull secret for another host, an image that can't be pulled, an ingress that nobody serves."""
+        config = {"auths": {"other.example.com": {"username": "me", "password": "hunter2"}}}
+        login = secret(namespace, **{".dockerconfigjson": json.dumps(config)})
+        kubectl.apply([{**login, "type": "kubernetes.io/dockerconfigjson"}])
+        rule = "hello.example.com/=web:80"
+        cluster.kubectl("-n", namespace, "create", "ingress", "web", "--class=nobody", f"--rule={rule}")
+        asked = values(image={"repository": "registry.example.com/web", "tag": "pull-fails"}, pullSecret="login")
+        install = ["upgrade", "--install", "web", str(package("web")), "-n", namespace, "--values", str(asked)]
+        subprocess.run([asset("helm3"), *install], env=cluster.env, check=True, capture_output=True)
+        helm = Helm(asset("helm3"), kubeconfig=cluster.kubeconfig)
+        while (
+            "ImagePullBackOff"
+            not in (found := gather(survey([("web", namespace)], helm=helm, cluster=kubectl)))[
+                f"{namespace}/overview.txt"
+            ]
+        ):
+            time.sleep(0.2)
+        likely = found["likely-causes.txt"]
+        assert (
+            "its image comes from registry.example.com, but of its pull secrets they open other.example.com" in likely
+        )
+        assert "image registry.example.com/web:pull-fails can't be pulled" in likely
+        assert "ingress web has no address: no controller serves its class 'nobody'" in likely
+        assert found[f"{namespace}/secrets.txt"].startswith("login kubernetes.io/dockerconfigjson: .dockerconfigjson\n")
+        assert "1 deployed web-1.0.0" in found[f"{namespace}/releases.txt"]
+        assert "deployment web: 0 of 2 replicas ready" in found[f"{namespace}/overview.txt"]
+        assert "ingress web hello.example.com: no address" in found[f"{namespace}/overview.txt"]
+        assert f"{namespace}/not-gathered.txt" not in found
+        assert "hunter2" not in json.dumps(found)
+        assert base64.b64encode(b"hunter2").decode() not in json.dumps(found)
+
+    def test_what_may_not_be_seen_is_a_gap(self, cluster: Cluster, namespace: str) -> None:
+        visitor = cluster.login("visitor")
+        ours, theirs = Helm(asset("helm3"), kubeconfig=visitor), Kubectl(asset("kubectl"), kubeconfig=visitor)
+        found = gather(survey([("web", namespace)], helm=ours, cluster=theirs))
+        assert "'visitor' may not list secrets" in found[f"{namespace}/not-gathered.txt"]
 
 
 def _processes() -> list[str]:
