@@ -168,13 +168,18 @@ class RunningRegistry:
 
 
 @contextmanager
-def cncf_registry(root: Path, *, tls: TlsFiles | None = None, login: bool = False) -> Iterator[RunningRegistry]:
-    """Start a registry with its data below `root`; with `tls` it speaks TLS, with `login` it wants one (Basic)."""
+def cncf_registry(
+    root: Path, *, tls: TlsFiles | None = None, login: bool = False, port: int = 0
+) -> Iterator[RunningRegistry]:
+    """Start a registry with its data below `root`; with `tls` it speaks TLS, with `login` it wants one (Basic).
+
+    Without a `port` it takes a free one.
+    """
     binary = program("docker-registry", "registry")
     root.mkdir(parents=True, exist_ok=True)
     log = root / "log"
     config = root / "config.yml"
-    config.write_text(json.dumps(_config(root, tls, login=login)))  # JSON is YAML
+    config.write_text(json.dumps(_config(root, tls, login=login, port=port)))  # JSON is YAML
     with running([binary, "serve", str(config)], log, ready=lambda: _LISTENING.search(log.read_text()) is not None):
         found = _LISTENING.search(log.read_text())
         assert found
@@ -191,8 +196,8 @@ def cncf_registry(root: Path, *, tls: TlsFiles | None = None, login: bool = Fals
             )
 
 
-def _config(root: Path, tls: TlsFiles | None, *, login: bool) -> dict[str, object]:
-    http: dict[str, object] = {"addr": "127.0.0.1:0", "secret": "one session", "relativeurls": True}
+def _config(root: Path, tls: TlsFiles | None, *, login: bool, port: int) -> dict[str, object]:
+    http: dict[str, object] = {"addr": f"127.0.0.1:{port}", "secret": "one session", "relativeurls": True}
     config: dict[str, object] = {
         "version": 0.1,
         "log": {"level": "info", "accesslog": {"disabled": False}},

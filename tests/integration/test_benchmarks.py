@@ -18,6 +18,16 @@ def test_pull_runs_over_both_schemes(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "pull over https: 2 images" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("registry", "skopeo")
+def test_push_runs_over_both_schemes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--smoke", "--rounds", "1", "--peers", "skopeo", "--place", str(tmp_path)]
+    assert main(["push", *options, "--json", str(tmp_path / "out.json")]) == 0, capsys.readouterr().err
+    report = json.loads((tmp_path / "out.json").read_text())
+    for scheme in ("http", "https"):
+        assert [result["name"] for result in report[scheme]["results"]] == ["airgap jobs=2", "skopeo copy"]
+    assert (report["present"]["images"], report["present"]["requests"]) == (3, 3)
+
+
 @pytest.mark.usefixtures("registry")
 def test_a_bundle_that_is_up_to_date_asks_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--smoke", "--rounds", "1", "--place", str(tmp_path)]
