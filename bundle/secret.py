@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterator
 from typing import NoReturn
 
+_WORDS = ("", "true", "false", "null", "none")
+
 
 class Secret:
     """A text that shows as *** wherever it is formatted, logged or part of a repr; only `reveal` gives it.
@@ -47,9 +49,10 @@ class KnownSecrets:
         self._values: set[str] = set()
 
     def add(self, value: str) -> Secret:
-        """Remember a text as secret."""
-        with self._lock:
-            self._values.add(value)
+        """Remember a text as secret; words of every program's output are none."""
+        if value.lower() not in _WORDS:
+            with self._lock:
+                self._values.add(value)
         return Secret(value)
 
     def __iter__(self) -> Iterator[str]:

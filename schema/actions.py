@@ -62,10 +62,13 @@ class ActionCall:
 
         def text(written: str, where: str) -> str:
             try:
-                return template.in_text(template.render(template.parse(written), lookup))
+                found = template.in_text(template.render(template.parse(written), lookup))
             except FormatError as err:
                 problems.append(f"{where}: {err.what}; {err.hint}" if err.hint else f"{where}: {err.what}")
                 return ""
+            if "\0" in found:
+                problems.append(f"{where}: it holds a zero byte, which no program can be given")
+            return found
 
         argv = [text(item, "'run'") for item in action.run]
         env = {key: text(item, f"'env' {key}") for key, item in action.env.items()}

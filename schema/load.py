@@ -110,7 +110,9 @@ def _check_install(problems: Problems, root: Node, whole: Node) -> None:
             rules.check_known(problems, step.get(key), steps, "release or action")
     rules.check_unique(problems, "release or action", (*releases, *actions))
     rules.check_unique(problems, "secret", _entries(install, "secrets"))
-    rules.check_order(problems, named(install.get("releases")) | named(install.get("actions")))
+    ordered = named(install.get("releases")) | named(install.get("actions"))
+    rules.check_order(problems, ordered)
+    rules.check_outputs(problems, ordered, _entries(install, "checks"))
     rules.check_uses(problems, install)
 
 

@@ -1,6 +1,6 @@
 """What must hold between the parts of a spec: names that are unique, known and free of cycles, versions that agree."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from bundle.locations import LocalChart, RegistryImage
 from schema import template
@@ -89,6 +89,31 @@ def check_uses(problems: Problems, install: Node) -> None:
                     problems.add(node.place, f"{name}: action {name.subject!r} has no outputs", hint=hint)
 
 
+def check_outputs(problems: Problems, steps: Mapping[str, Node], checks: Iterable[Node]) -> None:
+    """Note uses of `${output.X.K}` where action X has not run yet; `steps` are the releases and actions by name."""
+    loud = {name for name, node in steps.items() if node.get("outputs")}
+    before = {name: earlier(name, {other: _waits_for(node, steps) for other, node in steps.items()}) for name in steps}
+    places = [(name, node.get(key)) for name, node in steps.items() for key in ("env", "inputs", "health")]
+    for step, part in (*places, *(("", check) for check in checks)):
+        for node, name in _outputs(problems, part):
+            if name.subject in loud and name.subject not in before.get(step, ()):
+                own = "its own outputs come too late" if step == name.subject else ""
+                hint = own or (f"add {name.subject!r} to `after` of {step!r}" if step else "checks come first of all")
+                problems.add(node.place, f"{name}: action {name.subject!r} has not run by then", hint=hint)
+
+
+def earlier(name: str, waits_for: Mapping[str, Iterable[str]]) -> set[str]:
+    """All that comes before a release or action, however far; `waits_for` is what each directly waits for."""
+    found: set[str] = set()
+    open_ends = list(waits_for.get(name, ()))
+    while open_ends:
+        step = open_ends.pop()
+        if step not in found:
+            found.add(step)
+            open_ends += waits_for.get(step, ())
+    return found
+
+
 def check_order(problems: Problems, steps: Mapping[str, Node]) -> None:
     """Note releases and actions that wait for each other; `steps` are those by name."""
     done: set[str] = set()
@@ -114,6 +139,12 @@ def scalars(node: Node) -> Iterable[Node]:
         yield node
     for child in children:
         yield from scalars(child)
+
+
+def _outputs(problems: Problems, part: Node | None) -> Iterator[tuple[Node, template.Name]]:
+    for node in scalars(part) if part else ():
+        if isinstance(node.value, str) and "${output." in node.value and not problems.settled(node.place):
+            yield from ((node, name) for name in template.names(template.parse(node.value)) if name.space == "output")
 
 
 def _waits_for(node: Node, steps: Collection[str]) -> list[str]:

@@ -8,8 +8,10 @@ from typing import Self
 
 from bundle.errors import FormatError
 from schema.document import Node
+from schema.install import InstallSpec
 from schema.paths import path_text
 from schema.problems import Problems, did_you_mean, listed, raise_together
+from schema.rules import earlier
 from schema.spec import Spec
 from schema.template import Name
 from schema.values_file import ValuesFile, read_values
@@ -55,32 +57,52 @@ class KnownNames:
 
 
 def read_all(spec: Spec) -> dict[Path, ValuesFile]:
-    """The values files of all releases, by path; a SpecError lists what is wrong with their YAML."""
-    found = _read(spec)
-    raise_together((problems for problems, _ in found.values()), "the installation")
-    return {path: file for path, (_, file) in found.items() if file}
+    """The values files of all releases, by path; a SpecError lists what is wrong with their YAML.
+
+    One that can't be read is a StorageError.
+    """
+    found = [_read(spec, path) for path in _paths(spec)]
+    raise_together((problems for problems, _ in found), "the installation")
+    return {path: file for path, (_, file) in zip(_paths(spec), found, strict=True) if file}
 
 
 def check_values(spec: Spec) -> list[Problems]:
-    """What is wrong with the values files of all releases, file by file."""
+    """What is wrong with the values files of all releases, file by file, as far as they are there."""
     known, found = KnownNames.of(spec), []
-    for problems, file in _read(spec).values():
+    for path in _paths(spec):
+        if not path.is_file():  # noted where the spec names it
+            continue
+        problems, file = _read(spec, path)
         if file:
             file.resolved(known, problems)
+            _check_outputs(problems, file, path, spec.install)
             for key, node in _literals(file.root, ""):
                 _check_literal(problems, key, node)
         found.append(problems)
     return found
 
 
-def _read(spec: Spec) -> dict[Path, tuple[Problems, ValuesFile | None]]:
-    found = {}
-    for path in dict.fromkeys(path for release in spec.install.releases for path in release.values):
-        if path.is_file():  # one that is not is noted where the spec names it
-            label = path_text(path, spec.path.parent)
-            problems = Problems(label)
-            found[path] = (problems, read_values(path, label, problems))
-    return found
+def _paths(spec: Spec) -> tuple[Path, ...]:
+    return tuple(dict.fromkeys(path for release in spec.install.releases for path in release.values))
+
+
+def _read(spec: Spec, path: Path) -> tuple[Problems, ValuesFile | None]:
+    label = path_text(path, spec.path.parent)
+    problems = Problems(label)
+    return problems, read_values(path, label, problems)
+
+
+def _check_outputs(problems: Problems, file: ValuesFile, path: Path, install: InstallSpec) -> None:
+    """Note outputs of actions that have not run when a release that uses the file is installed."""
+    waits_for = {step.name: step.after for step in install.actions}
+    waits_for |= {release.name: (*release.needs, *release.after) for release in install.releases}
+    loud = {action.name for action in install.actions if action.outputs}
+    for release in (release for release in install.releases if path in release.values):
+        late = loud - earlier(release.name, waits_for)
+        for node, name in file.names():
+            if name.space == "output" and name.subject in late:
+                what = f"{name}: action {name.subject!r} has not run when release {release.name!r} is installed"
+                problems.add(node.place, what, hint=f"add {name.subject!r} to `needs` of the release")
 
 
 def _check_literal(problems: Problems, key: str, node: Node) -> None:

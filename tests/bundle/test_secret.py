@@ -46,3 +46,10 @@ def test_known_secrets_are_what_was_added() -> None:
     known.add("hunter2")
     assert list(known) == ["hunter2"]
     assert "hunter2" not in repr(known)
+
+
+@pytest.mark.parametrize("word", ["", "true", "False", "null"])
+def test_words_of_every_output_are_not_remembered(word: str) -> None:
+    known = KnownSecrets()
+    assert known.add(word).reveal() == word
+    assert list(known) == []

@@ -93,10 +93,11 @@ def test_a_wildcard_does_not_cover_its_own_domain() -> None:
         "",
         "-----BEGIN CERTIFICATE-----\n",
         "-----BEGIN CERTIFICATE-----\n*\n-----END CERTIFICATE-----",
+        "-----BEGIN CERTIFICATE-----\nAAA\n-----END CERTIFICATE-----",
         "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----",
         "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
     ],
-    ids=["nothing", "no end", "no base64", "no certificate", "a key"],
+    ids=["nothing", "no end", "empty", "no base64", "no certificate", "a key"],
 )
 def test_what_is_no_certificate(text: str) -> None:
     with pytest.raises(FormatError):

@@ -63,6 +63,12 @@ def test_names_without_a_value_are_told_at_once(tmp_path: Path) -> None:
     )
 
 
+def test_a_zero_byte_is_told_before_it_breaks_anything(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"a\0b")
+    with pytest.raises(SpecError, match="'env' B: it holds a zero byte"):
+        call(action("tool", env={"B": "${file.f}"}), tmp_path)
+
+
 def test_a_script_of_the_bundle_runs_with_its_secrets_in_the_environment(tmp_path: Path) -> None:
     script = (
         f"#!{sys.executable}\n"

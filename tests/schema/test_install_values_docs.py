@@ -18,7 +18,7 @@ from tests.schema.test_image_names import manifest
 
 DOCS = (Path(__file__).parents[2] / "docs" / "install-values.md").read_text(encoding="utf-8")
 VALUES, SITE, SECRETS, ACTIONS = re.findall(r"```yaml\n(.*?)```", DOCS, re.S)
-RELEASES = "  releases: [{name: shop, chart: web, namespace: shop, values: [values/shop.yaml]}]\n"
+RELEASES = "  releases: [{name: shop, chart: web, namespace: shop, needs: [enroll], values: [values/shop.yaml]}]\n"
 
 
 def test_the_examples_install(tmp_path: Path) -> None:

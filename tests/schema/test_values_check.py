@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bundle.errors import SpecError
+from bundle.errors import SpecError, StorageError
 from schema.values_check import read_all
 from tests.schema.installs import WITH_CHART, spec
 
@@ -19,8 +19,9 @@ install:
   actions:
     - {name: loud, run: [x], outputs: json}
     - {name: silent, run: [x]}
+    - {name: between, run: [x], after: [loud]}
   releases:
-    - {name: r, chart: web, namespace: n, values: [values/a.yaml, b.yaml]}
+    - {name: r, chart: web, namespace: n, values: [values/a.yaml, b.yaml], needs: [between]}
     - {name: q, chart: web, namespace: n, values: [b.yaml]}
 """
 )
@@ -138,6 +139,23 @@ def test_a_missing_file_is_told_once(tmp_path: Path) -> None:
         spec(tmp_path, INSTALL, {"values/a.yaml": ""})
     assert all("b.yaml does not exist" in problem for problem in caught.value.problems)
     assert len(caught.value.problems) == 2  # two releases name it
+
+
+def test_an_output_that_comes_too_late(tmp_path: Path) -> None:
+    found = problems(tmp_path, "a: ${output.loud.x}", "a:\n  - ${output.loud.x}\n")
+    assert found == [
+        (
+            "b.yaml:2:5: ${output.loud.x}: action 'loud' has not run when release 'q' is installed; "
+            "add 'loud' to `needs` of the release"
+        )
+    ]
+
+
+def test_a_file_that_is_gone_is_never_passed_over(tmp_path: Path) -> None:
+    loaded = spec(tmp_path, INSTALL, {"values/a.yaml": "", "b.yaml": ""})
+    (tmp_path / "b.yaml").unlink()
+    with pytest.raises(StorageError, match=r"b\.yaml: No such file"):
+        read_all(loaded)
 
 
 def test_a_file_that_was_damaged_since_is_told_too(tmp_path: Path) -> None:
