@@ -60,9 +60,7 @@ def checksum_steps(project: Project) -> Iterator[Step]:
         base="checksum",
         doc=f"write {SUMS}",
         action=lambda: _write_sums(project),
-        inputs=lambda: _identity(
-            project, stated={name: _stamp(project.tree / name) for name in (MANIFEST, zipapp.NAME)}
-        ),
+        inputs=lambda: _identity(project, stated=_stated(project)),
         outputs=lambda: (project.tree / SUMS,),
         follows=("manifest", "zipapp", "carry"),
     )

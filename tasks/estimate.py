@@ -1,6 +1,6 @@
 """How many bytes a run would fetch, as far as that is known without asking anybody."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +24,13 @@ class FetchEstimate:
         """For `doit plan --json`."""
         return {"bytes_to_fetch": self.certain, "bytes_at_most": self.most, "unknown": list(self.unknown)}
 
-    def __str__(self) -> str:
+    def lines(self) -> Iterator[str]:
+        """For people; nothing when nothing is to be fetched."""
+        if not (self.most or self.unknown):
+            return
         known = human(self.certain) if self.certain == self.most else f"{human(self.certain)} to {human(self.most)}"
         more = f", and {', '.join(self.unknown)}, whose size is not known before it is pinned" if self.unknown else ""
-        return f"to fetch: {known}{more}"
+        yield f"to fetch: {known}{more}"
 
 
 def fetch_estimate(project: Project, names: Collection[str]) -> FetchEstimate:

@@ -1,4 +1,4 @@
-"""`doit plan`: what a run would do and why, without network and without writing anything."""
+"""`doit plan`: what a run would do and why, without changing anything; for a bundle without asking anybody."""
 
 import json
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from doit.cmd_base import DoitCmdBase
 from doit.control import TaskControl
 from doit.exceptions import InvalidCommand
 
-from tasks.estimate import fetch_estimate
-from tasks.project import Project
+from tasks.estimate import FetchEstimate, fetch_estimate
+from tasks.plan_install import InstallPlan, plan_install
 from tasks.step import GroupUpToDate, UpToDate
 
 _JSON = {"name": "as_json", "long": "json", "type": bool, "default": False, "help": "print the plan as JSON"}
@@ -39,10 +39,11 @@ class Plan(DoitCmdBase):  # type: ignore[misc]
     """Shows what would run."""
 
     name = "plan"
-    doc_purpose = "show what would run and why, and the bytes to fetch"
-    doc_usage = "bundle [--json] [--exit-code]"
+    doc_purpose = "show what would run and why, and the bytes to fetch or to send"
+    doc_usage = "bundle|install [--json] [--exit-code]"
     doc_description = (
-        "Touches no network and writes nothing. With --exit-code it exits with 1 when something would run."
+        "For a bundle it touches no network and writes nothing; for an install it asks registry and cluster, and "
+        "changes nothing there. With --exit-code it exits with 1 when something would run."
     )
     cmd_options = (_JSON, _EXIT_CODE)
 
@@ -56,17 +57,25 @@ class Plan(DoitCmdBase):  # type: ignore[misc]
         if unknown:
             raise InvalidCommand(not_found=unknown[0])
         planned = tuple(self._steps(selected))
-        project: Project = self.loader.namespace["PROJECT"]
         due = [step for step in planned if step.reason]
-        pulls = [step.name.removeprefix("pull:") for step in due if step.name.startswith("pull:")]
-        estimate = fetch_estimate(project, pulls)
+        details = list(self._details(selected, {step.name for step in due}))
         if as_json:
-            data = {"steps": [step.to_dict() for step in planned], **estimate.to_dict()}
+            data: dict[str, Any] = {"steps": [step.to_dict() for step in planned]}
+            for detail in details:
+                data |= detail.to_dict()
             self.outstream.write(json.dumps(data, indent=2) + "\n")
         else:
             self._print(planned, due)
-            self.outstream.write(f"{estimate}\n" if pulls else "")
+            self.outstream.writelines(f"{line}\n" for detail in details for line in detail.lines())
         return 1 if due and exit_code else 0
+
+    def _details(self, selected: list[str], due: set[str]) -> Iterator[FetchEstimate | InstallPlan]:
+        """What is known of the bytes, and of the releases."""
+        if "install" in selected:
+            yield plan_install(self.loader.namespace["RECEIVER"], due)
+        else:
+            pulls = [name.removeprefix("pull:") for name in due if name.startswith("pull:")]
+            yield fetch_estimate(self.loader.namespace["PROJECT"], pulls)
 
     def _print(self, planned: tuple[Planned, ...], due: list[Planned]) -> None:
         for step in due:

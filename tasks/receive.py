@@ -11,6 +11,8 @@ from doit.doit_cmd import DoitMain
 COMMANDS = {
     "run": "tasks.run:Run",
     "plan": "tasks.plan:Plan",
+    "rollback": "tasks.day2:Rollback",
+    "uninstall": "tasks.day2:Uninstall",
 }
 
 

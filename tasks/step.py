@@ -106,9 +106,9 @@ class UpToDate:
     def _why(self, values: Mapping[str, Any]) -> str:
         if self.step.live:
             return self.step.ready()
-        inputs = self.step.inputs()
         if not values:
             return "has not run yet"
+        inputs = self.step.inputs()
         if inputs is None:
             return "what it depends on is not known yet"
         if inputs != values.get("inputs"):

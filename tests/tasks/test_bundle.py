@@ -366,3 +366,17 @@ def test_plan_names_the_local_files_that_changed(bench: Workbench) -> None:
     out = bench.doit("plan", "bundle").out
     assert f"{bench.place / 'note.txt'} changed" in out
     assert f"{bench.place / 'chart/values.yaml'} was added" in out
+
+
+def test_changed_values_reach_the_bundle(bench: Workbench) -> None:
+    values = bench.place / "values.yaml"
+    values.write_text("a: 1\n")
+    release = {"name": "app", "chart": "app", "namespace": "app", "values": ["values.yaml"]}
+    bench.spec["install"] = {"releases": [release]}
+    bench.write()
+    bundled(bench)
+    assert (bench.bundle / "install/values.yaml").read_text() == "a: 1\n"
+    values.write_text("a: 2\n")
+    assert bench.doit("bundle").steps == ["carry", "checksum", "directory"]
+    assert (bench.bundle / "install/values.yaml").read_text() == "a: 2\n"
+    assert bench.doit("verify").code == 0

@@ -1,0 +1,129 @@
+"""What one does after an install: go back to what was before it, remove it, or find out why it does not come up."""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from doit.cmd_base import DoitCmdBase
+from doit.exceptions import InvalidCommand
+
+from bundle.errors import AirgapError, ProblemsError
+from schema.actions import record_name
+from schema.install import ReleaseSpec
+from tasks.receiver import Receiver
+from tasks.revisions import Revisions
+
+_YES = {"name": "yes", "short": "y", "long": "yes", "type": bool, "default": False, "help": "do not ask first"}
+_SECRETS = {
+    "name": "secrets",
+    "long": "secrets",
+    "type": bool,
+    "default": False,
+    "help": "remove generated secrets too; what was encrypted with them is lost",
+}
+
+
+class ReceiverCommand(DoitCmdBase):  # type: ignore[misc]
+    """A command about an installation: its errors are told without traceback, exit code 1."""
+
+    def _told(self, work: Any) -> int:
+        receiver: Receiver | None = self.loader.namespace.get("RECEIVER")
+        if receiver is None or not receiver.project.has_target:
+            raise InvalidCommand("there is no bundle to work on; name it with bundle=PATH")
+        try:
+            work(receiver)
+        except AirgapError as err:
+            receiver.project.console.problem(f"FAILED {self.name}: {err}")
+            return 1
+        return 0
+
+
+class Rollback(ReceiverCommand):
+    """Returns to the revisions before the last install."""
+
+    name = "rollback"
+    doc_purpose = "return all releases that the last install changed to their revisions before it"
+    doc_usage = ""
+    doc_description = (
+        "The newest release goes first. A release that the install brought for the first time has nothing to return "
+        "to: it is left, and `uninstall` removes it. A database that was migrated is not taken back by this."
+    )
+
+    def _execute(self) -> int:
+        return self._told(_rollback)
+
+
+class Uninstall(ReceiverCommand):
+    """Removes what install made."""
+
+    name = "uninstall"
+    doc_purpose = "remove the releases and secrets that install made; asks first"
+    doc_usage = "[--yes] [--secrets]"
+    doc_description = (
+        "Generated secrets stay unless --secrets says otherwise. Namespaces, volumes and the registry's images stay."
+    )
+    cmd_options = (_YES, _SECRETS)
+
+    def _execute(self, yes: bool, secrets: bool) -> int:
+        return self._told(lambda receiver: _uninstall(receiver, yes=yes, secrets=secrets))
+
+
+def _rollback(receiver: Receiver) -> None:
+    revisions, console = Revisions(receiver.state), receiver.project.console
+    made = revisions.read()
+    if not made:
+        raise ProblemsError("there is no install to roll back from: the last one changed no release", [])
+    specs = {(each.namespace, each.name): each for each in receiver.spec.install.releases}
+    moved = [
+        f"release {each.name!r} is at revision {now}, not {each.after}"
+        for each in made
+        if (now := _revision(receiver, specs[each.namespace, each.name])) != each.after
+    ]
+    if moved:
+        hint = "somebody changed it since; see helm history, and roll back by helm"
+        raise ProblemsError("the releases are not as the last install left them:", moved, hint=hint)
+    for each in reversed(made):
+        if not each.before:
+            console.line(f"release {each.name}: was not there before; left as it is")
+            continue
+        timeout = specs[each.namespace, each.name].timeout
+        receiver.helm.rollback(each.name, each.before, namespace=each.namespace, timeout=timeout)
+        console.line(f"release {each.name}: back to what revision {each.before} was")
+    revisions.clear()
+
+
+def _revision(receiver: Receiver, release: ReleaseSpec) -> int:
+    found = receiver.release(release)
+    return found.revision if found else 0
+
+
+def _uninstall(receiver: Receiver, *, yes: bool, secrets: bool) -> None:
+    console = receiver.project.console
+    releases = [each for each in reversed(receiver.spec.install.releases) if receiver.release(each)]
+    doomed = list(_secrets(receiver, generated=secrets))
+    if not releases and not doomed:
+        console.line("nothing to remove")
+        return
+    for release in releases:
+        console.line(f"release {release.name} in namespace {release.namespace}")
+    for name, namespace in doomed:
+        console.line(f"secret {name} in namespace {namespace}")
+    if not yes and not _confirmed():
+        raise ProblemsError("nothing was removed", [], hint="say yes when asked, or give --yes")
+    for release in releases:
+        receiver.helm.uninstall(release.name, namespace=release.namespace, timeout=release.timeout)
+    for name, namespace in doomed:
+        receiver.kubectl.delete("secret", name, namespace=namespace)
+    console.line(f"removed {len(releases)} releases and {len(doomed)} secrets")
+
+
+def _secrets(receiver: Receiver, *, generated: bool) -> Iterator[tuple[str, str]]:
+    """The secrets of the spec that are there, and the records of its actions."""
+    install = receiver.spec.install
+    names = [(s.name, n) for s in install.secrets if generated or not s.generate for n in s.namespaces]
+    names += [(record_name(action.name), receiver.action_namespace(action)) for action in install.actions]
+    return ((name, namespace) for name, namespace in names if receiver.stored_secret(name, namespace) is not None)
+
+
+def _confirmed() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty() and input("remove all of this? type yes: ") == "yes"

@@ -1,0 +1,118 @@
+"""What `doit plan install` adds: the bytes that would be sent, and how the values of each release would change."""
+
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from bundle.digest import Digest
+from bundle.errors import AirgapError
+from bundle.sizes import human
+from clients.process import masked
+from schema.install import ReleaseSpec
+from schema.values import key_text
+from tasks.push import image_entry, image_parts
+from tasks.receiver import Receiver
+
+_ABSENT = object()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasePlan:
+    """One release: `install`, `upgrade` or `leave`, the chart, and one line for each value that differs, masked."""
+
+    name: str
+    change: str
+    chart: str
+    values: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {"release": self.name, "change": self.change, "chart": self.chart, "values": list(self.values)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallPlan:
+    """The bytes of each image that the registry lacks (blobs shared by images counted once), and the releases."""
+
+    images: Mapping[str, int]
+    bytes_to_send: int
+    releases: tuple[ReleasePlan, ...]
+    unknown: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "images_to_send": dict(self.images),
+            "bytes_to_send": self.bytes_to_send,
+            "releases": [each.to_dict() for each in self.releases],
+            "unknown": list(self.unknown),
+        }
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        for release in self.releases:
+            yield f"{release.change} release {release.name} from chart {release.chart}"
+            yield from (f"   {line}" for line in release.values)
+        yield from (f"not known: {reason}" for reason in self.unknown)
+        yield f"to send: {human(self.bytes_to_send)} in {len(self.images)} images"
+
+
+def plan_install(receiver: Receiver, due: Collection[str]) -> InstallPlan:
+    """Look at the registry and the cluster for the steps that are due; nothing is changed."""
+    unknown: list[str] = []
+    missing: dict[str, dict[Digest, int]] = {}
+    for image in receiver.spec.images:
+        if f"push:{image.name}" in due:
+            try:
+                missing[image.name] = _missing(receiver, image.name)
+            except AirgapError as err:
+                unknown.append(str(err))
+    releases = []
+    for release in receiver.spec.install.releases:
+        try:
+            releases.append(_release(receiver, release, changes=f"helm:{release.name}" in due))
+        except AirgapError as err:
+            unknown.append(str(err))
+    together = {digest: size for parts in missing.values() for digest, size in parts.items()}
+    return InstallPlan(
+        images={name: sum(parts.values()) for name, parts in missing.items()},
+        bytes_to_send=sum(together.values()),
+        releases=tuple(releases),
+        unknown=tuple(dict.fromkeys(unknown)),
+    )
+
+
+def _missing(receiver: Receiver, name: str) -> dict[Digest, int]:
+    """The blobs of an image that its repository lacks, with their sizes."""
+    entry = image_entry(receiver, name)
+    sink = receiver.sink(entry)
+    parts = list(image_parts(receiver, entry).values())
+    with ThreadPoolExecutor(receiver.options.jobs) as pool:
+        there = list(pool.map(sink.exists, parts))
+    return {part.digest: part.size for part, found in zip(parts, there, strict=True) if not found}
+
+
+def _release(receiver: Receiver, release: ReleaseSpec, *, changes: bool) -> ReleasePlan:
+    found = receiver.release(release)
+    chart = receiver.chart(release.chart).name.removesuffix(".tgz")
+    if found is None:
+        return ReleasePlan(name=release.name, change="install", chart=chart, values=())
+    if not changes:
+        return ReleasePlan(name=release.name, change="leave", chart=chart, values=())
+    now = receiver.helm.get_values(release.name, namespace=release.namespace)
+    then = receiver.values(release).data
+    lines = tuple(masked(line, receiver.known) for line in _differences(now, then, ()))
+    return ReleasePlan(name=release.name, change="upgrade", chart=chart, values=lines)
+
+
+def _differences(old: Any, new: Any, path: tuple[str | int, ...]) -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted({*old, *new}):
+            yield from _differences(old.get(key, _ABSENT), new.get(key, _ABSENT), (*path, key))
+    elif old is _ABSENT:
+        yield f"+ {key_text(path)}: {new}"
+    elif new is _ABSENT:
+        yield f"- {key_text(path)}: {old}"
+    elif old != new:
+        yield f"~ {key_text(path)}: {old} -> {new}"

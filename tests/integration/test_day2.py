@@ -1,0 +1,90 @@
+"""Plan, rollback and uninstall inside, against the real registry, cluster and helm."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.integration.clusters import Cluster
+from tests.integration.helms import Helm
+from tests.integration.registries import RunningRegistry
+from tests.integration.site_bench import VALUES, Site, make_site
+
+
+@pytest.fixture
+def site(tmp_path: Path, registry: RunningRegistry, helm: Helm, cluster: Cluster) -> Site:
+    return make_site(tmp_path, registry, helm, cluster.new_namespace())
+
+
+def test_plan_then_install_then_plan_again(site: Site) -> None:
+    site.carry()
+    fresh = site.run("plan", "install", "--json", "--exit-code")
+    assert fresh.code == 1
+    plan = json.loads(fresh.out)
+    manifest = json.loads((site.carried / "manifest.json").read_text())
+    assert 0 < plan["bytes_to_send"] <= manifest["images"][0]["size"]
+    assert plan["releases"] == [{"release": "web", "change": "install", "chart": "web-1.0.0", "values": []}]
+    assert site.revision("web") == 0
+    due = sorted(step["step"] for step in plan["steps"] if step["run"])
+    assert site.install().steps == due
+    again = site.run("plan", "install", "--exit-code")
+    assert again.code == 0, again.out
+    assert "to send: 0 B in 0 images" in again.out
+    site.values(VALUES.replace("replicas: 1", "replicas: 2"))
+    site.carry()
+    changed = site.run("plan", "install")
+    assert "~ replicas: 1 -> 2" in changed.out
+    assert site.revision("web") == 1
+
+
+def test_rollback_returns_to_the_revision_before(site: Site) -> None:
+    site.carry()
+    site.install()
+    site.values(VALUES.replace("replicas: 1", "replicas: 2"))
+    site.carry()
+    site.install()
+    ran = site.run("rollback")
+    assert ran.code == 0, ran.err
+    assert "release web: back to what revision 1 was" in ran.out
+    deployment = json.loads(site.helm.cluster.kubectl("get", "deployment", "web", "-n", site.namespace, "-o", "json"))
+    assert deployment["spec"]["replicas"] == 1
+    again = site.run("rollback")
+    assert (again.code, "no install to roll back from" in again.err) == (1, True)
+    assert "helm:web" in site.install().steps, "an install brings the new values back"
+
+
+def test_rollback_leaves_what_somebody_else_changed(site: Site) -> None:
+    site.carry()
+    site.install()
+    site.values(VALUES.replace("replicas: 1", "replicas: 2"))
+    site.carry()
+    site.install()
+    site.helm.run("rollback", "web", "1", "-n", site.namespace)
+    ran = site.run("rollback")
+    assert ran.code == 1
+    assert "release 'web' is at revision 3, not 2" in ran.err
+
+
+def test_uninstall_asks_first_and_keeps_generated_secrets(site: Site) -> None:
+    install = site.bench.spec["install"]
+    assert isinstance(install, dict)
+    install["secrets"] = [
+        {"name": "key", "generate": "hex64", "namespaces": [site.namespace]},
+        {"name": "login", "type": "opaque", "namespaces": [site.namespace], "data": {"password": "${env.PASSWORD}"}},
+    ]
+    site.bench.write()
+    site.env["PASSWORD"] = "hush-hush"
+    site.carry()
+    site.install()
+    refused = site.run("uninstall")
+    assert refused.code == 1
+    assert site.revision("web") == 1
+    ran = site.run("uninstall", "--yes")
+    assert ran.code == 0, ran.err
+    assert site.revision("web") == 0
+    names = site.helm.cluster.kubectl("get", "secrets", "-n", site.namespace, "-o", "name").split()
+    assert "secret/key" in names
+    assert "secret/login" not in names
+    assert site.run("uninstall", "--yes", "--secrets").code == 0
+    assert "secret/key" not in site.helm.cluster.kubectl("get", "secrets", "-n", site.namespace, "-o", "name").split()
+    assert "nothing to remove" in site.run("uninstall", "--yes").out
