@@ -1,0 +1,192 @@
+"""What is gathered about releases, what of it is masked, and the causes read from it."""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from bundle.errors import ClusterError
+from clients.diagnose import gather, likely_causes
+from clients.redaction import redact_object, redact_text
+from clients.releases import Release
+from clients.survey import survey
+from clients.trouble import Event
+
+MARK = {"annotations": {"meta.helm.sh/release-name": "web"}}
+
+
+def release(status: str = "deployed", description: str = "Install complete") -> Release:
+    return Release(name="web", namespace="shop", revision=1, status=status, chart="shop-1.2.3", description=description)
+
+
+def pod(**container: Any) -> dict[str, Any]:
+    env = [{"name": "DB_PASSWORD", "value": "hunter2"}, {"name": "MODE", "value": "x"}]
+    return {
+        "kind": "Pod",
+        "metadata": {"name": "web-1", "uid": "1", "managedFields": [{}], **MARK},
+        "spec": {
+            "nodeName": "node-a",
+            "imagePullSecrets": [{"name": "login"}],
+            "containers": [{"name": "web", "env": env, "args": ["--db=postgres://me:hunter2@db/x"]}],
+        },
+        "status": {
+            "phase": "Running",
+            "containerStatuses": [{"name": "web", "image": "registry.test/web:1", "restartCount": 1, **container}],
+        },
+    }
+
+
+def login(*hosts: str) -> dict[str, Any]:
+    config = json.dumps({"auths": {host: {"auth": "aHVudGVyMg=="} for host in hosts}})
+    return {"kind": "Secret", "data": {".dockerconfigjson": base64.b64encode(config.encode()).decode()}}
+
+
+@dataclass(slots=True, kw_only=True)
+class Site:
+    """Stands for helm and the cluster."""
+
+    releases: Mapping[str, Sequence[Release]] = field(default_factory=lambda: {"web": [release()]})
+    objects: list[dict[str, Any]] = field(default_factory=list)
+    addressed: list[dict[str, Any]] = field(default_factory=list)
+    pull: dict[str, Any] | None = None
+    forbidden: frozenset[str] = frozenset()
+
+    def history(self, release: str, *, namespace: str) -> tuple[Release, ...]:
+        return tuple(self.releases.get(release, ()))
+
+    def get(self, kind: str, name: str, *, namespace: str = "") -> dict[str, Any] | None:
+        assert (kind, name, namespace) == ("secret", "login", "shop")
+        return self.pull
+
+    def list(self, kind: str, *, namespace: str = "", selector: str = "") -> list[dict[str, Any]]:
+        assert "secret" not in kind
+        return self.addressed if "ingress" in kind else self.objects
+
+    def events(self, namespace: str, *, warnings: bool = False, since: str = "") -> tuple[Event, ...]:
+        if "events" in self.forbidden:
+            raise ClusterError("events: the account 'me' may not list events", reason="forbidden")
+        said = "Liveness probe failed: token=hunter2 refused"
+        return (Event(kind="Pod", name="web-1", type="Warning", reason="Unhealthy", message=said, last="2026"),)
+
+    def logs(self, pod: str, container: str, *, namespace: str, lines: int = 40, previous: bool = False) -> str:
+        return f"{'before' if previous else 'now'}: Authorization: Bearer abcdefgh.hunter2\n"
+
+    def secret_keys(self, namespace: str) -> tuple[str, ...]:
+        return ("login kubernetes.io/dockerconfigjson: .dockerconfigjson",)
+
+
+def files(site: Site) -> dict[str, str]:
+    return gather(survey([("web", "shop")], helm=site, cluster=site))
+
+
+def causes(site: Site) -> list[str]:
+    return likely_causes(survey([("web", "shop")], helm=site, cluster=site))
+
+
+def test_everything_is_gathered_and_no_secret() -> None:
+    site = Site(objects=[pod(state={"running": {}})], pull=login("registry.test"))
+    found = files(site)
+    assert sorted(found) == [
+        "likely-causes.txt",
+        "shop/events.txt",
+        "shop/logs/web-1.web-before.txt",
+        "shop/logs/web-1.web.txt",
+        "shop/objects.json",
+        "shop/overview.txt",
+        "shop/releases.txt",
+        "shop/secrets.txt",
+    ]
+    assert not [name for name, text in found.items() if "hunter2" in text or "aHVudGVyMg" in text]
+    assert found["shop/releases.txt"] == "web:\n  1 deployed shop-1.2.3  Install complete\n"
+    assert found["shop/overview.txt"].splitlines() == [
+        "pod web-1: Running on node-a",
+        "  web: running, 1 restarts, image registry.test/web:1",
+        "  pull secret login: for registry.test",
+    ]
+    assert found["shop/secrets.txt"] == "login kubernetes.io/dockerconfigjson: .dockerconfigjson\n"
+    (kept,) = json.loads(found["shop/objects.json"])
+    assert kept["spec"]["containers"][0]["env"][1] == {"name": "MODE", "value": "x"}
+    assert "managedFields" not in kept["metadata"]
+    assert found["likely-causes.txt"] == ""
+
+
+def test_what_can_not_be_seen_is_told() -> None:
+    found = files(Site(forbidden=frozenset({"events"})))
+    assert found["shop/not-gathered.txt"] == "events: the account 'me' may not list events\n"
+    assert found["shop/events.txt"] == ""
+
+
+PULL = {"waiting": {"reason": "ImagePullBackOff", "message": "401 Unauthorized"}}
+INGRESS = {"kind": "Ingress", "metadata": {"name": "web"}, "spec": {"ingressClassName": "nginx"}}
+
+
+@pytest.mark.parametrize(
+    ("site", "expected"),
+    [
+        pytest.param(Site(releases={}), "release 'web' is not in namespace 'shop'", id="absent"),
+        pytest.param(Site(releases={"web": [release("pending-upgrade")]}), "is pending-upgrade", id="pending"),
+        pytest.param(
+            Site(releases={"web": [release("failed", "Upgrade failed: x")]}),
+            "is failed: Upgrade failed: x",
+            id="failed",
+        ),
+        pytest.param(
+            Site(objects=[pod(state=PULL)], pull=login("other.test")),
+            "its pull secrets open only other.test",
+            id="other-host",
+        ),
+        pytest.param(Site(objects=[pod(state=PULL)]), "pull secret login is not there", id="no-pull-secret"),
+        pytest.param(
+            Site(objects=[pod(state=PULL)], pull=login("https://registry.test/v2/")),
+            "image registry.test/web:1 can't be pulled: 401 Unauthorized",
+            id="same-host",
+        ),
+        pytest.param(Site(addressed=[INGRESS]), "no controller serves its class 'nginx'", id="ingress"),
+    ],
+)
+def test_likely_causes(site: Site, expected: str) -> None:
+    found = causes(site)
+    assert expected in found[0]
+    assert "next: " in found[0]
+
+
+def test_nothing_is_wrong() -> None:
+    served = {**INGRESS, "status": {"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}}}
+    assert causes(Site(objects=[pod(state={"running": {}})], addressed=[served])) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("password=hunter2 user=me", "password=*** user=me", id="assigned"),
+        pytest.param('{"apiKey": "hunter 2", "n": 1}', '{"apiKey": ***, "n": 1}', id="json"),
+        pytest.param("DB_PASSWORD: 'a b'", "DB_PASSWORD: ***", id="yaml"),
+        pytest.param("mysql://me:hunter2@db:3306/x", "mysql://***@db:3306/x", id="login"),
+        pytest.param("Authorization: Bearer abc.def-123", "Authorization: Bearer ***", id="bearer"),
+        pytest.param(
+            "a\n-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----\nb", "a\n***\nb", id="private-key"
+        ),
+        pytest.param("the password was wrong for me", "the password was wrong for me", id="prose"),
+        pytest.param("known one: abcdef", "known one: ***", id="known"),
+    ],
+)
+def test_texts_are_redacted(text: str, expected: str) -> None:
+    assert redact_text(text, ["abcdef"]) == expected
+
+
+def test_objects_are_redacted() -> None:
+    secret = {
+        "kind": "Secret",
+        "metadata": {"name": "x"},
+        "data": {"a": "aHVudGVyMg=="},
+        "stringData": {"b": "hunter2"},
+    }
+    applied = {"kubectl.kubernetes.io/last-applied-configuration": "hunter2", "note": "kept"}
+    redacted = redact_object([secret, {"metadata": {"annotations": applied}}])
+    assert redacted == [
+        {"kind": "Secret", "metadata": {"name": "x"}, "data": {"a": "***"}, "stringData": {"b": "***"}},
+        {"metadata": {"annotations": {"note": "kept"}}},
+    ]
