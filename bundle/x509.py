@@ -64,8 +64,7 @@ class Certificate:
             return str(ipaddress.ip_address(host.strip("[]"))) in self.addresses
         except ValueError:
             name = host.lower().rstrip(".")
-            parent = name.partition(".")[2]
-            return name in self.dns_names or (bool(parent) and f"*.{parent}" in self.dns_names)
+            return name in self.dns_names or f"*.{name.partition('.')[2]}" in self.dns_names
 
 
 def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -30,6 +30,12 @@ def test_names_and_time() -> None:
     )
 
 
+def test_a_time_of_the_last_century() -> None:
+    start = datetime(1999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    issued = trustme.CA().issue_cert("a.example", not_before=start, not_after=START)
+    assert Certificate.parse_pem(issued.cert_chain_pems[0].bytes().decode()).not_before == start
+
+
 def test_a_time_after_2049_is_written_differently() -> None:
     expires = datetime(2051, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert Certificate.parse_pem(pem("a.example", expires=expires)).not_after == expires

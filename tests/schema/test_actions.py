@@ -170,6 +170,11 @@ def test_what_makes_it_run_again(tmp_path: Path, given: dict[str, Any], files: d
     assert not record.covers(call(action(**{**BASE, **given}), tmp_path))
 
 
+def test_a_record_is_for_one_action(tmp_path: Path) -> None:
+    record = ActionRecord.of(call(action("x"), tmp_path), {})
+    assert not record.covers(call(action("x", name="other"), tmp_path))
+
+
 def test_another_place_is_no_change(tmp_path: Path) -> None:
     spec = action("./run.sh", "x")
     for name in ("a", "b"):

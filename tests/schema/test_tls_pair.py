@@ -71,6 +71,10 @@ def test_what_would_not_work(certificate: str, key: str, now: datetime, problems
     assert caught.value.what == f"secret 'tls': {problems}"
 
 
+def test_the_first_second_counts() -> None:
+    check_pair("secret 'tls'", Secret(CERTIFICATE), Secret(KEY), now=START)
+
+
 def test_all_that_is_wrong_is_told_at_once() -> None:
     with pytest.raises(FormatError) as caught:
         check_pair("secret 'tls'", Secret(CERTIFICATE), Secret("x"), now=END, hosts=["shop.in", "a.b.in", "10.0.0.1"])

@@ -6,6 +6,7 @@ import pytest
 
 from bundle.errors import SpecError
 from schema.site import Site
+from schema.template import Name
 from schema.uses import Use, gather, site_names, uses
 from schema.values_check import read_all
 from tests.schema.installs import WITH_CHART, spec
@@ -74,6 +75,13 @@ def test_all_missing_at_once(used: tuple[Use, ...], tmp_path: Path) -> None:
         "  next: add the facts to site.yaml; export URL=...; start install in the directory that the files' paths are "
         "relative to"
     )
+
+
+def test_a_place_is_named_once(tmp_path: Path) -> None:
+    name = Name(space="env", rest="X")
+    with pytest.raises(SpecError, match=r"\$\{env\.X\} is not set; used in v\.yaml:1, v\.yaml:2\n"):
+        twice = [Use(name=name, where=where) for where in ("v.yaml:1", "v.yaml:1", "v.yaml:2")]
+        gather(twice, site=SITE, env={}, directory=tmp_path, ask=None)
 
 
 def test_a_terminal_is_asked_for_what_is_not_set(used: tuple[Use, ...], tmp_path: Path) -> None:

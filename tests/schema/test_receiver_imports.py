@@ -1,0 +1,37 @@
+"""What the far side imports runs inside the zipapp: nothing but Python, PyYAML's Python half, and ours."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MODULES = [
+    "actions",
+    "carried",
+    "chart_values",
+    "facts",
+    "image_names",
+    "placeholders",
+    "rendered",
+    "secret_objects",
+    "site",
+    "spec",
+    "tls_pair",
+    "unknown_keys",
+    "uses",
+    "values",
+    "values_check",
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_other_package_is_imported(name: str) -> None:
+    program = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); sys.modules['yaml._yaml'] = None; before = set(sys.modules); "
+        f"import schema.{name}; own = {{*sys.stdlib_module_names, 'bundle', 'schema', 'yaml'}}; "
+        "print(*{module.partition('.')[0] for module in set(sys.modules) - before} - own)"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == []
