@@ -79,8 +79,8 @@ def test_all_missing_at_once(used: tuple[Use, ...], tmp_path: Path) -> None:
 
 def test_a_place_is_named_once(tmp_path: Path) -> None:
     name = Name(space="env", rest="X")
+    twice = [Use(name=name, where=where) for where in ("v.yaml:1", "v.yaml:1", "v.yaml:2")]
     with pytest.raises(SpecError, match=r"\$\{env\.X\} is not set; used in v\.yaml:1, v\.yaml:2\n"):
-        twice = [Use(name=name, where=where) for where in ("v.yaml:1", "v.yaml:1", "v.yaml:2")]
         gather(twice, site=SITE, env={}, directory=tmp_path, ask=None)
 
 
