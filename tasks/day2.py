@@ -2,12 +2,18 @@
 
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
-from bundle.errors import AirgapError, ProblemsError
+from bundle.errors import AirgapError, ProblemsError, storage_errors
+from bundle.files import writing
+from clients.diagnose import gather, likely_causes
+from clients.survey import survey
 from schema.actions import record_name
 from schema.install import ReleaseSpec
 from tasks.receiver import Receiver
@@ -68,6 +74,21 @@ class Uninstall(ReceiverCommand):
         return self._told(lambda receiver: _uninstall(receiver, yes=yes, secrets=secrets))
 
 
+class Diagnose(ReceiverCommand):
+    """Finds out why something does not come up."""
+
+    name = "diagnose"
+    doc_purpose = "gather what there is to know of the releases into one archive, and print the likely cause"
+    doc_usage = ""
+    doc_description = (
+        "Release status, pods, events, last log lines, pull secrets against image hosts, addresses. Values of secrets "
+        "are never fetched, and what looks like one is masked: the archive may be given to others."
+    )
+
+    def _execute(self) -> int:
+        return self._told(_diagnose)
+
+
 def _rollback(receiver: Receiver) -> None:
     revisions, console = Revisions(receiver.state), receiver.project.console
     made = revisions.read()
@@ -115,6 +136,20 @@ def _uninstall(receiver: Receiver, *, yes: bool, secrets: bool) -> None:
     for name, namespace in doomed:
         receiver.kubectl.delete("secret", name, namespace=namespace)
     console.line(f"removed {len(releases)} releases and {len(doomed)} secrets")
+
+
+def _diagnose(receiver: Receiver) -> None:
+    console = receiver.project.console
+    releases = [(release.name, release.namespace) for release in receiver.spec.install.releases]
+    scenes = survey(releases, helm=receiver.helm, cluster=receiver.kubectl)
+    made = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    path = Path.cwd() / f"diagnose-{receiver.spec.bundle.name}-{made}.zip"
+    with storage_errors("write the diagnosis", path), writing(path, mode=0o600) as file, ZipFile(file, "w") as archive:
+        for name, text in sorted(gather(scenes, secrets=receiver.known).items()):
+            archive.writestr(f"{path.stem}/{name}", text)
+    for cause in likely_causes(scenes, secrets=receiver.known) or ["nothing is wrong to be seen"]:
+        console.line(cause)
+    console.line(f"gathered in {path}")
 
 
 def _secrets(receiver: Receiver, *, generated: bool) -> Iterator[tuple[str, str]]:

@@ -86,7 +86,7 @@ def plan_install(receiver: Receiver, due: Collection[str]) -> InstallPlan:
 def _missing(receiver: Receiver, name: str) -> dict[Digest, int]:
     """The blobs of an image that its repository lacks, with their sizes."""
     entry = image_entry(receiver, name)
-    sink = receiver.sink(entry)
+    sink = receiver.destination.sink(entry)
     parts = list(image_parts(receiver, entry).values())
     with ThreadPoolExecutor(receiver.options.jobs) as pool:
         there = list(pool.map(sink.exists, parts))

@@ -1,6 +1,7 @@
 """`preflight`: all that could stand in the way of an install, asked for before the first change and told at once."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 
 from bundle.errors import AirgapError, ProblemsError, SpecError
@@ -13,8 +14,10 @@ from clients.probes import http, not_from_pod, tcp
 from clients.site_checks import disk, registry
 from clients.tls_probe import tls
 from schema import template
-from schema.install import CheckSpec
+from schema.install import CheckSpec, SecretSpec
 from schema.placeholders import placeholders
+from schema.secret_objects import read_data
+from schema.tls_pair import check_pair
 from schema.values import without_secrets
 from tasks.receiver import Receiver
 from tasks.secrets import namespaces
@@ -54,6 +57,7 @@ def _probes(receiver: Receiver) -> Iterator[Probe]:
     yield lambda: disk({receiver.state: small + 10_000_000})
     yield partial(_registry, receiver)
     yield partial(_facts, receiver)
+    yield from (partial(_secret, receiver, secret) for secret in spec.install.secrets if not secret.generate)
     if spec.install.releases or spec.install.secrets:
         yield partial(_cluster, receiver)
         yield partial(_helm, receiver)
@@ -62,7 +66,7 @@ def _probes(receiver: Receiver) -> Iterator[Probe]:
 
 
 def _registry(receiver: Receiver) -> Findings:
-    targets = [receiver.push_target(entry) for entry in receiver.bundle.manifest.images]
+    targets = [receiver.destination.target(entry) for entry in receiver.bundle.manifest.images]
     return registry(targets, hosts=receiver.spec.hosts, environment=receiver.project.env)
 
 
@@ -102,6 +106,22 @@ def _facts(receiver: Receiver) -> Findings:
     except SpecError as err:
         return tuple(Finding(subject="values", what=problem, hint=err.hint) for problem in err.problems or (err.what,))
     return tuple(problems)
+
+
+def _secret(receiver: Receiver, secret: SecretSpec) -> Findings:
+    """A secret's values are there, and a certificate and its key can serve now."""
+    try:
+        facts = receiver.facts_before_secrets
+    except SpecError:  # what is missing is told once, by _facts
+        return ()
+    subject = f"secret {secret.name!r}"
+    try:
+        data = read_data(secret, facts, receiver.known)
+        if secret.type == "tls":
+            check_pair(subject, data["certificate"], data["key"], now=datetime.now(UTC))
+    except AirgapError as err:
+        return (finding_of(err, subject),)
+    return ()
 
 
 def _check(receiver: Receiver, check: CheckSpec) -> Findings:

@@ -1,6 +1,7 @@
 """Images into the registry inside: what is there is left alone, the rest is pushed straight from the bundle."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 
 from bundle.chart_push import ChartSource, chart_tag
@@ -60,10 +61,10 @@ def image_parts(receiver: Receiver, entry: ImageEntry) -> Mapping[Digest, Descri
 
 def _absent(receiver: Receiver, name: str) -> str:
     entry = image_entry(receiver, name)
-    found = receiver.present(entry)
+    found = receiver.destination.present(entry)
     if found is None:
-        return f"{receiver.push_target(entry)} is not in the registry"
-    return "" if found == entry.digest else f"{receiver.push_target(entry)} is {found} there, not {entry.digest}"
+        return f"{receiver.destination.target(entry)} is not in the registry"
+    return "" if found == entry.digest else f"{receiver.destination.target(entry)} is {found} there, not {entry.digest}"
 
 
 def _push(receiver: Receiver, name: str) -> None:
@@ -71,14 +72,14 @@ def _push(receiver: Receiver, name: str) -> None:
     pushed = push_image(
         receiver.bundle.image(entry),
         entry.root,
-        receiver.sink(entry),
+        receiver.destination.sink(entry),
         subject=f"image {name!r}",
         meter=project.console,
         transfers=project.transfers,
     )
     parts = {"sent": pushed.pushed, "already there": pushed.present, "mounted": pushed.mounted}
     told = ", ".join(f"{human(size)} {how}" for how, size in parts.items() if size) or "already there"
-    project.note(f"push:{name}", f"{receiver.push_target(entry)}: {told}")
+    project.note(f"push:{name}", f"{receiver.destination.target(entry)}: {told}")
 
 
 def _push_chart(receiver: Receiver, name: str) -> None:
@@ -118,10 +119,8 @@ def _chart_source(receiver: Receiver, name: str) -> ChartSource:
 
 
 def _chart_target(receiver: Receiver, entry: ChartEntry) -> Reference:
-    prefix = receiver.options.registry or receiver.spec.registry.push
-    return Reference.parse(f"{prefix}/{entry.name}:{chart_tag(entry.version)}")
+    return replace(receiver.destination.chart_target(entry.name), tag=chart_tag(entry.version))
 
 
 def _chart_sink(receiver: Receiver, name: str) -> ImageSink:
-    target = _chart_target(receiver, _chart_entry(receiver, name))
-    return receiver.uploads.repository(target, subject=f"chart {name!r} (oci://{target})")
+    return receiver.destination.chart_sink(_chart_target(receiver, _chart_entry(receiver, name)), name)

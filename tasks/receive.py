@@ -13,6 +13,7 @@ COMMANDS = {
     "plan": "tasks.plan:Plan",
     "rollback": "tasks.day2:Rollback",
     "uninstall": "tasks.day2:Uninstall",
+    "diagnose": "tasks.day2:Diagnose",
 }
 
 

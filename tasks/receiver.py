@@ -5,18 +5,13 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from bundle.digest import Digest
 from bundle.errors import FormatError
-from bundle.manifest import ImageEntry
 from bundle.opened import OpenedBundle, fingerprint, open_bundle
-from bundle.push import ImageSink
-from bundle.reference import Reference
 from bundle.secret import KnownSecrets, Secret
 from schema.actions import ActionRecord, record_name
 from schema.facts import Facts
@@ -31,14 +26,13 @@ from schema.values import Values, resolve
 from schema.values_check import read_all
 from schema.values_file import Lookup, ValuesFile
 from tasks.carry import RESOLVED_SPEC, SPEC_PLACE
+from tasks.destination import Destination
 from tasks.project import Project
 
 if TYPE_CHECKING:
     from clients.helm import Helm
     from clients.kubectl import Kubectl
-    from clients.registry import Registries
     from clients.releases import Release
-    from clients.upload import Uploads
 
 
 class Receiver:
@@ -51,7 +45,6 @@ class Receiver:
         self.run = token_hex(8)
         self._guard = threading.RLock()
         self._releases: dict[str, Release] | None = None
-        self._present: dict[str, Digest | None] | None = None
         self._secrets: dict[tuple[str, str], Mapping[str, Secret] | None] = {}
 
     # The bundle.
@@ -251,42 +244,14 @@ class Receiver:
     # The registry.
 
     @cached_property
-    def registries(self) -> "Registries":
-        """How the site's registries are reached: as the carried spec says."""
-        from clients.registry import Registries  # noqa: PLC0415
-        from clients.transport import Transport  # noqa: PLC0415
-
-        console = self.project.console
-        return Registries(Transport(self.spec.hosts, meter=console, pool_size=self.options.jobs), meter=console)
-
-    @cached_property
-    def uploads(self) -> "Uploads":
-        """What all pushes share."""
-        from clients.upload import Uploads  # noqa: PLC0415
-
-        return Uploads(self.registries)
-
-    def push_target(self, entry: ImageEntry) -> Reference:
-        """Where this machine pushes an image: below registry.push, which may differ from what the cluster names."""
-        target = self.images.references[entry.name]
-        if self.options.registry or self.spec.registry.push == self.spec.registry.prefix:
-            return target
-        below = str(target).removeprefix(f"{self.spec.registry.prefix}/")
-        return Reference.parse(f"{self.spec.registry.push}/{below}")
-
-    def present(self, entry: ImageEntry) -> Digest | None:
-        """The digest that the registry has under an image's name; all are asked for side by side, once."""
-        with self._guard:
-            if self._present is None:
-                entries = self.bundle.manifest.images
-                with ThreadPoolExecutor(16) as pool:
-                    found = pool.map(lambda each: self.sink(each).current(), entries)
-                    self._present = {each.name: digest for each, digest in zip(entries, found, strict=True)}
-            return self._present[entry.name]
-
-    def sink(self, entry: ImageEntry) -> ImageSink:
-        """Where an image is pushed to."""
-        targets = [self.push_target(each) for each in self.bundle.manifest.images]
-        return self.uploads.repository(
-            self.push_target(entry), subject=f"image {entry.name!r} ({self.push_target(entry)})", siblings=targets
+    def destination(self) -> Destination:
+        """The registry that images are brought to."""
+        return Destination(
+            self.bundle.manifest.images,
+            names=self.images,
+            registry=self.spec.registry,
+            override=self.options.registry,
+            hosts=self.spec.hosts,
+            console=self.project.console,
+            jobs=self.options.jobs,
         )

@@ -1,6 +1,7 @@
 """Plan, rollback and uninstall inside, against the real registry, cluster and helm."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,32 @@ def test_uninstall_asks_first_and_keeps_generated_secrets(site: Site) -> None:
     assert site.run("uninstall", "--yes", "--secrets").code == 0
     assert "secret/key" not in site.helm.cluster.kubectl("get", "secrets", "-n", site.namespace, "-o", "name").split()
     assert "nothing to remove" in site.run("uninstall", "--yes").out
+
+
+def test_diagnose_names_the_cause_and_tells_no_secret(site: Site) -> None:
+    install = site.bench.spec["install"]
+    assert isinstance(install, dict)
+    install["secrets"] = [
+        {"name": "login", "type": "opaque", "namespaces": [site.namespace], "data": {"p": "${env.PW}"}}
+    ]
+    site.bench.write()
+    site.env["PW"] = "hush-hush"
+    site.carry()
+    site.install()
+    well = site.run("diagnose")
+    assert (well.code, "nothing is wrong to be seen" in well.out) == (0, True)
+    image = f"{site.registry.host}/{site.namespace}/web:pull-fails"
+    site.helm.cluster.kubectl("set", "image", "deployment/web", f"web={image}", "-n", site.namespace)
+    ill = site.run("diagnose")
+    for _ in range(20):
+        if "ImagePullBackOff" in ill.out:
+            break
+        ill = site.run("diagnose")
+    assert "ImagePullBackOff" in ill.out
+    assert image in ill.out
+    path = Path(ill.out.split("gathered in ")[1].strip())
+    assert path.stat().st_mode & 0o077 == 0
+    with zipfile.ZipFile(path) as archive:
+        names = {name.split("/", 1)[1] for name in archive.namelist()}
+        assert {"likely-causes.txt", f"{site.namespace}/events.txt", f"{site.namespace}/objects.json"} <= names
+        assert all(b"hush-hush" not in archive.read(name) for name in archive.namelist())

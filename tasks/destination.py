@@ -1,0 +1,114 @@
+"""The registry inside: where each image of a bundle goes, and what is there already."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from bundle.digest import Digest
+from bundle.errors import AirgapError
+from bundle.hosts import HostSettings
+from bundle.manifest import ImageEntry
+from bundle.push import ImageSink
+from bundle.reference import Reference
+from schema.image_names import ImageNames
+from schema.spec import RegistrySpec
+from tasks.console import Console
+
+if TYPE_CHECKING:
+    from clients.retry import RetryPolicy
+    from clients.upload import Uploads
+
+_AT_ONCE = 16  # questions
+
+
+class Destination:
+    """Below `registry.push`, which may differ from what the cluster names, or below `override` instead."""
+
+    def __init__(
+        self,
+        entries: Sequence[ImageEntry],
+        *,
+        names: ImageNames,
+        registry: RegistrySpec,
+        override: str,
+        hosts: Mapping[str, HostSettings],
+        console: Console,
+        jobs: int,
+    ) -> None:
+        self._entries = entries
+        self._names = names
+        self._registry = registry
+        self._override = override
+        self._hosts = hosts
+        self._console = console
+        self._jobs = jobs
+        self._guard = threading.Lock()
+        self._found: dict[str, Digest | None | AirgapError] | None = None
+
+    def target(self, entry: ImageEntry) -> Reference:
+        """Where this machine pushes an image."""
+        named = self._names.references[entry.name]
+        if self._override or self._registry.push == self._registry.prefix:
+            return named
+        return Reference.parse(f"{self._registry.push}/{str(named).removeprefix(f'{self._registry.prefix}/')}")
+
+    def sink(self, entry: ImageEntry) -> ImageSink:
+        """An image's repository, to be pushed to."""
+        return self._image(self._uploads, entry)
+
+    def chart_target(self, name: str) -> Reference:
+        """Where a chart is pushed, without a tag."""
+        return Reference.parse(f"{self._override or self._registry.push}/{name}")
+
+    def chart_sink(self, target: Reference, name: str) -> ImageSink:
+        """A chart's repository, to be pushed to."""
+        return self._uploads.repository(target, subject=f"chart {name!r} (oci://{target})")
+
+    def present(self, entry: ImageEntry) -> Digest | None:
+        """The digest that the registry has under an image's name; all are asked for side by side, once.
+
+        A registry that does not tell is not asked again: its error is raised for each of its images.
+        """
+        with self._guard:
+            if self._found is None:
+                with ThreadPoolExecutor(_AT_ONCE) as pool:
+                    found = pool.map(self._look, self._entries)
+                    self._found = {each.name: told for each, told in zip(self._entries, found, strict=True)}
+            told = self._found[entry.name]
+        if isinstance(told, AirgapError):
+            raise told
+        return told
+
+    def _look(self, entry: ImageEntry) -> Digest | None | AirgapError:
+        try:
+            return self._image(self._glances, entry).current()
+        except AirgapError as err:
+            return err
+
+    def _image(self, uploads: "Uploads", entry: ImageEntry) -> ImageSink:
+        target = self.target(entry)
+        siblings = [self.target(each) for each in self._entries]
+        return uploads.repository(target, subject=f"image {entry.name!r} ({target})", siblings=siblings)
+
+    @cached_property
+    def _uploads(self) -> "Uploads":
+        from clients.retry import RetryPolicy  # noqa: PLC0415 - a run that only verifies needs no HTTP
+
+        return self._reached(RetryPolicy())
+
+    @cached_property
+    def _glances(self) -> "Uploads":
+        """With little patience: a fault that would have passed costs a step that then finds all in place."""
+        from clients.retry import RetryPolicy  # noqa: PLC0415
+
+        return self._reached(RetryPolicy(attempts=2, cap=1.0, longest_asked=1.0))
+
+    def _reached(self, retry: "RetryPolicy") -> "Uploads":
+        from clients.registry import Registries  # noqa: PLC0415
+        from clients.transport import Transport  # noqa: PLC0415
+        from clients.upload import Uploads  # noqa: PLC0415
+
+        transport = Transport(self._hosts, meter=self._console, pool_size=self._jobs, retry=retry)
+        return Uploads(Registries(transport, meter=self._console))
