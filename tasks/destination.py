@@ -45,7 +45,7 @@ class Destination:
         self._console = console
         self._jobs = jobs
         self._guard = threading.Lock()
-        self._found: dict[str, Digest | None | AirgapError] | None = None
+        self._found: dict[str, Digest | AirgapError | None] | None = None
 
     def target(self, entry: ImageEntry) -> Reference:
         """Where this machine pushes an image."""
@@ -81,7 +81,7 @@ class Destination:
             raise told
         return told
 
-    def _look(self, entry: ImageEntry) -> Digest | None | AirgapError:
+    def _look(self, entry: ImageEntry) -> Digest | AirgapError | None:
         try:
             return self._image(self._glances, entry).current()
         except AirgapError as err:

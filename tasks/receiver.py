@@ -28,6 +28,7 @@ from schema.values_file import Lookup, ValuesFile
 from tasks.carry import RESOLVED_SPEC, SPEC_PLACE
 from tasks.destination import Destination
 from tasks.project import Project
+from tasks.runlock import RunLock
 
 if TYPE_CHECKING:
     from clients.helm import Helm
@@ -46,6 +47,21 @@ class Receiver:
         self._guard = threading.RLock()
         self._releases: dict[str, Release] | None = None
         self._secrets: dict[tuple[str, str], Mapping[str, Secret] | None] = {}
+        self._run_lock: RunLock | None = None
+
+    def claim(self) -> None:
+        """Before the first change: wait for another install with this state, and look at everything anew after it.
+
+        What a helm has left pending can be freed then: nobody works on it.
+        """
+        with self._guard:
+            if self._run_lock is None:
+                self._run_lock = RunLock(self.state / "install.lock", say=self._waits)
+
+    def _waits(self, told: str) -> None:
+        self.project.console.line(told)
+        self._releases, self._secrets = None, {}
+        self.__dict__.pop("destination", None)
 
     # The bundle.
 
