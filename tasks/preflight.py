@@ -1,21 +1,23 @@
 """`preflight`: all that could stand in the way of an install, asked for before the first change and told at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from typing import TypeVar
 
 from bundle.errors import AirgapError, ProblemsError, SpecError
-from bundle.platform import Platform
 from clients.cluster_check import ClusterNeeds, cluster
 from clients.database_probes import mysql, postgres
 from clients.dns_probe import dns
 from clients.preflight import Finding, Findings, Probe, collect, finding_of
 from clients.probes import http, not_from_pod, tcp
+from clients.rendered_objects import RenderedObjects
 from clients.site_checks import disk, registry
 from clients.tls_probe import tls
 from schema import template
 from schema.install import CheckSpec, SecretSpec
 from schema.placeholders import placeholders
+from schema.rendered import rendered_file
 from schema.secret_objects import read_data
 from schema.tls_pair import check_pair
 from schema.values import without_secrets
@@ -23,23 +25,29 @@ from tasks.receiver import Receiver
 from tasks.secrets import namespaces
 from tasks.step import GroupUpToDate, Step
 
+_T = TypeVar("_T")
 CHANGING = ("push", "namespace", "secret", "action", "helm")
 
 
 def preflight_steps(receiver: Receiver) -> Iterator[Step]:
     """`preflight`: left out when no step would change anything, unless it is asked for by its name."""
-    asked = "preflight" in receiver.options.words
     yield Step(
         base="preflight",
         doc="check the site: disk, registry, cluster, and the spec's own checks",
         action=partial(_preflight, receiver),
         inputs=lambda: None,
-        unless=None if asked else GroupUpToDate(CHANGING),
+        unless=None if _asked(receiver) else GroupUpToDate(CHANGING),
         after=("verify",),
     )
 
 
+def _asked(receiver: Receiver) -> bool:
+    return "preflight" in receiver.options.words
+
+
 def _preflight(receiver: Receiver) -> None:
+    if not _asked(receiver):
+        receiver.claim()
     findings = collect(_probes(receiver))
     errors = [finding for finding in findings if finding.severity == "error"]
     for finding in findings:
@@ -72,18 +80,51 @@ def _registry(receiver: Receiver) -> Findings:
 
 def _cluster(receiver: Receiver) -> Findings:
     wanted = receiver.spec.install.kubernetes
-    platforms = {entry.name: [entry.platform] for entry in receiver.bundle.manifest.images if entry.platform}
+    rendered, findings = _rendered(receiver)
+    made = {(secret.name, place) for secret in receiver.spec.install.secrets for place in secret.namespaces}
     needs = ClusterNeeds(
         min_version=wanted.min_version,
         namespaces=namespaces(receiver),
-        platforms={name: [each for each in found if isinstance(each, Platform)] for name, found in platforms.items()},
+        kinds=_joined(each.kinds for each in rendered),
+        platforms={e.name: [e.platform] for e in receiver.bundle.manifest.images if e.platform},
         ingress_class=wanted.ingress_class,
         storage_class=wanted.storage_class,
+        pull_secrets={
+            place: {name for name in names if (name, place) not in made}
+            for place, names in _joined(each.pull_secrets for each in rendered).items()
+        },
+        image_host=next((each.host for each in receiver.images.references.values()), ""),
     )
     try:
-        return cluster(receiver.kubectl, needs)
+        return (*findings, *cluster(receiver.kubectl, needs))
     except AirgapError as err:
-        return (finding_of(err, "cluster"),)
+        return (*findings, finding_of(err, "cluster"))
+
+
+def _rendered(receiver: Receiver) -> tuple[list[RenderedObjects], Findings]:
+    """What the charts will bring up, as far as they render without the secrets that are yet to be made."""
+    rendered, findings = [], []
+    for release in receiver.spec.install.releases:
+        subject = f"release {release.name!r}"
+        try:
+            values = receiver.values(release, without_secrets(receiver.facts_before_secrets))
+            with rendered_file(values.data) as path:
+                text = receiver.helm.template(
+                    release.name, receiver.chart(release.chart), namespace=release.namespace, values=path
+                )
+            rendered.append(RenderedObjects.read(text, namespace=release.namespace, subject=subject))
+        except AirgapError as err:
+            what = f"the rights it needs are not checked: {err.what}"
+            findings.append(Finding(subject=subject, what=what, hint=err.hint, severity="warning"))
+    return rendered, tuple(findings)
+
+
+def _joined(parts: Iterable[Mapping[str, frozenset[_T]]]) -> dict[str, set[_T]]:
+    joined: dict[str, set[_T]] = {}
+    for part in parts:
+        for place, found in part.items():
+            joined.setdefault(place, set()).update(found)
+    return joined
 
 
 def _helm(receiver: Receiver) -> Findings:

@@ -1,0 +1,50 @@
+"""What a rendered chart consists of."""
+
+import pytest
+
+from bundle.errors import FormatError
+from clients.cluster_check import ApiKind
+from clients.rendered_objects import RenderedObjects
+
+RENDERED = """\
+---
+# Source: app/templates/web.yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  template:
+    spec:
+      imagePullSecrets: [{name: pull}, {name: other}]
+      containers: [{name: web, image: x}]
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: tidy, namespace: elsewhere}
+spec:
+  jobTemplate: {spec: {template: {spec: {imagePullSecrets: [{name: pull}]}}}}
+---
+---
+apiVersion: v1
+kind: List
+items:
+  - {apiVersion: v1, kind: Service, metadata: {name: web}}
+"""
+
+
+def test_kinds_and_pull_secrets_by_namespace() -> None:
+    found = RenderedObjects.read(RENDERED, namespace="here", subject="release 'web'")
+    assert found.kinds == {
+        "here": {ApiKind(api_version="apps/v1", kind="Deployment"), ApiKind(api_version="v1", kind="Service")},
+        "elsewhere": {ApiKind(api_version="batch/v1", kind="CronJob")},
+    }
+    assert found.pull_secrets == {"here": {"pull", "other"}, "elsewhere": {"pull"}}
+
+
+def test_nothing_rendered() -> None:
+    assert RenderedObjects.read("", namespace="here", subject="x").kinds == {}
+
+
+def test_no_yaml() -> None:
+    with pytest.raises(FormatError, match="release 'web': what it renders is no YAML"):
+        RenderedObjects.read("a: [", namespace="here", subject="release 'web'")
