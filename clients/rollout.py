@@ -150,8 +150,9 @@ def install_release(
     Recover the release first (`helm.recover`). When a cause can't heal, helm is stopped and undoes what it did.
     """
     watching.begin()
-    with _looking_after(watching, interval) as found:
-        try:
+    found: list[Trouble] = []
+    try:
+        with _looking_after(watching, found, interval):
             return helm.upgrade_install(
                 release,
                 chart,
@@ -161,8 +162,10 @@ def install_release(
                 description=description,
                 cancelled=lambda: bool(found),
             )
-        except (ReleaseError, ProgramError) as err:
-            raise _explained(err, found[0] if found else watching.suspect(), watching, release) from err
+    except (ReleaseError, ProgramError) as err:
+        if not found and not watching.suspect():
+            watching.look()  # a hook that failed at once; helm leaves it there when it undoes the rest
+        raise _explained(err, found[0] if found else watching.suspect(), watching, release) from err
 
 
 def unready_workloads(cluster: ClusterView, release: str, *, namespace: str) -> tuple[str, ...]:
@@ -172,9 +175,8 @@ def unready_workloads(cluster: ClusterView, release: str, *, namespace: str) -> 
 
 
 @contextmanager
-def _looking_after(watching: Watch, interval: float) -> Iterator[list[Trouble]]:
-    """Look in a thread of its own while the body runs; the list gets the trouble."""
-    found: list[Trouble] = []
+def _looking_after(watching: Watch, found: list[Trouble], interval: float) -> Iterator[None]:
+    """Look in a thread of its own while the body runs; `found` gets the trouble."""
     stop = threading.Event()
 
     def look() -> None:
@@ -184,7 +186,7 @@ def _looking_after(watching: Watch, interval: float) -> Iterator[list[Trouble]]:
     thread = threading.Thread(target=look, name="watch", daemon=True)
     thread.start()
     try:
-        yield found
+        yield
     finally:
         stop.set()
         thread.join()

@@ -376,6 +376,17 @@ def test_what_a_hook_said_is_kept_when_its_pod_is_gone() -> None:
     assert (suspect.name, suspect.log) == ("migrate-x", ("no such table",))
 
 
+def test_last_words_are_kept_when_they_can_not_be_read_again() -> None:
+    bad = [pod(state=waiting("RunContainerError", "no such file"))]
+    scene = Scene([[], bad], {("web-1", False): "usage: web\n"})
+    looks = watching(scene, times=[0, 30])
+    assert looks.look() is None
+    scene.said.clear()
+    trouble = looks.look()
+    assert trouble
+    assert trouble.log == ("usage: web",)
+
+
 def test_watching_ends_with_its_release() -> None:
     stop = threading.Event()
 
@@ -400,7 +411,7 @@ class Answers:
         return Completed(code=1, stdout=b"", stderr="Error: INSTALLATION FAILED: it was uninstalled")
 
 
-def install(scene: Scene, runner: Any) -> str:
+def install(scene: Scene, runner: Any, *, interval: float = 0.005) -> str:
     helm = Helm("helm", runner=runner)
     with pytest.raises(ReleaseError) as caught:
         install_release(
@@ -411,7 +422,7 @@ def install(scene: Scene, runner: Any) -> str:
             namespace="shop",
             values=Path("/v"),
             timeout=60,
-            interval=0.005,
+            interval=interval,
         )
     assert caught.value.hint or not runner.waits
     return caught.value.what
@@ -423,6 +434,21 @@ def test_helm_is_stopped_by_a_cause_that_stays() -> None:
         f"release 'web' does not come up: pod web-1: InvalidImageName: '{IMAGE}' is no image name: bad"
     )
     assert told.endswith("helm: release 'web': INSTALLATION FAILED: it was uninstalled")
+
+
+def test_a_hook_that_failed_before_the_first_look_is_found_in_what_is_left() -> None:
+    condition = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "reached"}
+    hook = thing(
+        "Job",
+        "migrate",
+        metadata={"annotations": {"helm.sh/hook": "pre-install"}},
+        status={"conditions": [condition]},
+    )
+    left = pod("migrate-x", owner="Job/migrate")
+    scene = Scene([[], [hook, left]], {("migrate-x", False): "no such table\n"})
+    told = install(scene, Answers(waits=False), interval=60)
+    assert "job migrate: BackoffLimitExceeded: hook failed: reached" in told
+    assert "no such table" in told
 
 
 def test_helms_own_failure_stays_as_it_is_when_nothing_was_seen() -> None:
