@@ -220,6 +220,8 @@ def test_events_are_in_order_whatever_their_age(stand_in: Path) -> None:
             'admission webhook "v.kyverno.svc" denied the request: no latest tag', "invalid", "policy", id="webhook"
         ),
         pytest.param('Error from server (NotFound): namespaces "x" not found', "not found", "", id="not-found"),
+        pytest.param("Error from server (TooManyRequests): wait", "unreachable", "busy", id="busy"),
+        pytest.param("Error from server: etcdserver: request timed out", "unreachable", "busy", id="etcd"),
         pytest.param("something else", "", "", id="unknown"),
         pytest.param("", "", "", id="silence"),
     ],
