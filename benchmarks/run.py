@@ -230,7 +230,7 @@ def _parser() -> argparse.ArgumentParser:
     pulling.set_defaults(run=pull)
     pushing = commands.add_parser("push", parents=[common], help="push 6 images of 1.4 GB, against peers")
     pushing.add_argument("--rounds", type=int, default=5)
-    pushing.add_argument("--jobs", type=int, nargs="+", default=[2], help="measure us with each of these")
+    pushing.add_argument("--jobs", type=int, nargs="+", default=[2, 4], help="measure us with each of these")
     pushing.add_argument("--images", type=int, default=100, help="how many that are all present")
     pushing.add_argument("--peers", nargs="*", choices=PUSHERS, default=PUSHERS, help="against whom; nothing: nobody")
     pushing.add_argument("--schemes", nargs="+", choices=("http", "https"), default=("http", "https"))

@@ -17,6 +17,7 @@ from bundle.layout import is_manifest, reachable
 from bundle.manifest import Layout
 from bundle.opened import OpenedBundle, fingerprint, open_bundle
 from bundle.sums import SUMS
+from bundle.volume import Part, Section, Volume
 from tests.bundle.made_bundle import CHART, CONTENT, TOOL, make_bundle
 from tests.integration.images import Index
 
@@ -76,6 +77,13 @@ def test_blobs_from_an_offset(tmp_path: Path, where: str, layout: Layout) -> Non
             whole = expected(entry.name)[each.digest]
             assert b"".join(source.read(each, 7)) == whole[7:]
             assert b"".join(source.read(each, len(whole))) == b""
+
+
+@pytest.mark.parametrize(("offset", "length", "found"), [(0, 9, b"cde"), (1, 1, b"d"), (2, 9, b"e"), (3, 9, b"")])
+def test_a_section_ends_where_it_ends(tmp_path: Path, offset: int, length: int, found: bytes) -> None:
+    (tmp_path / "file").write_bytes(b"abcdefgh")
+    section = Section(of=Volume([Part(path=tmp_path / "file")]), start=2, size=3)
+    assert b"".join(section.read(offset, length)) == found
 
 
 def test_several_threads(tmp_path: Path) -> None:

@@ -162,6 +162,24 @@ def test_reading_from_an_offset_checks_all_bytes(source: FakeSource, offset: int
         push(source, Resuming())
 
 
+def test_bytes_that_are_read_again_are_told_once(source: FakeSource) -> None:
+    source.image(LAYER)
+
+    class Forward(RecordingMeter):
+        def advance(self, subject: str, size: int) -> None:
+            assert size > 0
+            RecordingMeter.advance(self, subject, size)
+
+    class Twice(FakeSink):
+        def put_blob(self, descriptor: Descriptor, read: ReadBlob) -> Outcome:
+            b"".join(read(0))
+            return FakeSink.put_blob(self, descriptor, read)
+
+    meter = Forward()
+    push(source, Twice(), meter)
+    assert meter.moved == meter.expected
+
+
 DAMAGE = {"short": LAYER[:-1], "long": LAYER + b"x", "changed": b"x" + LAYER[1:], "empty": b""}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -201,6 +202,17 @@ def test_siblings_elsewhere_are_not_asked(
     blob = Descriptor(media_type=media.OCI_LAYER, digest=Digest.of(LAYER), size=len(LAYER))
     sink.put_blob(blob, lambda offset: (chunk for chunk in [LAYER[offset:]]))
     assert not other.seen
+    assert not faulty.requests("/v2/b/")
+
+
+def test_a_blob_that_the_registry_dropped_is_sent_again(push: Push, faulty: FaultyRegistry, source: FakeSource) -> None:
+    push()
+    faulty.uploads.held.clear()
+    faulty.manifests.clear()
+    faulty.seen.clear()
+    assert push().mounted == 0
+    whole(faulty, source)
+    assert not faulty.requests("mount=")
 
 
 def test_one_blob_for_several_images_is_sent_once(push: Push, faulty: FaultyRegistry, source: FakeSource) -> None:
@@ -287,6 +299,22 @@ def test_a_stalled_answer(
     whole(faulty, source)
 
 
+def test_what_is_stored_may_take_its_time(
+    make_transport: MakeTransport, faulty: FaultyRegistry, source: FakeSource, logins: Path, meter: RecordingMeter
+) -> None:
+    def slowly(seen: Seen, right: Answer) -> Answer:
+        time.sleep(0.4)
+        return right
+
+    transport = make_transport({faulty.host: HostSettings(plain_http=True)}, read_timeout=0.2)
+    registries = Registries(transport, credentials=Credentials({"DOCKER_CONFIG": str(logins.parent)}), meter=meter)
+    for part in ("PATCH ", "PUT /v2/team/app/blobs", "PUT /v2/team/app/manifests"):
+        faulty.plan(part, slowly)
+    sink = Uploads(registries).repository(Reference.parse(f"{faulty.host}/team/app:1"), subject=SUBJECT)
+    push_image(source, source.resolve(), sink, subject=SUBJECT, meter=meter, transfers=Transfers(1))
+    assert meter.said == []
+
+
 def lose_all(faulty: FaultyRegistry) -> Fault:
     """The registry forgets every upload, as one does that is restarted with another secret."""
 
@@ -295,6 +323,12 @@ def lose_all(faulty: FaultyRegistry) -> Fault:
         return refusal(404, "BLOB_UPLOAD_UNKNOWN", "upload unknown")(seen, right)
 
     return play
+
+
+def test_an_offset_that_the_registry_refuses(push: Push, faulty: FaultyRegistry, source: FakeSource) -> None:
+    faulty.plan("PATCH ", instead(416))
+    push()
+    whole(faulty, source)
 
 
 def test_a_lost_upload_begins_anew(push: Push, faulty: FaultyRegistry, source: FakeSource) -> None:

@@ -24,7 +24,11 @@ def test_push_runs_over_both_schemes(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["push", *options, "--json", str(tmp_path / "out.json")]) == 0, capsys.readouterr().err
     report = json.loads((tmp_path / "out.json").read_text())
     for scheme in ("http", "https"):
-        assert [result["name"] for result in report[scheme]["results"]] == ["airgap jobs=2", "skopeo copy"]
+        assert [result["name"] for result in report[scheme]["results"]] == [
+            "airgap jobs=2",
+            "airgap jobs=4",
+            "skopeo copy",
+        ]
     assert (report["present"]["images"], report["present"]["requests"]) == (3, 3)
 
 
