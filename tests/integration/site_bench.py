@@ -1,5 +1,6 @@
 """A bundle made outside and installed inside, through the zipapp alone, against a real registry, cluster and helm."""
 
+import base64
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.integration.helms import Helm
 from tests.integration.images import image, layer
@@ -40,18 +42,29 @@ class Site:
 
     def carry(self) -> None:
         """Make the bundle, and copy it over."""
+        self.bench.write()
         ran = self.bench.doit("bundle")
         assert ran.code == 0, ran.out + ran.err
         shutil.rmtree(self.carried, ignore_errors=True)
         shutil.copytree(self.bench.bundle, self.carried)
 
+    @property
+    def inside(self) -> Path:
+        """The directory that commands inside are started in; `${file.PATH}` begins there."""
+        return self.place / "inside"
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """The spec's `install`; call `carry` after changing it."""
+        found = self.bench.spec["install"]
+        assert isinstance(found, dict)
+        return found
+
     def command(self, *args: str) -> tuple[list[str], dict[str, str], Path]:
         """Words, environment and directory of a command inside."""
-        empty = self.place / "empty"
-        empty.mkdir(exist_ok=True)
         env = {**self.helm.env, "DOCKER_CONFIG": str(self.place / "docker"), "NO_PROXY": "127.0.0.1", **self.env}
         words = [sys.executable, "-I", str(self.carried / "airgap.pyz"), *args, f"state={self.state}"]
-        return words, {key: value for key, value in env.items() if key != "CI"}, empty
+        return words, {key: value for key, value in env.items() if key != "CI"}, self.inside
 
     def run(self, *args: str) -> Ran:
         """Run the zipapp inside to its end."""
@@ -61,15 +74,42 @@ class Site:
         return Ran(code=done.returncode, out=done.stdout, err=done.stderr)
 
     def start(self, *args: str) -> "subprocess.Popen[str]":
-        """Start it without waiting."""
+        """Start it without waiting, as the first of its own process group."""
         words, env, cwd = self.command(*args)
-        return subprocess.Popen(words, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return subprocess.Popen(
+            words, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        )
 
     def install(self, *args: str) -> Ran:
         """Run install, which must succeed."""
         ran = self.run("install", *args)
         assert ran.code == 0, ran.out + ran.err
         return ran
+
+    def refused(self, *args: str) -> Ran:
+        """Run install, which must fail as a task does."""
+        ran = self.run("install", *args)
+        assert ran.code == 1, ran.out + ran.err
+        return ran
+
+    def get(self, kind: str, name: str, namespace: str = "") -> dict[str, Any]:
+        """An object of the cluster, by default of our namespace."""
+        found = json.loads(
+            self.helm.cluster.kubectl("get", kind, name, "-n", namespace or self.namespace, "-o", "json")
+        )
+        assert isinstance(found, dict)
+        return found
+
+    def secret(self, name: str, namespace: str = "") -> dict[str, str]:
+        """What a secret of the cluster holds."""
+        data = self.get("secret", name, namespace)["data"]
+        return {key: base64.b64decode(value).decode() for key, value in data.items()}
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether our namespace is not there."""
+        names = self.helm.cluster.kubectl("get", "namespaces", "-o", "name").split()
+        return f"namespace/{self.namespace}" not in names
 
     def revision(self, release: str) -> int:
         """The release's newest revision in the cluster; 0 when there is none."""
@@ -108,6 +148,7 @@ def make_site(
         shutil.copytree(CHARTS / chart, project / "charts" / chart)
     bench = Workbench(place=project)
     (place / "docker").mkdir()
+    (place / "inside").mkdir()
     site = Site(place=place, bench=bench, registry=registry, helm=helm, namespace=namespace)
     site.values(VALUES)
     bench.write(
