@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from functools import partial
 
-from clients.process import masked, run
 from schema.actions import ActionCall, ActionRecord, record_name, run_action
 from schema.install import ActionSpec
 from tasks.receiver import Receiver
@@ -40,6 +39,8 @@ def _has_not_run(receiver: Receiver, action: ActionSpec) -> str:
 
 
 def _run(receiver: Receiver, action: ActionSpec) -> None:
+    from clients.process import masked, run  # noqa: PLC0415 - see tasks.project
+
     namespace = receiver.action_namespace(action)
     call = _call(receiver, action)
     outputs = run_action(

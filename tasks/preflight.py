@@ -1,31 +1,11 @@
 """`preflight`: all that could stand in the way of an install, asked for before the first change and told at once."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from functools import partial
-from typing import TypeVar
 
-from bundle.errors import AirgapError, ProblemsError, SpecError
-from clients.cluster_check import ClusterNeeds, cluster
-from clients.database_probes import mysql, postgres
-from clients.dns_probe import dns
-from clients.preflight import Finding, Findings, Probe, collect, finding_of
-from clients.probes import http, not_from_pod, tcp
-from clients.rendered_objects import RenderedObjects
-from clients.site_checks import disk, registry
-from clients.tls_probe import tls
-from schema import template
-from schema.install import CheckSpec, SecretSpec
-from schema.placeholders import placeholders
-from schema.rendered import rendered_file
-from schema.secret_objects import read_data
-from schema.tls_pair import check_pair
-from schema.values import without_secrets
 from tasks.receiver import Receiver
-from tasks.secrets import namespaces
 from tasks.step import GroupUpToDate, Step
 
-_T = TypeVar("_T")
 CHANGING = ("push", "namespace", "secret", "action", "helm")
 
 
@@ -46,135 +26,8 @@ def _asked(receiver: Receiver) -> bool:
 
 
 def _preflight(receiver: Receiver) -> None:
+    from tasks.site_probes import probe_site  # noqa: PLC0415 - only a run that changes something needs the probes
+
     if not _asked(receiver):
         receiver.claim()
-    findings = collect(_probes(receiver))
-    errors = [finding for finding in findings if finding.severity == "error"]
-    for finding in findings:
-        if finding.severity != "error":
-            receiver.project.console.line(f"   {finding}")
-    if errors:
-        shown = [str(finding).removeprefix("error: ") for finding in errors]
-        raise ProblemsError(f"the site is not ready, {len(errors)} found:", shown, hint="mend these, then run it again")
-    receiver.project.note("preflight", f"ready, {len(findings)} warnings" if findings else "ready")
-
-
-def _probes(receiver: Receiver) -> Iterator[Probe]:
-    spec, manifest = receiver.spec, receiver.bundle.manifest
-    small = sum(chart.size for chart in manifest.charts) + sum(file.size for file in manifest.files if file.tool)
-    yield lambda: disk({receiver.state: small + 10_000_000})
-    yield partial(_registry, receiver)
-    yield partial(_facts, receiver)
-    yield from (partial(_secret, receiver, secret) for secret in spec.install.secrets if not secret.generate)
-    if spec.install.releases or spec.install.secrets:
-        yield partial(_cluster, receiver)
-        yield partial(_helm, receiver)
-    for check in spec.install.checks:
-        yield partial(_check, receiver, check)
-
-
-def _registry(receiver: Receiver) -> Findings:
-    targets = [receiver.destination.target(entry) for entry in receiver.bundle.manifest.images]
-    return registry(targets, hosts=receiver.spec.hosts, environment=receiver.project.env)
-
-
-def _cluster(receiver: Receiver) -> Findings:
-    wanted = receiver.spec.install.kubernetes
-    rendered, findings = _rendered(receiver)
-    made = {(secret.name, place) for secret in receiver.spec.install.secrets for place in secret.namespaces}
-    needs = ClusterNeeds(
-        min_version=wanted.min_version,
-        namespaces=namespaces(receiver),
-        kinds=_joined(each.kinds for each in rendered),
-        platforms={e.name: [e.platform] for e in receiver.bundle.manifest.images if e.platform},
-        ingress_class=wanted.ingress_class,
-        storage_class=wanted.storage_class,
-        pull_secrets={
-            place: {name for name in names if (name, place) not in made}
-            for place, names in _joined(each.pull_secrets for each in rendered).items()
-        },
-        image_host=next((each.host for each in receiver.images.references.values()), ""),
-    )
-    try:
-        return (*findings, *cluster(receiver.kubectl, needs))
-    except AirgapError as err:
-        return (*findings, finding_of(err, "cluster"))
-
-
-def _rendered(receiver: Receiver) -> tuple[list[RenderedObjects], Findings]:
-    """What the charts will bring up, as far as they render without the secrets that are yet to be made."""
-    rendered, findings = [], []
-    for release in receiver.spec.install.releases:
-        subject = f"release {release.name!r}"
-        try:
-            values = receiver.values(release, without_secrets(receiver.facts_before_secrets))
-            with rendered_file(values.data) as path:
-                text = receiver.helm.template(
-                    release.name, receiver.chart(release.chart), namespace=release.namespace, values=path
-                )
-            rendered.append(RenderedObjects.read(text, namespace=release.namespace, subject=subject))
-        except AirgapError as err:
-            what = f"the rights it needs are not checked: {err.what}"
-            findings.append(Finding(subject=subject, what=what, hint=err.hint, severity="warning"))
-    return rendered, tuple(findings)
-
-
-def _joined(parts: Iterable[Mapping[str, frozenset[_T]]]) -> dict[str, set[_T]]:
-    joined: dict[str, set[_T]] = {}
-    for part in parts:
-        for place, found in part.items():
-            joined.setdefault(place, set()).update(found)
-    return joined
-
-
-def _helm(receiver: Receiver) -> Findings:
-    try:
-        receiver.helm.version()
-    except AirgapError as err:
-        return (finding_of(err, "helm"),)
-    return ()
-
-
-def _facts(receiver: Receiver) -> Findings:
-    """Facts, environment and files that are missing, and values that nobody has filled in."""
-    try:
-        facts = receiver.facts_before_secrets
-        problems = [
-            Finding(subject=f"release {release.name!r}", what=str(each), hint="fill in the real value")
-            for release in receiver.spec.install.releases
-            for each in placeholders(receiver.values(release, without_secrets(facts)))
-        ]
-    except SpecError as err:
-        return tuple(Finding(subject="values", what=problem, hint=err.hint) for problem in err.problems or (err.what,))
-    return tuple(problems)
-
-
-def _secret(receiver: Receiver, secret: SecretSpec) -> Findings:
-    """A secret's values are there, and a certificate and its key can serve now."""
-    try:
-        facts = receiver.facts_before_secrets
-    except SpecError:  # what is missing is told once, by _facts
-        return ()
-    subject = f"secret {secret.name!r}"
-    try:
-        data = read_data(secret, facts, receiver.known)
-        if secret.type == "tls":
-            check_pair(subject, data["certificate"], data["key"], now=datetime.now(UTC))
-    except AirgapError as err:
-        return (finding_of(err, subject),)
-    return ()
-
-
-def _check(receiver: Receiver, check: CheckSpec) -> Findings:
-    found = template.render(template.parse(check.subject), receiver.facts_before_secrets)
-    subject = template.in_text(found)
-    probes: dict[str, Probe] = {
-        "dns": lambda: dns(subject),
-        "tcp": lambda: tcp(subject),
-        "http": lambda: http(subject, ca=check.ca, status=check.status),
-        "tls": lambda: tls(subject, ca=check.ca, min_days=check.min_days),
-        "mysql": lambda: mysql(subject, min_version=check.min_version),
-        "postgres": lambda: postgres(subject),
-    }
-    warning = (not_from_pod(check.kind, subject),) if check.from_pod else ()
-    return (*probes[check.kind](), *warning)
+    probe_site(receiver)

@@ -4,7 +4,9 @@ import getpass
 import json
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from secrets import token_hex
@@ -45,6 +47,7 @@ class Receiver:
         self.known = KnownSecrets()
         self.run = token_hex(8)
         self._guard = threading.RLock()
+        self._namespaces: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._releases: dict[str, Release] | None = None
         self._secrets: dict[tuple[str, str], Mapping[str, Secret] | None] = {}
         self._run_lock: RunLock | None = None
@@ -178,6 +181,14 @@ class Receiver:
                 found = self.helm.list(namespaces)
                 self._releases = {f"{each.namespace}/{each.name}": each for each in found}
             return self._releases.get(f"{spec.namespace}/{spec.name}")
+
+    @contextmanager
+    def alone(self, namespace: str) -> Iterator[None]:
+        """One release of a namespace at a time: an unlabelled hook tells nobody which release it belongs to."""
+        with self._guard:
+            guard = self._namespaces[namespace]
+        with guard:
+            yield
 
     def changed_releases(self) -> None:
         """Ask for the releases again when they are needed next."""

@@ -1,0 +1,91 @@
+"""Helm releases: values resolved, the release installed or upgraded while it is looked after, its health proven."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from bundle.errors import ReleaseError
+from clients.probes import http
+from clients.rollout import Watch, install_release, unready_workloads
+from schema import template
+from schema.chart_values import ChartValues
+from schema.install import HealthSpec, ReleaseSpec
+from schema.rendered import rendered_file
+from schema.unknown_keys import unknown_keys
+from tasks.receiver import Receiver
+from tasks.revisions import Revisions
+
+_PAUSE = 3.0  # seconds between two looks at a release's health
+
+
+def check_values(receiver: Receiver, release: ReleaseSpec) -> None:
+    """Resolve a release's values, and warn of keys that the chart does not have."""
+    values = receiver.values(release)
+    chart = ChartValues.read(receiver.chart(release.chart).read_bytes(), subject=f"chart {release.chart!r}")
+    warnings = unknown_keys(values, chart)
+    for warning in warnings:
+        receiver.project.console.line(f"   warning: release {release.name!r}: {warning}")
+    told = f", {len(warnings)} unknown to the chart" if warnings else ""
+    receiver.project.note(f"values:{release.name}", f"{len(release.values)} files resolved{told}")
+
+
+def install(receiver: Receiver, release: ReleaseSpec) -> None:
+    """Install or upgrade a release and look after it; what an interrupted helm left is freed first."""
+    helm, console = receiver.helm, receiver.project.console
+    before = receiver.release(release)
+    if before and before.is_pending:
+        told = helm.recover(release.name, namespace=release.namespace, timeout=release.timeout)
+        receiver.changed_releases()
+        before = receiver.release(release)
+        console.line(f"   {told}")
+    watching = Watch(release.name, namespace=release.namespace, cluster=receiver.kubectl, secrets=receiver.known)
+    values = receiver.values(release)
+    with rendered_file(values.data) as path:
+        try:
+            now = install_release(
+                helm,
+                watching,
+                release.name,
+                receiver.chart(release.chart),
+                namespace=release.namespace,
+                values=path,
+                timeout=release.timeout,
+                description=f"bundle {receiver.bundle.manifest.name} {receiver.bundle.manifest.version}",
+            )
+        finally:
+            receiver.changed_releases()
+    revisions = Revisions(receiver.state)
+    revisions.note(release, before=before.revision if before else 0, after=now.revision, run=receiver.run)
+    was = f"upgraded from revision {before.revision} to" if before else "installed as"
+    receiver.project.note(f"helm:{release.name}", f"{was} {now.revision}, chart {now.chart}")
+
+
+def prove_health(receiver: Receiver, release: ReleaseSpec) -> None:
+    """Wait until workloads are ready and addresses answer; a ReleaseError tells what does not by the time-out."""
+    deadline = time.monotonic() + release.timeout
+    while found := _ailments(receiver, release):
+        if time.monotonic() > deadline:
+            raise ReleaseError(
+                f"release {release.name!r} is installed, but not healthy after {release.timeout} s: {'; '.join(found)}",
+                hint="doit diagnose gathers what there is to know",
+            )
+        time.sleep(_PAUSE)
+    addresses = ", ".join(_address(receiver, item) for item in release.health)
+    receiver.project.note(f"health:{release.name}", f"ready{'; ' + addresses if addresses else ''}")
+
+
+def _ailments(receiver: Receiver, release: ReleaseSpec) -> Sequence[str]:
+    lacking = unready_workloads(receiver.kubectl, release.name, namespace=release.namespace)
+    if lacking:
+        return lacking
+    findings = [
+        finding
+        for item in release.health
+        for finding in http(_address(receiver, item), ca=item.ca, status=item.status, text=item.text)
+    ]
+    return [str(finding) for finding in findings]
+
+
+def _address(receiver: Receiver, item: HealthSpec) -> str:
+    found: Any = template.render(template.parse(item.url), receiver.facts)
+    return template.in_text(found)
