@@ -61,7 +61,7 @@ def task_verify():
     yield from to_doit("verify", "check a bundle", verify.verify_steps(RECEIVER))
 
 
-if PROJECT.has_target:
+if RECEIVER.has_plan:
 
     def task_preflight():
         yield from to_doit("preflight", "check the site before the first change", preflight.preflight_steps(RECEIVER))
@@ -92,3 +92,8 @@ if PROJECT.has_target:
 
     def task_install():
         yield group("install", "bring the bundle up inside: all of the above", after=["receipt"])
+else:
+
+    def task_unplanned():
+        for base in ("preflight", "push", "install"):
+            yield group(base, "needs a bundle that can be read", after=["verify"])

@@ -8,7 +8,6 @@ from typing import Any
 from zipfile import ZipFile
 
 from doit.cmd_base import DoitCmdBase
-from doit.exceptions import InvalidCommand
 
 from bundle.errors import AirgapError, ProblemsError, storage_errors
 from bundle.files import writing
@@ -33,9 +32,7 @@ class ReceiverCommand(DoitCmdBase):  # type: ignore[misc]
     """A command about an installation: its errors are told without traceback, exit code 1."""
 
     def _told(self, work: Any) -> int:
-        receiver: Receiver | None = self.loader.namespace.get("RECEIVER")
-        if receiver is None or not receiver.project.has_target:
-            raise InvalidCommand("there is no bundle to work on; name it with bundle=PATH")
+        receiver: Receiver = self.loader.namespace["RECEIVER"]
         try:
             work(receiver)
         except AirgapError as err:

@@ -89,11 +89,6 @@ class Project:
         """Whether there is a spec to make a bundle from; without one only `bundle=` can be worked on."""
         return self.options.bundle is None or self.options.spec.exists()
 
-    @property
-    def has_target(self) -> bool:
-        """Whether there is something to install: a bundle that is there, or a spec to make one from."""
-        return self.has_spec or bool(self.options.bundle and self.options.bundle.exists())
-
     @cached_property
     def store(self) -> BlobStore:
         """The blob cache."""

@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import posixpath
 import sys
 import threading
 from collections import defaultdict
@@ -12,10 +13,11 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from bundle.errors import FormatError
+from bundle.errors import AirgapError, FormatError
 from bundle.opened import OpenedBundle, fingerprint, open_bundle
 from bundle.secret import KnownSecrets, Secret
 from schema.actions import ActionRecord, record_name
+from schema.carried import INSTALL
 from schema.facts import Facts
 from schema.image_names import ImageNames
 from schema.install import ActionSpec, ReleaseSpec, SecretSpec
@@ -81,24 +83,40 @@ class Receiver:
     @cached_property
     def plan_spec(self) -> Spec:
         """The spec that names the steps: that of the bundle where one is named, else the one beside us."""
-        return self.spec if self.options.bundle else self.project.spec
+        return self._resolved if self.options.bundle else self.project.spec
 
     @cached_property
+    def has_plan(self) -> bool:
+        """Whether the steps can be told: a bundle that can't be read has none but `verify`, which says why."""
+        try:
+            return bool(self.plan_spec)
+        except AirgapError:
+            return False
+
+    @property
     def spec(self) -> Spec:
-        """The resolved spec that the bundle carries, its paths leading to the carried files."""
-        data = json.loads(self.bundle.read(RESOLVED_SPEC))
-        return Spec.from_dict(data, path=self.place / SPEC_PLACE)
+        """The resolved spec that the bundle carries, its paths leading to the carried files, which are there."""
+        self.place  # noqa: B018 - copied out of an archive when they are needed first
+        return self._resolved
+
+    @cached_property
+    def _resolved(self) -> Spec:
+        return Spec.from_dict(json.loads(self.bundle.read(RESOLVED_SPEC)), path=self._carried / SPEC_PLACE)
+
+    @property
+    def _carried(self) -> Path:
+        return self.path if self.path.is_dir() else self.state / "carried" / self.bundle.manifest.id.hex[:16]
 
     @cached_property
     def place(self) -> Path:
         """A directory with the bundle's small files: the bundle itself, or what was copied out of an archive."""
         if self.path.is_dir():
             return self.path
-        place = self.state / "carried" / self.bundle.manifest.id.hex[:16]
+        programs = {f"{INSTALL}/{posixpath.normpath(each.run[0])}" for each in self._resolved.install.actions}
         for name in self.bundle.names():
-            if name.startswith(("install/", "charts/")) and not (place / name).exists():
-                self.bundle.extract(name, place / name)
-        return place
+            if name.startswith(("install/", "charts/")) and not (self._carried / name).exists():
+                self.bundle.extract(name, self._carried / name, mode=0o755 if name in programs else 0o644)
+        return self._carried
 
     @cached_property
     def fingerprint(self) -> str:

@@ -23,8 +23,14 @@ def verify_steps(receiver: Receiver) -> Iterator[Step]:
         doc="check a bundle (bundle=PATH: a directory, an archive or its first part)",
         action=partial(_verify, receiver),
         inputs=partial(_inputs, receiver),
-        ready=lambda: "it is asked for" if _asked(receiver) else "",
+        ready=partial(_must, receiver),
     )
+
+
+def _must(receiver: Receiver) -> str:
+    if _asked(receiver):
+        return "it is asked for"
+    return "" if receiver.has_plan else "the bundle does not tell its steps"
 
 
 def _asked(receiver: Receiver) -> bool:
@@ -41,6 +47,8 @@ def _verify(receiver: Receiver) -> None:
         try:
             report = verify(path, meter=receiver.project.console)
             report.raise_if_bad()
+            if path == receiver.options.bundle:
+                receiver.plan_spec  # noqa: B018 - undamaged, it may still be of another format
         except AirgapError as err:
             bad.append(str(err))
         else:
