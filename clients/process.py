@@ -43,8 +43,9 @@ if os.getppid() != parent:
 try:
     os.execvp(sys.argv[2], sys.argv[2:])
 except OSError as err:
-    sys.exit(f"{sys.argv[2]}: {err.strerror}")
+    sys.exit(f"not started: {err.errno}")
 """
+_NOT_STARTED = re.compile(rb"not started: ([0-9]+)\s*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +132,9 @@ def run(
         process.wait()
         pump.close()
     done = Completed(code=process.returncode, stdout=bytes(pump.stdout), stderr=pump.stderr.decode(errors="replace"))
+    if tied and done.code == 1 and (match := _NOT_STARTED.fullmatch(pump.stderr)):
+        number = int(match[1])
+        raise _not_started(argv[0], subject, OSError(number, os.strerror(number)))
     if ending == "late":
         raise ProgramError(f"{subject}: {Path(argv[0]).name} did not end within {timeout:.0f} s{_last_words(done)}")
     return done

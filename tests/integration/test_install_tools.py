@@ -60,7 +60,7 @@ def test_a_tool_for_another_machine_is_one_clear_line(site: Site, tmp_path: Path
     carry_tools(site, helm=foreign, kubectl=Path(asset("kubectl")))
     ran = site.run("install")
     assert ran.code == 1
-    assert "helm does not run on this machine" in ran.err
+    assert "helm does not run on this machine" in ran.err, ran.err
     assert site.revision("web") == 0
 
 
