@@ -97,6 +97,10 @@ class BundleError(ProblemsError):
     """All missing, extra or damaged items of one bundle."""
 
 
+class ProofError(ProblemsError):
+    """All images that a release would need inside and that the bundle does not bring."""
+
+
 _STORAGE_HINTS = {
     errno.ENOSPC: "free some space or choose another place with out=DIR or state=DIR; finished parts are kept",
     errno.EDQUOT: "raise the quota or choose another place with out=DIR or state=DIR; finished parts are kept",

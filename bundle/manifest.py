@@ -22,8 +22,8 @@ ALL_PLATFORMS = "all"
 Layout = Literal["oci", "docker-archive"]
 _LAYOUTS: tuple[Layout, ...] = ("oci", "docker-archive")
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
-# What says how and when a bundle was made and not what is in it: two bundles of one content have one id.
-_OUTSIDE_ID = frozenset({"id", "created", "tool", "archive"})
+# What says how and when a bundle was made and checked, and not what is in it: two bundles of one content have one id.
+_OUTSIDE_ID = frozenset({"id", "created", "tool", "archive", "proof"})
 _T = TypeVar("_T")
 
 
@@ -150,6 +150,24 @@ class FileEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProofEntry:
+    """Whether every image that a release's chart renders is in the bundle; `reason` says why that is not proven."""
+
+    release: str
+    proven: bool
+    reason: str = ""
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read one entry of `proof`."""
+        return cls(release=_text(data, "release"), proven=_typed(data, "proven", bool), reason=_text(data, "reason"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The exact inverse of from_dict."""
+        return {"release": self.release, "proven": self.proven, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BundleManifest:
     """A bundle's content. `created` is UTC in whole seconds, `tool` the version that made it.
 
@@ -169,6 +187,7 @@ class BundleManifest:
     registries: tuple[str, ...] = ()
     archive: bool = False
     split: int | None = None
+    proof: tuple[ProofEntry, ...] = ()
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -193,6 +212,7 @@ class BundleManifest:
             registries=_texts(data, "registries"),
             archive=archive is not None,
             split=_number(archive, "split") if archive and archive.get("split") is not None else None,
+            proof=_each(data, "proof", ProofEntry.from_dict),
         )
         if data.get("id") != str(manifest.id):
             raise FormatError(f"{MANIFEST} has id {data.get('id')!r}, but its content has {str(manifest.id)!r}")
@@ -237,6 +257,7 @@ class BundleManifest:
             "files": [file.to_dict() for file in self.files],
             "registries": list(self.registries),
             "archive": {"split": self.split} if self.archive else None,
+            "proof": [entry.to_dict() for entry in self.proof],
         }
 
 

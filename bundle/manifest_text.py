@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from bundle import media
-from bundle.manifest import ALL_PLATFORMS, BundleManifest, ChartEntry, FileEntry, ImageEntry
+from bundle.manifest import ALL_PLATFORMS, BundleManifest, ChartEntry, FileEntry, ImageEntry, ProofEntry
 from bundle.sums import SUMS
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
@@ -18,6 +18,7 @@ def manifest_text(manifest: BundleManifest) -> str:
         "Images": [line for image in manifest.images for line in _image(image)],
         "Charts": [line for chart in manifest.charts for line in _chart(chart)],
         "Files": [line for file in manifest.files for line in _file(file)],
+        "Proof that every image of the releases is here": [_proof(entry) for entry in manifest.proof],
         "Check this bundle (in this directory)": [f"sha256sum -c {SUMS}"],
         "Load the images by hand (in this directory)": list(_loading(manifest)),
     }
@@ -70,6 +71,10 @@ def _file(file: FileEntry) -> list[str]:
         f"  source:  {file.source}",
         f"  file:    {file.file}",
     ]
+
+
+def _proof(entry: ProofEntry) -> str:
+    return f"{entry.release}: proven" if entry.proven else f"{entry.release}: NOT PROVEN, {entry.reason}"
 
 
 def _loading(manifest: BundleManifest) -> Iterator[str]:

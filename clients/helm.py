@@ -91,13 +91,14 @@ class Helm:
         done = self._run(argv, subject=subject, timeout=_PHASES * timeout + _QUICK, cancelled=cancelled, grace=timeout)
         return Release.upgraded(_object(self._ok(done, subject), subject))
 
-    def template(self, release: str, chart: Path, *, namespace: str, values: Path) -> str:
-        """What a chart makes of these values, as YAML documents, hooks among them; the cluster is not asked.
+    def template(self, release: str, chart: Path, *, namespace: str, values: Path, kube_version: str = "") -> str:
+        """What a chart makes of these values, as YAML documents, hooks and tests among them; the cluster is not asked.
 
-        `lookup` finds nothing there, and capabilities are those of helm itself.
+        `lookup` finds nothing there, and capabilities are those of helm itself, but for `kube_version`.
         """
         subject = f"chart {chart.name!r} for release {release!r}"
         argv = ["template", release, str(chart.resolve()), f"--namespace={namespace}", f"--values={values}"]
+        argv += [f"--kube-version={kube_version}"] if kube_version else []
         return self._ok(self._run([*argv, "--include-crds"], subject=subject, timeout=_QUICK), subject).text
 
     def list(self, namespaces: Sequence[str]) -> tuple[Release, ...]:

@@ -1,4 +1,4 @@
-"""From a structurally valid document to the typed spec: what is carried (`bundle` to `files`).
+"""From a structurally valid document to the typed spec: what is carried (`bundle` to `files`), and how it is looked at.
 
 Every function takes the node it reads, notes what is wrong with it, and returns None (or leaves the item out) then.
 """
@@ -11,9 +11,12 @@ from typing import TypeVar, cast
 from bundle.digest import Digest
 from bundle.errors import FormatError
 from bundle.hosts import HostSettings
+from bundle.image_field import ImageField
+from bundle.json_path import JsonPath
 from bundle.locations import DaemonImage, ImageLocation, LocalChart, LocalImage, RegistryImage, parse_chart, parse_image
 from bundle.platform import Platform
 from bundle.reference import Reference
+from schema.discovery import DiscoverySpec
 from schema.document import Node
 from schema.image_names import check_prefix
 from schema.problems import Problems
@@ -193,6 +196,18 @@ def build_file(reader: Reader, node: Node) -> FileSpec | None:
     if location is None:
         return None
     return FileSpec(name=name, source=location, source_text=text(source), sha256=digest, tool=flag(node.get("tool")))
+
+
+def build_discovery(reader: Reader, node: Node | None) -> DiscoverySpec:
+    """Read `discovery`."""
+    listed = node.get("fields") if node else None
+    found = []
+    for item in listed.items() if listed else ():
+        kind = text(item.get("kind"))
+        path = reader.parse(item.members()["path"], f"field of kind {kind!r}", JsonPath.parse)
+        if path:
+            found.append(ImageField(group=text(item.get("group")), kind=kind, path=path))
+    return DiscoverySpec(fields=tuple(found))
 
 
 def _platform(reader: Reader, node: Node | None, subject: str, default: Platform | None) -> Platform | None:

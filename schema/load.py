@@ -8,7 +8,16 @@ from typing import cast
 from bundle.errors import SpecError, storage_errors
 from bundle.platform import Platform
 from schema import rules
-from schema.build import Reader, build_bundle, build_chart, build_file, build_hosts, build_image, build_registry
+from schema.build import (
+    Reader,
+    build_bundle,
+    build_chart,
+    build_discovery,
+    build_file,
+    build_hosts,
+    build_image,
+    build_registry,
+)
 from schema.build_install import build_install
 from schema.document import Node, read
 from schema.interpolation import interpolate, named
@@ -74,6 +83,7 @@ def _build(path: Path, root: Node, whole: Node, problems: Problems) -> Spec:
         images=tuple(images.values()),
         charts=tuple(charts),
         files=tuple(file for file in files if file),
+        discovery=build_discovery(reader, root.get("discovery")),
         install=install,
     )
 

@@ -15,6 +15,7 @@ from bundle.hosts import HostSettings
 from bundle.locations import ChartLocation, ImageLocation, parse_chart, parse_image
 from bundle.platform import Platform
 from bundle.reference import Reference
+from schema.discovery import DiscoverySpec
 from schema.install import InstallSpec
 from schema.paths import optional_path, path_text
 
@@ -190,6 +191,7 @@ class Spec:
     images: tuple[ImageSpec, ...]
     charts: tuple[ChartSpec, ...]
     files: tuple[FileSpec, ...]
+    discovery: DiscoverySpec
     install: InstallSpec
 
     @classmethod
@@ -214,6 +216,7 @@ class Spec:
                 images=tuple(ImageSpec.from_dict(item, base) for item in data["images"]),
                 charts=tuple(ChartSpec.from_dict(item, base) for item in data["charts"]),
                 files=tuple(FileSpec.from_dict(item, base) for item in data["files"]),
+                discovery=DiscoverySpec.from_dict(data["discovery"]),
                 install=InstallSpec.from_dict(data["install"], base),
             )
         except (KeyError, TypeError, AttributeError) as err:
@@ -230,6 +233,7 @@ class Spec:
             "images": [image.to_dict() for image in self.images],
             "charts": [chart.to_dict() for chart in self.charts],
             "files": [file.to_dict() for file in self.files],
+            "discovery": self.discovery.to_dict(),
             "install": self.install.to_dict(base),
         }
 
