@@ -3,7 +3,21 @@
 `doit list` shows them, `doit list --all --status` each step with its state, `doit help` the commands.
 """
 
-from tasks import actions, assemble, carry, charts, files, images, preflight, push, receipt, releases, secrets, verify
+from tasks import (
+    actions,
+    assemble,
+    carry,
+    charts,
+    files,
+    images,
+    preflight,
+    prove,
+    push,
+    receipt,
+    releases,
+    secrets,
+    verify,
+)
 from tasks.receiver import Receiver
 from tasks.setup import doit_config, open_project
 from tasks.step import group, to_doit
@@ -37,6 +51,9 @@ if PROJECT.has_spec:
 
     def task_carry():
         yield from to_doit("carry", "bring what install needs", carry.carry_steps(PROJECT))
+
+    def task_prove():
+        yield from to_doit("prove", "prove that the releases' images are in the bundle", prove.prove_steps(PROJECT))
 
     def task_manifest():
         yield from to_doit("manifest", "state what the bundle holds", assemble.manifest_steps(PROJECT))

@@ -20,7 +20,7 @@ from bundle.sums import SUMS, hash_files, parse_sums, write_sums
 from schema.carried import carried_files
 from schema.lock import ChartPin, FilePin, ImagePin
 from schema.spec import ImageSpec
-from tasks import carry, charts, files, images, zipapp
+from tasks import carry, charts, files, images, prove, zipapp
 from tasks.carry import RESOLVED_SPEC
 from tasks.project import Project
 from tasks.state import signature
@@ -36,9 +36,9 @@ def manifest_steps(project: Project) -> Iterator[Step]:
         base="manifest",
         doc=f"write {MANIFEST}, {MANIFEST_TEXT} and {RESOLVED_SPEC}",
         action=lambda: _write_manifest(project),
-        inputs=lambda: _identity(project),
+        inputs=lambda: _proven_identity(project),
         outputs=lambda: tuple(project.tree / name for name in _STATED),
-        after=("save", "layout", "chart", "file"),
+        after=("save", "layout", "chart", "file", "prove"),
     )
 
 
@@ -138,6 +138,11 @@ def _identity(project: Project, **more: Any) -> Inputs | None:
     return {"spec": digest, **pins, "created": project.created, "version": VERSION, "tree": str(project.tree), **more}
 
 
+def _proven_identity(project: Project) -> Inputs | None:
+    proof = prove.results(project)
+    return None if proof is None else _identity(project, proof=[entry.to_dict() for entry in proof])
+
+
 def _stated(project: Project) -> dict[str, Any]:
     """The small files that the checksums cover and that no pin tells of."""
     names = (MANIFEST, zipapp.NAME, *carried_files(project.spec))
@@ -174,6 +179,7 @@ def _write_manifest(project: Project) -> None:
         registries=tuple(sorted({image.target.repository for image in spec.images})),
         archive=spec.bundle.archive,
         split=spec.bundle.split,
+        proof=prove.results(project) or (),
     )
     resolved = json.dumps(spec.to_dict(), indent=2, sort_keys=True) + "\n"
     write_bytes(project.tree / RESOLVED_SPEC, resolved.encode())

@@ -53,6 +53,15 @@ def resolve(project: Project, chart: ChartSpec, *, expected: Digest | None = Non
     )
 
 
+def packaged(project: Project, chart: ChartSpec) -> Path:
+    """The packaged chart in the cache, fetched when it is not there or local; the lock stays as it is."""
+    pin = chart_pin(project, chart)
+    if not pin or isinstance(chart.source, LocalChart) or not _cached(project, pin):
+        remote = None if isinstance(chart.source, LocalChart) else pin
+        pin = resolve(project, chart, expected=remote.sha256 if remote else None)
+    return project.store.path(pin.sha256)
+
+
 def chart_entry(project: Project, chart: ChartSpec) -> ChartEntry:
     """What the manifest says of a chart."""
     pin = _required_pin(project, chart)

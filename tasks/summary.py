@@ -1,12 +1,14 @@
 """The last lines of a run: what there is now, what it cost, and what to type next."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bundle.sizes import human
 from tasks.assemble import archive_parts
+from tasks.connected_helm import INSTALL_HINT
 from tasks.project import Project
+from tasks.prove import results
 
 
 def summarise(project: Project, selected: Sequence[str], *, ran: int, skipped: int) -> None:
@@ -31,8 +33,18 @@ def summarise(project: Project, selected: Sequence[str], *, ran: int, skipped: i
     console.line(f"  directory  {_shown(project.directory)}")
     for path in archive_parts(project):
         console.line(f"  archive    {_shown(path)} ({human(path.stat().st_size)})")
+    for line in _unproven(project):
+        console.line(line)
     first = next(iter(archive_parts(project)), project.directory)
     console.line(f"next: doit verify bundle={_shown(first)}, then carry it over")
+
+
+def _unproven(project: Project) -> Iterator[str]:
+    """Said at every run: a bundle that may lack images looks like any other."""
+    names = [entry.release for entry in results(project) or () if not entry.proven]
+    if names:
+        yield f"  NOT PROVEN that the bundle has every image of {', '.join(names)}: helm is not at hand"
+        yield f"             to prove it: {INSTALL_HINT}"
 
 
 def _installed(project: Project, *, ran: int, skipped: int) -> None:

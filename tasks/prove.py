@@ -1,0 +1,117 @@
+"""The steps that prove completeness: every image that a release's chart renders is in the bundle."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from bundle.errors import FormatError, ProgramError
+from bundle.files import write_bytes
+from bundle.manifest import ProofEntry
+from schema.install import ReleaseSpec
+from schema.spec import ChartSpec
+from tasks import charts
+from tasks.connected_helm import INSTALL_HINT, find_helm, is_carried, open_helm
+from tasks.images import pin_of
+from tasks.project import Project
+from tasks.step import Inputs, Step
+from tasks.version import VERSION
+
+_REASON = "helm was not at hand"
+
+
+def prove_steps(project: Project) -> Iterator[Step]:
+    """`prove:<release>`: what its chart renders is in the bundle, or ignored with a reason."""
+    spec = project.spec
+    site = [path for path in [project.options.site] if path and path.is_file()]
+    tools = ["file:helm"] if is_carried(project) else []
+    for release in spec.install.releases:
+        yield Step(
+            base="prove",
+            name=release.name,
+            doc="prove that every image it uses is in the bundle",
+            action=partial(_prove, project, release),
+            inputs=partial(_inputs, project, release),
+            outputs=partial(_outputs, project, release),
+            after=[f"chart:{release.chart}", *(f"pin:{image.name}" for image in spec.images), *tools],
+            local=[*release.values, *site],
+        )
+
+
+def results(project: Project) -> tuple[ProofEntry, ...] | None:
+    """What was found out for each release, in the order of the spec; None while a release was not looked at."""
+    found = []
+    for release in project.spec.install.releases:
+        try:
+            found.append(ProofEntry.from_dict(json.loads(_result(project, release).read_bytes())))
+        except (OSError, ValueError, FormatError):
+            return None
+    return tuple(found)
+
+
+def _result(project: Project, release: ReleaseSpec) -> Path:
+    return project.work / "proof" / f"{release.name}.json"
+
+
+def _outputs(project: Project, release: ReleaseSpec) -> tuple[Path, ...]:
+    return (_result(project, release),)
+
+
+def _chart(project: Project, release: ReleaseSpec) -> ChartSpec:
+    return next(chart for chart in project.spec.charts if chart.name == release.chart)
+
+
+def _inputs(project: Project, release: ReleaseSpec) -> Inputs | None:
+    spec = project.spec
+    pin = charts.chart_pin(project, _chart(project, release))
+    pins = {image.name: pin_of(project, image) for image in spec.images}
+    if not pin or None in pins.values():
+        return None
+    about = {
+        "release": release.to_dict(spec.path.parent),
+        "images": [image.to_dict() for image in spec.images],
+        "pins": {name: str(pin.digest) for name, pin in pins.items() if pin},
+        "secrets": [secret.to_dict() for secret in spec.install.secrets],
+        "discovery": spec.discovery.to_dict(),
+    }
+    return {
+        "chart": str(pin.sha256),
+        "spec": hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest(),
+        "kubernetes": spec.install.kubernetes.min_version,
+        "required": spec.bundle.require_proof,
+        "helm": str(find_helm(project) or ""),
+        "site": str(project.options.site or ""),
+        "version": VERSION,
+        "tree": str(project.tree),
+    }
+
+
+def _prove(project: Project, release: ReleaseSpec) -> None:
+    project.claim()
+    try:
+        helm = open_helm(project)
+    except ProgramError as err:
+        if project.spec.bundle.require_proof:
+            what = f"release {release.name!r} can't be proven, and bundle.require_proof asks for it: {err.what}"
+            raise ProgramError(what, hint=err.hint or INSTALL_HINT) from err
+        _keep(project, release, ProofEntry(release=release.name, proven=False, reason=_REASON))
+        project.note(f"prove:{release.name}", f"NOT PROVEN: {err.what}")
+        return
+    # What renders charts is imported only then: a run with nothing to do starts without it.
+    from tasks.discover import discover  # noqa: PLC0415
+    from tasks.proof import Judge, check  # noqa: PLC0415
+
+    chart = project.tree / charts.chart_entry(project, _chart(project, release)).file
+    found = discover(project, release, chart, helm)
+    judge = Judge.of(project, release)
+    check(release.name, judge, found.images, unknown=found.unknown)
+    for warning in (*judge.warnings(found.images), *found.unknown):
+        project.console.line(f"   warning: release {release.name!r}: {warning}")
+    _keep(project, release, ProofEntry(release=release.name, proven=True))
+    count = len({each.text for each in found.images if each.certain})
+    project.note(f"prove:{release.name}", f"{count} image{'' if count == 1 else 's'}, all in the bundle or ignored")
+
+
+def _keep(project: Project, release: ReleaseSpec, entry: ProofEntry) -> None:
+    write_bytes(_result(project, release), json.dumps(entry.to_dict()).encode())
