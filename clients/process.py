@@ -31,7 +31,7 @@ Ending = Literal["by itself", "late", "cancelled", "interrupted"]
 _SHORTEST_SECRET = 4  # characters; masking "1" or "yes" would only make a message unreadable
 
 # PR_SET_PDEATHSIG survives the exec. It fires at the end of the thread that started the program, which waits for it.
-_TIE = """
+TIE = """
 import ctypes, os, signal, sys
 parent = int(sys.argv[1])
 try:
@@ -161,7 +161,7 @@ def _forms(secret: str) -> Iterable[str]:
 def _start(
     argv: Sequence[str], *, subject: str, stdin: bool, env: Mapping[str, str] | None, cwd: Path | None, tied: bool
 ) -> subprocess.Popen[bytes]:
-    full = [sys.executable, "-I", "-S", "-c", _TIE, str(os.getpid()), *argv] if tied and sys.executable else list(argv)
+    full = [sys.executable, "-I", "-S", "-c", TIE, str(os.getpid()), *argv] if tied and sys.executable else list(argv)
     try:
         if full[0] != argv[0] and not shutil.which(argv[0]):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), argv[0])

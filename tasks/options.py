@@ -1,12 +1,15 @@
 """The command line's variables, in doit's style: `doit bundle spec=FILE out=DIR`."""
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from bundle.errors import AirgapError
+from bundle.hosts import HostSettings
+from schema.rehearsal import Extent
 
 VARIABLES = {
     "spec": "the spec (default: airgap.yaml)",
@@ -14,9 +17,13 @@ VARIABLES = {
     "state": "where the cache and doit's state lie (default: .airgap beside the spec, else the user's state directory)",
     "bundle": "a bundle directory, an archive, or the first part of one (default: the spec's bundle)",
     "site": "the site's facts, a YAML file, for install",
-    "registry": "another place for the images than the spec's registry.prefix, for install",
+    "registry": "another place for the images than the spec's registry.prefix, for install (on loopback also http://)",
+    "rehearsal": "images or cluster: leave out what a throwaway target can't show; only with a registry on loopback",
+    "kubeconfig": "a cluster for rehearse to install into",
     "jobs": "how many transfers run at once",
 }
+
+_HTTP = "http://"
 
 
 class OptionError(AirgapError):
@@ -27,6 +34,7 @@ class OptionError(AirgapError):
 class Options:
     """The variables with their defaults; paths are absolute, taken from the working directory.
 
+    `plain_http` says that `registry`, a loopback one, speaks no TLS.
     `words` are all words of the command line: a check that is asked for by its name is made, however fresh the last is.
     """
 
@@ -37,6 +45,9 @@ class Options:
     site: Path | None
     registry: str
     jobs: int
+    plain_http: bool = False
+    rehearsal: Extent = ""
+    kubeconfig: Path | None = None
     words: tuple[str, ...] = ()
 
     @classmethod
@@ -64,13 +75,46 @@ class Options:
             state=cwd / given["state"] if "state" in given else beside,
             bundle=bundle,
             site=cwd / given["site"] if "site" in given else None,
-            registry=given.get("registry", ""),
+            registry=given.get("registry", "").removeprefix(_HTTP),
             jobs=_jobs(given.get("jobs", str(default_jobs))),
+            plain_http=_plain_http(given.get("registry", "")),
+            rehearsal=_extent(given.get("rehearsal", ""), given.get("registry", "")),
+            kubeconfig=cwd / given["kubeconfig"] if "kubeconfig" in given else None,
             words=tuple(words),
         )
+
+    @property
+    def hosts(self) -> Mapping[str, HostSettings]:
+        """How the registry named here is reached, where the spec can't know it."""
+        return {self.registry.partition("/")[0]: HostSettings(plain_http=True)} if self.plain_http else {}
 
 
 def _jobs(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 64:
         raise OptionError(f"jobs={text} is not a number of transfers", hint="give a whole number from 1 to 64")
     return int(text)
+
+
+def _plain_http(registry: str) -> bool:
+    if registry.startswith(_HTTP) and not _is_loopback(registry):
+        hint = "declare it: registries: {HOST: {plain_http: true}}; or leave http:// out and use TLS"
+        raise OptionError(f"registry={registry}: only a registry on loopback may be named with http://", hint=hint)
+    return registry.startswith(_HTTP)
+
+
+def _is_loopback(registry: str) -> bool:
+    host = registry.removeprefix(_HTTP).partition("/")[0]
+    name = host.rpartition(":")[0] or host
+    return name == "localhost" or re.fullmatch(r"127(\.\d{1,3}){3}", name) is not None
+
+
+def _extent(text: str, registry: str) -> Extent:
+    match text:
+        case "":
+            return ""
+        case "images" | "cluster" if _is_loopback(registry):
+            return text
+        case "images" | "cluster":
+            hint = "doit rehearse gives both; leave rehearsal= out of a real install"
+            raise OptionError(f"rehearsal={text} goes with a registry on loopback only: registry={registry}", hint=hint)
+    raise OptionError(f"rehearsal={text} is no extent of a rehearsal", hint="write images or cluster")

@@ -14,6 +14,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from bundle.errors import AirgapError, FormatError
+from bundle.hosts import HostSettings
 from bundle.opened import OpenedBundle, fingerprint, open_bundle
 from bundle.secret import KnownSecrets, Secret
 from schema.actions import ActionRecord, record_name
@@ -21,6 +22,7 @@ from schema.carried import INSTALL
 from schema.facts import Facts
 from schema.image_names import ImageNames
 from schema.install import ActionSpec, ReleaseSpec, SecretSpec
+from schema.rehearsal import rehearsed, stand_in_outputs
 from schema.rendered import digest, state_key
 from schema.secret_objects import read_data, read_object, single_value
 from schema.site import Site
@@ -97,7 +99,7 @@ class Receiver:
     def spec(self) -> Spec:
         """The resolved spec that the bundle carries, its paths leading to the carried files, which are there."""
         self.place  # noqa: B018 - copied out of an archive when they are needed first
-        return self._resolved
+        return rehearsed(self._resolved, self.options.rehearsal)
 
     @cached_property
     def _resolved(self) -> Spec:
@@ -239,7 +241,7 @@ class Receiver:
             directory=Path.cwd(),
             known=self.known,
             secrets=dict(self._single_secrets()),
-            outputs={name: record.outputs for name, record in self._records()},
+            outputs=self._outputs(),
         )
 
     def secret_data(self, secret: SecretSpec) -> Mapping[str, Secret] | None:
@@ -282,11 +284,21 @@ class Receiver:
                 found.append((secret.name, value))
         return found
 
+    def _outputs(self) -> Mapping[str, Mapping[str, Any]]:
+        if self.options.rehearsal:
+            return stand_in_outputs(uses(self.spec.install, self.values_files.values()))
+        return {name: record.outputs for name, record in self._records()}
+
     def _records(self) -> Sequence[tuple[str, ActionRecord]]:
         actions = [action for action in self.spec.install.actions if action.outputs]
         return [(action.name, record) for action in actions if (record := self.record(action))]
 
     # The registry.
+
+    @property
+    def hosts(self) -> Mapping[str, HostSettings]:
+        """How registries are reached: as the spec says, and as the command line does of its own."""
+        return {**self.spec.hosts, **self.options.hosts}
 
     @cached_property
     def destination(self) -> Destination:
@@ -296,7 +308,7 @@ class Receiver:
             names=self.images,
             registry=self.spec.registry,
             override=self.options.registry,
-            hosts=self.spec.hosts,
+            hosts=self.hosts,
             console=self.project.console,
             jobs=self.options.jobs,
         )

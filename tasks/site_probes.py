@@ -56,7 +56,7 @@ def _probes(receiver: Receiver) -> Iterator[Probe]:
 
 def _registry(receiver: Receiver) -> Findings:
     targets = [receiver.destination.target(entry) for entry in receiver.bundle.manifest.images]
-    return registry(targets, hosts=receiver.spec.hosts, environment=receiver.project.env)
+    return registry(targets, hosts=receiver.hosts, environment=receiver.project.env)
 
 
 def _cluster(receiver: Receiver) -> Findings:

@@ -41,8 +41,27 @@ def test_without_a_spec_state_is_the_users(tmp_path: Path) -> None:
         ({"jobs": "0"}, "from 1 to 64"),
         ({"jobs": "many"}, "from 1 to 64"),
         ({"jobs": "65"}, "from 1 to 64"),
+        ({"registry": "http://registry.example.com/x"}, "only a registry on loopback"),
+        ({"registry": "http://127.0.0.1.example.com/x"}, "only a registry on loopback"),
+        ({"rehearsal": "cluster"}, "goes with a registry on loopback only"),
+        ({"rehearsal": "images", "registry": "registry.example.com/x"}, "goes with a registry on loopback only"),
+        ({"rehearsal": "all", "registry": "127.0.0.1:5000/x"}, "write images or cluster"),
     ],
 )
 def test_refusals(given: dict[str, str], said: str) -> None:
     with pytest.raises(OptionError, match=said):
         parse(**given)
+
+
+@pytest.mark.parametrize(
+    ("registry", "named", "plain"),
+    [
+        pytest.param("127.0.0.1:5000/x", "127.0.0.1:5000/x", set(), id="TLS unless said"),
+        pytest.param("http://127.0.0.1:5000/x", "127.0.0.1:5000/x", {"127.0.0.1:5000"}, id="plain HTTP on loopback"),
+        pytest.param("http://localhost:5000", "localhost:5000", {"localhost:5000"}, id="by name"),
+    ],
+)
+def test_a_registry_on_loopback_may_speak_plain_http(registry: str, named: str, plain: set[str]) -> None:
+    options = parse(registry=registry)
+    assert options.registry == named
+    assert {host for host, settings in options.hosts.items() if settings.plain_http} == plain

@@ -1,0 +1,86 @@
+"""What a rehearsal leaves out of an installation, and what stands in for the rest."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schema.install import InstallSpec
+from schema.rehearsal import PLACEHOLDER, completed, rehearsed, stand_in_outputs
+from schema.site import Site
+from schema.template import Name
+from schema.uses import Use
+from tests.schema.installs import WITH_CHART, spec
+
+INSTALL = (
+    WITH_CHART
+    + """\
+install:
+  kubernetes: {min_version: '1.28', ingress_class: nginx, storage_class: fast}
+  secrets:
+    - {name: key, generate: hex64, namespaces: [one]}
+  releases:
+    - {name: one, chart: web, namespace: one, health: ['https://one.internal/']}
+    - {name: two, chart: web, namespace: two, after: [enroll, two-a]}
+  actions:
+    - {name: enroll, after: [one], run: ['true'], outputs: json}
+    - {name: two-a, after: [enroll], run: ['true']}
+  checks:
+    - {tcp: 'db.internal:3306'}
+"""
+)
+
+
+def test_a_real_install_is_left_alone(tmp_path: Path) -> None:
+    real = spec(tmp_path, INSTALL)
+    assert rehearsed(real, "") is real
+
+
+def test_images_alone_need_no_cluster(tmp_path: Path) -> None:
+    real = spec(tmp_path, INSTALL)
+    left = rehearsed(real, "images")
+    assert left.install == InstallSpec()
+    assert left.images == real.images
+
+
+def test_a_throwaway_cluster_is_asked_for_nothing_of_the_site(tmp_path: Path) -> None:
+    left = rehearsed(spec(tmp_path, INSTALL), "cluster").install
+    assert (left.checks, left.actions) == ((), ())
+    assert (left.kubernetes.min_version, left.kubernetes.ingress_class, left.kubernetes.storage_class) == (
+        "1.28",
+        "",
+        "",
+    )
+    assert [(each.name, each.health, tuple(each.after)) for each in left.releases] == [
+        ("one", (), ()),
+        ("two", (), ("one",)),
+    ]
+    assert [secret.name for secret in left.secrets] == ["key"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "lacking", "wanted"),
+    [
+        pytest.param({}, ["a.b"], {"a": {"b": PLACEHOLDER}}, id="nested"),
+        pytest.param({"a": {"c": 1}}, ["a.b"], {"a": {"b": PLACEHOLDER, "c": 1}}, id="beside one that is there"),
+        pytest.param({"a": None}, ["a"], {"a": PLACEHOLDER}, id="empty"),
+        pytest.param({"a": 1}, [], {"a": 1}, id="complete"),
+    ],
+)
+def test_missing_facts_get_placeholders(facts: dict[str, Any], lacking: list[str], wanted: dict[str, Any]) -> None:
+    site = Site(label="site.yaml", facts=facts)
+    assert completed(site, [Name(space="site", rest=each) for each in lacking]) == wanted
+
+
+def test_a_site_is_not_changed_by_completing_it() -> None:
+    site = Site(label="site.yaml", facts={"a": {"c": 1}})
+    completed(site, [Name(space="site", rest="a.b")])
+    assert site.facts == {"a": {"c": 1}}
+
+
+def test_outputs_of_actions_stand_in_as_far_as_they_are_used() -> None:
+    used = [
+        Use(name=Name(space="output", rest="enroll.id"), where="x"),
+        Use(name=Name(space="env", rest="A"), where="x"),
+    ]
+    assert stand_in_outputs(used) == {"enroll": {"id": PLACEHOLDER}}
