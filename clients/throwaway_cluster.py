@@ -43,7 +43,7 @@ def throwaway_cluster(assets: Path, root: Path, *, architecture: str) -> Iterato
     admin = Kubectl(assets / "kubectl", kubeconfig=logins["kubernetes-admin"])
     with ExitStack() as stack:
         etcd = _etcd(assets, root, client, peer)
-        stack.enter_context(serving(etcd, root / "etcd.log", ready=lambda: (root / "etcd" / "member").exists()))
+        stack.enter_context(serving(etcd, root / "etcd.log", ready=(root / "etcd" / "member").exists))
         ready = partial(_has, admin, "namespace", "default")
         stack.enter_context(serving(_apiserver(assets, root, client, port), root / "api.log", ready=ready))
         # Pods are refused until the controllers have made the account.

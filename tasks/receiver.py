@@ -99,11 +99,12 @@ class Receiver:
     def spec(self) -> Spec:
         """The resolved spec that the bundle carries, its paths leading to the carried files, which are there."""
         self.place  # noqa: B018 - copied out of an archive when they are needed first
-        return rehearsed(self._resolved, self.options.rehearsal)
+        return self._resolved
 
     @cached_property
     def _resolved(self) -> Spec:
-        return Spec.from_dict(json.loads(self.bundle.read(RESOLVED_SPEC)), path=self._carried / SPEC_PLACE)
+        carried = Spec.from_dict(json.loads(self.bundle.read(RESOLVED_SPEC)), path=self._carried / SPEC_PLACE)
+        return rehearsed(carried, self.options.rehearsal)
 
     @property
     def _carried(self) -> Path:

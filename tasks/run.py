@@ -28,7 +28,7 @@ class Run(DoitRun):  # type: ignore[misc]
 
     def execute(self, params: Any, args: list[str]) -> int:
         """Run the selected tasks and return doit's exit code; 128 and the signal's number when one ended the run."""
-        before = {number: signal.signal(number, _interrupt) for number in SIGNALS}
+        before = {number: signal.signal(number, interrupt) for number in SIGNALS}
         try:
             result = int(super().execute(params, args))
         except Interrupted as err:
@@ -44,5 +44,6 @@ class Run(DoitRun):  # type: ignore[misc]
         return result
 
 
-def _interrupt(number: int, _: FrameType | None) -> None:
+def interrupt(number: int, _: FrameType | None) -> None:
+    """A signal handler that ends the main thread with Interrupted."""
     raise Interrupted(number)

@@ -1,0 +1,66 @@
+"""Whether a cluster could pull every image that the releases use: from the throwaway registry, and from there alone."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from bundle.errors import AirgapError, FormatError
+from bundle.reference import Reference
+from clients.registry import Registries
+from clients.rendered_images import FoundImage, find_images
+from clients.transport import Transport
+from schema.chart_values import ChartValues
+from schema.install import ReleaseSpec
+from schema.rendered import rendered_file
+from schema.site import Site
+from schema.stand_ins import StandIns, shaped
+from tasks.receiver import Receiver
+
+
+def unpullable(receiver: Receiver, release: ReleaseSpec, site: Path) -> tuple[int, list[str]]:
+    """How many images a release uses as rendered by helm, and what stands in the way of pulling them."""
+    spec = receiver.spec
+    generated = {secret.name: secret.generate for secret in spec.install.secrets if secret.generate}
+    lookup = StandIns(images=receiver.images, site=Site.load(site), generated=generated)
+    chart = receiver.chart(release.chart)
+    values = receiver.values(release, lookup)
+    defaults = ChartValues.read(chart.read_bytes(), subject=f"chart {release.chart!r}")
+    with rendered_file(shaped(values, defaults)) as path:
+        text = receiver.helm.template(release.name, chart, namespace=release.namespace, values=path)
+    found = find_images(text, fields=spec.discovery.fields, subject=f"release {release.name!r}")
+    certain = {each.text: each for each in found if each.certain and not _ignored(each, release)}
+    return len(certain), [problem for each in certain.values() for problem in _problem(receiver, release, each)]
+
+
+def _ignored(found: FoundImage, release: ReleaseSpec) -> bool:
+    name = found.reference.path.rpartition("/")[2] if found.reference else found.text
+    return bool({found.text, name} & set(release.ignore_images))
+
+
+def _problem(receiver: Receiver, release: ReleaseSpec, found: FoundImage) -> Iterator[str]:
+    where = f"release {release.name!r}, {found.object}, {found.field}: image {found.text!r}"
+    try:
+        reference = _inside(receiver, Reference.parse(found.text))
+    except FormatError as err:
+        yield f"{where} is no image reference: {err.what}"
+        return
+    host = receiver.options.registry.partition("/")[0]
+    if reference.host != host:
+        yield (
+            f"{where} is not in the bundle's registry: nodes inside can't pull it\n"
+            "next: add it to images: and name it in the values as ${image.NAME.ref}"
+        )
+        return
+    transport = Transport(receiver.hosts, meter=receiver.project.console, pool_size=1)
+    try:
+        Registries(transport).repository(reference, subject=f"image {found.text!r}").resolve()
+    except AirgapError as err:
+        yield f"{where} can't be pulled: {err.what}\nnext: is its name and tag that of an image of the bundle?"
+
+
+def _inside(receiver: Receiver, reference: Reference) -> Reference:
+    """A name below the spec's own prefix leads to the throwaway registry, which stands for it."""
+    text, prefix = str(reference), f"{receiver.spec.registry.prefix}/"
+    if not text.startswith(prefix):
+        return reference
+    return replace(Reference.parse(f"{receiver.options.registry}/{text.removeprefix(prefix)}"))
