@@ -28,7 +28,10 @@ _FAULTS: tuple[tuple[str, str], ...] = (
         "ensure CRDs are installed first|no matches for kind",
         "install what defines these kinds first: needs: in the spec",
     ),
-    ("chart requires kubeVersion", "upgrade the cluster, or carry a version of the chart that supports it"),
+    (
+        "chart requires kubeVersion",
+        "upgrade the cluster (and raise install.kubernetes.min_version), or carry a chart that supports it",
+    ),
     (
         r"timed out waiting|deadline exceeded|BackoffLimitExceeded|not ready\. status|resource not ready",
         "doit diagnose shows what is not ready; if it is only slow, raise the release's timeout",
