@@ -22,6 +22,7 @@ from schema.lock import ChartPin, FilePin, ImagePin
 from schema.spec import ImageSpec
 from tasks import carry, charts, files, images, prove, zipapp
 from tasks.carry import RESOLVED_SPEC
+from tasks.console import LocalWork
 from tasks.project import Project
 from tasks.state import signature
 from tasks.step import Inputs, Step
@@ -248,7 +249,7 @@ def _pack(project: Project) -> None:
         archive_path(project),
         epoch=int(manifest.created.timestamp()),
         split=project.spec.bundle.split,
-        meter=project.console,
+        meter=LocalWork(project.console),
     )
     parts = f" in {len(packed.parts)} parts" if len(packed.parts) > 1 else ""
     project.note("pack", f"{packed.parts[0]}, {human(packed.size)}{parts}")

@@ -140,7 +140,9 @@ def _diagnose(receiver: Receiver) -> None:
     releases = [(release.name, release.namespace) for release in receiver.spec.install.releases]
     scenes = survey(releases, helm=receiver.helm, cluster=receiver.kubectl)
     made = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    path = Path.cwd() / f"diagnose-{receiver.spec.bundle.name}-{made}.zip"
+    here = Path.cwd()
+    beside = receiver.path.resolve() in (here, *here.parents)  # a bundle with one file more is not good any more
+    path = (receiver.state if beside else here) / f"diagnose-{receiver.spec.bundle.name}-{made}.zip"
     with storage_errors("write the diagnosis", path), writing(path, mode=0o600) as file, ZipFile(file, "w") as archive:
         for name, text in sorted(gather(scenes, secrets=receiver.known).items()):
             archive.writestr(f"{path.stem}/{name}", text)

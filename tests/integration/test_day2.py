@@ -1,6 +1,7 @@
 """Plan, rollback and uninstall inside, against the real registry, cluster and helm."""
 
 import json
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -103,6 +104,10 @@ def test_diagnose_names_the_cause_and_tells_no_secret(site: Site) -> None:
     site.install()
     well = site.run("diagnose")
     assert (well.code, "nothing is wrong to be seen" in well.out) == (0, True)
+    words, env, _ = site.command("diagnose")
+    beside = subprocess.run(words, cwd=site.carried, env=env, capture_output=True, text=True, check=True).stdout
+    assert Path(beside.split("gathered in ")[1].strip()).parent == site.state
+    assert site.run("verify").code == 0
     image = f"{site.registry.host}/{site.namespace}/web:pull-fails"
     site.helm.cluster.kubectl("set", "image", "deployment/web", f"web={image}", "-n", site.namespace)
     ill = site.run("diagnose")

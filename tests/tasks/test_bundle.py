@@ -85,6 +85,12 @@ def test_same_lock_and_date_give_the_same_bytes(tmp_path: Path, bundle: dict[str
     assert json.loads(first["app-1.0/manifest.json"])["created"] == "2023-11-14T22:13:20Z"
 
 
+def test_only_what_is_fetched_counts_as_fetched(tmp_path: Path) -> None:
+    bench = bundled(make(tmp_path / "project", bundle={"archive": True}))
+    (bench.dist / "app-1.0.tar").unlink()
+    assert "fetched    0 B, already present 0 B" in bench.doit("bundle").out
+
+
 def test_split_writes_parts_that_join_and_check(tmp_path: Path) -> None:
     bench = bundled(make(tmp_path / "project", bundle={"split": "20KB"}))
     parts = sorted(path.name for path in bench.dist.glob("*.tar.0*"))

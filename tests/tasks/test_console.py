@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from tasks.console import Console
+from tasks.console import Console, LocalWork
 
 
 def test_plain_lines_without_a_terminal() -> None:
@@ -21,6 +21,23 @@ def test_plain_lines_without_a_terminal() -> None:
     assert out.getvalue() == "   x: trying again\ndone\n"
     assert err.getvalue() == "FAILED y\n"
     assert (console.moved, console.reused) == (60, 40)
+
+
+def test_work_on_what_is_here_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "120")
+    out = Terminal()
+    console = Console(out, io.StringIO())
+    console.open()
+    work = LocalWork(console)
+    work.expect("verify", 2_000_000)
+    work.advance("verify", 1_500_000)
+    work.say("verify", "a word")
+    console.close()
+    assert (console.moved, console.reused) == (0, 0)
+    assert "1.5/2.0 MB" in out.getvalue()
+    assert "verify: a word" in out.getvalue()
 
 
 def test_a_terminal_sees_rows_with_layers_bytes_and_rate(monkeypatch: pytest.MonkeyPatch) -> None:
