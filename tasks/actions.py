@@ -45,7 +45,7 @@ def _run(receiver: Receiver, action: ActionSpec) -> None:
     call = _call(receiver, action)
     outputs = run_action(
         call,
-        run,
+        partial(run, tied=True),  # killed with us, so that the next run's is the only one
         receiver.known,
         environ=receiver.project.env,
         mask=lambda text: masked(text, receiver.known),
