@@ -9,7 +9,6 @@ from bundle.opened import fingerprint
 from bundle.sizes import human
 from bundle.verify import verify
 from tasks.assemble import archive_parts
-from tasks.console import LocalWork
 from tasks.receiver import Receiver
 from tasks.step import Inputs, Step
 
@@ -46,7 +45,8 @@ def _verify(receiver: Receiver) -> None:
     good, bad = [], []
     for path in _bundles(receiver):
         try:
-            report = verify(path, meter=LocalWork(receiver.project.console))
+            with receiver.project.console.uncounted():
+                report = verify(path, meter=receiver.project.console)
             report.raise_if_bad()
             if path == receiver.options.bundle:
                 receiver.plan_spec  # noqa: B018 - undamaged, it may still be of another format

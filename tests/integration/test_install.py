@@ -24,6 +24,7 @@ def test_install_then_nothing_to_do_then_one_change(site: Site) -> None:
         ["verify", "preflight", "push:web", f"namespace:{name}", "values:web", "helm:web", "health:web", "receipt"]
     )
     assert site.revision("web") == 1
+    assert "pushed     72.1 KB, already present 0 B" in first.out
     with site.registry.recorded() as requests:
         second = site.install()
     assert second.steps == []
