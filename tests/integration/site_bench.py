@@ -46,7 +46,9 @@ class Site:
         ran = self.bench.doit("bundle")
         assert ran.code == 0, ran.out + ran.err
         shutil.rmtree(self.carried, ignore_errors=True)
-        shutil.copytree(self.bench.bundle, self.carried)
+        bundle = self.bench.spec["bundle"]
+        assert isinstance(bundle, dict)
+        shutil.copytree(self.bench.dist / f"{bundle['name']}-{bundle['version']}", self.carried)
 
     @property
     def inside(self) -> Path:
