@@ -5,8 +5,6 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, TextIO
 
 _ALL = "all"
@@ -70,14 +68,10 @@ class Console:
         """Part of Meter."""
         self.line(f"   {subject}: {message}")
 
-    @contextmanager
-    def uncounted(self) -> Iterator[None]:
-        """What advances in the body is shown, but not told as moved afterwards: it was only read."""
-        before = self.moved, self.reused
-        try:
-            yield
-        finally:
-            self.moved, self.reused = before
+    def worked(self, subject: str, size: int) -> None:
+        """Bytes that were gone through, but neither came nor went: those of a check, or of an archive."""
+        with self._guard:
+            self._count(subject, size)
 
     def open(self) -> None:
         """Begin the live view, when standard output is a terminal that can show one."""
@@ -131,3 +125,14 @@ class Console:
             self._live.update(self._rows[row], completed=self._done[row], total=self._expected[row])
         if self._done[subject] >= self._expected[subject]:
             self._live.remove_task(self._rows.pop(subject))
+
+
+class LocalWork:
+    """A Meter for work on what is here already: shown as any other, and not counted as moved."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self.expect = console.expect
+        self.advance = console.worked
+        self.reuse = console.worked
+        self.say = console.say

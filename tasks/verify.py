@@ -9,6 +9,7 @@ from bundle.opened import fingerprint
 from bundle.sizes import human
 from bundle.verify import verify
 from tasks.assemble import archive_parts
+from tasks.console import LocalWork
 from tasks.receiver import Receiver
 from tasks.step import Inputs, Step
 
@@ -45,8 +46,7 @@ def _verify(receiver: Receiver) -> None:
     good, bad = [], []
     for path in _bundles(receiver):
         try:
-            with receiver.project.console.uncounted():
-                report = verify(path, meter=receiver.project.console)
+            report = verify(path, meter=LocalWork(receiver.project.console))
             report.raise_if_bad()
             if path == receiver.options.bundle:
                 receiver.plan_spec  # noqa: B018 - undamaged, it may still be of another format
