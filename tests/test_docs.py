@@ -1,0 +1,145 @@
+"""The documents: commands they name exist, links lead somewhere, the map of the house is complete."""
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from doit.doit_cmd import DoitMain
+
+from tasks.options import VARIABLES
+from tasks.receive import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "examples/ci/*.yml", "benchmarks/*.md")
+    for path in ROOT.glob(pattern)
+)
+CALL = re.compile(r"(?<![\w/.-])(doit|(?:python3 (?:-I )?)?\S*airgap\.pyz)((?: [^\s`|;&<>)\\]+)+)")
+
+
+def commands(program: str) -> dict[str, set[str]]:
+    """The commands of `doit` or `airgap.pyz`, each with the long options that it takes."""
+    plugins = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["doit"]["plugins"]["command"]
+    found = {kind.get_name(): kind for kind in DoitMain.DOIT_CMDS}
+    for name, place in (plugins if program == "doit" else COMMANDS).items():
+        module, _, kind = place.partition(":")
+        found[name] = getattr(import_module(module), kind)
+    return {name: {option.get("long", "") for option in _options(kind)} for name, kind in found.items()}
+
+
+def _options(kind: Any) -> Iterator[dict[str, Any]]:
+    for each in kind.__mro__:
+        yield from (*vars(each).get("cmd_options", ()), *vars(each).get("base_options", ()))
+
+
+def task_names() -> set[str]:
+    """The tasks that dodo.py defines."""
+    tree = ast.parse((ROOT / "dodo.py").read_text())
+    return {node.name[5:] for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+TASKS = task_names()
+KNOWN = {program: commands(program) for program in ("doit", "airgap.pyz")}
+
+
+def code(text: str) -> Iterator[str]:
+    """The code of a Markdown text: fenced blocks line by line, and what stands between backticks."""
+    for number, part in enumerate(re.split(r"^ *```.*$", text, flags=re.M)):
+        if number % 2:
+            yield from part.splitlines()
+        else:
+            yield from (found.replace("\n", " ") for found in re.findall(r"`([^`]+)`", part))
+            yield from (line for line in part.splitlines() if line.startswith("    "))
+
+
+def calls(name: str, text: str) -> Iterator[tuple[str, list[str]]]:
+    """The program and the words of each call of ours."""
+    for line in code(text) if name.endswith(".md") else text.splitlines():
+        for found in CALL.finditer(line.partition(" #")[0] if line.strip()[:1] != "#" else ""):
+            yield ("doit" if found[1] == "doit" else "airgap.pyz"), found[2].split()
+
+
+def wrong(program: str, words: list[str]) -> list[str]:
+    """What of a call does not exist."""
+    known = KNOWN[program]
+    names = [word for word in words if word[0] not in "-$\"'[" and "=" not in word]
+    command = names[0] if names and names[0] in known else "run"
+    tasks = names[:1] if command == "run" else names[1:] if command in ("plan", "graph") else []
+    faults = [task for task in tasks if task.partition(":")[0] not in {*TASKS, "install", "bundle"}]
+    faults += [word for word in words if re.match(r"[a-z]+=", word) and word.partition("=")[0] not in VARIABLES]
+    options = [word[2:].partition("=")[0] for word in words if word.startswith("--")]
+    return faults + [f"--{option}" for option in options if option not in known[command]]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_commands_exist(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert {" ".join(words): faults for program, words in calls(name, text) if (faults := wrong(program, words))} == {}
+
+
+def test_calls_are_found() -> None:
+    text = "Say `doit\nbundle`\n```\n$ python3 airgap.pyz plan install | doit lock # no\n```\n\n    doit verify a=b\n"
+    assert sorted(calls("x.md", text)) == [
+        ("airgap.pyz", ["plan", "install"]),
+        ("doit", ["bundle"]),
+        ("doit", ["lock"]),
+        ("doit", ["verify", "a=b"]),
+    ]
+    assert list(calls("x.yml", "# doit x\nrun: doit plan bundle $AIRGAP > y")) == [
+        ("doit", ["plan", "bundle", "$AIRGAP"])
+    ]
+    assert sum(len(list(calls(name, (ROOT / name).read_text()))) for name in DOCUMENTS) > 40
+
+
+@pytest.mark.parametrize(
+    ("program", "words", "faults"),
+    [
+        pytest.param("doit", "bundle spec=x", [], id="task"),
+        pytest.param("doit", "push:api", [], id="step"),
+        pytest.param("doit", "plan install --exit-code", [], id="command"),
+        pytest.param("doit", "bundel", ["bundel"], id="no task"),
+        pytest.param("doit", "plan bundel", ["bundel"], id="no task to plan"),
+        pytest.param("doit", "bundle sepc=x", ["sepc=x"], id="no variable"),
+        pytest.param("doit", "plan bundle --exitcode", ["--exitcode"], id="no option"),
+        pytest.param("airgap.pyz", "lock", ["lock"], id="not inside"),
+        pytest.param("airgap.pyz", "graph install", [], id="inside"),
+    ],
+)
+def test_wrong_calls_are_found(program: str, words: str, faults: list[str]) -> None:
+    assert wrong(program, words.split()) == faults
+
+
+@pytest.mark.parametrize("name", [name for name in DOCUMENTS if name.endswith(".md")])
+def test_links_lead_somewhere(name: str) -> None:
+    path = ROOT / name
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8"))
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def named_modules() -> set[str]:
+    """The modules that docs/architecture.md names: `package/a.py`, and in the same cell `b.py` of that package."""
+    found = set()
+    for line in (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").splitlines():
+        package = ""
+        for name in re.findall(r"`([\w/]+\.py)`", line.split("|")[1] if line.startswith("|") else ""):
+            package = name.rpartition("/")[0] or package
+            found.add(f"{package}/{name.rpartition('/')[2]}")
+    return found
+
+
+def test_architecture_names_every_module() -> None:
+    packages = ("bundle", "clients", "schema", "tasks")
+    modules = {f"{name}/{path.name}" for name in packages for path in (ROOT / name).glob("*.py")}
+    assert named_modules() == {name for name in modules if not name.endswith("__init__.py")}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples" / "ci").glob("*.yml")), ids=lambda path: path.stem)
+def test_ci_examples_parse(path: Path) -> None:
+    assert isinstance(yaml.safe_load(path.read_text()), dict)
