@@ -67,8 +67,10 @@ class _Handler(BaseHTTPRequestHandler):
         found = _PATH.fullmatch(urlsplit(self.path).path)
         if self.path.rstrip("/") == "/v2":
             self._answer(HTTPStatus.OK)
-        elif not found or found["rest"].startswith(_UPLOADS):
+        elif not found:
             self._refuse(HTTPStatus.NOT_FOUND, "NAME_UNKNOWN")
+        elif found["rest"].startswith(_UPLOADS):
+            self._tell_upload(found["name"], self._place(found["rest"].removeprefix(_UPLOADS)))
         elif found["kind"] == "blobs":
             self._give_blob(found["name"], found["rest"])
         else:
@@ -131,6 +133,12 @@ class _Handler(BaseHTTPRequestHandler):
         if not found:
             self._refuse(HTTPStatus.NOT_FOUND, "NAME_UNKNOWN")
         return found, {key: values[0] for key, values in parse_qs(parts.query).items()}
+
+    def _tell_upload(self, name: str, place: Path) -> None:
+        if place.is_file():
+            self._accepted(name, place.name, HTTPStatus.NO_CONTENT)
+        else:
+            self._refuse(HTTPStatus.NOT_FOUND, "BLOB_UPLOAD_UNKNOWN")
 
     def _place(self, name: str) -> Path:
         return self.server.root / "uploads" / re.sub(r"[^0-9a-f]", "", name)
@@ -221,10 +229,10 @@ class _Handler(BaseHTTPRequestHandler):
                 while chunk := file.read(CHUNK):
                     self.wfile.write(chunk)
 
-    def _accepted(self, name: str, upload: str) -> None:
+    def _accepted(self, name: str, upload: str, status: HTTPStatus = HTTPStatus.ACCEPTED) -> None:
         size = self._place(upload).stat().st_size
         place = f"/v2/{name}/blobs/{_UPLOADS}{upload}"
-        self._answer(HTTPStatus.ACCEPTED, {"Location": place, "Range": f"0-{max(0, size - 1)}"})
+        self._answer(status, {"Location": place, "Range": f"0-{max(0, size - 1)}"})
 
     def _created(self, place: str, digest: Digest) -> None:
         self._answer(HTTPStatus.CREATED, {"Location": place, "Docker-Content-Digest": str(digest)})

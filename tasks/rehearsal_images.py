@@ -1,7 +1,6 @@
 """Whether a cluster could pull every image that the releases use: from the throwaway registry, and from there alone."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from bundle.errors import AirgapError, FormatError
@@ -51,9 +50,9 @@ def _problem(receiver: Receiver, release: ReleaseSpec, found: FoundImage) -> Ite
             "next: add it to images: and name it in the values as ${image.NAME.ref}"
         )
         return
-    transport = Transport(receiver.hosts, meter=receiver.project.console, pool_size=1)
     try:
-        Registries(transport).repository(reference, subject=f"image {found.text!r}").resolve()
+        with Transport(receiver.hosts, meter=receiver.project.console, pool_size=1) as transport:
+            Registries(transport).repository(reference, subject=f"image {found.text!r}").resolve()
     except AirgapError as err:
         yield f"{where} can't be pulled: {err.what}\nnext: is its name and tag that of an image of the bundle?"
 
@@ -63,4 +62,4 @@ def _inside(receiver: Receiver, reference: Reference) -> Reference:
     text, prefix = str(reference), f"{receiver.spec.registry.prefix}/"
     if not text.startswith(prefix):
         return reference
-    return replace(Reference.parse(f"{receiver.options.registry}/{text.removeprefix(prefix)}"))
+    return Reference.parse(f"{receiver.options.registry}/{text.removeprefix(prefix)}")

@@ -38,7 +38,10 @@ def main() -> int:
     """Rehearse what standard input describes; the result is a file, this ends with 0 whatever it is."""
     scene = Scene.from_dict(json.load(sys.stdin))
     open_network = "the named cluster is reached over it" if scene.kubeconfig else isolate()
-    stage = _Stage(scene, open_network)
+    try:
+        stage = _Stage(scene, open_network)
+    except AirgapError as err:  # a bundle that can't be read: the outer half tells it
+        raise SystemExit(str(err)) from err
     stage.play()
     write_bytes(scene.place / RESULT, json.dumps(stage.result().to_dict()).encode())
     return 0

@@ -13,7 +13,7 @@ from pathlib import Path
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
-from bundle.errors import AirgapError, ProblemsError, ProgramError, storage_errors
+from bundle.errors import AirgapError, BundleError, ProblemsError, ProgramError, storage_errors
 from bundle.files import place, write_bytes
 from bundle.opened import open_bundle
 from bundle.split import find_archive, sums_path
@@ -120,6 +120,8 @@ def _scene(project: Project, here: Path, carried: Path) -> Scene:
     if not carried.is_dir():
         program = here / NAME
         open_bundle(carried).extract(NAME, program)
+    elif not program.is_file():
+        raise BundleError(f"bundle {carried.name!r} can't install itself", [f"missing: {NAME}"], hint="doit bundle")
     assets = Path(project.env[_ASSETS]) if project.env.get(_ASSETS) else None
     if assets and (absent := lacking(assets)):
         hint = "tools/build makes all of them and prints where; unset it to rehearse without a cluster"
@@ -151,8 +153,7 @@ def _play(project: Project, scene: Scene) -> Result:
     )
     result = scene.place / RESULT
     if not result.is_file():
-        said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.code}"]
-        raise ProgramError(f"the rehearsal broke off: {said[0]}")
+        raise ProgramError(f"the rehearsal broke off: {done.stderr.strip() or f'exit code {done.code}'}")
     return Result.from_dict(json.loads(result.read_bytes()))
 
 

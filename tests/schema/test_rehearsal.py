@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schema.install import InstallSpec, KubernetesSpec
+from schema.install import InstallSpec
 from schema.rehearsal import PLACEHOLDER, completed, rehearsed, stand_in_outputs
 from schema.site import Site
 from schema.template import Name
