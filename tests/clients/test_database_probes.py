@@ -3,6 +3,7 @@
 import socket
 import ssl
 import struct
+import time
 
 import pytest
 import trustme
@@ -152,6 +153,7 @@ def test_what_is_no_mysql(data: bytes, words: str) -> None:
 
 def test_a_connection_that_is_reset() -> None:
     def reset(connection: socket.socket) -> None:
+        time.sleep(0.2)  # so that the client is through with connecting, and waits for the greeting
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     with listening(reset) as port:
