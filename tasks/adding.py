@@ -1,9 +1,10 @@
 """`doit images --add`: the missing images become entries of the spec, which is written whole or not at all."""
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bundle.errors import FormatError, storage_errors
+from bundle.errors import FormatError, SpecError, storage_errors
 from bundle.files import temporary
 from bundle.reference import Reference
 from clients.rendered_images import FoundImage
@@ -46,13 +47,24 @@ def add_to_spec(path: Path, new: Sequence[NewImage]) -> Sequence[NewImage]:
         text = real.read_bytes().decode("utf-8")
         changed = temporary(real)
         try:
-            changed.write_bytes(add_images(text, new).encode())
-            load(changed)
+            with changed.open("xb") as file:
+                file.write(add_images(text, new).encode())
+                file.flush()
+                os.fsync(file.fileno())
+            _check(changed, path.name)
             changed.chmod(real.stat().st_mode)
             changed.replace(real)
         finally:
             changed.unlink(missing_ok=True)
     return new
+
+
+def _check(changed: Path, name: str) -> None:
+    try:
+        load(changed)
+    except SpecError as err:
+        problems = [problem.replace(changed.name, name) for problem in err.problems]
+        raise SpecError(f"with these images {name} would not load:", problems, hint="add them by hand") from err
 
 
 def _source(reference: Reference) -> str:

@@ -9,11 +9,15 @@ import jsonschema
 import pytest
 
 from bundle.errors import FormatError
-from bundle.manifest import BundleManifest, Layout
+from bundle.manifest import BundleManifest, Layout, ProofEntry
 from bundle.manifest_text import manifest_text
 from bundle.store import BlobStore
 from tests.bundle.made_bundle import CONTENT, manifest_of, stored
 
+PROOF = (
+    ProofEntry(release="web", proven=True),
+    ProofEntry(release="db", proven=False, reason="helm was not at hand"),
+)
 SCHEMA = json.loads((Path(__file__).parents[2] / "schema/manifest.schema.json").read_text())
 
 
@@ -36,8 +40,9 @@ def test_it_round_trips(manifest: BundleManifest) -> None:
         {"split": None},
         {"platform": None},
         {"images": (), "charts": (), "files": ()},
+        {"proof": PROOF},
     ],
-    ids=["full", "no archive", "archive in one", "all platforms", "empty"],
+    ids=["full", "no archive", "archive in one", "all platforms", "empty", "proof"],
 )
 def test_what_is_written_follows_the_schema(manifest: BundleManifest, change: dict[str, Any]) -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
@@ -54,13 +59,15 @@ def test_the_schema_refuses_what_is_not_one(manifest: BundleManifest) -> None:
 
 
 def test_every_field_is_described() -> None:
-    for name in ("image", "chart", "file"):
+    for name in ("image", "chart", "file", "proof"):
         assert all("description" in field for field in SCHEMA["$defs"][name]["properties"].values())
     assert all("description" in field for field in SCHEMA["properties"].values())
 
 
 def test_the_id_is_of_the_content_alone(manifest: BundleManifest) -> None:
-    later = replace(manifest, created=datetime(2027, 1, 1, tzinfo=UTC), tool="9", archive=False, split=None)
+    later = replace(
+        manifest, created=datetime(2027, 1, 1, tzinfo=UTC), tool="9", archive=False, split=None, proof=PROOF
+    )
     assert later.id == manifest.id
     assert replace(manifest, images=manifest.images[1:]).id != manifest.id
 
@@ -91,6 +98,8 @@ def _set(*path: str | int, to: object) -> Callable[[Any], None]:
         pytest.param(_set("images", to={}), "'images'", id="no list"),
         pytest.param(_set("images", to=[1]), "not an object", id="no objects"),
         pytest.param(_set("registries", to=[1]), "not text", id="no texts"),
+        pytest.param(_set("proof", to=None), "'proof'", id="no proof"),
+        pytest.param(_set("proof", to=[{"release": "a", "proven": 1, "reason": ""}]), "expected bool", id="proof"),
         pytest.param(_set("images", 0, "digest", to="md5:1"), "not a digest", id="digest"),
         pytest.param(_set("images", 0, "size", to=-1), "expected a number of bytes", id="size"),
         pytest.param(_set("charts", 0, "file", to="../../etc/passwd"), "leads out", id="path"),
@@ -127,6 +136,11 @@ def test_the_text_states_everything(manifest: BundleManifest) -> None:
     assert ("for f in images/*.tar" in text) == (manifest.layout == "docker-archive")
 
 
+def test_the_text_says_what_is_proven(manifest: BundleManifest) -> None:
+    text = manifest_text(replace(manifest, proof=PROOF))
+    assert "  web: proven\n  db: NOT PROVEN, helm was not at hand\n" in text
+
+
 def test_the_text_leaves_out_what_there_is_not(manifest: BundleManifest) -> None:
     text = manifest_text(replace(manifest, images=(), charts=(), files=()))
-    assert not any(word in text for word in ("Images\n", "Charts\n", "Files\n", "docker load"))
+    assert not any(word in text for word in ("Images\n", "Charts\n", "Files\n", "Proof", "docker load"))
