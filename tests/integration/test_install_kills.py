@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,24 @@ def kill(site: Site, condition: Callable[[], bool]) -> str:
     return told
 
 
+@contextmanager
+def full(site: Site, pods: int = 0) -> Iterator[None]:
+    """No more pods than these in our namespace while the body runs, so that helm has to wait."""
+    kubectl = site.helm.cluster.kubectl
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "full", "namespace": site.namespace},
+        "spec": {"hard": {"pods": str(pods)}},
+    }
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": site.namespace}}
+    kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": [namespace, quota]}))
+    try:
+        yield
+    finally:
+        kubectl("delete", "resourcequota", "full", "-n", site.namespace)
+
+
 def is_pending(site: Site) -> bool:
     """Whether helm is at work on the release."""
     found = site.helm.cluster.kubectl(
@@ -78,7 +97,8 @@ def test_killed_in_every_step_in_turn(tmp_path: Path, registry: RunningRegistry,
             hold.unlink()
             (tmp_path / "bin/held").unlink()
             if step == "secret:login":
-                told = kill(site, lambda: is_pending(site))
+                with full(site):
+                    told = kill(site, lambda: is_pending(site))
                 assert "helm:web" not in told
             else:
                 assert "left by an interrupted helm: removed it" in told
@@ -132,8 +152,9 @@ def test_killed_in_an_upgrade(tmp_path: Path, registry: RunningRegistry, helm: H
     site.install()
     site.values(VALUES.replace("replicas: 1", "replicas: 3"))
     site.carry()
-    kill(site, lambda: is_pending(site))
-    assert is_pending(site), "helm was gone at once, and could not tidy up"
+    with full(site, pods=1):
+        kill(site, lambda: is_pending(site))
+        assert is_pending(site), "helm was gone at once, and could not tidy up"
     ran = site.install()
     assert "found release 'web' pending-upgrade at revision 2, left by an interrupted helm" in ran.out
     assert "went back to revision 1" in ran.out
@@ -147,13 +168,15 @@ def test_killed_in_an_upgrade(tmp_path: Path, registry: RunningRegistry, helm: H
 def test_an_api_server_that_goes_away(tmp_path: Path, registry: RunningRegistry, helm: Helm, cluster: Cluster) -> None:
     site = make_site(tmp_path, registry, helm, cluster.new_namespace())
     site.carry()
-    with site.start("install") as process:
+    with full(site):
+        process = site.start("install")
         wait_until(lambda: is_pending(site), process)
         cluster.stop_apiserver()
         try:
             away = site.run("preflight")
         finally:
             cluster.start_apiserver()
+    with process:
         told, _ = process.communicate(timeout=120)
     assert away.code == 1
     assert "cluster" in away.err
@@ -167,12 +190,19 @@ def test_two_installs_at_once(tmp_path: Path, registry: RunningRegistry, helm: H
     """The second one does not take the first one's release for one that was left."""
     site = make_site(tmp_path, registry, helm, cluster.new_namespace())
     site.carry()
-    with site.start("install") as first:
+    with full(site):
+        first = site.start("install")
         wait_until(lambda: is_pending(site), first)
-        second = site.install()
+        second = site.start("install")
+        assert second.stdout
+        line = ""
+        while "waiting for it" not in line:
+            line = second.stdout.readline()
+            assert line, "it did not wait"
+    with first, second:
         told, _ = first.communicate(timeout=60)
-    assert first.returncode == 0, told
-    assert f"(process {first.pid}); waiting for it" in second.out
-    assert "left by an interrupted helm" not in second.out
-    assert "push:web" not in second.steps
+        then, _ = second.communicate(timeout=60)
+    assert (first.returncode, second.returncode) == (0, 0), told + then
+    assert f"(process {first.pid})" in line
+    assert "left by an interrupted helm" not in then
     assert site.install().steps == []
