@@ -1,5 +1,6 @@
 """One step of the graph: what it does, what its result depends on, and which files it leaves."""
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ class Step:
             "uptodate": [UpToDate(self) if self.unless is None else self.unless],
             "task_dep": [*self.after, *self.follows],
             "file_dep": [str(path) for path in self.local],
-            "clean": [self._clean],
+            "clean": [Removal(self.clean or self.outputs)],
             "doc": self.doc,
             "verbosity": 0,
             "meta": {"follows": list(self.follows)},
@@ -72,10 +73,24 @@ class Step:
             return TaskFailed(str(err), report=True)
         return None
 
-    def _clean(self, dryrun: bool) -> None:
-        for path in self.clean() if self.clean else self.outputs():
-            if not dryrun:
-                path.unlink(missing_ok=True)
+
+class Removal:
+    """What `doit clean` does for a step: its files are removed, and directories that are empty then."""
+
+    def __init__(self, files: Callable[[], Iterable[Path]]) -> None:
+        self._files = files
+
+    def __call__(self, dryrun: bool) -> None:
+        """Called by doit, which looks for the parameter of this name."""
+        paths = [] if dryrun else list(self._files())
+        for path in paths:
+            path.unlink(missing_ok=True)
+        for directory in {path.parent for path in paths}:
+            with contextlib.suppress(OSError):
+                os.removedirs(directory)
+
+    def __str__(self) -> str:
+        return f" remove {sum(path.exists() for path in self._files())} files"  # doit cuts the first character off
 
 
 class UpToDate:
