@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from bundle.errors import AirgapError
+from bundle.errors import AirgapError, MissingToolError
 from bundle.files import write_bytes
 from bundle.platform import Platform
 from clients.isolation import isolate
@@ -118,7 +118,9 @@ class _Stage:
     def _site(self) -> RehearsalSite:
         site = make_site(self.receiver, self.scene.place, directory=self.scene.directory, env=os.environ)
         if site.missing:
-            self.not_proven.append(f"real site facts: placeholders stood for {', '.join(site.missing)}")
+            self.not_proven.append(
+                f"real site facts: placeholders stood for {', '.join(site.missing)}; give them as to install"
+            )
         return site
 
     @contextmanager
@@ -162,12 +164,11 @@ class _Stage:
         for release in self.releases:
             try:
                 count, problems = unpullable(receiver, release, site.file)
+            except MissingToolError:
+                self.not_proven.append("that charts render and use only these images: helm is not here")
+                return
             except AirgapError as err:
-                if self._has_helm():
-                    problems, count = [err.what], 0
-                else:
-                    self.not_proven.append("that charts render and use only these images: helm is not here")
-                    return
+                problems, count = [str(err)], 0
             self.failures += problems
             if not problems:
                 self.say("install", f"release {release.name}: {_count(count)} of it can be pulled from the registry")
@@ -254,13 +255,6 @@ class _Stage:
             if real and not shutil.which(name) and not (place / name).is_symlink():
                 (place / name).symlink_to(real)
         return place
-
-    def _has_helm(self) -> bool:
-        try:
-            self.receiver.helm.version()
-        except AirgapError:
-            return False
-        return True
 
     def _receiver(self, *, registry: str) -> Receiver:
         """The carried bundle as the program inside sees it."""

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import doit
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
 from bundle.errors import AirgapError, BundleError, ProblemsError, ProgramError, storage_errors
-from bundle.files import place, write_bytes
+from bundle.files import locked, place, write_bytes
 from bundle.opened import open_bundle
 from bundle.split import find_archive, sums_path
 from bundle.tree import walk_files
@@ -131,7 +132,7 @@ def _scene(project: Project, here: Path, carried: Path) -> Scene:
         place=here,
         carried=carried,
         program=program,
-        directory=Path.cwd(),
+        directory=Path(doit.get_initial_workdir() or os.curdir).resolve(),
         site=project.options.site,
         assets=assets,
         kubeconfig=project.options.kubeconfig or (Path(named).absolute() if named else None),
@@ -165,15 +166,16 @@ def _program(module: str) -> str:
 def _throwaway(root: Path) -> Iterator[Path]:
     """A directory of this rehearsal's own, gone afterwards; those of killed rehearsals go first."""
     with storage_errors("make a place for the rehearsal", root), ExitStack() as stack:
-        root.mkdir(parents=True, exist_ok=True)
-        for left in root.iterdir():
-            if _is_abandoned(left):
-                shutil.rmtree(left, ignore_errors=True)
-        here = root / f"{os.getpid()}"
-        here.mkdir(mode=0o700)
-        stack.callback(shutil.rmtree, here, ignore_errors=True)
-        lock = stack.enter_context((here / "lock").open("wb"))
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(root.with_name("rehearsal.lock")):
+            root.mkdir(parents=True, exist_ok=True)
+            for left in root.iterdir():
+                if _is_abandoned(left):
+                    shutil.rmtree(left, ignore_errors=True)
+            here = root / f"{os.getpid()}"
+            here.mkdir(mode=0o700)
+            stack.callback(shutil.rmtree, here, ignore_errors=True)
+            lock = stack.enter_context((here / "lock").open("wb"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield here.resolve()
 
 
