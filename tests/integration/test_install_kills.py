@@ -113,6 +113,7 @@ def test_killed_in_every_step_in_turn(tmp_path: Path, registry: RunningRegistry,
         assert not is_alive(int(first)), "an action does not outlive its install"
 
         last = site.install()
+    assert not [path for path in Path("/dev/shm").glob("airgap-values-*") if not is_alive(int(path.name.split("-")[2]))]
     assert last.steps == ["action:ask", "preflight", "receipt"]
     assert site.revision("web") == 1
     assert len(runs.read_text().split()) == 2

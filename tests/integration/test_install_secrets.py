@@ -79,7 +79,7 @@ def watched() -> Iterator[tuple[set[bytes], dict[str, int]]]:
             for path in Path("/proc").glob("[0-9]*/cmdline"):
                 with contextlib.suppress(OSError):
                     lines.add(path.read_bytes())
-            for path in Path("/dev/shm").glob("airgap-*"):
+            for path in Path("/dev/shm").glob("airgap-values-*"):
                 with contextlib.suppress(OSError):
                     modes[str(path)] = path.stat().st_mode & 0o777
 

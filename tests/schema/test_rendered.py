@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import stat
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,6 +25,16 @@ def test_a_rendered_file_is_private_and_whole(tmp_path: Path) -> None:
         assert (mode(path), mode(path.parent)) == (0o600, 0o700)
         assert path.is_relative_to(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    kept = [f"airgap-values-{os.getpid()}-a", "airgap-values-x-b", f"airgap-{ended.pid}-c"]
+    for name in (f"airgap-values-{ended.pid}-d", *kept):
+        (tmp_path / name).mkdir()
+    with private_directory(tmp_path) as place:
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted([place.name, *kept])
 
 
 def test_it_is_gone_after_an_exception(tmp_path: Path) -> None:
