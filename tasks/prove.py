@@ -5,11 +5,13 @@ import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bundle.errors import FormatError, ProgramError
 from bundle.files import write_bytes
 from bundle.manifest import ProofEntry
 from schema.install import ReleaseSpec
+from schema.lock import Lock
 from schema.spec import ChartSpec
 from tasks import charts
 from tasks.connected_helm import INSTALL_HINT, find_helm, is_carried, open_helm
@@ -23,7 +25,7 @@ _REASON = "helm was not at hand"
 
 def prove_steps(project: Project) -> Iterator[Step]:
     """`prove:<release>`: what its chart renders is in the bundle, or ignored with a reason."""
-    spec = project.spec
+    spec, carried = project.spec, _Carried(project)
     site = [path for path in [project.options.site] if path and path.is_file()]
     tools = ["file:helm"] if is_carried(project) else []
     for release in spec.install.releases:
@@ -32,7 +34,7 @@ def prove_steps(project: Project) -> Iterator[Step]:
             name=release.name,
             doc="prove that every image it uses is in the bundle",
             action=partial(_prove, project, release),
-            inputs=partial(_inputs, project, release),
+            inputs=partial(_inputs, project, release, carried),
             outputs=partial(_outputs, project, release),
             after=[f"chart:{release.chart}", *(f"pin:{image.name}" for image in spec.images), *tools],
             local=[*release.values, *site],
@@ -62,22 +64,38 @@ def _chart(project: Project, release: ReleaseSpec) -> ChartSpec:
     return next(chart for chart in project.spec.charts if chart.name == release.chart)
 
 
-def _inputs(project: Project, release: ReleaseSpec) -> Inputs | None:
+class _Carried:
+    """What the bundle pushes, as one digest that is made once for each state of the lock: every release asks for it."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._known: tuple[Lock, str | None] | None = None
+
+    @property
+    def digest(self) -> str | None:
+        """Over names inside, sources and pins; None while an image is not pinned."""
+        lock = self._project.lock
+        if self._known is None or self._known[0] is not lock:
+            self._known = (lock, self._made())
+        return self._known[1]
+
+    def _made(self) -> str | None:
+        images = [(image.to_dict(), pin_of(self._project, image)) for image in self._project.spec.images]
+        if any(pin is None for _, pin in images):
+            return None
+        return _digest([[image, str(pin.digest)] for image, pin in images if pin])
+
+
+def _inputs(project: Project, release: ReleaseSpec, carried: _Carried) -> Inputs | None:
     spec = project.spec
-    pin = charts.chart_pin(project, _chart(project, release))
-    pins = {image.name: pin_of(project, image) for image in spec.images}
-    if not pin or None in pins.values():
+    pin, images = charts.chart_pin(project, _chart(project, release)), carried.digest
+    if not pin or not images:
         return None
-    about = {
-        "release": release.to_dict(spec.path.parent),
-        "images": [image.to_dict() for image in spec.images],
-        "pins": {name: str(pin.digest) for name, pin in pins.items() if pin},
-        "secrets": [secret.to_dict() for secret in spec.install.secrets],
-        "discovery": spec.discovery.to_dict(),
-    }
+    about = [release.to_dict(spec.path.parent), [secret.to_dict() for secret in spec.install.secrets]]
     return {
         "chart": str(pin.sha256),
-        "spec": hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest(),
+        "images": images,
+        "release": _digest([*about, spec.discovery.to_dict(), spec.registry.prefix]),
         "kubernetes": spec.install.kubernetes.min_version,
         "required": spec.bundle.require_proof,
         "helm": str(find_helm(project) or ""),
@@ -85,6 +103,10 @@ def _inputs(project: Project, release: ReleaseSpec) -> Inputs | None:
         "version": VERSION,
         "tree": str(project.tree),
     }
+
+
+def _digest(data: Any) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
 def _prove(project: Project, release: ReleaseSpec) -> None:
