@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from bundle.errors import AirgapError, MissingToolError
+from bundle.errors import AirgapError, MissingToolError, storage_errors
 from bundle.files import write_bytes
 from bundle.platform import Platform
 from clients.isolation import isolate
@@ -175,13 +175,15 @@ class _Stage:
                 self.proven.append(f"release {release.name!r} renders, and {_count(count)} of it can be pulled")
 
     def _receipt(self, receiver: Receiver) -> None:
-        receipt = json.loads((self.scene.place / "state" / "receipt.json").read_text())
+        path = self.scene.place / "state" / "receipt.json"
+        with storage_errors("read the receipt", path):
+            receipt = json.loads(path.read_text())
         told = {each["name"]: each["digest"] for each in receipt["images"]}
         for entry in receiver.bundle.manifest.images:
             found = receiver.destination.present(entry)
             if found != entry.digest or told.get(entry.name) != str(entry.digest):
                 said = f"the receipt {told.get(entry.name)}, the registry {found}, expected {entry.digest}"
-                self.failures.append(f"image {entry.name!r} arrived changed: {said}")
+                self.failures.append(f"image {entry.name!r} is not inside as it left: {said}")
                 continue
             self.say("receipt", f"image {entry.name}: {entry.digest}, the same on both sides")
         if not self.failures:

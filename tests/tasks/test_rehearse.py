@@ -24,6 +24,16 @@ for place in (("192.0.2.7", 443), ("quay.example", 443)):
         print(f"FAILED verify: {err}")
 raise SystemExit(1)
 """
+# One that pushes nothing and writes the receipt of an install that went well.
+LIAR = """\
+import json, pathlib, sys
+given = dict(word.split("=", 1) for word in sys.argv if "=" in word)
+manifest = json.loads((pathlib.Path(given["bundle"]) / "manifest.json").read_text())
+images = [{"name": each["name"], "digest": each["digest"]} for each in manifest["images"]]
+place = pathlib.Path(given["state"])
+place.mkdir(exist_ok=True)
+(place / "receipt.json").write_text(json.dumps({"images": images}))
+"""
 
 
 @pytest.fixture
@@ -136,6 +146,21 @@ def test_who_reaches_outside_is_named(bench: Workbench, tmp_path: Path) -> None:
         pytest.skip("this machine gives no network namespace")
     assert "192.0.2.7:443" in found["outside"]
     assert any("tried to reach outside" in each and "192.0.2.7:443" in each for each in found["failures"])
+
+
+def test_digests_are_compared_with_what_the_registry_has(bench: Workbench, tmp_path: Path) -> None:
+    bench.doit("bundle")
+    broken = tmp_path / "broken"
+    shutil.copytree(bench.bundle, broken)
+    (broken / "airgap.pyz").write_text(LIAR)
+    ran = bench.doit("rehearse", f"bundle={broken}")
+    assert ran.code == 1, ran.out
+    failures = result(bench)["failures"]
+    assert [each.partition(":")[0] for each in failures] == [
+        "image 'one' is not inside as it left",
+        "image 'two' is not inside as it left",
+    ]
+    assert all("the registry None" in each for each in failures)
 
 
 @pytest.mark.parametrize(
