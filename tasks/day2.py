@@ -87,6 +87,7 @@ class Diagnose(ReceiverCommand):
 
 
 def _rollback(receiver: Receiver) -> None:
+    receiver.claim()
     revisions, console = Revisions(receiver.state), receiver.project.console
     made = revisions.read()
     if not made:
@@ -128,6 +129,7 @@ def _uninstall(receiver: Receiver, *, yes: bool, secrets: bool) -> None:
         console.line(f"secret {name} in namespace {namespace}")
     if not yes and not _confirmed():
         raise ProblemsError("nothing was removed", [], hint="say yes when asked, or give --yes")
+    receiver.claim()
     for release in releases:
         receiver.helm.uninstall(release.name, namespace=release.namespace, timeout=release.timeout)
     for name, namespace in doomed:
