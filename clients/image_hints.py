@@ -54,7 +54,7 @@ def _first(text: str) -> str:
 
 
 def _reference(text: str) -> Reference | None:
-    if not text or len(text) > _LONGEST or "://" in text:
+    if not text or len(text) > _LONGEST:
         return None
     try:
         return Reference.parse(text)

@@ -19,8 +19,8 @@ from clients.image_hints import names_an_image, suspects
 
 _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 _WORDS = ("command", "args")
-# The definition of a custom resource, or of what makes one, describes fields; it uses no image.
-_DEFINITIONS = ("CustomResourceDefinition", "CompositeResourceDefinition")
+# The schema in the definition of a custom resource describes fields; it uses no image.
+_SCHEMA = "openAPIV3Schema"
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -86,7 +86,8 @@ class _Walk:
         custom = "." in group and not group.endswith(".k8s.io")
         for known in fields_of(group=group, kind=str(item.get("kind")), more=self.fields):
             for path, value in known.path.select(item):
-                self._certain(path, image_text(value))
+                if image := image_text(value):
+                    self._certain(path, image)
         self._pods(item, (), built_in=not custom)
         if item.get("kind") == "ConfigMap":
             self._config(item)
@@ -101,7 +102,7 @@ class _Walk:
                 self._containers(member, path, built_in=built_in)
             if key == "volumes" and isinstance(member, list):
                 self._volumes(member, path)
-            if key != "openAPIV3Schema":
+            if key != _SCHEMA:
                 self._pods(member, path, built_in=built_in)
 
     def _containers(self, containers: list[Any], at: KeyPath, *, built_in: bool) -> None:
@@ -151,15 +152,13 @@ class _Walk:
             self._suspect(at, image, f"{source}: registry, repository and tag", key="image")
         elif isinstance(value, dict | list):
             for name, member in members(value):
-                if name not in ("openAPIV3Schema", "managedFields"):
+                if name not in (_SCHEMA, "managedFields"):
                     self._guess(member, (*at, name), source, key=name if isinstance(name, str) else key)
         elif isinstance(value, str):
             said = f"{source}: field {key}" if names_an_image(key) else f"{source}: text"
             self._suspect(at, value, said, key=key)
 
     def _certain(self, path: KeyPath, text: str) -> None:
-        if path in self.settled or (not text and path[-1] != "image"):
-            return
         self.settled.add(path)
         self.found.append(FoundImage(text=text, object=self.name, field=place_text(path)))
 
@@ -190,9 +189,9 @@ def _inner(text: str) -> list[Any] | None:
 
 
 def _objects(documents: list[Any]) -> Iterator[dict[str, Any]]:
-    """The objects of a stream, also those in Lists; definitions are left out."""
+    """The objects of a stream, also those in Lists."""
     for each in documents:
-        if not isinstance(each, dict) or each.get("kind") in _DEFINITIONS:
+        if not isinstance(each, dict):
             continue
         if str(each.get("kind") or "").endswith("List") and isinstance(each.get("items"), list):
             yield from _objects(each["items"])

@@ -71,6 +71,11 @@ def rows(rendered: str, *fields: ImageField) -> list[Row]:
             id="known custom resource",
         ),
         pytest.param(
+            "{kind: Prometheus, apiVersion: monitoring.coreos.com/v1, spec: {image: '', containers: [{image: ''}]}}",
+            [],
+            id="an empty image is the operator's own",
+        ),
+        pytest.param(
             "{kind: VM, apiVersion: operator.victoriametrics.com/v1, spec: {image: {repository: v/m, tag: 1.10}}}",
             [("v/m:1.10", "VM/", "spec.image", "")],
             id="in pieces",

@@ -43,6 +43,11 @@ def spec(tmp_path: Path) -> Spec:
             ],
             id="names and targets that are taken",
         ),
+        pytest.param(
+            ["q.io/a/x:1", "q.io/b/x:1"],
+            ['{name: x, source: "q.io/a/x:1"}', '{name: b-x, source: "q.io/b/x:1", target: "b/x:1"}'],
+            id="two new ones of one name",
+        ),
         pytest.param(["r.x/a/gone:1", "h.site.invalid/x:1", "Not:one"], [], id="no source to take it from"),
     ],
 )  # fmt: skip
