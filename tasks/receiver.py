@@ -85,7 +85,9 @@ class Receiver:
     @cached_property
     def plan_spec(self) -> Spec:
         """The spec that names the steps: that of the bundle where one is named, else the one beside us."""
-        return self._resolved if self.options.bundle else self.project.spec
+        if self.options.bundle:
+            return self._resolved
+        return rehearsed(self.project.spec, self.options.rehearsal)
 
     @cached_property
     def has_plan(self) -> bool:

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import doit
@@ -25,6 +26,7 @@ from tasks.project import Project
 from tasks.rehearsal import Result, Scene, step_mark
 from tasks.rehearsal_stage import RESULT
 from tasks.run import SIGNALS, interrupt
+from tasks.version import VERSION
 from tasks.zipapp import NAME
 
 _ROOT = Path(__file__).parents[1]
@@ -73,8 +75,7 @@ def _rehearse(project: Project) -> Result:
         carried = _carry(bundle, here / "carried")
         console.line(f"{step_mark('carry')} {bundle.name} as it would be on the disk: nothing else comes along")
         result = _play(project, _scene(project, here, carried))
-    kept = project.options.state / "rehearsal.json"
-    write_bytes(kept, (json.dumps(result.to_dict(), indent=2) + "\n").encode())
+    kept = _keep(project, result)
     console.line()
     name = f"{result.bundle['name']} {result.bundle['version']}"
     ending = "passed" if result.passed else f"{len(result.failures)} found"
@@ -83,6 +84,14 @@ def _rehearse(project: Project) -> Result:
         console.line(row)
     console.line(f"  result      {os.path.relpath(kept)}")
     return result
+
+
+def _keep(project: Project, result: Result) -> Path:
+    kept = project.options.state / "rehearsal.json"
+    now = datetime.now(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
+    told = {**result.to_dict(), "tool": VERSION, "rehearsed": now}
+    write_bytes(kept, (json.dumps(told, indent=2) + "\n").encode())
+    return kept
 
 
 def _make(project: Project) -> Path:

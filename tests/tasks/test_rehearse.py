@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tasks.rehearsal import Result
+from tasks.version import VERSION
 from tests.tasks.workbench import Ran, Workbench, make
 
 STEPS = ["bundle", "carry", "target", "verify", "install", "receipt"]
@@ -74,6 +76,8 @@ def test_the_whole_crossing(bench: Workbench) -> None:
     assert found["passed"] is True
     assert found["bundle"]["id"] == json.loads((bench.bundle / "manifest.json").read_text())["id"]
     assert found["target"] == "the built-in registry, no cluster"
+    assert (found["format"], found["tool"], found["rehearsed"][-1]) == (1, VERSION, "Z")
+    assert Result.from_dict(found).to_dict() == {key: found[key] for key in found if key not in ("tool", "rehearsed")}
     assert "2 images inside with the digest of the bundle, as receipt and registry say" in found["proven"]
     assert all(each in table for each in (*found["proven"], *found["not_proven"]))
     assert left_behind(bench) == []
