@@ -513,7 +513,8 @@ class TestDiagnosis:
         helm = Helm(asset("helm3"), kubeconfig=cluster.kubeconfig)
         for _ in range(100):
             found = gather(survey([("web", namespace)], helm=helm, cluster=kubectl))
-            if "ImagePullBackOff" in found[f"{namespace}/overview.txt"]:
+            overview = found[f"{namespace}/overview.txt"]
+            if "ImagePullBackOff" in overview and "replicas ready" in overview:
                 break
             time.sleep(0.2)
         likely = found["likely-causes.txt"]
