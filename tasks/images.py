@@ -91,9 +91,7 @@ def layout_steps(project: Project) -> Iterator[Step]:
         doc="write images/index.json and Docker's images/manifest.json",
         action=lambda: _write_index(project),
         inputs=lambda: _all_named(project),
-        outputs=lambda: tuple(
-            project.images / name for name in (layout.INDEX, layout.OCI_LAYOUT, layout.DOCKER_MANIFEST)
-        ),
+        outputs=lambda: [project.tree / name for name in index_files(project)],
         after=[f"{base}:{name}" for name in names for base in ("tag", "save")],
     )
 
@@ -266,9 +264,9 @@ def _save(project: Project, image: ImageSpec) -> None:
         written = docker_archive.write_image(project.tree / relative, tagged, project.store, epoch=0)
         files = [{"path": relative, "sha256": written.digest.hex, "size": written.size}]
     else:
-        for part in layout.stored_content(tagged, project.store):
-            project.store.settle(part)  # what is linked into a bundle is on the disk
         parts = layout.place_image(project.images, tagged, project.store)
+        for part in parts:
+            project.store.settle(part)  # what is linked into a bundle is on the disk
         files = [_placed(project, part) for part in parts]
     write_bytes(record_path(project, image.name), json.dumps(files, indent=1).encode())
     project.note(
