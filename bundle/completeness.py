@@ -52,6 +52,8 @@ def check_completeness(tree: Tree, sums: Mapping[str, Digest]) -> Completeness:
     for image in manifest.images:
         if manifest.layout == "docker-archive":
             _require(result, sums, image.file, _of(image))
+        if image.sbom:
+            _require(result, sums, image.sbom, _of(image))
     return result
 
 

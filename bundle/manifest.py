@@ -31,7 +31,8 @@ _T = TypeVar("_T")
 class ImageEntry:
     """One image: `reference` is its internal name; `size` the bytes of its manifests and blobs together.
 
-    `platform` is None for all platforms of an index. `file` is its own archive, empty in layout `oci`.
+    `platform` is None for all platforms of an index. `file` is its own archive, empty in layout `oci`; `sbom` the list
+    of its packages, empty when none was made.
     """
 
     name: str
@@ -42,6 +43,7 @@ class ImageEntry:
     size: int
     platform: Platform | None
     file: str = ""
+    sbom: str = ""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -55,6 +57,7 @@ class ImageEntry:
             size=_number(data, "size"),
             platform=_platform(data),
             file=_path(data, "file") if "file" in data else "",
+            sbom=_path(data, "sbom") if "sbom" in data else "",
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -68,7 +71,8 @@ class ImageEntry:
             "size": self.size,
             "platform": str(self.platform or ALL_PLATFORMS),
         }
-        return {**data, "file": self.file} if self.file else data
+        optional = {"file": self.file, "sbom": self.sbom}
+        return data | {key: path for key, path in optional.items() if path}
 
     @property
     def root(self) -> Descriptor:

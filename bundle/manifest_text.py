@@ -48,7 +48,11 @@ def _image(image: ImageEntry) -> list[str]:
         f"  size:    {_size(image.size)}, {image.platform or ALL_PLATFORMS}",
         f"  source:  {image.source}",
     ]
-    return [*lines, f"  file:    {image.file}"] if image.file else lines
+    if image.file:
+        lines.append(f"  file:    {image.file}")
+    if image.sbom:
+        lines.append(f"  sbom:    {image.sbom}")
+    return lines
 
 
 def _chart(chart: ChartEntry) -> list[str]:

@@ -10,6 +10,7 @@ from bundle.manifest import MANIFEST, MANIFEST_TEXT, BundleManifest, ChartEntry,
 from bundle.manifest_text import manifest_text
 from bundle.platform import Platform
 from bundle.reference import Reference
+from bundle.sbom_summary import sbom_path
 from bundle.store import BlobStore
 from bundle.sums import SUMS, hash_files, list_files, write_sums
 from tests.integration.images import AMD64, ARM64, Image, Index, image, index, layer
@@ -55,6 +56,7 @@ def manifest_of(images: list[LayoutImage], layout: Layout) -> BundleManifest:
                 size=123_456,
                 platform=None if each.name == "multi" else AMD64,
                 file="" if layout == "oci" else f"images/{each.name}.tar",
+                sbom=sbom_path("api") if each.name == "api" else "",
             )
             for each in images
         ),
@@ -95,6 +97,7 @@ def make_bundle(place: Path, layout: Layout = "oci") -> Path:
         "charts/demo-0.3.0.tgz": CHART,
         "charts/demo-0.3.0.tgz.prov": b"signed",
         "files/helm": TOOL,
+        sbom_path("api"): b"{}",
         MANIFEST: manifest.encode(),
         MANIFEST_TEXT: manifest_text(manifest).encode(),
     }.items():

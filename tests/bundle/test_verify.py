@@ -134,6 +134,11 @@ def test_one_fault_is_named(root: Path, damage: Callable[[Path], object], findin
         pytest.param(
             lambda r: flip(r / "charts/demo-0.3.0.tgz"), "damaged: charts/demo-0.3.0.tgz (of chart", id="chart"
         ),
+        pytest.param(
+            lambda r: (r / "sbom/api.cdx.json").unlink(),
+            "unlisted: sbom/api.cdx.json (of image 'api'): expected a line",
+            id="sbom",
+        ),
         pytest.param(lambda r: (r / MANIFEST).unlink(), "missing: manifest.json", id="no manifest"),
     ],
 )
