@@ -1,16 +1,16 @@
 """`manifest.json`: what a bundle holds, for programs (schema/manifest.schema.json)."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Self
 
+from bundle.delta import Delta
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import FormatError
-from bundle.files import inside
+from bundle.fields import Fields, time_text
 from bundle.platform import Platform
 from bundle.reference import Reference
 
@@ -21,10 +21,8 @@ ALL_PLATFORMS = "all"
 
 Layout = Literal["oci", "docker-archive"]
 _LAYOUTS: tuple[Layout, ...] = ("oci", "docker-archive")
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
 # What says how and when a bundle was made and checked, and not what is in it: two bundles of one content have one id.
 _OUTSIDE_ID = frozenset({"id", "created", "tool", "archive", "proof"})
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +30,8 @@ class ImageEntry:
     """One image: `reference` is its internal name; `size` the bytes of its manifests and blobs together.
 
     `platform` is None for all platforms of an index. `file` is its own archive, empty in layout `oci`; `sbom` the list
-    of its packages, empty when none was made.
+    of its packages, empty when none was made. `blobs` are all its configs and layers with their sizes, be they in this
+    bundle or left out of it (bundle/delta.py).
     """
 
     name: str
@@ -44,20 +43,23 @@ class ImageEntry:
     platform: Platform | None
     file: str = ""
     sbom: str = ""
+    blobs: Mapping[Digest, int] = field(default_factory=dict, hash=False)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Read one entry of `images`."""
+        fields = Fields(data=data, subject=MANIFEST)
         return cls(
-            name=_text(data, "name"),
-            source=_text(data, "source"),
-            reference=Reference.parse(_text(data, "ref")),
-            digest=Digest.parse(_text(data, "digest")),
-            media_type=_text(data, "media_type"),
-            size=_number(data, "size"),
-            platform=_platform(data),
-            file=_path(data, "file") if "file" in data else "",
-            sbom=_path(data, "sbom") if "sbom" in data else "",
+            name=fields.text("name"),
+            source=fields.text("source"),
+            reference=Reference.parse(fields.text("ref")),
+            digest=Digest.parse(fields.text("digest")),
+            media_type=fields.text("media_type"),
+            size=fields.size("size"),
+            platform=read_platform(fields),
+            file=fields.path("file") if "file" in fields else "",
+            sbom=fields.path("sbom") if "sbom" in fields else "",
+            blobs=fields.sizes("blobs"),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -69,7 +71,8 @@ class ImageEntry:
             "digest": str(self.digest),
             "media_type": self.media_type,
             "size": self.size,
-            "platform": str(self.platform or ALL_PLATFORMS),
+            "platform": platform_text(self.platform),
+            "blobs": {str(digest): size for digest, size in sorted(self.blobs.items())},
         }
         optional = {"file": self.file, "sbom": self.sbom}
         return data | {key: path for key, path in optional.items() if path}
@@ -95,14 +98,15 @@ class ChartEntry:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Read one entry of `charts`."""
+        fields = Fields(data=data, subject=MANIFEST)
         return cls(
-            name=_text(data, "name"),
-            version=_text(data, "version"),
-            source=_text(data, "source"),
-            file=_path(data, "file"),
-            digest=_sha256(data),
-            size=_number(data, "size"),
-            provenance=_path(data, "provenance") if "provenance" in data else "",
+            name=fields.text("name"),
+            version=fields.text("version"),
+            source=fields.text("source"),
+            file=fields.path("file"),
+            digest=fields.sha256("sha256"),
+            size=fields.size("size"),
+            provenance=fields.path("provenance") if "provenance" in fields else "",
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -132,13 +136,14 @@ class FileEntry:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Read one entry of `files`."""
+        fields = Fields(data=data, subject=MANIFEST)
         return cls(
-            name=_text(data, "name"),
-            source=_text(data, "source"),
-            file=_path(data, "file"),
-            digest=_sha256(data),
-            size=_number(data, "size"),
-            tool=_typed(data, "tool", bool),
+            name=fields.text("name"),
+            source=fields.text("source"),
+            file=fields.path("file"),
+            digest=fields.sha256("sha256"),
+            size=fields.size("size"),
+            tool=fields.typed("tool", bool),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -164,7 +169,8 @@ class ProofEntry:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Read one entry of `proof`."""
-        return cls(release=_text(data, "release"), proven=_typed(data, "proven", bool), reason=_text(data, "reason"))
+        fields = Fields(data=data, subject=MANIFEST)
+        return cls(release=fields.text("release"), proven=fields.typed("proven", bool), reason=fields.text("reason"))
 
     def to_dict(self) -> dict[str, Any]:
         """The exact inverse of from_dict."""
@@ -176,7 +182,8 @@ class BundleManifest:
     """A bundle's content. `created` is UTC in whole seconds, `tool` the version that made it.
 
     `platform` is None for all; `registries` are the URLs that must be reachable on the far side; `split` is the
-    largest size of a part in bytes, None for an archive in one piece.
+    largest size of a part in bytes, None for an archive in one piece; `delta` is what it leaves out, None where it
+    holds everything.
     """
 
     name: str
@@ -192,6 +199,7 @@ class BundleManifest:
     archive: bool = False
     split: int | None = None
     proof: tuple[ProofEntry, ...] = ()
+    delta: Delta | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -202,21 +210,23 @@ class BundleManifest:
                 f"{MANIFEST} has format {version!r}, this program reads format {FORMAT_VERSION}",
                 hint="use the airgap.pyz that lies in the bundle, or a newer release of this program",
             )
-        archive = _typed(data, "archive", dict) if data.get("archive") is not None else None
+        fields = Fields(data=data, subject=MANIFEST)
+        archive = fields.object("archive") if data.get("archive") is not None else None
         manifest = cls(
-            name=_text(data, "name"),
-            version=_text(data, "version"),
-            created=_time(data, "created"),
-            tool=_text(data, "tool"),
-            layout=_layout(data),
-            platform=_platform(data),
-            images=_each(data, "images", ImageEntry.from_dict),
-            charts=_each(data, "charts", ChartEntry.from_dict),
-            files=_each(data, "files", FileEntry.from_dict),
-            registries=_texts(data, "registries"),
+            name=fields.text("name"),
+            version=fields.text("version"),
+            created=fields.time("created"),
+            tool=fields.text("tool"),
+            layout=_layout(fields),
+            platform=read_platform(fields),
+            images=fields.each("images", ImageEntry.from_dict),
+            charts=fields.each("charts", ChartEntry.from_dict),
+            files=fields.each("files", FileEntry.from_dict),
+            registries=fields.texts("registries"),
             archive=archive is not None,
-            split=_number(archive, "split") if archive and archive.get("split") is not None else None,
-            proof=_each(data, "proof", ProofEntry.from_dict),
+            split=archive.size("split") if archive and archive.data.get("split") is not None else None,
+            proof=fields.each("proof", ProofEntry.from_dict),
+            delta=Delta.from_dict(fields.typed("delta", dict)) if "delta" in fields else None,
         )
         if data.get("id") != str(manifest.id):
             raise FormatError(f"{MANIFEST} has id {data.get('id')!r}, but its content has {str(manifest.id)!r}")
@@ -229,13 +239,7 @@ class BundleManifest:
     @classmethod
     def decode(cls, raw: bytes) -> Self:
         """Read the bytes of a manifest.json; FormatError when they are not one."""
-        try:
-            data = json.loads(raw)
-        except ValueError as err:
-            raise FormatError(f"{MANIFEST} is not JSON: {err}") from err
-        if not isinstance(data, dict):
-            raise FormatError(f"{MANIFEST} is not a JSON object")
-        return cls.from_dict(data)
+        return cls.from_dict(Fields.decode(raw, MANIFEST).data)
 
     def encode(self) -> bytes:
         """The bytes of manifest.json."""
@@ -248,14 +252,14 @@ class BundleManifest:
         return Digest.of(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
 
     def _content(self) -> dict[str, Any]:
-        return {
+        content: dict[str, Any] = {
             "format": FORMAT_VERSION,
             "name": self.name,
             "version": self.version,
-            "created": self.created.astimezone(UTC).strftime(_TIME),
+            "created": time_text(self.created),
             "tool": self.tool,
             "layout": self.layout,
-            "platform": str(self.platform or ALL_PLATFORMS),
+            "platform": platform_text(self.platform),
             "images": [image.to_dict() for image in self.images],
             "charts": [chart.to_dict() for chart in self.charts],
             "files": [file.to_dict() for file in self.files],
@@ -263,65 +267,22 @@ class BundleManifest:
             "archive": {"split": self.split} if self.archive else None,
             "proof": [entry.to_dict() for entry in self.proof],
         }
+        return {**content, "delta": self.delta.to_dict()} if self.delta else content
 
 
-def _typed(data: Mapping[str, Any], key: str, kind: type[_T]) -> _T:
-    value = data.get(key)
-    if type(value) is not kind:
-        raise FormatError(f"{MANIFEST}: {key!r} is {value!r}, expected {kind.__name__}")
-    return value
+def platform_text(platform: Platform | None) -> str:
+    """A platform as the manifest states it."""
+    return str(platform or ALL_PLATFORMS)
 
 
-def _text(data: Mapping[str, Any], key: str) -> str:
-    return _typed(data, key, str)
-
-
-def _texts(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    items = _typed(data, key, list)
-    if not all(isinstance(item, str) for item in items):
-        raise FormatError(f"{MANIFEST}: {key!r} has an item that is not text")
-    return tuple(items)
-
-
-def _path(data: Mapping[str, Any], key: str) -> str:
-    text = _text(data, key)
-    inside(Path(), text)
-    return text
-
-
-def _number(data: Mapping[str, Any], key: str) -> int:
-    value = _typed(data, key, int)
-    if value < 0:
-        raise FormatError(f"{MANIFEST}: {key!r} is {value}, expected a number of bytes")
-    return value
-
-
-def _sha256(data: Mapping[str, Any]) -> Digest:
-    return Digest.parse(f"sha256:{_text(data, 'sha256')}")
-
-
-def _platform(data: Mapping[str, Any]) -> Platform | None:
-    text = _text(data, "platform")
+def read_platform(fields: Fields) -> Platform | None:
+    """The inverse of platform_text, from the member `platform`."""
+    text = fields.text("platform")
     return None if text == ALL_PLATFORMS else Platform.parse(text)
 
 
-def _time(data: Mapping[str, Any], key: str) -> datetime:
-    text = _text(data, key)
-    try:
-        return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
-    except ValueError as err:
-        raise FormatError(f"{MANIFEST}: {key!r} is {text!r}, expected a time as 2026-01-31T12:00:00Z") from err
-
-
-def _layout(data: Mapping[str, Any]) -> Layout:
+def _layout(fields: Fields) -> Layout:
     for layout in _LAYOUTS:
-        if data.get("layout") == layout:
+        if fields.data.get("layout") == layout:
             return layout
-    raise FormatError(f"{MANIFEST}: 'layout' is {data.get('layout')!r}, expected one of {', '.join(_LAYOUTS)}")
-
-
-def _each(data: Mapping[str, Any], key: str, read: Callable[[Mapping[str, Any]], _T]) -> tuple[_T, ...]:
-    items = _typed(data, key, list)
-    if not all(isinstance(item, dict) for item in items):
-        raise FormatError(f"{MANIFEST}: {key!r} has an item that is not an object")
-    return tuple(read(item) for item in items)
+    raise FormatError(f"{MANIFEST}: 'layout' is {fields.data.get('layout')!r}, expected one of {', '.join(_LAYOUTS)}")

@@ -208,6 +208,7 @@ def _image_entry(project: Project, image: ImageSpec) -> ImageEntry:
         size=held.size if held else pin.size,
         platform=image.platform,
         file=images.image_archive(image.name) if project.spec.bundle.layout == "docker-archive" else "",
+        blobs={blob.digest: blob.size for blob in held.blobs} if held else {},
     )
 
 

@@ -1,19 +1,16 @@
-"""`receipt.json`: what is inside now, for the people outside; a later bundle can be made against it. No secret."""
+"""`receipt`: what is inside now, for the people outside; a later bundle can be made against it. No secret."""
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from bundle.files import write_bytes
+from bundle.receipt import RECEIPT, Receipt, ReceivedChart, ReceivedImage, ReceivedRelease
 from tasks.push import image_parts
 from tasks.receiver import Receiver
 from tasks.step import Inputs, Step
 from tasks.version import VERSION
-
-FORMAT_VERSION = 1
 
 
 def receipt_steps(receiver: Receiver) -> Iterator[Step]:
@@ -36,48 +33,48 @@ def receipt_steps(receiver: Receiver) -> Iterator[Step]:
 
 def receipt_path(receiver: Receiver) -> Path:
     """Where the receipt is written: beside doit's state."""
-    return receiver.state / "receipt.json"
+    return receiver.state / RECEIPT
 
 
 def _inputs(receiver: Receiver) -> Inputs:
     return {
         "bundle": str(receiver.bundle.manifest.id),
         "images": {name: str(target) for name, target in receiver.images.references.items()},
-        "releases": {each["name"]: each["revision"] for each in _releases(receiver)},
+        "releases": {each.name: each.revision for each in _releases(receiver)},
     }
 
 
 def _write(receiver: Receiver) -> None:
     manifest = receiver.bundle.manifest
-    data = {
-        "format": FORMAT_VERSION,
-        "tool": VERSION,
-        "installed": datetime.now(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z"),
-        "bundle": {"name": manifest.name, "version": manifest.version, "id": str(manifest.id)},
-        "images": [_image(receiver, entry.name) for entry in manifest.images],
-        "charts": [{"name": each.name, "version": each.version, "sha256": each.digest.hex} for each in manifest.charts],
-        "releases": _releases(receiver),
-    }
+    receipt = Receipt(
+        tool=VERSION,
+        installed=datetime.now(UTC).replace(microsecond=0),
+        name=manifest.name,
+        version=manifest.version,
+        id=manifest.id,
+        platform=manifest.platform,
+        images=tuple(_image(receiver, entry.name) for entry in manifest.images),
+        charts=tuple(ReceivedChart(name=e.name, version=e.version, digest=e.digest) for e in manifest.charts),
+        releases=tuple(_releases(receiver)),
+    )
     path = receipt_path(receiver)
-    write_bytes(path, (json.dumps(data, indent=2, sort_keys=True) + "\n").encode())
+    write_bytes(path, receipt.encode())
     receiver.project.note("receipt", str(path))
 
 
-def _image(receiver: Receiver, name: str) -> dict[str, Any]:
+def _image(receiver: Receiver, name: str) -> ReceivedImage:
     entry = receiver.images.images[name]
     parts = image_parts(receiver, entry)
-    return {
-        "name": name,
-        "ref": str(receiver.images.references[name]),
-        "digest": str(entry.digest),
-        "blobs": {str(digest): part.size for digest, part in sorted(parts.items())},
-    }
+    return ReceivedImage(
+        name=name,
+        reference=receiver.images.references[name],
+        digest=entry.digest,
+        blobs={digest: part.size for digest, part in parts.items()},
+    )
 
 
-def _releases(receiver: Receiver) -> list[dict[str, Any]]:
-    found = []
+def _releases(receiver: Receiver) -> Iterator[ReceivedRelease]:
     for release in receiver.spec.install.releases:
         now = receiver.release(release)
         if now:
-            found.append({"name": now.name, "namespace": now.namespace, "revision": now.revision, "chart": now.chart})
-    return found
+            yield ReceivedRelease(name=now.name, namespace=now.namespace, revision=now.revision, chart=now.chart)

@@ -37,6 +37,13 @@ def stored(store: BlobStore, name: str) -> LayoutImage:
     return LayoutImage(name=name, reference=Reference.parse(f"{PREFIX}/{name}:1.0"), root=content.descriptor)
 
 
+def blobs_of(name: str) -> dict[Digest, int]:
+    """The configs and layers of one of the images, with their sizes."""
+    content = CONTENT[name]
+    parts = content.images if isinstance(content, Index) else (content,)
+    return {digest: len(data) for each in parts for digest, data in each.blobs.items()}
+
+
 def manifest_of(images: list[LayoutImage], layout: Layout) -> BundleManifest:
     """The manifest of a bundle of these images, one chart and one tool."""
     return BundleManifest(
@@ -57,6 +64,7 @@ def manifest_of(images: list[LayoutImage], layout: Layout) -> BundleManifest:
                 platform=None if each.name == "multi" else AMD64,
                 file="" if layout == "oci" else f"images/{each.name}.tar",
                 sbom=sbom_path("api") if each.name == "api" else "",
+                blobs=blobs_of(each.name),
             )
             for each in images
         ),

@@ -8,6 +8,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from bundle.delta import BaseName, Delta
+from bundle.digest import Digest
 from bundle.errors import FormatError
 from bundle.manifest import BundleManifest, Layout, ProofEntry
 from bundle.manifest_text import manifest_text
@@ -17,6 +19,12 @@ from tests.bundle.made_bundle import CONTENT, manifest_of, stored
 PROOF = (
     ProofEntry(release="web", proven=True),
     ProofEntry(release="db", proven=False, reason="helm was not at hand"),
+)
+DELTA = Delta(
+    base=BaseName(
+        kind="receipt", name="demo", version="1.1", id=Digest.of(b"x"), time=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    ),
+    blobs={Digest.of(b"layer"): ("registry.example.com/api", "registry.example.com/web")},
 )
 SCHEMA = json.loads((Path(__file__).parents[2] / "schema/manifest.schema.json").read_text())
 
@@ -41,8 +49,9 @@ def test_it_round_trips(manifest: BundleManifest) -> None:
         {"platform": None},
         {"images": (), "charts": (), "files": ()},
         {"proof": PROOF},
+        {"delta": DELTA},
     ],
-    ids=["full", "no archive", "archive in one", "all platforms", "empty", "proof"],
+    ids=["full", "no archive", "archive in one", "all platforms", "empty", "proof", "delta"],
 )
 def test_what_is_written_follows_the_schema(manifest: BundleManifest, change: dict[str, Any]) -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
@@ -70,6 +79,7 @@ def test_the_id_is_of_the_content_alone(manifest: BundleManifest) -> None:
     )
     assert later.id == manifest.id
     assert replace(manifest, images=manifest.images[1:]).id != manifest.id
+    assert replace(manifest, delta=DELTA).id != manifest.id, "it holds less"
 
 
 def test_times_are_written_in_utc(manifest: BundleManifest) -> None:
@@ -104,6 +114,13 @@ def _set(*path: str | int, to: object) -> Callable[[Any], None]:
         pytest.param(_set("images", 0, "size", to=-1), "expected a number of bytes", id="size"),
         pytest.param(_set("charts", 0, "file", to="../../etc/passwd"), "leads out", id="path"),
         pytest.param(_set("files", 0, "tool", to="yes"), "expected bool", id="tool"),
+        pytest.param(_set("images", 0, "blobs", to=None), "'blobs' is None", id="no blobs"),
+        pytest.param(_set("images", 0, "blobs", to={"x": 1}), "not a digest", id="blob"),
+        pytest.param(_set("delta", to=DELTA.to_dict() | {"base": 1}), "'delta': 'base' is 1", id="base"),
+        pytest.param(
+            _set("delta", to={"base": {"kind": "rumour"}, "blobs": {}}), "one of receipt, manifest", id="kind"
+        ),
+        pytest.param(_set("delta", to=DELTA.to_dict() | {"blobs": {"x": []}}), "not a digest", id="left out"),
     ],
 )
 def test_what_is_not_well_formed_is_refused(manifest: BundleManifest, change: Callable[[Any], None], what: str) -> None:
