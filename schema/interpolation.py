@@ -10,6 +10,7 @@ from typing import NoReturn, Self
 
 from bundle.errors import FormatError
 from schema import template
+from schema.choice import fitting
 from schema.document import Node, trap
 from schema.problems import Problems, did_you_mean, listed
 from schema.secrecy import sounds_secret
@@ -77,7 +78,7 @@ class _Scope:
         """What a text below `install` stands for: a template in which variables are resolved."""
         pieces = self._parse(node, text)
         if len(pieces) == 1 and isinstance(pieces[0], Name) and pieces[0].space == "vars":
-            value = self._variable_inside(pieces[0], node)
+            value = template.filled(pieces[0], self._variable_inside(pieces[0].plain, node))
             return template.escape(value) if isinstance(value, str) else value
         return "".join(self._kept(piece, node) for piece in pieces)
 
@@ -86,7 +87,7 @@ class _Scope:
             return template.escape(piece)
         if piece.space != "vars":
             return str(piece)
-        return template.escape(template.in_text(self._variable_inside(piece, node)))
+        return template.escape(template.in_text(template.filled(piece, self._variable_inside(piece.plain, node))))
 
     def _variable_inside(self, name: Name, node: Node) -> Value:
         found = self._lookup(name, node)
@@ -143,7 +144,24 @@ class _Scope:
             if node.text and node.text != template.in_text(value) and not sounds_secret(variable):
                 self._fail(node, f"{node.text} is not what it looks like", hint=trap(node))
             return _Var(value=value, from_env=False)
+        if node.members().keys() == {"by", "choose"}:
+            return self._choice(variable, **node.members())
         raise _UnresolvedError  # the schema says what may stand here
+
+    def _choice(self, variable: str, by: Node, choose: Node) -> _Var:
+        """What the variable `by` chooses for `variable`."""
+        decisive = self._lookup(Name(space="vars", rest=str(by.value)), by)
+        wanted = template.in_text(decisive.value)
+        try:
+            found = fitting(choose.members(), wanted)
+        except FormatError as err:
+            self._fail(choose, err.what, hint=err.hint)
+        if found is None:
+            hint = did_you_mean(wanted, choose.members())
+            what = f"nothing is to be chosen for {by.value}: {wanted}"
+            self._fail(choose, what, expected=listed(choose.members()), hint=hint)
+        taken = self._resolve(variable, choose.members()[found])
+        return _Var(value=taken.value, from_env=taken.from_env or decisive.from_env)
 
     def _parse(self, node: Node, text: str) -> template.Template:
         try:

@@ -1,17 +1,20 @@
 """The grammar of `${...}`: text with names in it, used when a spec is loaded and again when it is installed.
 
-A name is `${SPACE.REST}`; `$${` stands for the two characters `${`.
+A name is `${SPACE.REST}`, or `${SPACE.REST|urlencode}` for the value as it stands in an address; `$${` stands for the
+two characters `${`.
 """
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from urllib.parse import quote
 
 from bundle.errors import FormatError
 
 SPACES = ("vars", "env", "file", "site", "image", "secret", "output")
 IMAGE_PARTS = ("repository", "tag", "digest", "ref")
+URLENCODE = "urlencode"
 
 _TOKEN = re.compile(r"(?P<escape>\$\$\{)|\$\{(?P<name>[^{}]*)\}|(?P<open>\$\{)")
 _REST = re.compile(r"[A-Za-z0-9_.-]+")
@@ -21,13 +24,19 @@ Value = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Name:
-    """One `${space.rest}`."""
+    """One `${space.rest}`; `encoded` when its value is to be percent-encoded (RFC 3986, 2.1)."""
 
     space: str
     rest: str
+    encoded: bool = False
 
     def __str__(self) -> str:
-        return f"${{{self.space}.{self.rest}}}"
+        return f"${{{self.space}.{self.rest}{'|' + URLENCODE if self.encoded else ''}}}"
+
+    @property
+    def plain(self) -> "Name":
+        """The name of the value itself."""
+        return replace(self, encoded=False) if self.encoded else self
 
     @property
     def subject(self) -> str:
@@ -68,10 +77,20 @@ def parse(text: str) -> Template:
 
 
 def render(template: Template, lookup: Callable[[Name], Value]) -> Value:
-    """Put values in the place of names; a template that is exactly one name becomes the value itself, with its type."""
+    """Put values in the place of names; a template that is exactly one name becomes the value itself, with its type.
+
+    `lookup` is asked for plain names.
+    """
     if len(template) == 1 and isinstance(template[0], Name):
-        return lookup(template[0])
-    return "".join(piece if isinstance(piece, str) else in_text(lookup(piece)) for piece in template)
+        return filled(template[0], lookup(template[0].plain))
+    return "".join(
+        piece if isinstance(piece, str) else in_text(filled(piece, lookup(piece.plain))) for piece in template
+    )
+
+
+def filled(name: Name, value: Value) -> Value:
+    """The value as the name wants it: as it is, or as text of unreserved characters and %XX."""
+    return quote(in_text(value), safe="") if name.encoded else value
 
 
 def in_text(value: Value) -> str:
@@ -87,12 +106,13 @@ def escape(literal: str) -> str:
 
 
 def names(template: Template) -> tuple[Name, ...]:
-    """The names of a template, in order."""
-    return tuple(piece for piece in template if isinstance(piece, Name))
+    """The plain names of a template, in order."""
+    return tuple(piece.plain for piece in template if isinstance(piece, Name))
 
 
 def _name(text: str) -> Name:
-    space, _, rest = text.partition(".")
+    named = text.removesuffix(f"|{URLENCODE}")
+    space, _, rest = named.partition(".")
     if space not in SPACES:
         if guess := get_close_matches(space, SPACES, n=1):
             raise FormatError(f"unknown name ${{{text}}}", hint=f"did you mean ${{{guess[0]}.{rest or 'NAME'}}}?")
@@ -100,9 +120,10 @@ def _name(text: str) -> Name:
             "a ${...} that is no known name",
             hint=f"write one of {', '.join(f'${{{known}.…}}' for known in SPACES)}, or $${{ for a plain ${{",
         )
-    name = Name(space=space, rest=rest)
+    name = Name(space=space, rest=rest, encoded=named != text)
     if not rest or (space != "file" and not _REST.fullmatch(rest)):
-        raise FormatError(f"incomplete name ${{{text}}}", hint=f"write ${{{space}.NAME}}, without blanks")
+        hint = f"write ${{{space}.NAME}} or ${{{space}.NAME|{URLENCODE}}}, without blanks"
+        raise FormatError(f"incomplete name ${{{text}}}", hint=hint)
     if space == "output" and not (name.subject and name.part):
         raise FormatError(f"incomplete name {name}", hint="write ${output.ACTION.KEY}")
     if space == "image" and not (name.subject and name.part in IMAGE_PARTS):

@@ -20,6 +20,7 @@ PARSED = [
     pytest.param("$$${vars.a}", ("$${vars.a}",), id="a dollar before an escape"),
     pytest.param("a$${b}${site.c}", ("a${b}", name("site", "c")), id="escape and name"),
     pytest.param("${file./run/secrets/a b}", (name("file", "/run/secrets/a b"),), id="file path with a blank"),
+    pytest.param("${env.A|urlencode}", (Name(space="env", rest="A", encoded=True),), id="percent-encoded"),
     pytest.param("${image.web.v2.tag}", (name("image", "web.v2.tag"),), id="image whose name has a dot"),
 ]
 
@@ -82,3 +83,26 @@ def test_refused(text: str) -> None:
 def test_render_keeps_the_type_of_a_lone_name(text: str, value: template.Value) -> None:
     known: dict[str, template.Value] = {"n": 3, "b": True, "none": None, "t": "text"}
     assert template.render(template.parse(text), lambda found: known[found.rest]) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "result"),
+    [
+        pytest.param("${env.A|urlencode}", "p@ss:w/rd%é ~", "p%40ss%3Aw%2Frd%25%C3%A9%20~", id="alone"),
+        pytest.param("mysql://u:${env.A|urlencode}@h", "a@b", "mysql://u:a%40b@h", id="in an address"),
+        pytest.param("${env.A|urlencode}", 7, "7", id="a number becomes text"),
+        pytest.param("${env.A}", 7, 7, id="not asked for"),
+    ],
+)
+def test_percent_encoding(text: str, value: template.Value, result: template.Value) -> None:
+    asked: list[Name] = []
+    assert template.render(template.parse(text), lambda name: asked.append(name) or value) == result
+    assert asked == [name("env", "A")], "a lookup only knows plain names"
+    assert template.names(template.parse(text)) == (name("env", "A"),)
+    assert "".join(str(piece) for piece in template.parse(text)) == text
+
+
+def test_an_unknown_way_to_encode() -> None:
+    with pytest.raises(FormatError) as caught:
+        template.parse("${env.A|base64}")
+    assert "${env.NAME|urlencode}" in caught.value.hint
