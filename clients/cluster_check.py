@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from bundle.errors import ClusterError
 from bundle.platform import Platform
+from bundle.versions import Version
 from clients.kubectl import JsonObject, Right, Versions
 from clients.preflight import Finding, Findings, finding_of
-from clients.versions import Version
 
 _SUBJECT = "cluster"
 _VERBS = ("create", "get", "patch", "delete")  # what helm asks for each object it brings up and takes away

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 from bundle.errors import AirgapError, FormatError, NetworkError
+from bundle.versions import Version
 from clients.endpoints import TIMEOUT, Endpoint, dial
 from clients.preflight import Finding, Findings, finding_of
-from clients.versions import Version
 
 MySqlKind = Literal["MySQL", "MariaDB"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from bundle.errors import FormatError, ProgramError, ReleaseError, storage_errors
+from bundle.versions import Version
 from clients.helm_faults import NOT_FOUND, helm_error
 from clients.process import Completed, Runner, masked, run
 from clients.releases import Release, last_good
-from clients.versions import Version
 
 OLDEST = Version(major=3, minor=8)
 _BEYOND = Version(major=5, minor=0)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from bundle.errors import ClusterError, FormatError, ProgramError
+from bundle.versions import Version
 from clients.cluster_faults import cluster_error
 from clients.process import Completed, Runner, masked, run
 from clients.trouble import Event
-from clients.versions import Version
 
 FIELD_MANAGER = "airgap"
 OWNER_LABEL = "app.kubernetes.io/managed-by"  # its value is FIELD_MANAGER on what is ours

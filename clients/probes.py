@@ -1,7 +1,10 @@
 """Whether something at the site can be reached from this machine: TCP ports and web addresses, without any proxy."""
 
+import json
 import ssl
+from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import urllib3
@@ -28,10 +31,22 @@ def tcp(target: str) -> Findings:
     return ()
 
 
-def http(url: str, *, ca: Path | None = None, status: int = 200, text: str = "") -> Findings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """What a GET is to be answered with."""
+
+    status: int
+    text: str
+    members: Mapping[str, str]
+
+
+def http(
+    url: str, *, ca: Path | None = None, status: int = 200, text: str = "", members: Mapping[str, str] | None = None
+) -> Findings:
     """A GET of `url` answers with `status` and, among its first bytes, `text` (empty: any); no redirect is followed.
 
-    `ca` is trusted besides the system's CAs.
+    `members` are those that the JSON object in the answer must have, each as text (`1`, `true`, `null`). `ca` is
+    trusted besides the system's CAs.
     """
     subject = f"http {url}"
     try:
@@ -41,7 +56,8 @@ def http(url: str, *, ca: Path | None = None, status: int = 200, text: str = "")
             dial(endpoint).close()
         elif untrusted := certificate_findings(endpoint, subject=subject, ca=ca):
             return untrusted
-        return _answer(parsed, subject, trusting(ca), status, text)
+        wanted = _Answer(status=status, text=text, members=members or {})
+        return _ask(parsed, subject, trusting(ca), wanted)
     except AirgapError as err:
         return (finding_of(err, subject),)
 
@@ -70,7 +86,7 @@ def _parse(url: str) -> Url:
     return parsed
 
 
-def _answer(url: Url, subject: str, context: ssl.SSLContext, status: int, text: str) -> Findings:
+def _ask(url: Url, subject: str, context: ssl.SSLContext, wanted: _Answer) -> Findings:
     timeout = urllib3.Timeout(connect=TIMEOUT, read=TIMEOUT)
     headers = {"User-Agent": "airgap-doit", "Accept-Encoding": "identity"}
     try:
@@ -79,19 +95,35 @@ def _answer(url: Url, subject: str, context: ssl.SSLContext, status: int, text: 
                 "GET", url.url, headers=headers, redirect=False, retries=False, preload_content=False
             )
             with closing(response):
-                body = response.read(_MAX_BODY) if text else b""
+                body = response.read(_MAX_BODY) if wanted.text or wanted.members else b""
     except Fault as err:
         raise NetworkError(
             "it takes connections, but gives no answer over HTTP", hint=f"look at what serves {netloc(url.url)}"
         ) from err
-    if response.status != status:
+    if response.status != wanted.status:
         place = response.headers.get("Location", "")
         to = f", a redirect to {netloc(place) if '://' in place else place}" if place else ""
-        return (_unexpected(subject, "it answers with another status", str(status), f"{response.status}{to}"),)
-    if text.encode() not in body:
-        found = f"{response.headers.get('Content-Type', 'no type')}, {len(body)} bytes without it"
-        return (_unexpected(subject, "its answer lacks the text", repr(text), found),)
-    return ()
+        return (_unexpected(subject, "it answers with another status", str(wanted.status), f"{response.status}{to}"),)
+    kind = response.headers.get("Content-Type", "no type")
+    if wanted.text.encode() not in body:
+        found = f"{kind}, {len(body)} bytes without it"
+        return (_unexpected(subject, "its answer lacks the text", repr(wanted.text), found),)
+    return _members(body, kind, subject, wanted.members) if wanted.members else ()
+
+
+def _members(body: bytes, kind: str, subject: str, wanted: Mapping[str, str]) -> Findings:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        return (_unexpected(subject, "its answer is no JSON object", "one", f"{kind}, {len(body)} bytes"),)
+    shown = {name: value if isinstance(value, str) else json.dumps(value) for name, value in found.items()}
+    return tuple(
+        _unexpected(subject, f"its answer has another {name!r}", repr(value), repr(shown.get(name, "none"))[:100])
+        for name, value in wanted.items()
+        if shown.get(name) != value
+    )
 
 
 def _unexpected(subject: str, what: str, expected: str, observed: str) -> Finding:

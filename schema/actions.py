@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 from bundle.errors import FormatError, ProgramError, SpecError, storage_errors
 from bundle.secret import KnownSecrets, Secret
 from schema import template
-from schema.carried import action_files
+from schema.carried import command_files
 from schema.facts import remember
 from schema.install import DEFAULT_TIMEOUT, ActionSpec
 from schema.rendered import digest
@@ -77,7 +77,9 @@ class ActionCall:
             raise SpecError(f"action {action.name!r} can't run:", problems)
         if "/" in argv[0] and (base / argv[0]).is_file():
             argv[0] = str((base / argv[0]).absolute())
-        files = {path.relative_to(base).as_posix(): _sha256(path, action.name) for path in action_files(action, base)}
+        files = {
+            path.relative_to(base).as_posix(): _sha256(path, action.name) for path in command_files(action.run, base)
+        }
         return cls(
             name=action.name,
             argv=tuple(argv),

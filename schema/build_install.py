@@ -1,36 +1,34 @@
 """From a structurally valid document to the typed spec: what happens inside (`install`)."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import cast
 
 from bundle.reference import Reference
+from schema import template
 from schema.build import Reader, mapping, text, texts
+from schema.build_checks import build_check, build_health, refuse_foreign
 from schema.document import Node
 from schema.install import (
-    CHECK_KINDS,
     DEFAULT_TIMEOUT,
     MIN_KUBERNETES,
     ActionSpec,
-    CheckSpec,
     Generate,
-    HealthSpec,
     InstallSpec,
     KubernetesSpec,
     ReleaseSpec,
     SecretSpec,
     SecretType,
+    ValuesSpec,
 )
-from schema.problems import Problems
 from schema.quantities import parse_duration
 from schema.secrecy import check_environment, check_reference, check_visible
 
-# Which keys belong to which type of secret, and which options to which kind of check.
+# Which keys belong to which type of secret.
 _SECRET_KEYS: dict[str, set[str]] = {
     "docker-registry": {"username", "password"},
     "opaque": {"data", "generate"},
     "tls": {"certificate", "key"},
 }
-_CHECK_OPTIONS: dict[str, set[str]] = {"http": {"ca", "status"}, "tls": {"ca", "min_days"}, "mysql": {"min_version"}}
 
 
 def build_install(reader: Reader, node: Node | None) -> InstallSpec:
@@ -45,6 +43,7 @@ def build_install(reader: Reader, node: Node | None) -> InstallSpec:
         releases=releases,
         actions=tuple(build_action(reader, item) for item in _entries(node, "actions")),
         checks=tuple(build_check(reader, item) for item in _entries(node, "checks")),
+        notes=_notes(reader, node.get("notes")),
     )
 
 
@@ -63,7 +62,7 @@ def build_secret(reader: Reader, node: Node, namespaces: Collection[str]) -> Sec
     """Read one of `install.secrets`; `namespaces` are those of all releases."""
     name, kind = text(node.get("name")), text(node.get("type"), "opaque")
     subject = f"secret {name!r}"
-    _refuse_foreign(reader.problems, node, f"{subject} of type {kind}", _SECRET_KEYS, kind)
+    refuse_foreign(reader.problems, node, f"{subject} of type {kind}", _SECRET_KEYS, kind)
     data, generate = node.get("data"), node.get("generate")
     if kind == "opaque" and (data is None) == (generate is None):
         has = "both 'data' and 'generate'" if data else "neither 'data' nor 'generate'"
@@ -95,9 +94,9 @@ def build_release(reader: Reader, node: Node) -> ReleaseSpec:
         name=name,
         chart=text(node.get("chart")),
         namespace=text(node.get("namespace")),
-        values=tuple(path for item in _entries(node, "values") if (path := reader.file(item, f"{subject}: values"))),
+        values=tuple(found for item in _entries(node, "values") if (found := _values(reader, item, subject))),
         timeout=(reader.parse(timeout, subject, parse_duration) if timeout else None) or DEFAULT_TIMEOUT,
-        health=tuple(_health(reader, item, subject) for item in _entries(node, "health")),
+        health=tuple(build_health(reader, item, subject) for item in _entries(node, "health")),
         ignore_images=mapping(ignored),
         needs=texts(node.get("needs")),
         after=texts(node.get("after")),
@@ -120,54 +119,25 @@ def build_action(reader: Reader, node: Node) -> ActionSpec:
     )
 
 
-def build_check(reader: Reader, node: Node) -> CheckSpec:
-    """Read one of `install.checks`."""
-    kind = next(kind for kind in CHECK_KINDS if node.get(kind))
-    subject, about = node.members()[kind], f"check {kind!r}"
-    _refuse_foreign(reader.problems, node, about, _CHECK_OPTIONS, kind)
-    reader.no_login(subject, about)
-    status, days = node.get("status"), node.get("min_days")
-    return CheckSpec(
-        kind=kind,
-        subject=text(subject),
-        from_pod=text(node.get("from")) == "pod",
-        ca=reader.file(node.get("ca"), f"{about}: 'ca'"),
-        status=_number(status, 200),
-        min_days=_number(days, 0),
-        min_version=text(node.get("min_version")),
-    )
+def _values(reader: Reader, node: Node, subject: str) -> ValuesSpec | None:
+    path = reader.file(node.get("file") or node, f"{subject}: values")
+    return ValuesSpec(file=path, under=text(node.get("under")), when=text(node.get("when"))) if path else None
 
 
-def _health(reader: Reader, node: Node, subject: str) -> HealthSpec:
-    url = node.get("url") or node
-    reader.no_login(url, f"{subject}: health")
-    return HealthSpec(
-        url=text(url),
-        status=_number(node.get("status"), 200),
-        text=text(node.get("text")),
-        ca=reader.file(node.get("ca"), f"{subject}: 'ca'"),
-    )
-
-
-def _refuse_foreign(
-    problems: Problems, node: Node, subject: str, keys: Mapping[str, Collection[str]], kind: str
-) -> None:
-    """Note the keys that belong to other kinds only."""
-    own = keys.get(kind, ())
-    foreign = {name for names in keys.values() for name in names if name not in own}
-    for name, member in node.members().items():
-        if name in foreign:
-            expected = " and ".join(repr(key) for key in sorted(own))
-            problems.add(member.key or member.place, f"{subject} does not take {name!r}", expected=expected)
+def _notes(reader: Reader, node: Node | None) -> str:
+    """Read `notes`, which are shown to everybody who watches."""
+    if node is None or reader.problems.settled(node.place):
+        return ""
+    for name in template.names(template.parse(text(node))):
+        if name.space not in ("site", "image"):
+            hint = "say where it is found instead: notes are shown on the terminal, and kept in logs"
+            reader.problems.add(node.place, f"'notes': {name} may be a secret", hint=hint)
+    return text(node)
 
 
 def _entries(node: Node, name: str) -> tuple[Node, ...]:
     member = node.get(name)
     return tuple(member.items()) if member else ()
-
-
-def _number(node: Node | None, default: int) -> int:
-    return node.value if node and isinstance(node.value, int) else default
 
 
 def _key_of(node: Node, name: str) -> Node:

@@ -4,14 +4,13 @@ On the other side the spec is read with `path=<bundle>/install/airgap.yaml`, so 
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from bundle.errors import FormatError, SpecError, storage_errors
 from bundle.files import inside
 from bundle.reference import Reference
 from schema import template
-from schema.install import ActionSpec
 from schema.spec import Spec
 
 INSTALL = "install"
@@ -19,7 +18,7 @@ _PRIVATE_KEY = b"PRIVATE KEY-----"  # RFC 7468: the label of every form of one
 
 
 def carried_files(spec: Spec) -> Mapping[str, Path]:
-    """The files by their path in the bundle, sorted: values, CA certificates, and what actions name in `run`.
+    """The files by their path in the bundle, sorted: values, CA certificates, and what `run` names.
 
     Not the files of `${file.PATH}`, nor client certificates and their keys: those wait inside. A SpecError lists all
     files that are not below the spec's directory, and those that hold a private key.
@@ -38,12 +37,12 @@ def carried_files(spec: Spec) -> Mapping[str, Path]:
     return dict(sorted(found.items()))
 
 
-def action_files(action: ActionSpec, base: Path) -> Iterator[Path]:
-    """The files that an action's command names, as an argument of its own or after `--option=`.
+def command_files(run: Sequence[str], base: Path) -> Iterator[Path]:
+    """The files that the command of an action or a check names, as an argument of its own or after `--option=`.
 
     A command without a slash is looked for on PATH and is none of them. The arguments' texts must hold no name.
     """
-    for index, text in enumerate(action.run):
+    for index, text in enumerate(run):
         pieces = template.parse(text)
         if len(pieces) != 1 or template.names(pieces) or (index == 0 and "/" not in text):
             continue
@@ -60,11 +59,13 @@ def _wanted(spec: Spec) -> Iterator[tuple[str, Path]]:
         if settings.ca and (host in used or settings.ca.is_relative_to(base)):
             yield f"registry {host!r}: 'ca'", settings.ca
     for release in spec.install.releases:
-        yield from ((f"release {release.name!r}: values", path) for path in release.values)
+        yield from ((f"release {release.name!r}: values", item.file) for item in release.values)
         yield from ((f"release {release.name!r}: health 'ca'", item.ca) for item in release.health if item.ca)
     yield from ((f"check {check.kind!r}: 'ca'", check.ca) for check in spec.install.checks if check.ca)
+    for check in spec.install.checks:
+        yield from ((f"check {check.kind!r}", path) for path in command_files(check.run, base))
     for action in spec.install.actions:
-        yield from ((f"action {action.name!r}: 'run'", path) for path in action_files(action, base))
+        yield from ((f"action {action.name!r}: 'run'", path) for path in command_files(action.run, base))
 
 
 def _name(path: Path, base: Path) -> str:

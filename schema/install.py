@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, Literal, Self, cast
 
 from bundle.errors import FormatError
-from schema.paths import optional_path, path_text
+from schema.checks import CheckSpec, HealthSpec
+from schema.paths import path_text
 
 SecretType = Literal["docker-registry", "opaque", "tls"]
-CheckKind = Literal["dns", "tcp", "http", "tls", "mysql", "postgres"]
-CHECK_KINDS: tuple[CheckKind, ...] = ("dns", "tcp", "http", "tls", "mysql", "postgres")
 MIN_KUBERNETES = "1.24"
 DEFAULT_TIMEOUT = 900  # seconds, for one release
 
@@ -76,22 +75,24 @@ class SecretSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HealthSpec:
-    """An address (template) that answers with `status` and a body that holds `text` (empty: any) when all is well."""
+class ValuesSpec:
+    """One values file: its content belongs below the key `under` (empty: at the top).
 
-    url: str
-    status: int
-    text: str
-    ca: Path | None
+    `when` (template, empty: always) is one fact of the site; the file counts where it is true.
+    """
+
+    file: Path
+    under: str = ""
+    when: str = ""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
         """The exact inverse of to_dict, for the same `base`."""
-        return cls(url=data["url"], status=data["status"], text=data["text"], ca=optional_path(data["ca"], base))
+        return cls(file=base / data["file"], under=data["under"], when=data["when"])
 
     def to_dict(self, base: Path) -> dict[str, Any]:
         """Plain JSON data."""
-        return {"url": self.url, "status": self.status, "text": self.text, "ca": path_text(self.ca, base)}
+        return {"file": path_text(self.file, base), "under": self.under, "when": self.when}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +106,7 @@ class ReleaseSpec:
     name: str
     chart: str
     namespace: str
-    values: tuple[Path, ...]
+    values: tuple[ValuesSpec, ...]
     timeout: int
     health: tuple[HealthSpec, ...]
     ignore_images: Mapping[str, str]
@@ -119,7 +120,7 @@ class ReleaseSpec:
             name=data["name"],
             chart=data["chart"],
             namespace=data["namespace"],
-            values=tuple(base / text for text in data["values"]),
+            values=tuple(ValuesSpec.from_dict(item, base) for item in data["values"]),
             timeout=data["timeout"],
             health=tuple(HealthSpec.from_dict(item, base) for item in data["health"]),
             ignore_images=dict(data["ignore_images"]),
@@ -133,7 +134,7 @@ class ReleaseSpec:
             "name": self.name,
             "chart": self.chart,
             "namespace": self.namespace,
-            "values": [path_text(path, base) for path in self.values],
+            "values": [item.to_dict(base) for item in self.values],
             "timeout": self.timeout,
             "health": [item.to_dict(base) for item in self.health],
             "ignore_images": dict(self.ignore_images),
@@ -182,48 +183,6 @@ class ActionSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckSpec:
-    """Something that must hold before the first change: `subject` (template) is a host, HOST:PORT or a URL by `kind`.
-
-    `from_pod` asks from inside the cluster too. `status` is for http, `min_days` (of the certificate's validity) for
-    tls, `min_version` for mysql (empty: any).
-    """
-
-    kind: CheckKind
-    subject: str
-    from_pod: bool
-    ca: Path | None
-    status: int
-    min_days: int
-    min_version: str
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
-        """The exact inverse of to_dict, for the same `base`."""
-        return cls(
-            kind=cast("CheckKind", data["kind"]),
-            subject=data["subject"],
-            from_pod=data["from_pod"],
-            ca=optional_path(data["ca"], base),
-            status=data["status"],
-            min_days=data["min_days"],
-            min_version=data["min_version"],
-        )
-
-    def to_dict(self, base: Path) -> dict[str, Any]:
-        """Plain JSON data."""
-        return {
-            "kind": self.kind,
-            "subject": self.subject,
-            "from_pod": self.from_pod,
-            "ca": path_text(self.ca, base),
-            "status": self.status,
-            "min_days": self.min_days,
-            "min_version": self.min_version,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class KubernetesSpec:
     """What the cluster must be: its lowest version, and classes that must exist (empty: not asked)."""
 
@@ -249,13 +208,14 @@ class KubernetesSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstallSpec:
-    """All that happens inside; everything may be empty."""
+    """All that happens inside; everything may be empty. `notes` (template) are told at the end."""
 
     kubernetes: KubernetesSpec = KubernetesSpec()
     secrets: tuple[SecretSpec, ...] = ()
     releases: tuple[ReleaseSpec, ...] = ()
     actions: tuple[ActionSpec, ...] = ()
     checks: tuple[CheckSpec, ...] = ()
+    notes: str = ""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
@@ -266,6 +226,7 @@ class InstallSpec:
             releases=tuple(ReleaseSpec.from_dict(item, base) for item in data["releases"]),
             actions=tuple(ActionSpec.from_dict(item) for item in data["actions"]),
             checks=tuple(CheckSpec.from_dict(item, base) for item in data["checks"]),
+            notes=data["notes"],
         )
 
     def to_dict(self, base: Path) -> dict[str, Any]:
@@ -276,4 +237,5 @@ class InstallSpec:
             "releases": [item.to_dict(base) for item in self.releases],
             "actions": [item.to_dict() for item in self.actions],
             "checks": [item.to_dict(base) for item in self.checks],
+            "notes": self.notes,
         }

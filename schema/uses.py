@@ -86,13 +86,19 @@ def _templates(install: InstallSpec) -> Iterator[tuple[str, str]]:
     for secret in install.secrets:
         yield from ((f"secret {secret.name!r}: {key!r}", text) for key, text in secret.data.items())
     for release in install.releases:
-        yield from ((f"release {release.name!r}: health", item.url) for item in release.health)
+        yield from ((f"release {release.name!r}: 'when'", item.when) for item in release.values)
+        yield from (
+            (f"release {release.name!r}: health", text)
+            for item in release.health
+            for text in (item.url, item.text, *item.json.values())
+        )
     for action in install.actions:
         subject = f"action {action.name!r}"
         yield from ((f"{subject}: 'run'", text) for text in action.run)
         yield from ((f"{subject}: 'env' {key}", text) for key, text in action.env.items())
         yield from ((f"{subject}: 'inputs'", text) for text in action.inputs)
     yield from ((f"check {check.kind!r}", check.subject) for check in install.checks)
+    yield "'notes'", install.notes
 
 
 def _names(text: str) -> tuple[Name, ...]:

@@ -1,10 +1,14 @@
 """The values of one release: its files resolved and merged as Helm merges `-f` files, and the place of each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from schema.document import Node
+from bundle.errors import FormatError
+from schema import template
+from schema.document import Node, describe
+from schema.install import ReleaseSpec, ValuesSpec
 from schema.problems import Problems, raise_together
 from schema.values_file import Lookup, ValuesFile
 
@@ -29,6 +33,42 @@ def resolve(files: Sequence[ValuesFile], lookup: Lookup, *, subject: str) -> Val
     trees = [(file.label, file.resolved(lookup, problems)) for file, problems in found]
     raise_together((problems for _, problems in found), subject)
     return merge(trees)
+
+
+def release_values(release: ReleaseSpec, files: Mapping[Path, ValuesFile], lookup: Lookup) -> Values:
+    """The values of a release: those of its files that count, each below its key, resolved together."""
+    placed = [files[item.file].below(item.under) for item in release.values if counts(item, lookup)]
+    return resolve(placed, lookup, subject=f"the values of release {release.name!r}")
+
+
+def counts(item: ValuesSpec, lookup: Lookup) -> bool:
+    """Whether a values file counts; a FormatError when its `when` is neither true nor false.
+
+    A stand-in for an unknown fact counts as true, so that optional parts are proven and rehearsed too.
+    """
+    if not item.when:
+        return True
+    found = template.render(template.parse(item.when), lookup)
+    if isinstance(found, bool):
+        return found
+    if isinstance(found, str) and found.endswith(".invalid"):
+        return True
+    raise FormatError(
+        f"{item.when} is {describe(found)}, expected true or false", hint="write one of them in the site file"
+    )
+
+
+def counting(releases: Iterable[ReleaseSpec], files: Mapping[Path, ValuesFile], lookup: Lookup) -> Iterator[ValuesFile]:
+    """The files that count at this site, and those of which that can't be told because a fact is missing."""
+    for path in dict.fromkeys(item.file for each in releases for item in each.values if _may_count(item, lookup)):
+        yield files[path]
+
+
+def _may_count(item: ValuesSpec, lookup: Lookup) -> bool:
+    try:
+        return counts(item, lookup)
+    except FormatError:
+        return True
 
 
 def without_secrets(lookup: Lookup) -> Lookup:

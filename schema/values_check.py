@@ -8,7 +8,7 @@ from typing import Self
 
 from bundle.errors import FormatError
 from schema.document import Node
-from schema.install import InstallSpec
+from schema.install import InstallSpec, ReleaseSpec
 from schema.paths import path_text
 from schema.problems import Problems, did_you_mean, listed, raise_together
 from schema.rules import earlier
@@ -83,7 +83,12 @@ def check_values(spec: Spec) -> list[Problems]:
 
 
 def _paths(spec: Spec) -> tuple[Path, ...]:
-    return tuple(dict.fromkeys(path for release in spec.install.releases for path in release.values))
+    return tuple(dict.fromkeys(path for release in spec.install.releases for path in release_files(release)))
+
+
+def release_files(release: ReleaseSpec) -> tuple[Path, ...]:
+    """The values files of a release, whether they count at every site or not."""
+    return tuple(item.file for item in release.values)
 
 
 def _read(spec: Spec, path: Path) -> tuple[Problems, ValuesFile | None]:
@@ -97,7 +102,7 @@ def _check_outputs(problems: Problems, file: ValuesFile, path: Path, install: In
     waits_for = {step.name: step.after for step in install.actions}
     waits_for |= {release.name: (*release.needs, *release.after) for release in install.releases}
     loud = {action.name for action in install.actions if action.outputs}
-    for release in (release for release in install.releases if path in release.values):
+    for release in (release for release in install.releases if path in release_files(release)):
         late = loud - earlier(release.name, waits_for)
         for node, name in file.names():
             if name.space == "output" and name.subject in late:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from bundle.errors import FormatError, storage_errors
 from schema import template
@@ -28,6 +28,10 @@ class ValuesFile:
 
     label: str
     root: Node
+
+    def below(self, key: str) -> Self:
+        """The same values below `key`; where that is empty, as they are."""
+        return replace(self, root=replace(self.root, value={key: self.root})) if key else self
 
     def names(self) -> Iterator[tuple[Node, Name]]:
         """Every `${...}` with the scalar that holds it."""
@@ -118,7 +122,7 @@ def _resolved(node: Node, lookup: Lookup, problems: Problems) -> Node:
     whole = True
     for name in template.names(pieces):
         try:
-            found[name] = _fitting(lookup(name), name, alone=len(pieces) == 1)
+            found[name] = _fitting(lookup(name), name, alone=pieces == (name,))
         except FormatError as err:
             problems.add(node.place, err.what, hint=err.hint)
             whole = False

@@ -1,5 +1,6 @@
 """A spec's own steps between releases; that they ran, and what they printed, is kept in the cluster."""
 
+import json
 from collections.abc import Iterator
 from functools import partial
 
@@ -7,6 +8,8 @@ from schema.actions import ActionCall, ActionRecord, record_name, run_action
 from schema.install import ActionSpec
 from tasks.receiver import Receiver
 from tasks.step import Step
+
+LAST_OUTPUTS = "AIRGAP_LAST_OUTPUTS"
 
 
 def action_steps(receiver: Receiver) -> Iterator[Step]:
@@ -38,6 +41,12 @@ def _has_not_run(receiver: Receiver, action: ActionSpec) -> str:
     return "" if record.covers(_call(receiver, action)) else f"action {action.name!r} has other inputs now"
 
 
+def _remembered(receiver: Receiver, action: ActionSpec) -> dict[str, str]:
+    """What the action printed the last time, for it to go on from: some of it may be told only once."""
+    record = receiver.record(action) if action.outputs else None
+    return {LAST_OUTPUTS: json.dumps(record.outputs)} if record else {}
+
+
 def _run(receiver: Receiver, action: ActionSpec) -> None:
     from clients.process import masked, run  # noqa: PLC0415 - see tasks.project
 
@@ -47,7 +56,7 @@ def _run(receiver: Receiver, action: ActionSpec) -> None:
         call,
         partial(run, tied=True),  # killed with us, so that the next run's is the only one
         receiver.known,
-        environ=receiver.project.env,
+        environ={**receiver.program_env, **_remembered(receiver, action)},
         mask=lambda text: masked(text, receiver.known),
     )
     receiver.kubectl.apply([ActionRecord.of(call, outputs).to_object(namespace, receiver.known)])

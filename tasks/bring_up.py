@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from bundle.errors import ReleaseError
+from clients.preflight import Findings
 from clients.probes import http
+from clients.process import masked
 from clients.rollout import Watch, install_release, unready_workloads
 from schema import template
 from schema.chart_values import ChartValues
-from schema.install import HealthSpec, ReleaseSpec
+from schema.checks import HealthSpec
+from schema.install import ReleaseSpec
 from schema.rendered import rendered_file
 from schema.unknown_keys import unknown_keys
 from tasks.receiver import Receiver
@@ -70,7 +73,7 @@ def prove_health(receiver: Receiver, release: ReleaseSpec) -> None:
                 hint="doit diagnose gathers what there is to know",
             )
         time.sleep(_PAUSE)
-    addresses = ", ".join(_address(receiver, item) for item in release.health)
+    addresses = ", ".join(_text(receiver, item.url) for item in release.health)
     receiver.project.note(f"health:{release.name}", f"ready{'; ' + addresses if addresses else ''}")
 
 
@@ -78,14 +81,16 @@ def _ailments(receiver: Receiver, release: ReleaseSpec) -> Sequence[str]:
     lacking = unready_workloads(receiver.kubectl, release.name, namespace=release.namespace)
     if lacking:
         return lacking
-    findings = [
-        finding
-        for item in release.health
-        for finding in http(_address(receiver, item), ca=item.ca, status=item.status, text=item.text)
-    ]
-    return [str(finding) for finding in findings]
+    findings = [finding for item in release.health for finding in _ask(receiver, item)]
+    return [masked(str(finding), receiver.known) for finding in findings]
 
 
-def _address(receiver: Receiver, item: HealthSpec) -> str:
-    found: Any = template.render(template.parse(item.url), receiver.facts)
+def _ask(receiver: Receiver, item: HealthSpec) -> Findings:
+    members = {name: _text(receiver, value) for name, value in item.json.items()}
+    text = _text(receiver, item.text)
+    return http(_text(receiver, item.url), ca=item.ca, status=item.status, text=text, members=members)
+
+
+def _text(receiver: Receiver, written: str) -> str:
+    found: Any = template.render(template.parse(written), receiver.facts)
     return template.in_text(found)

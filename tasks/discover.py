@@ -18,7 +18,7 @@ from schema.site import Site
 from schema.spec import ChartSpec
 from schema.stand_ins import StandIns, shaped
 from schema.unknown_keys import unknown_keys
-from schema.values import resolve
+from schema.values import release_values
 from schema.values_check import read_all
 from tasks.images import pin_of
 from tasks.project import Project
@@ -49,9 +49,7 @@ def discover(project: Project, release: ReleaseSpec, chart: Path, helm: Helm) ->
         site=Site.load(project.options.site) if project.options.site else Site(),
         generated={secret.name: secret.generate for secret in spec.install.secrets if secret.generate},
     )
-    values = resolve(
-        [files[path] for path in release.values], lookup, subject=f"the values of release {release.name!r}"
-    )
+    values = release_values(release, files, lookup)
     with rendered_file(shaped(values, about)) as path:
         rendered = helm.template(
             release.name,

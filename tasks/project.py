@@ -74,6 +74,7 @@ class Project:
         self.env = env
         self.console = console or Console()
         self.notes: dict[str, str] = {}
+        self.closing = ""  # what is told after the summary of a run
         self._guard = threading.Lock()
         self._lock: Lock | None = None
         self._run_lock: Any = None

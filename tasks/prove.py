@@ -13,6 +13,7 @@ from bundle.manifest import ProofEntry
 from schema.install import ReleaseSpec
 from schema.lock import Lock
 from schema.spec import ChartSpec
+from schema.values_check import release_files
 from tasks import charts
 from tasks.connected_helm import INSTALL_HINT, find_helm, is_carried, open_helm
 from tasks.images import pin_of
@@ -37,7 +38,7 @@ def prove_steps(project: Project) -> Iterator[Step]:
             inputs=partial(_inputs, project, release, carried),
             outputs=partial(_outputs, project, release),
             after=[f"chart:{release.chart}", *(f"pin:{image.name}" for image in spec.images), *tools],
-            local=[*release.values, *site],
+            local=[*release_files(release), *site],
         )
 
 

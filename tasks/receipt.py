@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bundle.files import write_bytes
 from bundle.receipt import RECEIPT, Receipt, ReceivedChart, ReceivedImage, ReceivedRelease
+from schema import template
 from tasks.push import image_parts
 from tasks.receiver import Receiver
 from tasks.step import Inputs, Step
@@ -36,6 +37,12 @@ def receipt_path(receiver: Receiver) -> Path:
     return receiver.state / RECEIPT
 
 
+def closing_notes(receiver: Receiver) -> str:
+    """What the spec has people told at the end of an install; empty where it has nothing."""
+    notes = template.parse(receiver.spec.install.notes)
+    return f"\n{template.render(notes, receiver.facts_before_secrets)}" if notes else ""
+
+
 def _inputs(receiver: Receiver) -> Inputs:
     return {
         "bundle": str(receiver.bundle.manifest.id),
@@ -60,6 +67,7 @@ def _write(receiver: Receiver) -> None:
     path = receipt_path(receiver)
     write_bytes(path, receipt.encode())
     receiver.project.note("receipt", str(path))
+    receiver.project.closing = closing_notes(receiver)
 
 
 def _image(receiver: Receiver, name: str) -> ReceivedImage:

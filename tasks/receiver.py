@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import os
 import posixpath
 import sys
 import threading
@@ -28,7 +29,7 @@ from schema.secret_objects import read_data, read_object, single_value
 from schema.site import Site
 from schema.spec import Spec
 from schema.uses import gather, uses
-from schema.values import Values, resolve
+from schema.values import Values, counting, release_values
 from schema.values_check import read_all
 from schema.values_file import Lookup, ValuesFile
 from tasks.carry import RESOLVED_SPEC, SPEC_PLACE
@@ -117,7 +118,9 @@ class Receiver:
         """A directory with the bundle's small files: the bundle itself, or what was copied out of an archive."""
         if self.path.is_dir():
             return self.path
-        programs = {f"{INSTALL}/{posixpath.normpath(each.run[0])}" for each in self._resolved.install.actions}
+        install = self._resolved.install
+        commands = [*(each.run for each in install.actions), *(each.run for each in install.checks if each.run)]
+        programs = {f"{INSTALL}/{posixpath.normpath(command[0])}" for command in commands}
         for name in self.bundle.names():
             if name.startswith(("install/", "charts/")) and not (self._carried / name).exists():
                 self.bundle.extract(name, self._carried / name, mode=0o755 if name in programs else 0o644)
@@ -160,7 +163,7 @@ class Receiver:
     @cached_property
     def environment(self) -> Mapping[str, str]:
         """The environment with what was asked for; a SpecError lists everything that is missing."""
-        used = uses(self.spec.install, self.values_files.values())
+        used = uses(self.spec.install, counting(self.spec.install.releases, self.values_files, self.site.value))
         with self._guard:
             return gather(used, site=self.site, env=self.project.env, directory=Path.cwd(), ask=self._ask)
 
@@ -178,6 +181,12 @@ class Receiver:
             if file.tool and not (place / file.name).exists():
                 self.bundle.extract(file.file, place / file.name, mode=0o755)
         return place
+
+    @cached_property
+    def program_env(self) -> Mapping[str, str]:
+        """The environment of a spec's own programs: ours, with the bundle's tools first on PATH."""
+        path = os.pathsep.join(filter(None, [str(self.tools), self.project.env.get("PATH", os.defpath)]))
+        return {**self.project.env, "PATH": path}
 
     @cached_property
     def kubectl(self) -> "Kubectl":
@@ -266,8 +275,7 @@ class Receiver:
 
     def values(self, release: ReleaseSpec, lookup: Lookup | None = None) -> Values:
         """A release's values, resolved and merged."""
-        files = [self.values_files[path] for path in release.values]
-        return resolve(files, lookup or self.facts, subject=f"the values of release {release.name!r}")
+        return release_values(release, self.values_files, lookup or self.facts)
 
     def sealed(self, values: Any) -> str:
         """A digest for the state, which does not give secrets away."""

@@ -9,13 +9,15 @@ from bundle.errors import AirgapError, ProblemsError, SpecError
 from clients.cluster_check import ClusterNeeds, cluster
 from clients.database_probes import mysql, postgres
 from clients.dns_probe import dns
-from clients.preflight import Finding, Findings, Probe, collect, finding_of
+from clients.preflight import Finding, Findings, Probe, Severity, collect, finding_of
 from clients.probes import http, not_from_pod, tcp
+from clients.process import masked, run
 from clients.rendered_objects import RenderedObjects
 from clients.site_checks import disk, registry
 from clients.tls_probe import tls
 from schema import template
-from schema.install import CheckSpec, SecretSpec
+from schema.checks import CheckSpec
+from schema.install import SecretSpec
 from schema.placeholders import placeholders
 from schema.rendered import rendered_file
 from schema.secret_objects import read_data
@@ -25,6 +27,7 @@ from tasks.receiver import Receiver
 from tasks.secrets import namespaces
 
 _T = TypeVar("_T")
+_RUN_SECONDS = 60.0  # for a check of the spec's own
 
 
 def probe_site(receiver: Receiver) -> None:
@@ -156,6 +159,37 @@ def _check(receiver: Receiver, check: CheckSpec) -> Findings:
         "tls": lambda: tls(subject, ca=check.ca, min_days=check.min_days),
         "mysql": lambda: mysql(subject, min_version=check.min_version),
         "postgres": lambda: postgres(subject),
+        "database": lambda: _database(subject, check.min_version),
+        "run": lambda: _run(receiver, check),
     }
     warning = (not_from_pod(check.kind, subject),) if check.from_pod else ()
     return (*probes[check.kind](), *warning)
+
+
+def _database(address: str, min_version: str) -> Findings:
+    """What `mysql` or `postgres` finds, whichever the address names."""
+    kind, _, target = address.partition("://")
+    if kind == "mysql":
+        return mysql(target, min_version=min_version)
+    if kind in ("postgres", "postgresql"):
+        return postgres(target)
+    hint = "write mysql://HOST[:PORT] or postgres://HOST[:PORT]"
+    return (Finding(subject=f"database {address}", what=f"{kind!r} is no kind of database that is known", hint=hint),)
+
+
+def _run(receiver: Receiver, check: CheckSpec) -> Findings:
+    """What a check of the spec's own says: each line of its standard error, an error when it fails, else a warning."""
+    base = receiver.spec.path.parent
+    argv = [
+        template.in_text(template.render(template.parse(word), receiver.facts_before_secrets)) for word in check.run
+    ]
+    subject = f"check {next((word for word in check.run if '/' in word or '.' in word), check.run[0])}"
+    if "/" in argv[0] and (base / argv[0]).is_file():
+        argv[0] = str((base / argv[0]).absolute())
+    done = run(argv, subject=subject, timeout=_RUN_SECONDS, env=receiver.program_env, cwd=base, tied=True)
+    lines = [line.strip() for line in masked(done.stderr, receiver.known).splitlines() if line.strip()]
+    if done.code and not lines:
+        lines = [f"it failed with exit code {done.code}, and said nothing"]
+    parts = [line.partition(" next: ") for line in lines]
+    severity: Severity = "error" if done.code else "warning"
+    return tuple(Finding(subject=subject, what=what, hint=hint, severity=severity) for what, _, hint in parts)

@@ -58,6 +58,8 @@ def _installed(project: Project, *, ran: int, skipped: int) -> None:
     console.line(
         f"  receipt    {_shown(project.options.state / 'receipt.json')}: carry it back, it tells what is inside"
     )
+    for line in project.closing.splitlines():
+        console.line(line)
 
 
 def _count(items: Sequence[object], noun: str) -> str:

@@ -10,9 +10,9 @@ import pytest
 
 from bundle.errors import ClusterError, ClusterReason
 from bundle.platform import Platform
+from bundle.versions import Version
 from clients.cluster_check import ApiKind, ClusterNeeds, cluster
 from clients.kubectl import JsonObject, Right, Versions
-from clients.versions import Version
 
 AMD64, ARM64 = Platform.parse("linux/amd64"), Platform.parse("linux/arm64/v8")
 DEPLOYMENT = ApiKind(api_version="apps/v1", kind="Deployment")

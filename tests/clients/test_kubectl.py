@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from bundle.errors import ClusterError, ProgramError
+from bundle.versions import Version
 from clients.cluster_faults import cluster_error, spoken
 from clients.kubectl import Kubectl, Right
-from clients.versions import Version
 
 STAND_IN = """#!/bin/sh
 here=$(dirname "$0")

@@ -77,6 +77,36 @@ def test_another_answer(handle: Handle, text: str, words: str, expected: str, ob
     assert (found.expected, found.observed) == (expected, observed)
 
 
+INFO = answer(
+    "200 OK", '{"version": "0.93.0", "ready": true, "count": 3, "none": null}', "Content-Type: application/json"
+)
+
+
+@pytest.mark.parametrize(
+    ("handle", "members", "found"),
+    [
+        pytest.param(INFO, {"version": "0.93.0", "ready": "true", "count": "3", "none": "null"}, [], id="all"),
+        pytest.param(
+            INFO, {"version": "0.94.0", "id": "x"},
+            [("its answer has another 'version'", "'0.94.0'", "'0.93.0'"),
+             ("its answer has another 'id'", "'x'", "'none'")], id="others",
+        ),
+        pytest.param(
+            answer("200 OK", "<html>", "Content-Type: text/html"), {"version": "1"},
+            [("its answer is no JSON object", "one", "text/html, 6 bytes")], id="a dashboard",
+        ),
+        pytest.param(
+            answer("200 OK", "[]"), {"version": "1"}, [("its answer is no JSON object", "one", "no type, 2 bytes")],
+            id="a list",
+        ),
+    ],
+)  # fmt: skip
+def test_members_of_an_answer(handle: Handle, members: dict[str, str], found: list[tuple[str, str, str]]) -> None:
+    with listening(handle) as port:
+        findings = http(f"http://127.0.0.1:{port}/api/v1/info", members=members)
+    assert [(each.what, each.expected, each.observed) for each in findings] == found
+
+
 @pytest.mark.parametrize(
     "handle",
     [pytest.param(answering(b""), id="hangs-up"), pytest.param(answering(b"220 mail.test\r\n"), id="not-http")],

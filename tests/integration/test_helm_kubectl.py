@@ -17,6 +17,7 @@ import pytest
 
 from bundle.chart import package_chart
 from bundle.errors import ClusterError, ReleaseError
+from bundle.versions import Version
 from clients.diagnose import gather
 from clients.helm import Helm
 from clients.kubectl import Kubectl, Right
@@ -24,7 +25,6 @@ from clients.process import run
 from clients.rollout import Watch, install_release, unready_workloads
 from clients.survey import survey
 from clients.trouble import Patience
-from clients.versions import Version
 from tests.integration.clusters import LOG_LINE, Cluster, asset
 from tests.integration.helms import Helm as OfficialHelm
 

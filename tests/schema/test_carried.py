@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import SpecError
-from schema.carried import action_files, carried_files
-from schema.install import ActionSpec
+from schema.carried import carried_files, command_files
 from schema.spec import Spec
 from tests.schema.installs import WITH_CHART, spec, write
 
@@ -141,5 +140,4 @@ def test_a_ca_for_the_connected_side_only_may_lie_anywhere(tmp_path: Path) -> No
 )
 def test_files_of_a_command(tmp_path: Path, run: list[str], files: list[str]) -> None:
     write(tmp_path, {"tool": "", "dir/f": ""})
-    action = ActionSpec(name="a", run=tuple(run), after=(), env={}, inputs=(), outputs="")
-    assert list(action_files(action, tmp_path)) == [tmp_path / name for name in files]
+    assert list(command_files(run, tmp_path)) == [tmp_path / name for name in files]

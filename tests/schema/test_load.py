@@ -14,8 +14,9 @@ from bundle.locations import LocalChart, LocalImage, OciChart, RegistryImage, Re
 from bundle.platform import Platform
 from bundle.reference import Reference
 from schema import validation
+from schema.checks import CheckSpec, HealthSpec
 from schema.document import Node
-from schema.install import ActionSpec, CheckSpec, Generate, HealthSpec, KubernetesSpec, ReleaseSpec, SecretSpec
+from schema.install import ActionSpec, Generate, KubernetesSpec, ReleaseSpec, SecretSpec, ValuesSpec
 from schema.load import load
 from schema.spec import BundleSpec, Spec
 
@@ -38,7 +39,8 @@ def make(directory: Path, *names: str) -> None:
 FULL_HEAD = """
 version: 1
 bundle: {name: demo, version: "${vars.v}", layout: docker-archive, platform: all, split: 4GiB, require_proof: true}
-vars: {v: 1.2.3, host: "${env.HOST}", n: 7, url: "https://${vars.lit}/", lit: "$${x}"}
+vars: {v: 1.2.3, host: "${env.HOST}", n: 7, url: "https://${vars.lit}/", lit: "$${x}",
+       key: {by: v, choose: {"<1.2": old, ">=1.2": new}}}
 registry: {prefix: "${vars.host}/demo", push: "10.0.0.5:5000/demo", charts: true}
 registries:
   inside.example: {ca: certs/ca.pem, client_cert: certs/me.pem, client_key: certs/me.key}
@@ -67,9 +69,10 @@ install:
     - name: web
       chart: web
       namespace: b
-      values: [values/web.yaml]
+      values: [values/web.yaml, {file: values/web.yaml, under: "${vars.key}", when: "${site.on}"}]
       timeout: 1h30m
-      health: ["https://${site.host}/", {url: "https://h/", status: 204, text: "ok ${vars.lit}", ca: certs/ca.pem}]
+      health: ["https://${site.host}/", {url: "https://h/", status: 204, text: "ok ${vars.lit}", ca: certs/ca.pem,
+               json: {v: "${image.web.tag}"}}]
       ignore_images: {busybox: "test ${vars.v}"}
       needs: [prepare]
     - {name: own, chart: own, namespace: a, after: [web]}
@@ -84,6 +87,9 @@ install:
     - {http: "https://h/", status: 401, ca: certs/ca.pem}
     - {tls: h, min_days: 30}
     - {mysql: "h:3307", min_version: "8.0"}
+    - {database: "${site.kind}://h", min_version: "8.0"}
+    - {run: [python3, check.py, "--host=${site.host}"]}
+  notes: "go to ${site.host}"
 """.replace("HEX", HEX)
 
 
@@ -167,11 +173,20 @@ def test_what_happens_inside(full: Spec) -> None:
             name="web",
             chart="web",
             namespace="b",
-            values=(base / "values/web.yaml",),
+            values=(
+                ValuesSpec(file=base / "values/web.yaml"),
+                ValuesSpec(file=base / "values/web.yaml", under="new", when="${site.on}"),
+            ),
             timeout=5400,
             health=(
-                HealthSpec(url="https://${site.host}/", status=200, text="", ca=None),
-                HealthSpec(url="https://h/", status=204, text="ok $${x}", ca=base / "certs/ca.pem"),
+                HealthSpec(url="https://${site.host}/", status=200, text="", json={}, ca=None),
+                HealthSpec(
+                    url="https://h/",
+                    status=204,
+                    text="ok $${x}",
+                    json={"v": "${image.web.tag}"},
+                    ca=base / "certs/ca.pem",
+                ),
             ),
             ignore_images={"busybox": "test 1.2.3"},
             needs=("prepare",),
@@ -207,7 +222,15 @@ def test_what_happens_inside(full: Spec) -> None:
         ),
         CheckSpec(kind="tls", subject="h", **{**plain, "min_days": 30}).to_dict(base),
         CheckSpec(kind="mysql", subject="h:3307", **{**plain, "min_version": "8.0"}).to_dict(base),
+        CheckSpec(kind="database", subject="${site.kind}://h", **{**plain, "min_version": "8.0"}).to_dict(base),
+        CheckSpec(
+            kind="run",
+            subject="python3 check.py --host=${site.host}",
+            **plain,
+            run=("python3", "check.py", "--host=${site.host}"),
+        ).to_dict(base),
     ]
+    assert install.notes == "go to ${site.host}"
 
 
 def test_no_value_of_the_environment_gets_into_the_install_part(full: Spec) -> None:

@@ -19,10 +19,12 @@ install:
     - {name: db, data: {url: '${env.URL}'}}
     - {name: tls, type: tls, certificate: '${file.tls.crt}', key: '${file.tls.key}'}
   releases:
-    - {name: r, chart: web, namespace: n, values: [v.yaml], health: ['https://${site.host}/health']}
+    - {name: r, chart: web, namespace: n, values: [{file: v.yaml, when: '${site.on}'}],
+       health: [{url: 'https://${site.host}/health', json: {v: '${image.api.tag}'}}]}
   actions:
     - {name: a, run: [x, '${site.host}'], env: {T: '${env.T}'}, inputs: ['${image.api.digest}']}
-  checks: [{dns: '${site.host}'}]
+  checks: [{dns: '${site.host}'}, {run: [x, '--a=${site.a}']}]
+  notes: 'see ${site.host}'
 """
 )
 VALUES = "a: ${site.db.host}\nb:\n  c: [x, '${env.URL}${site.host}']\n"
@@ -39,19 +41,23 @@ def test_every_use_with_its_place(used: tuple[Use, ...]) -> None:
         "${env.URL} secret 'db': 'url'",
         "${file.tls.crt} secret 'tls': 'certificate'",
         "${file.tls.key} secret 'tls': 'key'",
+        "${site.on} release 'r': 'when'",
         "${site.host} release 'r': health",
+        "${image.api.tag} release 'r': health",
         "${site.host} action 'a': 'run'",
         "${env.T} action 'a': 'env' T",
         "${image.api.digest} action 'a': 'inputs'",
         "${site.host} check 'dns'",
+        "${site.a} check 'run'",
+        "${site.host} 'notes'",
         "${site.db.host} v.yaml:1",
         "${env.URL} v.yaml:3",
         "${site.host} v.yaml:3",
     ]
-    assert site_names(used) == ("db.host", "host")
+    assert site_names(used) == ("a", "db.host", "host", "on")
 
 
-SITE = Site(label="site.yaml", facts={"host": "h", "db": {"host": "d"}})
+SITE = Site(label="site.yaml", facts={"host": "h", "db": {"host": "d"}, "on": True, "a": 1})
 
 
 def test_all_there(used: tuple[Use, ...], tmp_path: Path) -> None:
@@ -63,15 +69,21 @@ def test_all_there(used: tuple[Use, ...], tmp_path: Path) -> None:
 
 def test_all_missing_at_once(used: tuple[Use, ...], tmp_path: Path) -> None:
     with pytest.raises(SpecError) as caught:
-        gather(used, site=Site(label="site.yaml", facts={"hst": 1}), env={"T": "t"}, directory=tmp_path, ask=None)
+        gather(
+            used,
+            site=Site(label="site.yaml", facts={"hst": 1, "on": True, "a": 1}),
+            env={"T": "t"},
+            directory=tmp_path,
+            ask=None,
+        )
     assert str(caught.value).replace(str(tmp_path), "DIR") == (
         "the installation lacks 5 things:\n"
         "  ${env.URL} is not set; used in secret 'db': 'url', v.yaml:3\n"
         "  ${file.tls.crt}: there is no file 'DIR/tls.crt'; used in secret 'tls': 'certificate'\n"
         "  ${file.tls.key}: there is no file 'DIR/tls.key'; used in secret 'tls': 'key'\n"
-        "  undefined ${site.host}: site.yaml has no 'host'; expected one of: hst; used in release 'r': health, "
-        "action 'a': 'run', check 'dns', v.yaml:3\n"
-        "  undefined ${site.db.host}: site.yaml has no 'db.host'; expected one of: hst; used in v.yaml:1\n"
+        "  undefined ${site.host}: site.yaml has no 'host'; expected one of: a, hst, on; used in release 'r': health, "
+        "action 'a': 'run', check 'dns', 'notes', v.yaml:3\n"
+        "  undefined ${site.db.host}: site.yaml has no 'db.host'; expected one of: a, hst, on; used in v.yaml:1\n"
         "  next: add the facts to site.yaml; export URL=...; start install in the directory that the files' paths are "
         "relative to"
     )

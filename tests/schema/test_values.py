@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from bundle.errors import FormatError, SpecError
+from schema.install import ReleaseSpec, ValuesSpec
 from schema.problems import Problems
 from schema.template import Name
-from schema.values import Values, key_text, merge, resolve, without_secrets
+from schema.values import Values, counting, key_text, merge, release_values, resolve, without_secrets
 from schema.values_file import ValuesFile, read_values
 
 KNOWN: Mapping[str, Any] = {
@@ -137,3 +138,52 @@ def test_without_secrets(tmp_path: Path) -> None:
 
 def test_nothing_merged_is_nothing() -> None:
     assert merge([]) == Values(data={}, places={})
+
+
+def release(*values: ValuesSpec) -> ReleaseSpec:
+    return ReleaseSpec(
+        name="r", chart="c", namespace="n", values=values, timeout=1, health=(), ignore_images={}, needs=(), after=()
+    )
+
+
+def test_files_below_a_key_and_only_where_a_fact_is_true(tmp_path: Path) -> None:
+    one, two, three = files(tmp_path, "image: a\nserver: {x: 1}\n", "image: b\n", "image: c\n")
+    by_path = {Path("1"): one, Path("2"): two, Path("3"): three}
+    found = release_values(
+        release(
+            ValuesSpec(file=Path("1")),
+            ValuesSpec(file=Path("2"), under="server", when="${site.on}"),
+            ValuesSpec(file=Path("3"), under="server", when="${site.off}"),
+        ),
+        by_path,
+        lambda name: name.rest == "on",
+    )
+    assert found.data == {"image": "a", "server": {"x": 1, "image": "b"}}
+    assert found.places[("server", "image")] == "v2.yaml:1"
+
+
+@pytest.mark.parametrize(
+    ("fact", "taken"),
+    [
+        pytest.param(True, ["v1.yaml"], id="true"),
+        pytest.param(False, [], id="false"),
+        pytest.param("switch.site.invalid", ["v1.yaml"], id="a stand-in"),
+        pytest.param("yes please", ["v1.yaml"], id="neither: told when it is resolved"),
+    ],
+)
+def test_files_that_count_at_a_site(tmp_path: Path, fact: Any, taken: list[str]) -> None:
+    by_path = {Path("1"): files(tmp_path, "a: 1\n")[0]}
+    used = release(ValuesSpec(file=Path("1"), when="${site.switch}"))
+    assert [file.label for file in counting([used], by_path, lambda _name: fact)] == taken
+
+
+def test_a_switch_that_is_neither_true_nor_false(tmp_path: Path) -> None:
+    by_path = {Path("1"): files(tmp_path, "a: 1\n")[0]}
+    with pytest.raises(FormatError, match="expected true or false"):
+        release_values(release(ValuesSpec(file=Path("1"), when="${site.s}")), by_path, lambda _name: "on")
+
+
+def test_a_percent_encoded_password(tmp_path: Path) -> None:
+    (file,) = files(tmp_path, "url: mysql://u:${site.pw|urlencode}@h\nalone: ${site.pw|urlencode}\n")
+    found = resolve([file], lambda _name: "p@s/s", subject="r").data
+    assert found == {"url": "mysql://u:p%40s%2Fs@h", "alone": "p%40s%2Fs"}
