@@ -23,12 +23,13 @@ class FetchedImage:
     """What one image consists of, all of it in the cache.
 
     `manifests` are its manifests and indexes, children before parents and `root` last; `blobs` its configs and layers,
-    each once; `size` the bytes of all of them.
+    each once; `layers` those blobs that are nothing but layers; `size` the bytes of all of them.
     """
 
     root: Descriptor
     manifests: tuple[Descriptor, ...]
     blobs: tuple[Descriptor, ...]
+    layers: tuple[Descriptor, ...]
     size: int
 
 
@@ -140,15 +141,15 @@ def _select(index: Manifest, platform: Platform, subject: str) -> Descriptor:
 
 
 def _image(manifests: list[Manifest]) -> FetchedImage:
-    blobs: dict[Digest, Descriptor] = {}
-    for manifest in manifests:
-        if not manifest.is_index:
-            blobs.update({child.digest: child for child in manifest.children()})
+    single = [manifest for manifest in manifests if not manifest.is_index]
+    blobs = {child.digest: child for manifest in single for child in manifest.children()}
+    configs = {manifest.config.digest for manifest in single}
     described = tuple(manifest.descriptor for manifest in manifests)
     return FetchedImage(
         root=described[-1],
         manifests=described,
         blobs=tuple(blobs.values()),
+        layers=tuple(blob for digest, blob in blobs.items() if digest not in configs),
         size=sum(part.size for part in (*described, *blobs.values())),
     )
 

@@ -245,6 +245,11 @@ class BundleManifest:
         """The bytes of manifest.json."""
         return (json.dumps(self.to_dict(), indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
+    def lacks(self, image: ImageEntry) -> dict[Digest, int]:
+        """The blobs of an image that this bundle leaves out, with their sizes."""
+        left_out = self.delta.blobs if self.delta else {}
+        return {digest: size for digest, size in image.blobs.items() if digest in left_out}
+
     @property
     def id(self) -> Digest:
         """The digest over what the bundle holds: two bundles of the same content have the same."""

@@ -14,6 +14,7 @@ def manifest_text(manifest: BundleManifest) -> str:
     """The text, with lines of any length: names and digests are to be copied whole."""
     sections = {
         f"{manifest.name} {manifest.version}": _about(manifest),
+        "This is a delta: it is not whole by itself": list(_delta(manifest)),
         "Internal registries required": manifest.registries,
         "Images": [line for image in manifest.images for line in _image(image)],
         "Charts": [line for chart in manifest.charts for line in _chart(chart)],
@@ -38,6 +39,24 @@ def _about(manifest: BundleManifest) -> list[str]:
         f"id:       {manifest.id}",
         f"made by:  airgap {manifest.tool}",
     ]
+
+
+def _delta(manifest: BundleManifest) -> Iterator[str]:
+    if manifest.delta is None:
+        return
+    sizes = {digest: size for image in manifest.images for digest, size in image.blobs.items()}
+    total = sum(sizes.get(digest, 0) for digest in manifest.delta.blobs)
+    yield f"made against: {manifest.delta.base}"
+    yield f"left out:     {len(manifest.delta.blobs)} layers, {_size(total)}, which the registry inside must have"
+    yield "to check that base and delta are complete together, before carrying it or inside:"
+    yield "  python3 airgap.pyz verify since=receipt.json"
+    yield "to install it: python3 airgap.pyz install, which looks for each of these layers before it changes anything"
+    incomplete = [image for image in manifest.images if manifest.lacks(image)]
+    if incomplete:
+        yield "not to be loaded by hand, because layers are left out:"
+    for image in incomplete:
+        lacking = manifest.lacks(image)
+        yield f"  {image.reference}: lacks {len(lacking)} layers, {_size(sum(lacking.values()))}"
 
 
 def _image(image: ImageEntry) -> list[str]:
@@ -83,7 +102,7 @@ def _proof(entry: ProofEntry) -> str:
 
 def _loading(manifest: BundleManifest) -> Iterator[str]:
     """Commands for the engine, and for skopeo of one image: it keeps the digest, but knows OCI manifests only."""
-    if not manifest.images:
+    if not manifest.images or any(manifest.lacks(image) for image in manifest.images):
         return
     oci = next((image for image in manifest.images if image.media_type in _OCI), None)
     if manifest.layout == "oci":

@@ -1,27 +1,23 @@
 """A carried bundle, read where it lies: an unpacked directory, an archive, or the parts of one. Nothing is unpacked."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from bundle.archive import present_archive
 from bundle.completeness import IMAGES
 from bundle.digest import Digest
 from bundle.errors import BundleError, FormatError, IntegrityError, storage_errors
-from bundle.files import inside, writing
+from bundle.files import writing
 from bundle.image import ImageSource
 from bundle.layout_source import LayoutSource
 from bundle.manifest import MANIFEST, BundleManifest, ImageEntry
 from bundle.split import find_archive, sums_path
 from bundle.sums import SUMS, parse_sums
 from bundle.tree import Below, DirectoryTree, TarTree, Tree, index_members, read_small, walk_files
-from bundle.volume import Extent, Part, Volume
 
 MAX_SMALL = 256 * 1024 * 1024  # bytes of a file that is read into memory
 _AGAIN = "run `doit verify` to see all that is wrong, and carry what it names over again"
-
-OpenFile = Callable[[str], Extent]
-"""The bytes of one of the bundle's files by position."""
 
 
 class OpenedBundle:
@@ -32,10 +28,9 @@ class OpenedBundle:
     digest while it streams (bundle/store.py, bundle/push.py).
     """
 
-    def __init__(self, path: Path, tree: Tree, open_file: OpenFile) -> None:
+    def __init__(self, path: Path, tree: Tree) -> None:
         self.path = path
         self._tree = tree
-        self._open_file = open_file
         self._sums: Mapping[str, Digest] = {}
         self._sums = parse_sums(self._small(SUMS), SUMS)
         self.manifest = BundleManifest.decode(self.read(MANIFEST))
@@ -87,7 +82,7 @@ class OpenedBundle:
         with storage_errors(f"read {subject}", self.path):
             self._listed(entry.file)
             try:
-                extent = self._open_file(entry.file)
+                extent = self._tree.extent(entry.file)
                 return LayoutSource(TarTree(extent, index_members(extent)), ref, subject)
             except FileNotFoundError as err:
                 raise self._lacks(entry.file) from err
@@ -124,15 +119,14 @@ def open_bundle(path: Path) -> OpenedBundle:
     """
     with storage_errors(f"read bundle {str(path)!r}", path):
         if path.is_dir():
-            return OpenedBundle(path, DirectoryTree(path), lambda name: Volume([Part(path=inside(path, name))]))
+            return OpenedBundle(path, DirectoryTree(path))
         volume = present_archive(path).volume()
         try:
             entries = index_members(volume)
         except FormatError as err:
             raise FormatError(f"bundle {str(path)!r}: {err.what}", hint=_AGAIN) from err
         top = next(iter(entries), "").partition("/")[0]
-        tree = TarTree(volume, entries)
-        return OpenedBundle(path, Below(tree, top), lambda name: tree.section(f"{top}/{name}"))
+        return OpenedBundle(path, Below(TarTree(volume, entries), top))
 
 
 def fingerprint(path: Path) -> Digest:

@@ -20,7 +20,7 @@ from bundle.sums import SUMS, hash_files, parse_sums, write_sums
 from schema.carried import carried_files
 from schema.lock import ChartPin, FilePin, ImagePin
 from schema.spec import ImageSpec
-from tasks import carry, charts, files, images, prove, zipapp
+from tasks import carry, charts, delta, files, images, prove, zipapp
 from tasks.carry import RESOLVED_SPEC
 from tasks.console import LocalWork
 from tasks.project import Project
@@ -99,7 +99,7 @@ def pack_steps(project: Project) -> Iterator[Step]:
 
 def archive_path(project: Project) -> Path:
     """The archive's name, of which parts are numbered."""
-    return project.options.out / f"{project.spec.bundle.directory_name}.tar"
+    return project.options.out / f"{project.directory_name}.tar"
 
 
 def archive_parts(project: Project) -> Sequence[Path]:
@@ -136,7 +136,9 @@ def _identity(project: Project, **more: Any) -> Inputs | None:
     if any(None in kind.values() for kind in pins.values()):
         return None
     digest = hashlib.sha256(json.dumps(spec.to_dict(), sort_keys=True).encode()).hexdigest()
-    return {"spec": digest, **pins, "created": project.created, "version": VERSION, "tree": str(project.tree), **more}
+    since = {"since": str(project.base.fingerprint)} if project.base else {}
+    fixed = {"spec": digest, **pins, "created": project.created, "version": VERSION, "tree": str(project.tree)}
+    return {**fixed, **since, **more}
 
 
 def _proven_identity(project: Project) -> Inputs | None:
@@ -181,6 +183,7 @@ def _write_manifest(project: Project) -> None:
         archive=spec.bundle.archive,
         split=spec.bundle.split,
         proof=prove.results(project) or (),
+        delta=delta.stated(project),
     )
     resolved = json.dumps(spec.to_dict(), indent=2, sort_keys=True) + "\n"
     write_bytes(project.tree / RESOLVED_SPEC, resolved.encode())
@@ -191,7 +194,7 @@ def _write_manifest(project: Project) -> None:
 
 def _write_zipapp(project: Project) -> None:
     project.claim()
-    data = zipapp.build()
+    data = zipapp.build(small=project.base is not None)
     write_bytes(project.tree / zipapp.NAME, data, mode=0o755)
     project.note("zipapp", f"{zipapp.NAME}, {human(len(data))}")
 

@@ -16,6 +16,7 @@ VARIABLES = {
     "out": "where bundles go (default: dist)",
     "state": "where the cache and doit's state lie (default: .airgap beside the spec, else the user's state directory)",
     "bundle": "a bundle directory, an archive, or the first part of one (default: the spec's bundle)",
+    "since": "a receipt.json from inside, or an earlier bundle's manifest.json: the bundle leaves out what is there",
     "site": "the site's facts, a YAML file, for install",
     "registry": "another place for the images than the spec's registry.prefix, for install (on loopback also http://)",
     "rehearsal": "images or cluster: leave out what a throwaway target can't show; only with a registry on loopback",
@@ -48,6 +49,7 @@ class Options:
     plain_http: bool = False
     rehearsal: Extent = ""
     kubeconfig: Path | None = None
+    since: Path | None = None
     words: tuple[str, ...] = ()
 
     @classmethod
@@ -80,6 +82,7 @@ class Options:
             plain_http=_plain_http(given.get("registry", "")),
             rehearsal=_extent(given.get("rehearsal", ""), given.get("registry", "")),
             kubeconfig=cwd / given["kubeconfig"] if "kubeconfig" in given else None,
+            since=cwd / given["since"] if "since" in given else None,
             words=tuple(words),
         )
 
@@ -87,6 +90,12 @@ class Options:
     def hosts(self) -> Mapping[str, HostSettings]:
         """How the registry named here is reached, where the spec can't know it."""
         return {self.registry.partition("/")[0]: HostSettings(plain_http=True)} if self.plain_http else {}
+
+    @property
+    def full(self) -> str:
+        """The command that makes the bundle whole: this one without `since`."""
+        words = [word for word in self.words if not word.startswith("since=")]
+        return " ".join(["doit", *(words or ["bundle"])])
 
 
 def _jobs(text: str) -> int:

@@ -39,14 +39,16 @@ def _asked(receiver: Receiver) -> bool:
 
 
 def _inputs(receiver: Receiver) -> Inputs:
-    return {str(path): str(fingerprint(path)) for path in _bundles(receiver)}
+    base = receiver.project.base
+    found = {str(path): str(fingerprint(path)) for path in _bundles(receiver)}
+    return {**found, "since": str(base.fingerprint)} if base else found
 
 
 def _verify(receiver: Receiver) -> None:
     good, bad = [], []
     for path in _bundles(receiver):
         try:
-            report = verify(path, meter=LocalWork(receiver.project.console))
+            report = verify(path, meter=LocalWork(receiver.project.console), base=receiver.project.base)
             report.raise_if_bad()
             if path == receiver.options.bundle:
                 receiver.plan_spec  # noqa: B018 - undamaged, it may still be of another format
