@@ -37,6 +37,12 @@ class Site:
         problems.raise_all()
         return cls(label=str(path), facts=facts)
 
+    @property
+    def registry(self) -> str:
+        """Where this site's images go, `HOST[:PORT][/PATH]`, instead of the spec's registry.prefix; empty for there."""
+        found = self.facts.get("registry")
+        return found if isinstance(found, str) else ""
+
     def value(self, name: Name) -> Any:
         """The fact, with its YAML type; a FormatError that lists what there is when it is missing or null."""
         found: Any = self.facts

@@ -150,10 +150,15 @@ class Receiver:
         """The site's facts; none without site=FILE."""
         return Site.load(self.options.site) if self.options.site else Site()
 
+    @property
+    def registry(self) -> str:
+        """Another place for the images than the spec's: of the command line, else of the site; empty for none."""
+        return self.options.registry or self.site.registry
+
     @cached_property
     def images(self) -> ImageNames:
         """What images are called inside."""
-        return ImageNames.of(self.bundle.manifest, prefix=self.spec.registry.prefix, registry=self.options.registry)
+        return ImageNames.of(self.bundle.manifest, prefix=self.spec.registry.prefix, registry=self.registry)
 
     @cached_property
     def values_files(self) -> Mapping[Path, ValuesFile]:
@@ -318,7 +323,7 @@ class Receiver:
             self.bundle.manifest.images,
             names=self.images,
             registry=self.spec.registry,
-            override=self.options.registry,
+            override=self.registry,
             hosts=self.hosts,
             console=self.project.console,
             jobs=self.options.jobs,

@@ -110,3 +110,12 @@ def test_a_missing_file(tmp_path: Path, make: object) -> None:
     make(tmp_path / "site.yaml")  # type: ignore[operator]
     with pytest.raises(SpecError, match=r"there is no site file .*site\.yaml"):
         Site.load(tmp_path / "site.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "registry"),
+    [("registry: reg.internal:5000/x\n", "reg.internal:5000/x"), ("a: 1\n", ""), ("registry: {host: reg}\n", "")],
+    ids=["named", "none", "somebody's own fact"],
+)
+def test_the_registry_of_a_site(tmp_path: Path, text: str, registry: str) -> None:
+    assert load(tmp_path, text).registry == registry
