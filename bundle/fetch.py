@@ -53,8 +53,7 @@ def fetch_image(
 
         store.fetch(blob, read, subject=subject, meter=meter)
 
-    # The largest first: the last one to finish is then a small one.
-    transfers.run_all([partial(fetch, blob) for blob in sorted(image.blobs, key=lambda blob: -blob.size)])
+    transfers.run_all([partial(fetch, blob) for blob in image.blobs], [blob.size for blob in image.blobs])
     for manifest in manifests:
         store.fetch(manifest.descriptor, partial(_from_memory, manifest.raw), subject=subject, meter=SilentMeter())
     return image
@@ -76,7 +75,7 @@ def pin_image(source: ImageSource, platform: Platform | None, *, subject: str) -
     platform of an index it is that platform's manifest; a single manifest of another platform is a SourceError.
     """
     root = source.resolve()
-    load = _loader(None, source)
+    load = _remembering(source)  # what is looked at for its platform is walked again
     if platform:
         top = _parse(load(root), root, subject)
         while top.is_index:
@@ -95,16 +94,28 @@ class _AbsentError(Exception):
 LoadManifest = Callable[[Descriptor], bytes]
 
 
-def _loader(store: BlobStore | None, source: ImageSource | None) -> LoadManifest:
-    """Gives a manifest's bytes, from the cache if there is one that has it, else from the source if there is one."""
+def _loader(store: BlobStore, source: ImageSource | None) -> LoadManifest:
+    """Gives a manifest's bytes, from the cache when it has it, else from the source if there is one."""
 
     def load(descriptor: Descriptor) -> bytes:
-        raw = store.get(descriptor.digest) if store else None
+        raw = store.get(descriptor.digest)
         if raw is not None:
             return raw
         if source is None:
             raise _AbsentError
         return source.manifest(descriptor)
+
+    return load
+
+
+def _remembering(source: ImageSource) -> LoadManifest:
+    """Asks the source for each manifest once."""
+    known: dict[Digest, bytes] = {}
+
+    def load(descriptor: Descriptor) -> bytes:
+        if descriptor.digest not in known:
+            known[descriptor.digest] = source.manifest(descriptor)
+        return known[descriptor.digest]
 
     return load
 
