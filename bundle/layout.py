@@ -4,7 +4,7 @@ Both lists stand over the same compressed blobs, so that OCI tools and every Doc
 """
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -109,15 +109,12 @@ def docker_manifest_bytes(images: Sequence[LayoutImage], read: ReadManifest) -> 
     return _json(list(entries.values()))
 
 
-def place_image(
-    images_dir: Path, image: LayoutImage, store: BlobStore, *, without: Collection[Digest] = ()
-) -> tuple[Descriptor, ...]:
+def place_image(images_dir: Path, image: LayoutImage, store: BlobStore) -> tuple[Descriptor, ...]:
     """Bring all content of one image from the store into a layout's `blobs/`, linked where the file system can.
 
-    Returns that content, children before parents. An IntegrityError names a blob that the store has no more. Blobs that
-    the layout is to be `without` are left out.
+    Returns that content, children before parents. An IntegrityError names a blob that the store has no more.
     """
-    content = stored_content(image, store, without=without)
+    content = stored_content(image, store)
     with storage_errors(f"write image {image.name!r}", images_dir):
         for descriptor in content:
             place(store.path(descriptor.digest), images_dir / blob_name(descriptor.digest))
@@ -133,11 +130,8 @@ def write_index(images_dir: Path, images: Sequence[LayoutImage]) -> None:
         write_bytes(images_dir / INDEX, index_bytes(images))
 
 
-def stored_content(image: LayoutImage, store: BlobStore, *, without: Collection[Digest] = ()) -> tuple[Descriptor, ...]:
-    """All content of an image that is in the store and good, children before parents; else an IntegrityError.
-
-    Blobs `without` which it is wanted are not looked at, and not returned.
-    """
+def stored_content(image: LayoutImage, store: BlobStore) -> tuple[Descriptor, ...]:
+    """All content of an image that is in the store and good, children before parents; else an IntegrityError."""
 
     def read(descriptor: Descriptor) -> bytes:
         data = store.get(descriptor.digest)
@@ -146,7 +140,7 @@ def stored_content(image: LayoutImage, store: BlobStore, *, without: Collection[
         return data
 
     try:
-        content = tuple(each for each in reachable(image.root, read) if each.digest not in without)
+        content = reachable(image.root, read)
     except FormatError as err:
         raise SourceError(f"image {image.name!r}: {err.what}", hint=err.hint) from err
     for descriptor in content:

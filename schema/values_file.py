@@ -120,10 +120,9 @@ def _resolved(node: Node, lookup: Lookup, problems: Problems) -> Node:
     pieces = template.parse(node.value)
     found: dict[Name, Any] = {}
     whole = True
-    for name in (piece for piece in pieces if isinstance(piece, Name)):
+    for name in template.names(pieces):
         try:
-            whole_value = pieces == (name.plain,) or name.encoding == "json"
-            found[name.plain] = _fitting(lookup(name.plain), name, alone=whole_value)
+            found[name] = _fitting(lookup(name), name, alone=pieces == (name,))
         except FormatError as err:
             problems.add(node.place, err.what, hint=err.hint)
             whole = False
