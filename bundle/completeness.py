@@ -1,19 +1,23 @@
-"""Whether SHA256SUMS covers all that manifest.json promises, down to every blob of every image."""
+"""Whether SHA256SUMS covers all that manifest.json promises, down to every blob of every image.
+
+What a delta leaves out is looked for in its base.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bundle.base import Base
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import FormatError, IntegrityError, SourceError
 from bundle.finding import Finding
-from bundle.layout import DOCKER_MANIFEST, INDEX, OCI_LAYOUT, REF_NAME, blob_name, reachable
+from bundle.layout import DOCKER_MANIFEST, INDEX, OCI_LAYOUT, REF_NAME, blob_name, is_manifest, reachable
 from bundle.layout_source import LayoutSource, read_index
 from bundle.manifest import MANIFEST, BundleManifest, ImageEntry
-from bundle.sums import SIGNATURE, SUMS
-from bundle.tree import Below, Tree, read_small
-from bundle.trust import read_signature
+from bundle.sizes import human
+from bundle.sums import SUMS
+from bundle.tree import Below, TarTree, Tree, index_members, read_small
 
 IMAGES = "images"
 _MAX_MANIFEST = 64 * 1024 * 1024  # bytes
@@ -21,16 +25,22 @@ _MAX_MANIFEST = 64 * 1024 * 1024  # bytes
 
 @dataclass(slots=True)
 class Completeness:
-    """What is missing from the list or contradicts it, and whose content each file is."""
+    """What is missing from the list or contradicts it, and whose content each file is.
+
+    `needed` are the blobs that a delta leaves out, with their sizes; `note` tells of them.
+    """
 
     findings: list[Finding] = field(default_factory=list)
     owners: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    needed: dict[Digest, int] = field(default_factory=dict)
+    note: str = ""
 
 
-def check_completeness(tree: Tree, sums: Mapping[str, Digest]) -> Completeness:
+def check_completeness(tree: Tree, sums: Mapping[str, Digest], base: Base | None = None) -> Completeness:
     """Compare what manifest.json promises with the list of checksums and the layout of images.
 
     Only small files are read: the bytes of the others are compared with the list elsewhere. An OSError comes through.
+    With a `base`, it must have every blob that a delta leaves out.
     """
     result = Completeness()
     try:
@@ -42,21 +52,26 @@ def check_completeness(tree: Tree, sums: Mapping[str, Digest]) -> Completeness:
         result.findings.append(Finding(kind="unreadable", item=MANIFEST, observed=err.what))
         return result
     _require(result, sums, MANIFEST, "the bundle")
-    _check_signature(result, tree, manifest)
     for chart in manifest.charts:
         _require(result, sums, chart.file, f"chart {chart.name!r}", chart.digest)
         if chart.provenance:
             _require(result, sums, chart.provenance, f"chart {chart.name!r}")
     for file in manifest.files:
         _require(result, sums, file.file, f"file {file.name!r}", file.digest)
+    _check_images(result, tree, sums, manifest)
+    if manifest.delta or base:
+        _check_base(result, manifest, base)
+    return result
+
+
+def _check_images(result: Completeness, tree: Tree, sums: Mapping[str, Digest], manifest: BundleManifest) -> None:
     if manifest.layout == "oci" and manifest.images:
         _check_layout(result, tree, sums, manifest)
     for image in manifest.images:
-        if manifest.layout == "docker-archive":
-            _require(result, sums, image.file, _of(image))
+        if manifest.layout == "docker-archive" and _require(result, sums, image.file, _of(image)):
+            _check_archive(result, tree, manifest, image)
         if image.sbom:
             _require(result, sums, image.sbom, _of(image))
-    return result
 
 
 def _of(image: ImageEntry) -> str:
@@ -77,12 +92,6 @@ def _require(
         result.findings.append(Finding(kind="damaged", item=name, expected=str(digest), observed=f"{listed} in {SUMS}"))
         return False
     return True
-
-
-def _check_signature(result: Completeness, tree: Tree, manifest: BundleManifest) -> None:
-    if manifest.signed and read_signature(tree) is None:
-        expected = "the signature that the manifest tells of"
-        result.findings.append(Finding(kind="missing", item=SIGNATURE, expected=expected))
 
 
 def _check_layout(result: Completeness, tree: Tree, sums: Mapping[str, Digest], manifest: BundleManifest) -> None:
@@ -111,28 +120,103 @@ def _check_layout(result: Completeness, tree: Tree, sums: Mapping[str, Digest], 
             )
             result.owners[f"{image.reference} in {IMAGES}/{INDEX}"].append(_of(image))
         else:
-            _check_image(result, images, sums, image, root)
+            _check_image(result, images, sums, manifest, image)
 
 
 def _check_image(
-    result: Completeness, images: Tree, sums: Mapping[str, Digest], image: ImageEntry, root: Descriptor
+    result: Completeness, images: Tree, sums: Mapping[str, Digest], manifest: BundleManifest, image: ImageEntry
 ) -> None:
-    source = LayoutSource(images, str(image.reference), _of(image))
+    lacks = manifest.lacks(image)
+    for descriptor in _content(result, images, image):
+        name = f"{IMAGES}/{blob_name(descriptor.digest)}"
+        if descriptor.digest in lacks and name not in sums:
+            _need(result, descriptor, image)
+            continue
+        listed = _require(result, sums, name, _of(image), descriptor.digest)
+        size = _size(images, descriptor)
+        if size is not None:
+            _check_size(result, name, descriptor, size)
+        elif not listed:
+            result.findings.append(Finding(kind="missing", item=name))
+
+
+def _check_archive(result: Completeness, tree: Tree, manifest: BundleManifest, image: ImageEntry) -> None:
+    """One image's own tar, whose members no list names."""
     try:
-        content = reachable(root, source.manifest)
+        extent = tree.extent(image.file)
+        layout = TarTree(extent, index_members(extent))
+    except FileNotFoundError:
+        return  # told where the files are compared with the list
+    except FormatError as err:
+        result.findings.append(Finding(kind="damaged", item=image.file, observed=err.what))
+        return
+    lacks = manifest.lacks(image)
+    for descriptor in _content(result, layout, image):
+        name = f"{blob_name(descriptor.digest)} in {image.file}"
+        size = _size(layout, descriptor)
+        if size is not None:
+            _check_size(result, name, descriptor, size)
+        elif descriptor.digest in lacks:
+            _need(result, descriptor, image)
+        else:
+            result.findings.append(Finding(kind="missing", item=name))
+            result.owners[name].append(_of(image))
+
+
+def _content(result: Completeness, layout: Tree, image: ImageEntry) -> tuple[Descriptor, ...]:
+    """All that the image's manifest names, and itself; nothing where that can't be read, which is noted."""
+    source = LayoutSource(layout, str(image.reference), _of(image))
+    try:
+        content = reachable(_root(source, image), source.manifest)
     except (FormatError, IntegrityError, SourceError) as err:
         result.findings.append(Finding(kind="damaged", item=_of(image), observed=err.what))
-        return
-    for descriptor in content:
-        name = f"{IMAGES}/{blob_name(descriptor.digest)}"
-        listed = _require(result, sums, name, _of(image), descriptor.digest)
-        try:
-            size = images.size(blob_name(descriptor.digest))
-        except FileNotFoundError:
-            if not listed:
-                result.findings.append(Finding(kind="missing", item=name))
-            continue
-        if size != descriptor.size:
-            result.findings.append(
-                Finding(kind="damaged", item=name, expected=f"{descriptor.size} bytes", observed=f"{size} bytes")
-            )
+        return ()
+    blobs = {each.digest: each.size for each in content if not is_manifest(each)}
+    if blobs != image.blobs:
+        observed = f"other blobs of {_of(image)} than its own manifest names"
+        result.findings.append(Finding(kind="damaged", item=MANIFEST, observed=observed))
+    return content
+
+
+def _root(source: LayoutSource, image: ImageEntry) -> Descriptor:
+    root = source.resolve()
+    if root.digest != image.digest:
+        raise IntegrityError(f"its index names {root.digest}, expected {image.digest}")
+    return root
+
+
+def _size(layout: Tree, descriptor: Descriptor) -> int | None:
+    try:
+        return layout.size(blob_name(descriptor.digest))
+    except FileNotFoundError:
+        return None
+
+
+def _check_size(result: Completeness, name: str, descriptor: Descriptor, size: int) -> None:
+    if size != descriptor.size:
+        expected, observed = f"{descriptor.size} bytes", f"{size} bytes"
+        result.findings.append(Finding(kind="damaged", item=name, expected=expected, observed=observed))
+
+
+def _need(result: Completeness, descriptor: Descriptor, image: ImageEntry) -> None:
+    result.needed[descriptor.digest] = descriptor.size
+    result.owners[str(descriptor.digest)].append(_of(image))
+
+
+def _check_base(result: Completeness, manifest: BundleManifest, base: Base | None) -> None:
+    """What is left out must be in the base, where one is given; else the note says what is needed."""
+    needs = f"{len(result.needed)} blobs ({human(sum(result.needed.values()))})"
+    if manifest.delta is None:
+        result.note = "a full bundle, which needs no base"
+    elif base is None:
+        told = f"whole as far as it goes, a delta: it needs {needs}, which {manifest.delta.base} says are inside"
+        result.note = f"{told}; verify since=FILE, with that or a newer receipt, proves that both are complete together"
+    elif base.named.name != manifest.name:
+        expected = f"a receipt or manifest of {manifest.name!r}"
+        result.findings.append(Finding(kind="missing", item="base", expected=expected, observed=str(base.named)))
+    else:
+        for digest in sorted(result.needed.keys() - base.blobs.keys()):
+            expected = f"{human(result.needed[digest])} here or in {base.named}"
+            result.findings.append(Finding(kind="missing", item=str(digest), expected=expected))
+        if not result.findings:
+            result.note = f"a delta, complete together with {base.named}, which has the {needs} that it leaves out"

@@ -3,6 +3,7 @@
 `docker load` (20.10 and later), skopeo's `docker-archive:` and `oci-archive:` read it; digests survive.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 from bundle.descriptor import Descriptor
@@ -28,14 +29,21 @@ ARCHIVE_TYPE = "application/x-tar"
 
 
 def write_image(
-    path: Path, image: LayoutImage, store: BlobStore, *, epoch: int, meter: Meter | None = None
+    path: Path,
+    image: LayoutImage,
+    store: BlobStore,
+    *,
+    epoch: int,
+    meter: Meter | None = None,
+    without: Collection[Digest] = (),
 ) -> Descriptor:
     """Write one image from the store to `path`, atomically; returns the digest and size of the tar.
 
     `epoch` dates every member, in seconds since 1970: the same image and epoch give the same bytes. Each blob is
-    checked while it streams; an IntegrityError names the image and leaves an earlier file as it was.
+    checked while it streams; an IntegrityError names the image and leaves an earlier file as it was. Blobs that the tar
+    is to be `without` are left out: it is not self-contained then.
     """
-    content = {descriptor.digest: descriptor for descriptor in stored_content(image, store)}
+    content = {descriptor.digest: descriptor for descriptor in stored_content(image, store, without=without)}
 
     def read(descriptor: Descriptor) -> bytes:
         data = store.get(descriptor.digest)

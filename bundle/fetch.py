@@ -15,7 +15,6 @@ from bundle.platform import Platform
 from bundle.store import BlobStore
 from bundle.transfers import Transfers
 
-_MAX_DEPTH = 8  # indexes in indexes; real ones have one
 _MAX_CONFIG = 16 * 1024 * 1024  # bytes of an image config; real ones have a few thousand
 
 
@@ -24,12 +23,13 @@ class FetchedImage:
     """What one image consists of, all of it in the cache.
 
     `manifests` are its manifests and indexes, children before parents and `root` last; `blobs` its configs and layers,
-    each once; `size` the bytes of all of them.
+    each once; `layers` those blobs that are nothing but layers; `size` the bytes of all of them.
     """
 
     root: Descriptor
     manifests: tuple[Descriptor, ...]
     blobs: tuple[Descriptor, ...]
+    layers: tuple[Descriptor, ...]
     size: int
 
 
@@ -53,8 +53,7 @@ def fetch_image(
 
         store.fetch(blob, read, subject=subject, meter=meter)
 
-    # The largest first: the last one to finish is then a small one.
-    transfers.run_all([partial(fetch, blob) for blob in sorted(image.blobs, key=lambda blob: -blob.size)])
+    transfers.run_all([partial(fetch, blob) for blob in image.blobs], [blob.size for blob in image.blobs])
     for manifest in manifests:
         store.fetch(manifest.descriptor, partial(_from_memory, manifest.raw), subject=subject, meter=SilentMeter())
     return image
@@ -76,7 +75,7 @@ def pin_image(source: ImageSource, platform: Platform | None, *, subject: str) -
     platform of an index it is that platform's manifest; a single manifest of another platform is a SourceError.
     """
     root = source.resolve()
-    load = _loader(None, source)
+    load = _remembering(source)  # what is looked at for its platform is walked again
     if platform:
         top = _parse(load(root), root, subject)
         while top.is_index:
@@ -95,11 +94,11 @@ class _AbsentError(Exception):
 LoadManifest = Callable[[Descriptor], bytes]
 
 
-def _loader(store: BlobStore | None, source: ImageSource | None) -> LoadManifest:
-    """Gives a manifest's bytes, from the cache if there is one that has it, else from the source if there is one."""
+def _loader(store: BlobStore, source: ImageSource | None) -> LoadManifest:
+    """Gives a manifest's bytes, from the cache when it has it, else from the source if there is one."""
 
     def load(descriptor: Descriptor) -> bytes:
-        raw = store.get(descriptor.digest) if store else None
+        raw = store.get(descriptor.digest)
         if raw is not None:
             return raw
         if source is None:
@@ -109,23 +108,33 @@ def _loader(store: BlobStore | None, source: ImageSource | None) -> LoadManifest
     return load
 
 
+def _remembering(source: ImageSource) -> LoadManifest:
+    """Asks the source for each manifest once."""
+    known: dict[Digest, bytes] = {}
+
+    def load(descriptor: Descriptor) -> bytes:
+        if descriptor.digest not in known:
+            known[descriptor.digest] = source.manifest(descriptor)
+        return known[descriptor.digest]
+
+    return load
+
+
 def walk_manifests(load: LoadManifest, root: Descriptor, subject: str) -> Iterator[Manifest]:
     """The manifest and those below it, children first, each once. A SourceError for what is no manifest."""
     done: set[Digest] = set()
 
-    def walk(descriptor: Descriptor, depth: int) -> Iterator[Manifest]:
+    def walk(descriptor: Descriptor) -> Iterator[Manifest]:
         if descriptor.digest in done:
             return
-        if depth > _MAX_DEPTH:
-            raise SourceError(f"{subject}: its indexes are nested more than {_MAX_DEPTH} deep ({descriptor.digest})")
         done.add(descriptor.digest)
         manifest = _parse(load(descriptor), descriptor, subject)
         if manifest.is_index:
             for child in manifest.manifests:
-                yield from walk(child, depth + 1)
+                yield from walk(child)
         yield manifest
 
-    return walk(root, 0)
+    return walk(root)
 
 
 def _parse(raw: bytes, descriptor: Descriptor, subject: str) -> Manifest:
@@ -143,15 +152,15 @@ def _select(index: Manifest, platform: Platform, subject: str) -> Descriptor:
 
 
 def _image(manifests: list[Manifest]) -> FetchedImage:
-    blobs: dict[Digest, Descriptor] = {}
-    for manifest in manifests:
-        if not manifest.is_index:
-            blobs.update({child.digest: child for child in manifest.children()})
+    single = [manifest for manifest in manifests if not manifest.is_index]
+    blobs = {child.digest: child for manifest in single for child in manifest.children()}
+    configs = {manifest.config.digest for manifest in single}
     described = tuple(manifest.descriptor for manifest in manifests)
     return FetchedImage(
         root=described[-1],
         manifests=described,
         blobs=tuple(blobs.values()),
+        layers=tuple(blob for digest, blob in blobs.items() if digest not in configs),
         size=sum(part.size for part in (*described, *blobs.values())),
     )
 

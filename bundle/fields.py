@@ -1,12 +1,12 @@
 """The members of one JSON object from outside, each read as what it must be."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from bundle import strict_json
 from bundle.digest import Digest
 from bundle.errors import FormatError
 from bundle.files import inside
@@ -30,7 +30,10 @@ class Fields:
     @classmethod
     def decode(cls, raw: bytes, subject: str) -> Self:
         """Read the bytes of a file that holds one JSON object."""
-        data = strict_json.decode(raw, subject)
+        try:
+            data = json.loads(raw)
+        except ValueError as err:
+            raise FormatError(f"{subject} is not JSON: {err}") from err
         if not isinstance(data, dict):
             raise FormatError(f"{subject} is not a JSON object")
         return cls(data=data, subject=subject)

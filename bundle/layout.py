@@ -4,7 +4,7 @@ Both lists stand over the same compressed blobs, so that OCI tools and every Doc
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -109,12 +109,15 @@ def docker_manifest_bytes(images: Sequence[LayoutImage], read: ReadManifest) -> 
     return _json(list(entries.values()))
 
 
-def place_image(images_dir: Path, image: LayoutImage, store: BlobStore) -> tuple[Descriptor, ...]:
+def place_image(
+    images_dir: Path, image: LayoutImage, store: BlobStore, *, without: Collection[Digest] = ()
+) -> tuple[Descriptor, ...]:
     """Bring all content of one image from the store into a layout's `blobs/`, linked where the file system can.
 
-    Returns that content, children before parents. An IntegrityError names a blob that the store has no more.
+    Returns that content, children before parents. An IntegrityError names a blob that the store has no more. Blobs that
+    the layout is to be `without` are left out.
     """
-    content = stored_content(image, store)
+    content = stored_content(image, store, without=without)
     with storage_errors(f"write image {image.name!r}", images_dir):
         for descriptor in content:
             place(store.path(descriptor.digest), images_dir / blob_name(descriptor.digest))
@@ -130,8 +133,11 @@ def write_index(images_dir: Path, images: Sequence[LayoutImage]) -> None:
         write_bytes(images_dir / INDEX, index_bytes(images))
 
 
-def stored_content(image: LayoutImage, store: BlobStore) -> tuple[Descriptor, ...]:
-    """All content of an image that is in the store and good, children before parents; else an IntegrityError."""
+def stored_content(image: LayoutImage, store: BlobStore, *, without: Collection[Digest] = ()) -> tuple[Descriptor, ...]:
+    """All content of an image that is in the store and good, children before parents; else an IntegrityError.
+
+    Blobs `without` which it is wanted are not looked at, and not returned.
+    """
 
     def read(descriptor: Descriptor) -> bytes:
         data = store.get(descriptor.digest)
@@ -140,7 +146,7 @@ def stored_content(image: LayoutImage, store: BlobStore) -> tuple[Descriptor, ..
         return data
 
     try:
-        content = reachable(image.root, read)
+        content = tuple(each for each in reachable(image.root, read) if each.digest not in without)
     except FormatError as err:
         raise SourceError(f"image {image.name!r}: {err.what}", hint=err.hint) from err
     for descriptor in content:

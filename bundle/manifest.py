@@ -1,7 +1,6 @@
 """`manifest.json`: what a bundle holds, for programs (schema/manifest.schema.json)."""
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,7 +22,7 @@ ALL_PLATFORMS = "all"
 Layout = Literal["oci", "docker-archive"]
 _LAYOUTS: tuple[Layout, ...] = ("oci", "docker-archive")
 # What says how and when a bundle was made and checked, and not what is in it: two bundles of one content have one id.
-_OUTSIDE_ID = frozenset({"id", "created", "tool", "archive", "proof", "signed"})
+_OUTSIDE_ID = frozenset({"id", "created", "tool", "archive", "proof"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +183,7 @@ class BundleManifest:
 
     `platform` is None for all; `registries` are the URLs that must be reachable on the far side; `split` is the
     largest size of a part in bytes, None for an archive in one piece; `delta` is what it leaves out, None where it
-    holds everything; `signed` says that there must be a signature beside the list of checksums.
+    holds everything.
     """
 
     name: str
@@ -201,7 +200,6 @@ class BundleManifest:
     split: int | None = None
     proof: tuple[ProofEntry, ...] = ()
     delta: Delta | None = None
-    signed: bool = False
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -229,26 +227,10 @@ class BundleManifest:
             split=archive.size("split") if archive and archive.data.get("split") is not None else None,
             proof=fields.each("proof", ProofEntry.from_dict),
             delta=Delta.from_dict(fields.typed("delta", dict)) if "delta" in fields else None,
-            signed=fields.typed("signed", bool),
         )
-        manifest._check_names()
         if data.get("id") != str(manifest.id):
             raise FormatError(f"{MANIFEST} has id {data.get('id')!r}, but its content has {str(manifest.id)!r}")
         return manifest
-
-    def _check_names(self) -> None:
-        """No two entries may share a name or a file: readers would differ on which of them counts."""
-        files = [*(image.file for image in self.images if image.file), *(chart.file for chart in self.charts)]
-        files += [file.file for file in self.files]
-        for kind, names in {
-            "images named": [image.name for image in self.images],
-            "images with the reference": [str(image.reference) for image in self.images],
-            "charts named": [chart.name for chart in self.charts],
-            "files named": [file.name for file in self.files],
-            "entries with the file": files,
-        }.items():
-            if twice := next((name for name, count in Counter(names).items() if count > 1), ""):
-                raise FormatError(f"{MANIFEST} has two {kind} {twice!r}", hint="do not use this bundle; make it anew")
 
     def to_dict(self) -> dict[str, Any]:
         """The exact inverse of from_dict."""
@@ -262,6 +244,11 @@ class BundleManifest:
     def encode(self) -> bytes:
         """The bytes of manifest.json."""
         return (json.dumps(self.to_dict(), indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+    def lacks(self, image: ImageEntry) -> dict[Digest, int]:
+        """The blobs of an image that this bundle leaves out, with their sizes."""
+        left_out = self.delta.blobs if self.delta else {}
+        return {digest: size for digest, size in image.blobs.items() if digest in left_out}
 
     @property
     def id(self) -> Digest:
@@ -284,7 +271,6 @@ class BundleManifest:
             "registries": list(self.registries),
             "archive": {"split": self.split} if self.archive else None,
             "proof": [entry.to_dict() for entry in self.proof],
-            "signed": self.signed,
         }
         return {**content, "delta": self.delta.to_dict()} if self.delta else content
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from bundle import media
 from bundle.manifest import ALL_PLATFORMS, BundleManifest, ChartEntry, FileEntry, ImageEntry, ProofEntry
-from bundle.ssh_signature import NAMESPACE
-from bundle.sums import SIGNATURE, SUMS
+from bundle.sums import SUMS
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 _OCI = frozenset({media.OCI_MANIFEST, media.OCI_INDEX})
@@ -15,19 +14,20 @@ def manifest_text(manifest: BundleManifest) -> str:
     """The text, with lines of any length: names and digests are to be copied whole."""
     sections = {
         f"{manifest.name} {manifest.version}": _about(manifest),
+        "This is a delta: it is not whole by itself": list(_delta(manifest)),
         "Internal registries required": manifest.registries,
         "Images": [line for image in manifest.images for line in _image(image)],
         "Charts": [line for chart in manifest.charts for line in _chart(chart)],
         "Files": [line for file in manifest.files for line in _file(file)],
         "Proof that every image of the releases is here": [_proof(entry) for entry in manifest.proof],
-        "Check this bundle before anything of it is run (in this directory)": list(_checking(manifest)),
+        "Check this bundle (in this directory)": [f"sha256sum -c {SUMS}"],
         "Load the images by hand (in this directory)": list(_loading(manifest)),
     }
     return "\n".join(_section(title, lines) for title, lines in sections.items() if lines)
 
 
 def _section(title: str, lines: Sequence[str]) -> str:
-    return "".join(f"{line}\n" for line in [title, "-" * len(title), *(f"  {line}".rstrip() for line in lines)])
+    return "".join(f"{line}\n" for line in [title, "-" * len(title), *(f"  {line}" for line in lines)])
 
 
 def _about(manifest: BundleManifest) -> list[str]:
@@ -39,6 +39,24 @@ def _about(manifest: BundleManifest) -> list[str]:
         f"id:       {manifest.id}",
         f"made by:  airgap {manifest.tool}",
     ]
+
+
+def _delta(manifest: BundleManifest) -> Iterator[str]:
+    if manifest.delta is None:
+        return
+    sizes = {digest: size for image in manifest.images for digest, size in image.blobs.items()}
+    total = sum(sizes.get(digest, 0) for digest in manifest.delta.blobs)
+    yield f"made against: {manifest.delta.base}"
+    yield f"left out:     {len(manifest.delta.blobs)} layers, {_size(total)}, which the registry inside must have"
+    yield "to check that base and delta are complete together, before carrying it or inside:"
+    yield "  python3 airgap.pyz verify since=receipt.json"
+    yield "to install it: python3 airgap.pyz install, which looks for each of these layers before it changes anything"
+    incomplete = [image for image in manifest.images if manifest.lacks(image)]
+    if incomplete:
+        yield "not to be loaded by hand, because layers are left out:"
+    for image in incomplete:
+        lacking = manifest.lacks(image)
+        yield f"  {image.reference}: lacks {len(lacking)} layers, {_size(sum(lacking.values()))}"
 
 
 def _image(image: ImageEntry) -> list[str]:
@@ -82,20 +100,9 @@ def _proof(entry: ProofEntry) -> str:
     return f"{entry.release}: proven" if entry.proven else f"{entry.release}: NOT PROVEN, {entry.reason}"
 
 
-def _checking(manifest: BundleManifest) -> Iterator[str]:
-    """The commands; they are for programs of the machine: that of the bundle can't be its own witness."""
-    if manifest.signed:
-        yield f"ssh-keygen -Y verify -f allowed_signers -I IDENTITY -n {NAMESPACE} -s {SIGNATURE} < {SUMS}"
-    yield f"sha256sum -c {SUMS}"
-    if manifest.signed:
-        yield ""
-        yield "allowed_signers is this site's own list, never one that came with the bundle; IDENTITY is a name in it."
-        yield "airgap.pyz checks the same, but whoever changed the bundle may have changed airgap.pyz too."
-
-
 def _loading(manifest: BundleManifest) -> Iterator[str]:
     """Commands for the engine, and for skopeo of one image: it keeps the digest, but knows OCI manifests only."""
-    if not manifest.images:
+    if not manifest.images or any(manifest.lacks(image) for image in manifest.images):
         return
     oci = next((image for image in manifest.images if image.media_type in _OCI), None)
     if manifest.layout == "oci":

@@ -77,8 +77,7 @@ def push_image(
         with guard:
             moved[outcome] += blob.size
 
-    # The largest first: the last one to finish is then a small one.
-    transfers.run_all([partial(put, blob) for blob in sorted(absent.values(), key=lambda blob: -blob.size)])
+    transfers.run_all([partial(put, blob) for blob in absent.values()], [blob.size for blob in absent.values()])
     for manifest in missing:
         if manifest.digest != root.digest:
             sink.put_manifest(manifest, tagged=False)

@@ -3,6 +3,8 @@
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count, repeat
 
 from bundle.errors import AirgapError, ProblemsError
 
@@ -12,26 +14,32 @@ Step = Callable[[], None]
 class Transfers:
     """At most `jobs` steps at once, whoever asks and from whichever thread. Steps must not call `run_all` themselves.
 
+    The largest of those that wait goes first, whoever asked for it: what is left for the end is then small, and no
+    large blob goes on alone while the other workers have nothing to do. Equal ones go in the order they were asked for.
+
     The workers are daemon threads: steps leave nothing half-written under a final name, so an exit need not wait for
     a connection that stalls.
     """
 
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
-        self._waiting: queue.SimpleQueue[tuple[_Batch, Step]] = queue.SimpleQueue()
+        self._waiting: queue.PriorityQueue[_Waiting] = queue.PriorityQueue()
+        self._numbers = count()
         self._stopped = threading.Event()
         self._guard = threading.Lock()
         self._workers = 0
 
-    def run_all(self, steps: Sequence[Step]) -> None:
-        """Run the steps and wait for them all. After a failure those not yet begun are left out.
+    def run_all(self, steps: Sequence[Step], sizes: Sequence[int] = ()) -> None:
+        """Run the steps, of these `sizes` in bytes (0 where none is given), and wait for them all.
+
+        After a failure those not yet begun are left out.
 
         Raises what failed: the error itself when there was one, a ProblemsError when there were several different.
         """
         self._start(len(steps))
         batch = _Batch(len(steps))
-        for step in steps:
-            self._waiting.put((batch, step))
+        for step, size in zip(steps, sizes or repeat(0), strict=False):
+            self._waiting.put(_Waiting(order=(-size, next(self._numbers)), batch=batch, step=step))
         try:
             batch.done.wait()
         except BaseException:
@@ -58,7 +66,8 @@ class Transfers:
 
     def _work(self) -> None:
         while True:
-            batch, step = self._waiting.get()
+            waiting = self._waiting.get()
+            batch, step = waiting.batch, waiting.step
             if self._stopped.is_set() or batch.failed:
                 batch.finish(None)
                 continue
@@ -69,7 +78,16 @@ class Transfers:
                 error = err
             batch.finish(error)
             # An idle worker must not hold on to what the last step held.
-            del batch, step, error
+            del waiting, batch, step, error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class _Waiting:
+    """A step of a batch, and its place in the queue."""
+
+    order: tuple[int, int]
+    batch: "_Batch" = field(compare=False)
+    step: Step = field(compare=False)
 
 
 class _Batch:

@@ -22,6 +22,9 @@ class Tree(Protocol):
     def read(self, name: str, offset: int = 0) -> Iterator[bytes]:
         """The file's bytes from `offset` on, in chunks."""
 
+    def extent(self, name: str) -> Extent:
+        """Where the file's bytes are, to be read by position: a tar that lies in this tree."""
+
 
 def read_small(tree: Tree, name: str, limit: int) -> bytes:
     """A whole file of at most `limit` bytes; FormatError for a larger one."""
@@ -47,6 +50,10 @@ class DirectoryTree:
             file.seek(offset)
             while chunk := file.read(CHUNK):
                 yield chunk
+
+    def extent(self, name: str) -> Volume:
+        """The file, by position."""
+        return Volume([Part(path=self._path(name))])
 
     def _path(self, name: str) -> Path:
         try:
@@ -84,10 +91,10 @@ class TarTree:
 
     def read(self, name: str, offset: int = 0) -> Iterator[bytes]:
         """The file's bytes from `offset` on."""
-        return self.section(name).read(offset, self.size(name) - offset)
+        return self.extent(name).read(offset, self.size(name) - offset)
 
-    def section(self, name: str) -> Section:
-        """Where the file's bytes are, for another tar that lies in this one."""
+    def extent(self, name: str) -> Section:
+        """Where the file's bytes are in the tar."""
         member = self._member(name)
         return Section(of=self._extent, start=member.offset, size=member.size)
 
@@ -119,6 +126,10 @@ class Below:
     def read(self, name: str, offset: int = 0) -> Iterator[bytes]:
         """The file's bytes from `offset` on."""
         return self._tree.read(f"{self._directory}/{name}", offset)
+
+    def extent(self, name: str) -> Extent:
+        """The file, by position."""
+        return self._tree.extent(f"{self._directory}/{name}")
 
 
 def index_tar(path: Path) -> TarTree:

@@ -2,13 +2,14 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from bundle.archive_scan import scan_archive
+from bundle.base import Base
 from bundle.completeness import check_completeness
 from bundle.digest import Digest
 from bundle.errors import BundleError, FormatError, storage_errors
@@ -18,11 +19,9 @@ from bundle.meter import Meter, SilentMeter
 from bundle.split import find_archive, sums_path
 from bundle.sums import SUMS, UNLISTED, parse_sums
 from bundle.tree import DirectoryTree, TarTree, Tree, read_small, walk_files
-from bundle.trust import Vouch, read_signature
 from bundle.volume import Part, Volume
 
 _MAX_SUMS = 256 * 1024 * 1024  # bytes
-_ReadSums = Callable[[Tree], Mapping[str, Digest]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,28 +45,19 @@ class VerifyReport:
             )
 
 
-def verify(path: Path, *, meter: Meter | None = None, vouch: Vouch | None = None) -> VerifyReport:
+def verify(path: Path, *, meter: Meter | None = None, base: Base | None = None) -> VerifyReport:
     """Check a bundle directory, an archive, or the parts of one (any part's name will do).
 
-    `vouch` is asked whether the list of checksums that everything is compared with can be trusted; its error comes
-    through.
-    Everything that is missing, extra or damaged is in the report, the bad part by its name. Raises only when there is
+    Everything that is missing, extra or damaged is in the report, the bad part by its name; with a `base`, every blob
+    that a delta leaves out and that is not there either. Raises only when there is
     no bundle at `path` (SourceError), or its list of parts can't be read (FormatError, StorageError).
     """
     meter = meter or SilentMeter()
     with storage_errors(f"read bundle {str(path)!r}", path):
-        read_sums = partial(_read_sums, path, vouch)
-        return _verify_directory(path, meter, read_sums) if path.is_dir() else _verify_archive(path, meter, read_sums)
+        return _verify_directory(path, meter, base) if path.is_dir() else _verify_archive(path, meter, base)
 
 
-def _read_sums(path: Path, vouch: Vouch | None, tree: Tree) -> Mapping[str, Digest]:
-    raw = read_small(tree, SUMS, _MAX_SUMS)
-    if vouch:
-        vouch(raw, read_signature(tree), subject=f"bundle {str(path)!r}")
-    return parse_sums(raw, SUMS)
-
-
-def _verify_directory(root: Path, meter: Meter, read_sums: _ReadSums) -> VerifyReport:
+def _verify_directory(root: Path, meter: Meter, base: Base | None) -> VerifyReport:
     findings: list[Finding] = []
     sizes: dict[str, int] = {}
     for name, entry in walk_files(root):
@@ -80,20 +70,21 @@ def _verify_directory(root: Path, meter: Meter, read_sums: _ReadSums) -> VerifyR
         results = list(pool.map(partial(_hash_one, root, meter), sizes))
     findings += [result for result in results if isinstance(result, Finding)]
     observed = {name: result for name, result in zip(sizes, results, strict=True) if isinstance(result, Digest)}
-    checked = _check_content(DirectoryTree(root), read_sums, observed, set(sizes), findings)
-    return VerifyReport(path=root, files=len(observed), size=sum(sizes[name] for name in observed), findings=checked)
+    checked, notes = _check_content(DirectoryTree(root), observed, set(sizes), findings, base)
+    size = sum(sizes[name] for name in observed)
+    return VerifyReport(path=root, files=len(observed), size=size, findings=checked, notes=tuple(notes))
 
 
 def _check_content(
-    tree: Tree, read_sums: _ReadSums, observed: Mapping[str, Digest], present: set[str], findings: list[Finding]
-) -> tuple[Finding, ...]:
-    """Compare what is there with SHA256SUMS, and that with manifest.json."""
+    tree: Tree, observed: Mapping[str, Digest], present: set[str], findings: list[Finding], base: Base | None
+) -> tuple[tuple[Finding, ...], list[str]]:
+    """Compare what is there with SHA256SUMS, and that with manifest.json; what was found, and notes."""
     try:
-        sums = read_sums(tree)
+        sums = parse_sums(read_small(tree, SUMS, _MAX_SUMS), SUMS)
     except FileNotFoundError:
-        return (*findings, Finding(kind="missing", item=SUMS, expected="the list of all checksums"))
+        return (*findings, Finding(kind="missing", item=SUMS, expected="the list of all checksums")), []
     except FormatError as err:
-        return (*findings, Finding(kind="unreadable", item=SUMS, observed=err.what))
+        return (*findings, Finding(kind="unreadable", item=SUMS, observed=err.what)), []
     told = {finding.item for finding in findings}
     for name in sorted((sums.keys() | present) - told):
         if name not in present:
@@ -103,11 +94,12 @@ def _check_content(
                 findings.append(Finding(kind="extra", item=name, expected=f"only what {SUMS} lists"))
         elif observed[name] != sums[name]:
             findings.append(Finding(kind="damaged", item=name, expected=str(sums[name]), observed=str(observed[name])))
-    complete = check_completeness(tree, sums)
-    return with_owners([*findings, *complete.findings], complete.owners)
+    complete = check_completeness(tree, sums, base)
+    notes = [complete.note] if complete.note else []
+    return with_owners([*findings, *complete.findings], complete.owners), notes
 
 
-def _verify_archive(path: Path, meter: Meter, read_sums: _ReadSums) -> VerifyReport:
+def _verify_archive(path: Path, meter: Meter, base: Base | None) -> VerifyReport:
     files = find_archive(path)
     findings = [Finding(kind="missing", item=name) for name in files.missing]
     sums = sums_path(files.archive).name
@@ -133,7 +125,8 @@ def _verify_archive(path: Path, meter: Meter, read_sums: _ReadSums) -> VerifyRep
         checked = tuple(findings)
     else:
         tree = TarTree(volume, scan.entries)
-        checked = _check_content(tree, read_sums, scan.observed, set(scan.entries), findings + bad_parts)
+        checked, told = _check_content(tree, scan.observed, set(scan.entries), findings + bad_parts, base)
+        notes += told
     return VerifyReport(path=path, files=len(scan.observed), size=volume.size, findings=checked, notes=tuple(notes))
 
 

@@ -25,28 +25,8 @@ Layout = Literal["oci", "docker-archive"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignSpec:
-    """How the bundle is signed: `key` is a private key's file, or the public one of a key in an agent or a token."""
-
-    key: Path
-    key_text: str
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
-        """The exact inverse of to_dict, for the same `base`."""
-        return cls(key=base / Path(data["key"]).expanduser(), key_text=data["key"])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON data, as the spec says it."""
-        return {"key": self.key_text}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BundleSpec:
-    """What is made: `platform` None keeps all platforms of an index; `split` is the size of a part in bytes.
-
-    `sign` is None for a bundle that nobody signs.
-    """
+    """What is made: `platform` None keeps all platforms of an index; `split` is the size of a part in bytes."""
 
     name: str
     version: str
@@ -55,7 +35,6 @@ class BundleSpec:
     archive: bool
     split: int | None
     require_proof: bool
-    sign: SignSpec | None
 
     @property
     def directory_name(self) -> str:
@@ -63,8 +42,8 @@ class BundleSpec:
         return f"{self.name}-{self.version}"
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
-        """The exact inverse of to_dict, for the same `base`."""
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The exact inverse of to_dict."""
         return cls(
             name=data["name"],
             version=data["version"],
@@ -73,7 +52,6 @@ class BundleSpec:
             archive=data["archive"],
             split=data["split"],
             require_proof=data["require_proof"],
-            sign=SignSpec.from_dict(data["sign"], base) if data["sign"] else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -86,7 +64,6 @@ class BundleSpec:
             "archive": self.archive,
             "split": self.split,
             "require_proof": self.require_proof,
-            "sign": self.sign.to_dict() if self.sign else None,
         }
 
 
@@ -233,7 +210,7 @@ class Spec:
             return cls(
                 path=path,
                 version=data["version"],
-                bundle=BundleSpec.from_dict(data["bundle"], base),
+                bundle=BundleSpec.from_dict(data["bundle"]),
                 registry=RegistrySpec.from_dict(data["registry"]),
                 hosts={host: _host_from_dict(settings, base) for host, settings in data["registries"].items()},
                 images=tuple(ImageSpec.from_dict(item, base) for item in data["images"]),

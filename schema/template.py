@@ -1,20 +1,22 @@
 """The grammar of `${...}`: text with names in it, used when a spec is loaded and again when it is installed.
 
-A name is `${SPACE.REST}`, or `${SPACE.REST|urlencode}` for the value as it stands in an address; `$${` stands for the
-two characters `${`.
+A name is `${SPACE.REST}`; `${SPACE.REST|urlencode}` is its value as it stands in an address, `${SPACE.REST|json}` its
+value as JSON. `$${` stands for the two characters `${`.
 """
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from typing import Any, cast
 from urllib.parse import quote
 
 from bundle.errors import FormatError
 
 SPACES = ("vars", "env", "file", "site", "image", "secret", "output")
 IMAGE_PARTS = ("repository", "tag", "digest", "ref")
-URLENCODE = "urlencode"
+ENCODINGS = ("urlencode", "json")
 
 _TOKEN = re.compile(r"(?P<escape>\$\$\{)|\$\{(?P<name>[^{}]*)\}|(?P<open>\$\{)")
 _REST = re.compile(r"[A-Za-z0-9_.-]+")
@@ -24,19 +26,19 @@ Value = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Name:
-    """One `${space.rest}`; `encoded` when its value is to be percent-encoded (RFC 3986, 2.1)."""
+    """One `${space.rest}`; `encoding` (empty: none) is how its value is to be written."""
 
     space: str
     rest: str
-    encoded: bool = False
+    encoding: str = ""
 
     def __str__(self) -> str:
-        return f"${{{self.space}.{self.rest}{'|' + URLENCODE if self.encoded else ''}}}"
+        return f"${{{self.space}.{self.rest}{'|' if self.encoding else ''}{self.encoding}}}"
 
     @property
     def plain(self) -> "Name":
         """The name of the value itself."""
-        return replace(self, encoded=False) if self.encoded else self
+        return replace(self, encoding="") if self.encoding else self
 
     @property
     def subject(self) -> str:
@@ -88,9 +90,11 @@ def render(template: Template, lookup: Callable[[Name], Value]) -> Value:
     )
 
 
-def filled(name: Name, value: Value) -> Value:
-    """The value as the name wants it: as it is, or as text of unreserved characters and %XX."""
-    return quote(in_text(value), safe="") if name.encoded else value
+def filled(name: Name, value: Any) -> Value:
+    """The value as the name wants it: as it is, percent-encoded (RFC 3986, 2.1), or as compact JSON."""
+    if name.encoding == "urlencode":
+        return quote(in_text(value), safe="")
+    return json.dumps(value, sort_keys=True, separators=(",", ":")) if name.encoding == "json" else cast("Value", value)
 
 
 def in_text(value: Value) -> str:
@@ -111,8 +115,8 @@ def names(template: Template) -> tuple[Name, ...]:
 
 
 def _name(text: str) -> Name:
-    named = text.removesuffix(f"|{URLENCODE}")
-    space, _, rest = named.partition(".")
+    encoding = next((each for each in ENCODINGS if text.endswith(f"|{each}")), "")
+    space, _, rest = text.removesuffix(f"|{encoding}").partition(".")
     if space not in SPACES:
         if guess := get_close_matches(space, SPACES, n=1):
             raise FormatError(f"unknown name ${{{text}}}", hint=f"did you mean ${{{guess[0]}.{rest or 'NAME'}}}?")
@@ -120,9 +124,9 @@ def _name(text: str) -> Name:
             "a ${...} that is no known name",
             hint=f"write one of {', '.join(f'${{{known}.…}}' for known in SPACES)}, or $${{ for a plain ${{",
         )
-    name = Name(space=space, rest=rest, encoded=named != text)
+    name = Name(space=space, rest=rest, encoding=encoding)
     if not rest or (space != "file" and not _REST.fullmatch(rest)):
-        hint = f"write ${{{space}.NAME}} or ${{{space}.NAME|{URLENCODE}}}, without blanks"
+        hint = f"write ${{{space}.NAME}} or ${{{space}.NAME|{ENCODINGS[0]}}}, without blanks"
         raise FormatError(f"incomplete name ${{{text}}}", hint=hint)
     if space == "output" and not (name.subject and name.part):
         raise FormatError(f"incomplete name {name}", hint="write ${output.ACTION.KEY}")

@@ -120,9 +120,10 @@ def _resolved(node: Node, lookup: Lookup, problems: Problems) -> Node:
     pieces = template.parse(node.value)
     found: dict[Name, Any] = {}
     whole = True
-    for name in template.names(pieces):
+    for name in (piece for piece in pieces if isinstance(piece, Name)):
         try:
-            found[name] = _fitting(lookup(name), name, alone=pieces == (name,))
+            whole_value = pieces == (name.plain,) or name.encoding == "json"
+            found[name.plain] = _fitting(lookup(name.plain), name, alone=whole_value)
         except FormatError as err:
             problems.add(node.place, err.what, hint=err.hint)
             whole = False

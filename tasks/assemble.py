@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,11 +16,11 @@ from bundle.manifest import MANIFEST, MANIFEST_TEXT, BundleManifest, ImageEntry
 from bundle.manifest_text import manifest_text
 from bundle.sizes import human
 from bundle.split import find_archive, sums_path
-from bundle.sums import SIGNATURE, SUMS, hash_files, parse_sums, write_sums
+from bundle.sums import SUMS, hash_files, parse_sums, write_sums
 from schema.carried import carried_files
 from schema.lock import ChartPin, FilePin, ImagePin
 from schema.spec import ImageSpec
-from tasks import carry, charts, files, images, prove, zipapp
+from tasks import carry, charts, delta, files, images, prove, zipapp
 from tasks.carry import RESOLVED_SPEC
 from tasks.console import LocalWork
 from tasks.project import Project
@@ -73,9 +73,9 @@ def directory_steps(project: Project) -> Iterator[Step]:
         base="directory",
         doc="put the finished bundle in its place",
         action=lambda: _publish(project),
-        inputs=lambda: _identity(project, at=str(project.directory), **_seal(project)),
+        inputs=lambda: _identity(project, sums=_stamp(project.tree / SUMS), at=str(project.directory)),
         outputs=lambda: published_files(project.directory),
-        follows=("checksum", "sign"),
+        follows=("checksum",),
         clean=lambda: published_files(project.directory),
     )
 
@@ -89,7 +89,9 @@ def pack_steps(project: Project) -> Iterator[Step]:
         base="pack",
         doc=f"write {archive_path(project).name}" + (f" in parts of {human(spec.split)}" if spec.split else ""),
         action=lambda: _pack(project),
-        inputs=lambda: _identity(project, at=str(archive_path(project)), split=spec.split or 0, **_seal(project)),
+        inputs=lambda: _identity(
+            project, sums=_stamp(project.tree / SUMS), at=str(archive_path(project)), split=spec.split or 0
+        ),
         outputs=lambda: archive_files(project),
         follows=("directory",),
     )
@@ -97,7 +99,7 @@ def pack_steps(project: Project) -> Iterator[Step]:
 
 def archive_path(project: Project) -> Path:
     """The archive's name, of which parts are numbered."""
-    return project.options.out / f"{project.spec.bundle.directory_name}.tar"
+    return project.options.out / f"{project.directory_name}.tar"
 
 
 def archive_parts(project: Project) -> Sequence[Path]:
@@ -115,8 +117,7 @@ def archive_files(project: Project) -> Sequence[Path]:
 
 def published_files(directory: Path) -> Sequence[Path]:
     """Every file of a finished bundle directory; only its (missing) SHA256SUMS when there is none."""
-    signed = [directory / SIGNATURE] if (directory / SIGNATURE).is_file() else []
-    return (directory / SUMS, *signed, *(inside(directory, name) for name in _listed(directory)))
+    return (directory / SUMS, *(inside(directory, name) for name in _listed(directory)))
 
 
 def _listed(directory: Path) -> Mapping[str, Digest]:
@@ -135,7 +136,9 @@ def _identity(project: Project, **more: Any) -> Inputs | None:
     if any(None in kind.values() for kind in pins.values()):
         return None
     digest = hashlib.sha256(json.dumps(spec.to_dict(), sort_keys=True).encode()).hexdigest()
-    return {"spec": digest, **pins, "created": project.created, "version": VERSION, "tree": str(project.tree), **more}
+    since = {"since": str(project.base.fingerprint)} if project.base else {}
+    fixed = {"spec": digest, **pins, "created": project.created, "version": VERSION, "tree": str(project.tree)}
+    return {**fixed, **since, **more}
 
 
 def _proven_identity(project: Project) -> Inputs | None:
@@ -147,15 +150,6 @@ def _stated(project: Project) -> dict[str, Any]:
     """The small files that the checksums cover and that no pin tells of."""
     names = (MANIFEST, zipapp.NAME, *carried_files(project.spec))
     return {name: _stamp(project.tree / name) for name in names}
-
-
-def _seal(project: Project) -> dict[str, Any]:
-    """What is checked first on the far side: the list of checksums, and its signature where there is one."""
-    return {name: _stamp(project.tree / name) for name in _sealing(project)}
-
-
-def _sealing(project: Project) -> tuple[str, ...]:
-    return (SUMS, SIGNATURE) if project.spec.bundle.sign else (SUMS,)
 
 
 def _text(pin: ImagePin | ChartPin | FilePin | None) -> str | None:
@@ -189,7 +183,7 @@ def _write_manifest(project: Project) -> None:
         archive=spec.bundle.archive,
         split=spec.bundle.split,
         proof=prove.results(project) or (),
-        signed=spec.bundle.sign is not None,
+        delta=delta.stated(project),
     )
     resolved = json.dumps(spec.to_dict(), indent=2, sort_keys=True) + "\n"
     write_bytes(project.tree / RESOLVED_SPEC, resolved.encode())
@@ -200,7 +194,7 @@ def _write_manifest(project: Project) -> None:
 
 def _write_zipapp(project: Project) -> None:
     project.claim()
-    data = zipapp.build()
+    data = zipapp.build(small=project.base is not None)
     write_bytes(project.tree / zipapp.NAME, data, mode=0o755)
     project.note("zipapp", f"{zipapp.NAME}, {human(len(data))}")
 
@@ -236,15 +230,16 @@ def _publish(project: Project) -> None:
     project.claim()
     new = project.work / "new"
     shutil.rmtree(new, ignore_errors=True)
-    for name in (*_sealing(project), *_listed(project.tree)):
+    for name in (SUMS, *_listed(project.tree)):
         place(inside(project.tree, name), inside(new, name))
     replace_directory(new, project.directory)
-    _prune(project.tree, {*_sealing(project), *_listed(project.tree)})
+    _prune(project.tree)
     project.note("directory", str(project.directory))
 
 
-def _prune(tree: Path, wanted: Collection[str]) -> None:
+def _prune(tree: Path) -> None:
     """Remove from the growing bundle what the finished one does not hold: images and files of earlier specs."""
+    wanted = {SUMS, *_listed(tree)}
     for path in tree.rglob("*"):
         if path.is_file() and path.relative_to(tree).as_posix() not in wanted:
             path.unlink(missing_ok=True)

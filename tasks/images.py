@@ -75,7 +75,7 @@ def save_steps(project: Project) -> Iterator[Step]:
             name=image.name,
             doc=f"write it to {where.format(image.name)}",
             action=partial(_save, project, image),
-            inputs=partial(_named, project, image, layout=project.spec.bundle.layout),
+            inputs=partial(_named, project, image, layout=project.spec.bundle.layout, **_since(project)),
             outputs=partial(saved_files, project, image.name),
             after=(f"tag:{image.name}",),
         )
@@ -140,6 +140,13 @@ def missing(project: Project, image: ImageSpec) -> list[Descriptor] | None:
     return [part for part in (*held.manifests, *held.blobs) if not project.store.holds(part)] if held else None
 
 
+def left_out(project: Project, image: ImageSpec) -> dict[Digest, int]:
+    """The layers of the pinned image that the base has, with their sizes. Configs always travel: they are small."""
+    base = project.base
+    held = stored(project, image) if base else None
+    return {blob.digest: blob.size for blob in held.layers if blob.digest in base.blobs} if base and held else {}
+
+
 def digests(project: Project) -> dict[str, Digest]:
     """The sha256 of every file that `save` made, by its path in the bundle."""
     records = (item for image in project.spec.images for item in read_record(record_path(project, image.name)))
@@ -186,6 +193,10 @@ def _pinned(project: Project, image: ImageSpec) -> Inputs | None:
 def _named(project: Project, image: ImageSpec, **more: Any) -> Inputs | None:
     pin = pin_of(project, image)
     return {"digest": str(pin.digest), "name": str(image.target), "at": str(project.tree), **more} if pin else None
+
+
+def _since(project: Project) -> dict[str, str]:
+    return {"since": str(project.base.fingerprint)} if project.base else {}
 
 
 def _all_named(project: Project) -> Inputs | None:
@@ -258,20 +269,19 @@ def _tagged(project: Project, image: ImageSpec) -> LayoutImage:
 
 def _save(project: Project, image: ImageSpec) -> None:
     project.claim()
-    tagged = _tagged(project, image)
+    tagged, without = _tagged(project, image), left_out(project, image)
     if project.spec.bundle.layout == "docker-archive":
         relative = image_archive(image.name)
-        written = docker_archive.write_image(project.tree / relative, tagged, project.store, epoch=0)
+        written = docker_archive.write_image(project.tree / relative, tagged, project.store, epoch=0, without=without)
         files = [{"path": relative, "sha256": written.digest.hex, "size": written.size}]
     else:
-        parts = layout.place_image(project.images, tagged, project.store)
+        parts = layout.place_image(project.images, tagged, project.store, without=without)
         for part in parts:
             project.store.settle(part)  # what is linked into a bundle is on the disk
         files = [_placed(project, part) for part in parts]
     write_bytes(record_path(project, image.name), json.dumps(files, indent=1).encode())
-    project.note(
-        f"save:{image.name}", str(files[0]["path"]) if len(files) == 1 else f"{len(files)} files in images/blobs"
-    )
+    told = str(files[0]["path"]) if len(files) == 1 else f"{len(files)} files in images/blobs"
+    project.note(f"save:{image.name}", f"{told}, {len(without)} layers left out" if without else told)
 
 
 def _placed(project: Project, part: Descriptor) -> dict[str, Any]:

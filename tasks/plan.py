@@ -9,6 +9,7 @@ from doit.cmd_base import DoitCmdBase
 from doit.control import TaskControl
 from doit.exceptions import InvalidCommand
 
+from tasks.delta import Carried, carried
 from tasks.estimate import FetchEstimate, fetch_estimate
 from tasks.plan_install import InstallPlan, plan_install
 from tasks.step import GroupUpToDate, UpToDate
@@ -69,13 +70,16 @@ class Plan(DoitCmdBase):  # type: ignore[misc]
             self.outstream.writelines(f"{line}\n" for detail in details for line in detail.lines())
         return 1 if due and exit_code else 0
 
-    def _details(self, selected: list[str], due: set[str]) -> Iterator[FetchEstimate | InstallPlan]:
+    def _details(self, selected: list[str], due: set[str]) -> Iterator[FetchEstimate | Carried | InstallPlan]:
         """What is known of the bytes, and of the releases."""
         if "install" in selected:
             yield plan_install(self.loader.namespace["RECEIVER"], due)
         else:
             pulls = [name.removeprefix("pull:") for name in due if name.startswith("pull:")]
-            yield fetch_estimate(self.loader.namespace["PROJECT"], pulls)
+            project = self.loader.namespace["PROJECT"]
+            yield fetch_estimate(project, pulls)
+            if found := carried(project):
+                yield found
 
     def _print(self, planned: tuple[Planned, ...], due: list[Planned]) -> None:
         for step in due:

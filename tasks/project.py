@@ -3,13 +3,15 @@
 What talks to the network is imported only then: a run with nothing to do starts in half the time.
 """
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, MutableSet
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bundle.errors import AirgapError
+from bundle.base import Base, read_base
+from bundle.errors import AirgapError, SourceError
 from bundle.files import locked, write_bytes
 from bundle.image import ImageSource
 from bundle.locations import ImageLocation
@@ -85,6 +87,21 @@ class Project:
         """The loaded spec; SpecError with all its problems."""
         return load(self.options.spec, env=self.env, valid=self._validated)
 
+    @cached_property
+    def base(self) -> Base | None:
+        """What the other side has (`since=FILE`), None without; an AirgapError where the file can't tell it."""
+        since = self.options.since
+        if since is None:
+            return None
+        try:
+            base = read_base(since)
+            if self.options.bundle is None:
+                base.check_fits(name=self.spec.bundle.name, platform=self.spec.bundle.platform)
+        except AirgapError as err:
+            whole = f"name the right file, or make a full bundle: {self.options.full}"
+            raise SourceError(f"since={os.path.relpath(since)}: {err.what}", hint=err.hint or whole) from err
+        return base
+
     @property
     def has_spec(self) -> bool:
         """Whether there is a spec to make a bundle from; without one only `bundle=` can be worked on."""
@@ -132,14 +149,20 @@ class Project:
     # Places. The tree is the bundle as it grows; `directory` puts the finished one at its place in one step.
 
     @property
+    def directory_name(self) -> str:
+        """What directory and archive are called. A delta has a name of its own: the full bundle stays beside it."""
+        name = self.spec.bundle.directory_name
+        return f"{name}-since-{self.base.named.version}" if self.base else name
+
+    @property
     def directory(self) -> Path:
         """The finished bundle directory."""
-        return self.options.out / self.spec.bundle.directory_name
+        return self.options.out / self.directory_name
 
     @property
     def work(self) -> Path:
         """Where the bundle grows: beside the finished one, so that files can be linked and renamed."""
-        return self.options.out / ".work" / self.spec.bundle.directory_name
+        return self.options.out / ".work" / self.directory_name
 
     @property
     def tree(self) -> Path:

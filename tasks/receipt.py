@@ -59,7 +59,6 @@ def _write(receiver: Receiver) -> None:
         name=manifest.name,
         version=manifest.version,
         id=manifest.id,
-        created=manifest.created,
         platform=manifest.platform,
         images=tuple(_image(receiver, entry.name) for entry in manifest.images),
         charts=tuple(ReceivedChart(name=e.name, version=e.version, digest=e.digest) for e in manifest.charts),

@@ -1,6 +1,7 @@
 """One installation: the carried bundle, the site's facts, and the systems inside, each met when it is first needed."""
 
 import getpass
+import json
 import os
 import posixpath
 import sys
@@ -13,12 +14,10 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from bundle import strict_json
 from bundle.errors import AirgapError, FormatError
 from bundle.hosts import HostSettings
 from bundle.opened import OpenedBundle, fingerprint, open_bundle
 from bundle.secret import KnownSecrets, Secret
-from bundle.trust import Trust
 from schema.actions import ActionRecord, record_name
 from schema.carried import INSTALL
 from schema.facts import Facts
@@ -37,7 +36,6 @@ from tasks.carry import RESOLVED_SPEC, SPEC_PLACE
 from tasks.destination import Destination
 from tasks.project import Project
 from tasks.runlock import RunLock
-from tasks.trust import site_trust
 
 if TYPE_CHECKING:
     from clients.helm import Helm
@@ -82,12 +80,8 @@ class Receiver:
 
     @cached_property
     def bundle(self) -> OpenedBundle:
-        """The bundle, read in place, when the site trusts who signed it; else a TrustError says why not."""
-        return open_bundle(self.path, vouch=self.trust(self.path))
-
-    def trust(self, path: Path) -> Trust | None:
-        """What the site demands of the origin of the bundle at `path`; None where it demands nothing."""
-        return site_trust(self.options, self.site, path, self.project.env)
+        """The bundle, read in place."""
+        return open_bundle(self.path)
 
     @cached_property
     def plan_spec(self) -> Spec:
@@ -112,9 +106,7 @@ class Receiver:
 
     @cached_property
     def _resolved(self) -> Spec:
-        carried = Spec.from_dict(
-            strict_json.decode(self.bundle.read(RESOLVED_SPEC), RESOLVED_SPEC), path=self._carried / SPEC_PLACE
-        )
+        carried = Spec.from_dict(json.loads(self.bundle.read(RESOLVED_SPEC)), path=self._carried / SPEC_PLACE)
         return rehearsed(carried, self.options.rehearsal)
 
     @property
@@ -158,10 +150,15 @@ class Receiver:
         """The site's facts; none without site=FILE."""
         return Site.load(self.options.site) if self.options.site else Site()
 
+    @property
+    def registry(self) -> str:
+        """Another place for the images than the spec's: of the command line, else of the site; empty for none."""
+        return self.options.registry or self.site.registry
+
     @cached_property
     def images(self) -> ImageNames:
         """What images are called inside."""
-        return ImageNames.of(self.bundle.manifest, prefix=self.spec.registry.prefix, registry=self.options.registry)
+        return ImageNames.of(self.bundle.manifest, prefix=self.spec.registry.prefix, registry=self.registry)
 
     @cached_property
     def values_files(self) -> Mapping[Path, ValuesFile]:
@@ -326,7 +323,7 @@ class Receiver:
             self.bundle.manifest.images,
             names=self.images,
             registry=self.spec.registry,
-            override=self.options.registry,
+            override=self.registry,
             hosts=self.hosts,
             console=self.project.console,
             jobs=self.options.jobs,

@@ -29,7 +29,6 @@ class Scene:
     program: Path
     directory: Path
     site: Path | None
-    trust: Path | None
     assets: Path | None
     kubeconfig: Path | None
     jobs: int

@@ -38,6 +38,7 @@ def open_project(env: Mapping[str, str] | None = None) -> Project:
         project = Project(options, env=env)
         if project.has_spec:
             project.spec, project.lock, project.created  # noqa: B018 - load now, so that every problem is told at once
+        project.base  # noqa: B018
     except AirgapError as err:
         raise InvalidDodoFile(str(err)) from err
     return project
@@ -56,9 +57,12 @@ def _carried() -> Path | None:
 
 
 def doit_config(project: Project) -> dict[str, Any]:
-    """doit's settings: state beside the spec, threads, our checker and reporter, every failure in one run."""
+    """doit's settings: state beside the spec, threads, our checker and reporter, every failure in one run.
+
+    Deltas have a state of their own: making one leaves the full bundle up to date.
+    """
     return {
-        "dep_file": str(project.options.state / "doit.journal"),
+        "dep_file": str(project.options.state / ("delta.journal" if project.options.since else "doit.journal")),
         "check_file_uptodate": StatChecker,
         "reporter": Reporter(project),
         "default_tasks": ["bundle"] if project.has_spec else ["verify"],

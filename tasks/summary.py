@@ -7,6 +7,7 @@ from pathlib import Path
 from bundle.sizes import human
 from tasks.assemble import archive_parts
 from tasks.connected_helm import INSTALL_HINT
+from tasks.delta import carried, goes_back, unchanged
 from tasks.project import Project
 from tasks.prove import results
 
@@ -33,10 +34,27 @@ def summarise(project: Project, selected: Sequence[str], *, ran: int, skipped: i
     console.line(f"  directory  {_shown(project.directory)}")
     for path in archive_parts(project):
         console.line(f"  archive    {_shown(path)} ({human(path.stat().st_size)})")
-    for line in _unproven(project):
+    for line in (*_left_out(project), *_unproven(project)):
         console.line(line)
     first = next(iter(archive_parts(project)), project.directory)
-    console.line(f"next: doit verify bundle={_shown(first)}, then carry it over")
+    since = f" since={_shown(project.options.since)}" if project.options.since else ""
+    console.line(f"next: doit verify bundle={_shown(first)}{since}, then carry it over")
+
+
+def _left_out(project: Project) -> Iterator[str]:
+    """Said at every run: a delta is of use only where its base is."""
+    found = carried(project)
+    if found is None:
+        return
+    yield f"  carried    {_count(range(found.held), 'blob')}, {human(found.held_size)}"
+    yield f"  left out   {_count(range(found.left_out), 'blob')}, {human(found.left_out_size)}, which are inside"
+    yield f"             as {found.base} says"
+    if goes_back(project):
+        yield f"             that is a later version: this bundle goes back to {project.spec.bundle.version}"
+    if not found.left_out:
+        yield "             nothing of it is in this bundle: it is as large as a full one"
+    elif unchanged(project):
+        yield "             every image is as it was there: no layer is carried"
 
 
 def _unproven(project: Project) -> Iterator[str]:

@@ -30,13 +30,18 @@ sys.exit(main())
 """
 
 
-def build() -> bytes:
-    """The bytes of the zipapp, from the sources and packages of this very program."""
+def build(*, small: bool = False) -> bytes:
+    """The bytes of the zipapp, from the sources and packages of this very program.
+
+    A `small` one is deflated: its bytes depend on this machine's zlib too.
+    """
     buffer = io.BytesIO()
     buffer.write(_SHEBANG)
-    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_STORED) as archive:
+    compression = zipfile.ZIP_DEFLATED if small else zipfile.ZIP_STORED
+    with zipfile.ZipFile(buffer, "a", compression, compresslevel=9 if small else None) as archive:
         for name, data in sorted(_members()):
             entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.compress_type = compression
             entry.create_system = 3
             entry.external_attr = (stat.S_IFREG | 0o644) << 16
             archive.writestr(entry, data)

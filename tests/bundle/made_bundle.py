@@ -1,8 +1,11 @@
 """A small, whole bundle as `doit bundle` makes it, for tests that pack, check and damage it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bundle.base import Base
+from bundle.delta import Delta
 from bundle.digest import Digest
 from bundle.docker_archive import write_image
 from bundle.layout import LayoutImage, place_image, write_index
@@ -88,19 +91,22 @@ def manifest_of(images: list[LayoutImage], layout: Layout) -> BundleManifest:
     )
 
 
-def make_bundle(place: Path, layout: Layout = "oci") -> Path:
-    """Make `place/demo-1.2`, with its cache beside it, and return its path."""
+def make_bundle(place: Path, layout: Layout = "oci", *, base: Base | None = None) -> Path:
+    """Make `place/demo-1.2`, with its cache beside it, and return its path; with a base, what is in it is left out."""
     root = place / "demo-1.2"
     store = BlobStore(place / "cache")
     images = [stored(store, name) for name in CONTENT]
+    without = base.blobs if base else {}
     for each in images:
         if layout == "oci":
-            place_image(root / "images", each, store)
+            place_image(root / "images", each, store, without=without)
         else:
-            write_image(root / f"images/{each.name}.tar", each, store, epoch=0)
+            write_image(root / f"images/{each.name}.tar", each, store, epoch=0, without=without)
     if layout == "oci":
         write_index(root / "images", images)
     manifest = manifest_of(images, layout)
+    if base:
+        manifest = replace(manifest, delta=Delta(base=base.named, blobs=base.blobs))
     for name, data in {
         "charts/demo-0.3.0.tgz": CHART,
         "charts/demo-0.3.0.tgz.prov": b"signed",

@@ -1,12 +1,13 @@
 """One bound on everything that moves."""
 
 import threading
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 import pytest
 
 from bundle.errors import ProblemsError, SourceError
-from bundle.transfers import Transfers
+from bundle.transfers import Step, Transfers
 
 
 class Gauge:
@@ -40,6 +41,43 @@ def test_the_bound_is_shared_by_all_callers() -> None:
     for caller in callers:
         caller.join(10)
     assert gauge.most == 2
+
+
+def test_the_largest_goes_first_whoever_asks() -> None:
+    transfers, done = Transfers(1), list[str]()
+    inside, go, asked = threading.Event(), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        inside.set()
+        assert go.wait(10)
+
+    first = threading.Thread(target=transfers.run_all, args=([hold],))
+    first.start()
+    assert inside.wait(10)
+    orders: list[tuple[list[str], list[int]]] = [(["a 5", "a 9", "a 2"], [5, 9, 2]), (["b 7", "b 2"], [7, 2])]
+    others = []
+    for names, sizes in orders:
+        steps = Told([partial(done.append, name) for name in names], asked)
+        others.append(threading.Thread(target=transfers.run_all, args=(steps, sizes)))
+        others[-1].start()
+        assert asked.wait(10)
+        asked.clear()
+    go.set()
+    for thread in (first, *others):
+        thread.join(10)
+    assert done == ["a 9", "b 7", "a 5", "a 2", "b 2"]
+
+
+class Told(list[Step]):
+    """Steps that tell when the last of them was asked for."""
+
+    def __init__(self, steps: Iterable[Step], asked: threading.Event) -> None:
+        super().__init__(steps)
+        self._asked = asked
+
+    def __iter__(self) -> Iterator[Step]:
+        yield from super().__iter__()
+        self._asked.set()
 
 
 def test_nothing_to_do() -> None:

@@ -177,7 +177,8 @@ def test_a_blob_of_another_size_than_its_manifest_says(root: Path) -> None:
     (root / f"images/blobs/sha256/{changed.digest.hex}").write_bytes(raw)
     point_at(root, "api", changed)
     manifest = BundleManifest.decode((root / MANIFEST).read_bytes())
-    images = (replace(manifest.images[0], digest=changed.digest), *manifest.images[1:])
+    blobs = {blob: of + SHARED_BLOB.endswith(blob.hex) for blob, of in manifest.images[0].blobs.items()}
+    images = (replace(manifest.images[0], digest=changed.digest, blobs=blobs), *manifest.images[1:])
     (root / MANIFEST).write_bytes(replace(manifest, images=images).encode())
     relist(root)
     lines = found(root)

@@ -20,7 +20,7 @@ PARSED = [
     pytest.param("$$${vars.a}", ("$${vars.a}",), id="a dollar before an escape"),
     pytest.param("a$${b}${site.c}", ("a${b}", name("site", "c")), id="escape and name"),
     pytest.param("${file./run/secrets/a b}", (name("file", "/run/secrets/a b"),), id="file path with a blank"),
-    pytest.param("${env.A|urlencode}", (Name(space="env", rest="A", encoded=True),), id="percent-encoded"),
+    pytest.param("${env.A|urlencode}", (Name(space="env", rest="A", encoding="urlencode"),), id="percent-encoded"),
     pytest.param("${image.web.v2.tag}", (name("image", "web.v2.tag"),), id="image whose name has a dot"),
 ]
 
@@ -92,9 +92,11 @@ def test_render_keeps_the_type_of_a_lone_name(text: str, value: template.Value) 
         pytest.param("mysql://u:${env.A|urlencode}@h", "a@b", "mysql://u:a%40b@h", id="in an address"),
         pytest.param("${env.A|urlencode}", 7, "7", id="a number becomes text"),
         pytest.param("${env.A}", 7, 7, id="not asked for"),
+        pytest.param("${env.A|json}", "a", '"a"', id="text as JSON"),
+        pytest.param("x=${env.A|json}", True, "x=true", id="JSON in a text"),
     ],
 )
-def test_percent_encoding(text: str, value: template.Value, result: template.Value) -> None:
+def test_encodings(text: str, value: template.Value, result: template.Value) -> None:
     asked: list[Name] = []
     assert template.render(template.parse(text), lambda name: asked.append(name) or value) == result
     assert asked == [name("env", "A")], "a lookup only knows plain names"

@@ -187,3 +187,10 @@ def test_a_percent_encoded_password(tmp_path: Path) -> None:
     (file,) = files(tmp_path, "url: mysql://u:${site.pw|urlencode}@h\nalone: ${site.pw|urlencode}\n")
     found = resolve([file], lambda _name: "p@s/s", subject="r").data
     assert found == {"url": "mysql://u:p%40s%2Fs@h", "alone": "p%40s%2Fs"}
+
+
+def test_collections_as_json(tmp_path: Path) -> None:
+    text = "a: ${site.db|json}\nb: x=${site.hosts|json}\n"
+    assert data(tmp_path, text) == {"a": '{"host":"h","port":1}', "b": 'x=["a","b"]'}
+    with pytest.raises(SpecError, match="can only stand alone"):
+        data(tmp_path, "a: ${site.db|urlencode}\n")

@@ -1,0 +1,154 @@
+"""The flagship: the root's airgap.yaml and what it uses."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bundle.errors import SpecError
+from schema.carried import carried_files
+from schema.load import load
+from schema.site import Site
+from schema.spec import Spec
+from schema.template import Name
+from schema.uses import site_names, uses
+from schema.values import release_values
+from schema.values_check import read_all
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples" / "zenml-pro"
+SITE = Site.load(EXAMPLE / "site.example.yaml")
+
+
+def loaded(place: Path, **variables: str) -> Spec:
+    """The spec with other variables."""
+    written = yaml.safe_load((ROOT / "airgap.yaml").read_text())
+    written["vars"].update(variables)
+    (place / "airgap.yaml").write_text(yaml.safe_dump(written))
+    (place / "examples").symlink_to(ROOT / "examples")
+    return load(place / "airgap.yaml", env={})
+
+
+@pytest.fixture(scope="module")
+def spec() -> Spec:
+    return load(ROOT / "airgap.yaml", env={})
+
+
+def sources(spec: Spec) -> dict[str, str]:
+    return {image.name: image.source_text for image in spec.images}
+
+
+def test_one_switch_chooses_where_images_come_from(spec: Spec, tmp_path: Path) -> None:
+    assert sources(spec)["zenml-pro-api"].startswith("715803424590.dkr.ecr.eu-west-1.amazonaws.com/zenml-pro-api:")
+    assert sources(spec)["zenml-pro-server"].startswith("715803424590.dkr.ecr.eu-central-1.amazonaws.com/")
+    google = loaded(tmp_path, origin="gcp")
+    own = [source for name, source in sources(google).items() if name.startswith("zenml-pro")]
+    assert len(own) == 3
+    assert all(source.startswith("europe-west3-docker.pkg.dev/zenml-cloud/zenml-pro/") for source in own)
+    targets = [image.target for image in google.images]
+    assert targets == [image.target for image in spec.images], "inside nothing changes"
+
+
+def test_another_switch_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="expected one of: aws, gcp"):
+        loaded(tmp_path, origin="azure")
+
+
+def test_images_have_the_versions_of_their_charts(spec: Spec, tmp_path: Path) -> None:
+    tags = {image.name: image.target.tag for image in spec.images}
+    versions = {chart.name: chart.version for chart in spec.charts}
+    assert tags["zenml-pro-api"] == tags["zenml-pro-dashboard"] == versions["zenml-pro"]
+    assert tags["zenml-pro-server"] == tags["zenml-client"] == versions["zenml"]
+    assert tags["zenml-client-py"] == f"{versions['zenml']}-py3.11"
+    other = loaded(tmp_path, server="0.95.0")
+    assert {image.target.tag for image in other.images} >= {"0.95.0", "0.95.0-py3.11", "0.13.0"}
+
+
+@pytest.mark.parametrize(("server", "key"), [("0.93.0", "zenml"), ("0.94.1", "zenml"), ("0.94.2", "server")])
+def test_the_key_of_the_workspaces_values_follows_its_version(tmp_path: Path, server: str, key: str) -> None:
+    assert set(values(loaded(tmp_path, server=server), "zenml")) == {key, "imagePullSecrets", "resources"}
+
+
+def lookup(name: Name) -> Any:
+    """The example's facts, and a telling text for everything else."""
+    return SITE.value(name) if name.space == "site" else f"<{name.space}.{name.rest}>"
+
+
+def values(spec: Spec, release: str) -> dict[str, Any]:
+    found = next(each for each in spec.install.releases if each.name == release)
+    return dict(release_values(found, read_all(spec), lookup).data)
+
+
+def test_the_example_site_has_every_fact_that_is_used(spec: Spec) -> None:
+    used = site_names(uses(spec.install, read_all(spec).values()))
+    for name in used:
+        assert SITE.value(Name(space="site", rest=name)) is not None
+    unused = [name for name in SITE.names() if not any(name == each or name.startswith(f"{each}.") for each in used)]
+    assert unused == ["registry"], "which install reads itself"
+
+
+def test_pull_secrets_reach_every_namespace_and_every_pod(spec: Spec) -> None:
+    (secret,) = [each for each in spec.install.secrets if each.type == "docker-registry"]
+    assert set(secret.namespaces) == {release.namespace for release in spec.install.releases}
+    for release in ("zenml-pro", "zenml"):
+        assert values(spec, release)["imagePullSecrets"] == [{"name": secret.name}]
+    assert values(spec, "zenml-runners")["pullSecret"] == secret.name
+
+
+def test_tls_and_the_internal_ca_are_on_both_sides(spec: Spec) -> None:
+    secrets = {secret.name: secret for secret in spec.install.secrets}
+    for release, key, host in (("zenml-pro", "zenml", "zenml-pro"), ("zenml", "zenml", "zenml-workspace")):
+        found = values(spec, release)[key]
+        namespace = next(each.namespace for each in spec.install.releases if each.name == release)
+        assert found["ingress"]["tls"]["enabled"] is True
+        assert secrets[found["ingress"]["tls"]["secretName"]].namespaces == (namespace,)
+        assert found["ingress"]["host"] == f"{host}.internal.mycompany.com"
+        assert found["serverURL"] == f"https://{found['ingress']['host']}"
+        assert found["certificates"]["customCAs"] == [
+            {"name": "internal-ca", "certificate": "<file.tls/internal-ca.crt>"}
+        ]
+    pro = values(spec, "zenml")["zenml"]["pro"]
+    assert pro["apiURL"] == "https://zenml-pro.internal.mycompany.com/api/v1"
+
+
+def test_no_tag_stands_in_values(spec: Spec) -> None:
+    for release in ("zenml-pro", "zenml"):
+        assert "tag" not in str(values(spec, release))
+
+
+def test_the_workload_manager_is_one_fact(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "environment" not in values(spec, "zenml")["zenml"]
+    assert values(spec, "zenml-runners")["enabled"] is False
+    monkeypatch.setitem(SITE.facts, "workload_manager", True)  # type: ignore[arg-type]
+    environment = values(spec, "zenml")["zenml"]["environment"]
+    assert all(isinstance(value, str) for value in environment.values()), "Kubernetes takes texts only"
+    prefix = "ZENML_KUBERNETES_WORKLOAD_MANAGER_"
+    assert environment[f"{prefix}BUILD_RUNNER_IMAGE"] == "false"
+    assert environment[f"{prefix}NODE_SELECTOR"] == "{}"
+    assert environment[f"{prefix}TTL_SECONDS_AFTER_FINISHED"] == "86400"
+    assert environment[f"{prefix}POD_RESOURCES"] == (
+        '{"limits":{"memory":"700Mi"},"requests":{"cpu":"100m","memory":"400Mi"}}'
+    )
+    assert environment[f"{prefix}RUNNER_IMAGE"] == "<image.zenml-client.ref>"
+    assert values(spec, "zenml-runners")["enabled"] is True
+
+
+def test_a_password_in_the_databases_address_is_percent_encoded(spec: Spec) -> None:
+    url = values(spec, "zenml")["zenml"]["database"]["url"]
+    assert url == (
+        "mysql://zenml_workspace:%3Cenv.WORKSPACE_DATABASE_PASSWORD%3E@mysql.internal.mycompany.com:3306/zenml_workspace"
+    )
+
+
+def test_programs_and_values_travel(spec: Spec) -> None:
+    names = {name.removeprefix("install/examples/zenml-pro/") for name in carried_files(spec)}
+    assert {"enroll.py", "check_site.py"} <= names
+    assert {f"values/{path.name}" for path in (EXAMPLE / "values").iterdir()} <= names
+
+
+def test_the_control_plane_comes_first(spec: Spec) -> None:
+    order = {release.name: {*release.needs, *release.after} for release in spec.install.releases}
+    assert {"zenml-pro", "enroll"} <= order["zenml"]
+    (enroll,) = spec.install.actions
+    assert enroll.after == ("zenml-pro",)
