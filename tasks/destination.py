@@ -1,11 +1,12 @@
 """The registry inside: where each image of a bundle goes, and what is there already."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import AirgapError
 from bundle.hosts import HostSettings
@@ -57,6 +58,25 @@ class Destination:
     def sink(self, entry: ImageEntry) -> ImageSink:
         """An image's repository, to be pushed to."""
         return self._image(self._uploads, entry)
+
+    def inside(self, repository: str) -> Reference:
+        """Where this machine finds a repository that the cluster names so, or an earlier installation did."""
+        below = f"{self._registry.prefix}/"
+        if repository.startswith(below):
+            return Reference.parse(f"{self._override or self._registry.push}/{repository.removeprefix(below)}")
+        return Reference.parse(repository)
+
+    def holds(self, place: Reference, blob: Descriptor) -> bool:
+        """Whether a repository has a blob."""
+        return self._uploads.repository(place, subject=f"repository {place}").exists(blob)
+
+    def remember(self, place: Reference, digest: Digest) -> None:
+        """Blobs that a repository is known to have are mounted from it."""
+        self._uploads.note(place.host, digest, place.path)
+
+    def read(self, place: Reference, blob: Descriptor, offset: int) -> Iterator[bytes]:
+        """A blob's bytes from `offset` on, from a repository that has it; not checked here."""
+        return self._uploads.registries.repository(place, subject=f"repository {place}").read(blob, offset)
 
     def chart_target(self, name: str) -> Reference:
         """Where a chart is pushed, without a tag."""

@@ -33,12 +33,16 @@ class ReleasePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstallPlan:
-    """The bytes of each image that the registry lacks (blobs shared by images counted once), and the releases."""
+    """The bytes of each image that the registry lacks (blobs shared by images counted once), and the releases.
+
+    `lacking` says what a delta leaves out that is not inside: install would refuse.
+    """
 
     images: Mapping[str, int]
     bytes_to_send: int
     releases: tuple[ReleasePlan, ...]
     unknown: tuple[str, ...]
+    lacking: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -47,6 +51,7 @@ class InstallPlan:
             "bytes_to_send": self.bytes_to_send,
             "releases": [each.to_dict() for each in self.releases],
             "unknown": list(self.unknown),
+            "lacking": list(self.lacking),
         }
 
     def lines(self) -> Iterator[str]:
@@ -55,6 +60,7 @@ class InstallPlan:
             yield f"{release.change} release {release.name} from chart {release.chart}"
             yield from (f"   {line}" for line in release.values)
         yield from (f"not known: {reason}" for reason in self.unknown)
+        yield from (f"not there: {reason}" for reason in self.lacking)
         yield f"to send: {human(self.bytes_to_send)} in {len(self.images)} images"
 
 
@@ -68,6 +74,12 @@ def plan_install(receiver: Receiver, due: Collection[str]) -> InstallPlan:
                 missing[image.name] = _missing(receiver, image.name)
             except AirgapError as err:
                 unknown.append(str(err))
+    lacking: list[str] = []
+    if receiver.inside:
+        try:
+            lacking = [str(err) for _, err in receiver.inside.lacking()]
+        except AirgapError as err:
+            unknown.append(str(err))
     releases = []
     for release in receiver.spec.install.releases:
         try:
@@ -80,6 +92,7 @@ def plan_install(receiver: Receiver, due: Collection[str]) -> InstallPlan:
         bytes_to_send=sum(together.values()),
         releases=tuple(releases),
         unknown=tuple(dict.fromkeys(unknown)),
+        lacking=tuple(lacking),
     )
 
 
@@ -87,7 +100,8 @@ def _missing(receiver: Receiver, name: str) -> dict[Digest, int]:
     """The blobs of an image that its repository lacks, with their sizes."""
     entry = image_entry(receiver, name)
     sink = receiver.destination.sink(entry)
-    parts = list(image_parts(receiver, entry).values())
+    lacks = receiver.bundle.manifest.lacks(entry)
+    parts = [part for digest, part in image_parts(receiver, entry).items() if digest not in lacks]
     with ThreadPoolExecutor(receiver.options.jobs) as pool:
         there = list(pool.map(sink.exists, parts))
     return {part.digest: part.size for part, found in zip(parts, there, strict=True) if not found}

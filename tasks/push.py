@@ -69,8 +69,9 @@ def _absent(receiver: Receiver, name: str) -> str:
 
 def _push(receiver: Receiver, name: str) -> None:
     project, entry = receiver.project, image_entry(receiver, name)
+    carried = receiver.bundle.image(entry)
     pushed = push_image(
-        receiver.bundle.image(entry),
+        receiver.inside.complete(carried, entry) if receiver.inside else carried,
         entry.root,
         receiver.destination.sink(entry),
         subject=f"image {name!r}",

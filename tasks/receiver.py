@@ -34,6 +34,7 @@ from schema.values_check import read_all
 from schema.values_file import Lookup, ValuesFile
 from tasks.carry import RESOLVED_SPEC, SPEC_PLACE
 from tasks.destination import Destination
+from tasks.inside import Inside
 from tasks.project import Project
 from tasks.runlock import RunLock
 
@@ -69,7 +70,8 @@ class Receiver:
     def _waits(self, told: str) -> None:
         self.project.console.line(told)
         self._releases, self._secrets = None, {}
-        self.__dict__.pop("destination", None)
+        for name in ("destination", "inside"):
+            self.__dict__.pop(name, None)
 
     # The bundle.
 
@@ -328,3 +330,9 @@ class Receiver:
             console=self.project.console,
             jobs=self.options.jobs,
         )
+
+    @cached_property
+    def inside(self) -> Inside | None:
+        """What a delta leaves out, in that registry; None for a full bundle."""
+        manifest = self.bundle.manifest
+        return Inside(manifest, manifest.delta, self.destination) if manifest.delta else None

@@ -48,6 +48,7 @@ def _probes(receiver: Receiver) -> Iterator[Probe]:
     small = sum(chart.size for chart in manifest.charts) + sum(file.size for file in manifest.files if file.tool)
     yield lambda: disk({receiver.state: small + 10_000_000})
     yield partial(_registry, receiver)
+    yield partial(_left_out, receiver)
     yield partial(_facts, receiver)
     yield from (partial(_secret, receiver, secret) for secret in spec.install.secrets if not secret.generate)
     if spec.install.releases or spec.install.secrets:
@@ -60,6 +61,17 @@ def _probes(receiver: Receiver) -> Iterator[Probe]:
 def _registry(receiver: Receiver) -> Findings:
     targets = [receiver.destination.target(entry) for entry in receiver.bundle.manifest.images]
     return registry(targets, hosts=receiver.hosts, environment=receiver.project.env)
+
+
+def _left_out(receiver: Receiver) -> Findings:
+    """What a delta leaves out is in the registry, unless the images that need it are there as they are."""
+    if receiver.inside is None:
+        return ()
+    try:
+        lacking = list(receiver.inside.lacking())
+    except AirgapError:  # why the registry does not answer is told once, by _registry
+        return ()
+    return tuple(finding_of(err, f"image {entry.name!r}") for entry, err in lacking)
 
 
 def _cluster(receiver: Receiver) -> Findings:
