@@ -8,6 +8,7 @@ from tasks import (
     assemble,
     carry,
     charts,
+    derive,
     files,
     images,
     preflight,
@@ -82,6 +83,9 @@ if RECEIVER.has_plan:
 
     def task_preflight():
         yield from to_doit("preflight", "check the site before the first change", preflight.preflight_steps(RECEIVER))
+
+    def task_derive():
+        yield from to_doit("derive", "make images of the bundle's", derive.derive_steps(RECEIVER))
 
     def task_push():
         yield from to_doit("push", "bring the images into the registry inside", push.push_steps(RECEIVER))

@@ -84,6 +84,31 @@ class ImageEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DerivedEntry:
+    """An image that install makes of the image `base`, by adding the certificates of `add_ca`, as the spec says."""
+
+    name: str
+    base: str
+    add_ca: str
+    reference: Reference
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read one entry of `derived`."""
+        fields = Fields(data=data, subject=MANIFEST)
+        return cls(
+            name=fields.text("name"),
+            base=fields.text("base"),
+            add_ca=fields.text("add_ca"),
+            reference=Reference.parse(fields.text("ref")),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The exact inverse of from_dict."""
+        return {"name": self.name, "base": self.base, "add_ca": self.add_ca, "ref": str(self.reference)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChartEntry:
     """One chart; `file` and `provenance` (empty when there is none) are paths inside the bundle."""
 
@@ -200,6 +225,7 @@ class BundleManifest:
     split: int | None = None
     proof: tuple[ProofEntry, ...] = ()
     delta: Delta | None = None
+    derived: tuple[DerivedEntry, ...] = ()
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -227,6 +253,7 @@ class BundleManifest:
             split=archive.size("split") if archive and archive.data.get("split") is not None else None,
             proof=fields.each("proof", ProofEntry.from_dict),
             delta=Delta.from_dict(fields.typed("delta", dict)) if "delta" in fields else None,
+            derived=fields.each("derived", DerivedEntry.from_dict) if "derived" in fields else (),
         )
         if data.get("id") != str(manifest.id):
             raise FormatError(f"{MANIFEST} has id {data.get('id')!r}, but its content has {str(manifest.id)!r}")
@@ -272,7 +299,9 @@ class BundleManifest:
             "archive": {"split": self.split} if self.archive else None,
             "proof": [entry.to_dict() for entry in self.proof],
         }
-        return {**content, "delta": self.delta.to_dict()} if self.delta else content
+        made = {"derived": [image.to_dict() for image in self.derived]} if self.derived else {}
+        delta = {"delta": self.delta.to_dict()} if self.delta else {}
+        return {**content, **made, **delta}
 
 
 def platform_text(platform: Platform | None) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from bundle import media
-from bundle.manifest import ALL_PLATFORMS, BundleManifest, ChartEntry, FileEntry, ImageEntry, ProofEntry
+from bundle.manifest import ALL_PLATFORMS, BundleManifest, ChartEntry, DerivedEntry, FileEntry, ImageEntry, ProofEntry
 from bundle.sums import SUMS
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
@@ -17,6 +17,7 @@ def manifest_text(manifest: BundleManifest) -> str:
         "This is a delta: it is not whole by itself": list(_delta(manifest)),
         "Internal registries required": manifest.registries,
         "Images": [line for image in manifest.images for line in _image(image)],
+        "Images that install makes of these": [_derived(image) for image in manifest.derived],
         "Charts": [line for chart in manifest.charts for line in _chart(chart)],
         "Files": [line for file in manifest.files for line in _file(file)],
         "Proof that every image of the releases is here": [_proof(entry) for entry in manifest.proof],
@@ -72,6 +73,10 @@ def _image(image: ImageEntry) -> list[str]:
     if image.sbom:
         lines.append(f"  sbom:    {image.sbom}")
     return lines
+
+
+def _derived(image: DerivedEntry) -> str:
+    return f"{image.reference}: {image.base} with the certificates of {image.add_ca}"
 
 
 def _chart(chart: ChartEntry) -> list[str]:

@@ -5,7 +5,7 @@ The standard library's reader ends quietly at a damaged header and holds extende
 
 import posixpath
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -40,6 +40,7 @@ class Member:
     """One entry: its name as a clean relative path ("" for the root), and where its `size` bytes start.
 
     Links have a `target`. An `unsafe` entry has a name, left as it is, that leads out of the archive's directory.
+    `mode`, `uid` and `gid` are as the header says.
     """
 
     name: str
@@ -47,12 +48,25 @@ class Member:
     size: int
     offset: int
     target: str = ""
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
 
 
-def members(stream: ForwardStream) -> Iterator[Member]:
+def _clean(name: str) -> str | None:
+    """An entry's name without `./` and trailing slashes; None when it leads out."""
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    leads_out = name.startswith("/") or ".." in parts or "\\" in name or "\0" in name
+    return None if leads_out else "/".join(parts)
+
+
+def members(
+    stream: ForwardStream, *, limit: int = MAX_MEMBERS, clean: Callable[[str], str | None] = _clean
+) -> Iterator[Member]:
     """Each entry in order; the caller may read its data from the stream before asking for the next.
 
-    FormatError for a stream that is cut off or damaged, and for more entries than MAX_MEMBERS.
+    `clean` gives the name of an entry as a path inside, None for one that leads out.
+    FormatError for a stream that is cut off or damaged, and for more entries than `limit`.
     """
     count = 0
     extended: dict[str, str] = {}
@@ -69,22 +83,15 @@ def members(stream: ForwardStream) -> Iterator[Member]:
                 raise FormatError("tar has a global header that renames its entries")
             continue
         count += 1
-        if count > MAX_MEMBERS:
-            raise FormatError(f"tar has more than {MAX_MEMBERS} entries")
-        member = _member(info, extended, stream.position)
+        if count > limit:
+            raise FormatError(f"tar has more than {limit} entries")
+        member = _member(info, extended, stream.position, clean)
         extended = {}
         yield member
         end = member.offset + member.size + -member.size % _BLOCK
         stream.skip(end - stream.position)
         if stream.position < end:
             raise FormatError(f"tar is cut off inside {member.name!r}")
-
-
-def _clean(name: str) -> str | None:
-    """An entry's name without `./` and trailing slashes; None when it leads out."""
-    parts = [part for part in name.split("/") if part not in ("", ".")]
-    leads_out = name.startswith("/") or ".." in parts or "\\" in name or "\0" in name
-    return None if leads_out else "/".join(parts)
 
 
 def link_target(member: Member) -> str:
@@ -133,7 +140,9 @@ def _extended(info: tarfile.TarInfo, data: bytes) -> dict[str, str]:
     return records
 
 
-def _member(info: tarfile.TarInfo, extended: Mapping[str, str], offset: int) -> Member:
+def _member(
+    info: tarfile.TarInfo, extended: Mapping[str, str], offset: int, clean: Callable[[str], str | None]
+) -> Member:
     name = extended.get("path", info.name)
     kind = _KINDS.get(info.type, "other")
     if any(key.startswith("GNU.sparse.") for key in extended):
@@ -147,7 +156,20 @@ def _member(info: tarfile.TarInfo, extended: Mapping[str, str], offset: int) -> 
     if kind == "file" and name.endswith("/"):
         kind = "directory" if not size else "other"
     target = extended.get("linkpath", info.linkname) if kind in ("symlink", "hardlink") else ""
-    clean = _clean(name)
-    if clean is None:
-        return Member(name=name, kind="unsafe", size=size, offset=offset)
-    return Member(name=clean, kind=kind, size=size, offset=offset, target=target)
+    inside = clean(name)
+    return Member(
+        name=name if inside is None else inside,
+        kind="unsafe" if inside is None else kind,
+        size=size,
+        offset=offset,
+        target=target,
+        mode=info.mode & 0o7777,
+        uid=_owner(extended, "uid", info.uid),
+        gid=_owner(extended, "gid", info.gid),
+    )
+
+
+def _owner(extended: Mapping[str, str], key: str, told: int) -> int:
+    """A user's or group's number, which a pax header gives where the plain one has no room."""
+    text = extended.get(key, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else told

@@ -58,6 +58,9 @@ def _wanted(spec: Spec) -> Iterator[tuple[str, Path]]:
     for host, settings in spec.hosts.items():
         if settings.ca and (host in used or settings.ca.is_relative_to(base)):
             yield f"registry {host!r}: 'ca'", settings.ca
+    for image in spec.derived:
+        if path := image.carried_file(base):
+            yield f"image {image.name!r}: 'add_ca'", path
     for release in spec.install.releases:
         yield from ((f"release {release.name!r}: values", item.file) for item in release.values)
         yield from ((f"release {release.name!r}: health 'ca'", item.ca) for item in release.health if item.ca)

@@ -1,12 +1,14 @@
 """What images are called inside, from the bundle's manifest and, where given, another registry (`registry=`)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Self
 
+from bundle.digest import Digest
 from bundle.errors import FormatError
 from bundle.manifest import BundleManifest, ImageEntry
 from bundle.reference import Reference, looks_like_host
+from schema.derived import DerivedImageSpec
 from schema.problems import did_you_mean, listed
 from schema.template import Name
 
@@ -26,37 +28,51 @@ def check_prefix(text: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageNames:
-    """The images by name, each with its internal reference and the digest that the bundle holds."""
+    """The images by name, each with its internal reference and the digest that the bundle holds.
+
+    `references` are also those of images that are made at install: `derived` gives their digests, made when asked for.
+    """
 
     images: Mapping[str, ImageEntry]
     references: Mapping[str, Reference]
+    derived: Mapping[str, Callable[[], Digest]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, manifest: BundleManifest, *, prefix: str, registry: str = "") -> Self:
+    def of(
+        cls,
+        manifest: BundleManifest,
+        *,
+        prefix: str,
+        registry: str = "",
+        derived: Iterable[tuple[DerivedImageSpec, Callable[[], Digest]]] = (),
+    ) -> Self:
         """The names below `prefix` (the spec's registry.prefix), or below `registry` instead of it.
 
         A FormatError tells a registry that is none.
         """
         if registry:
             check_prefix(registry)
+        made = dict(derived)
+        targets = {entry.name: entry.reference for entry in manifest.images} | {each.name: each.target for each in made}
         return cls(
             images={entry.name: entry for entry in manifest.images},
-            references={entry.name: _moved(entry.reference, prefix, registry) for entry in manifest.images},
+            references={name: _moved(target, prefix, registry) for name, target in targets.items()},
+            derived={each.name: digest for each, digest in made.items()},
         )
 
     def value(self, name: Name) -> str:
         """What `${image.NAME.PART}` stands for; `ref` is `repository:tag`, as in manifest.json."""
-        if name.subject not in self.images:
-            what = f"{name}: no image is called {name.subject!r}; expected {listed(self.images)}"
-            raise FormatError(what, hint=did_you_mean(name.subject, self.images))
+        if name.subject not in self.references:
+            what = f"{name}: no image is called {name.subject!r}; expected {listed(self.references)}"
+            raise FormatError(what, hint=did_you_mean(name.subject, self.references))
+        if name.part == "digest":
+            return str(self._digest(name.subject))
         reference = self.references[name.subject]
-        parts = {
-            "repository": reference.repository,
-            "tag": reference.tag,
-            "digest": str(self.images[name.subject].digest),
-            "ref": str(reference),
-        }
+        parts = {"repository": reference.repository, "tag": reference.tag, "ref": str(reference)}
         return parts[name.part]
+
+    def _digest(self, image: str) -> Digest:
+        return self.derived[image]() if image in self.derived else self.images[image].digest
 
 
 def _moved(reference: Reference, prefix: str, registry: str) -> Reference:

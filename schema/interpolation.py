@@ -26,6 +26,7 @@ class _Var:
 
 
 Resolve = Callable[[Node, str], Value]
+_KNOWN_INSIDE = ("add_ca",)  # may be the site's own
 
 
 class _UnresolvedError(Exception):
@@ -43,7 +44,7 @@ def interpolate(root: Node, env: Mapping[str, str], problems: Problems) -> Node:
         if name == "vars":
             members[name] = scope.resolved_vars(node)
         else:
-            members[name] = _walk(node, scope.inside if name == "install" else scope.outside, problems)
+            members[name] = _walk(node, scope.inside if name == "install" else scope.outside, problems, scope.inside)
     resolved = replace(root, value=members) if members else root
     if install := resolved.get("install"):
         _check_names(install, _Known.of(resolved), problems)
@@ -174,11 +175,15 @@ class _Scope:
         raise _UnresolvedError
 
 
-def _walk(node: Node, resolve: Resolve, problems: Problems) -> Node:
+def _walk(node: Node, resolve: Resolve, problems: Problems, inside: Resolve) -> Node:
+    """Resolve all texts below a node; `inside` those of keys that wait for the install wherever they stand."""
     if isinstance(node.value, dict):
-        return replace(node, value={name: _walk(item, resolve, problems) for name, item in node.value.items()})
+        members = {}
+        for name, item in node.value.items():
+            members[name] = _walk(item, inside if name in _KNOWN_INSIDE else resolve, problems, inside)
+        return replace(node, value=members)
     if isinstance(node.value, list):
-        return replace(node, value=[_walk(item, resolve, problems) for item in node.value])
+        return replace(node, value=[_walk(item, resolve, problems, inside) for item in node.value])
     if not isinstance(node.value, str) or "${" not in node.value:
         return node
     try:

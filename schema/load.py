@@ -18,7 +18,9 @@ from schema.build import (
     build_image,
     build_registry,
 )
+from schema.build_derived import build_derived
 from schema.build_install import build_install
+from schema.derived import DerivedImageSpec
 from schema.document import Node, read
 from schema.interpolation import interpolate, named
 from schema.problems import Problems, raise_together
@@ -68,7 +70,7 @@ def _build(path: Path, root: Node, whole: Node, problems: Problems) -> Spec:
     bundle = build_bundle(reader, root.members()["bundle"])
     registry = build_registry(reader, root.members()["registry"])
     hosts = build_hosts(reader, root.get("registries"))
-    images = _images(reader, root, registry.prefix, bundle.platform)
+    images, derived = _images(reader, root, whole, registry.prefix, bundle.platform)
     charts = _charts(reader, root, whole, images)
     files = [build_file(reader, node) for node in _entries(root, "files")]
     rules.check_unique(problems, "file", _entries(root, "files"))
@@ -81,6 +83,7 @@ def _build(path: Path, root: Node, whole: Node, problems: Problems) -> Spec:
         registry=registry,
         hosts=hosts,
         images=tuple(images.values()),
+        derived=derived,
         charts=tuple(charts),
         files=tuple(file for file in files if file),
         discovery=build_discovery(reader, root.get("discovery")),
@@ -88,12 +91,22 @@ def _build(path: Path, root: Node, whole: Node, problems: Problems) -> Spec:
     )
 
 
-def _images(reader: Reader, root: Node, prefix: str, platform: Platform | None) -> dict[str, ImageSpec]:
+def _images(
+    reader: Reader, root: Node, whole: Node, prefix: str, platform: Platform | None
+) -> tuple[dict[str, ImageSpec], tuple[DerivedImageSpec, ...]]:
+    """The images that are carried, and those that are made of them."""
     nodes = _entries(root, "images")
-    built = [(node, image) for node in nodes if (image := build_image(reader, node, prefix, platform))]
+    carried = [node for node in nodes if not node.get("base")]
+    built = [(node, image) for node in carried if (image := build_image(reader, node, prefix, platform))]
+    images, known = {image.name: image for _, image in built}, named(whole.get("images"))
+    made = [
+        (node, derived)
+        for node in nodes
+        if node.get("base") and (derived := build_derived(reader, node, prefix, images, known))
+    ]
     rules.check_unique(reader.problems, "image", nodes)
-    rules.check_targets(reader.problems, built, prefix)
-    return {image.name: image for _, image in built}
+    rules.check_targets(reader.problems, (*built, *made), prefix)
+    return images, tuple(derived for _, derived in made)
 
 
 def _charts(reader: Reader, root: Node, whole: Node, images: Mapping[str, ImageSpec]) -> list[ChartSpec]:

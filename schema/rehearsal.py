@@ -14,6 +14,17 @@ Extent = Literal["", "images", "cluster"]
 """Empty: a real installation. `images`: registry and receipt. `cluster`: secrets and releases too."""
 
 PLACEHOLDER = "rehearsal.invalid"  # RFC 2606: never anybody's host
+AUTHORITY = """\
+-----BEGIN CERTIFICATE-----
+MIIBPDCB4qADAgECAgEBMAoGCCqGSM49BAMCMBwxGjAYBgNVBAMMEXJlaGVhcnNh
+bC5pbnZhbGlkMCAXDTIwMDEwMTAwMDAwMFoYDzIxMjAwMTAxMDAwMDAwWjAcMRow
+GAYDVQQDDBFyZWhlYXJzYWwuaW52YWxpZDBZMBMGByqGSM49AgEGCCqGSM49AwEH
+A0IABPylzZ12BzQYyvhSLczAKlmLettHMs/4/cq/hXMQRWqpTLfhUmHieAnBJ8gO
+bDWQdY81fRIGdCtgNZ9VJ/DQMqKjEzARMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZI
+zj0EAwIDSQAwRgIhAPZdMHh2sBHtFGQMpDMmKulX5SILVJX8BiZOgkdGUCrUAiEA
+peHvIBvxJukPQesz37onIjltivtnD1JF2WvVz88nlDI=
+-----END CERTIFICATE-----
+"""  # of that host, made once; its key was thrown away
 
 
 def rehearsed(spec: Spec, extent: Extent) -> Spec:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from bundle.locations import LocalChart, RegistryImage
 from schema import template
+from schema.derived import DerivedImageSpec
 from schema.document import Node
 from schema.problems import Problems, did_you_mean, listed
 from schema.spec import ChartSpec, ImageSpec
@@ -28,13 +29,13 @@ def check_distinct(
             problems.add(place, f"{told}, first in line {line}", hint="give each its own name")
 
 
-def check_targets(problems: Problems, images: Iterable[tuple[Node, ImageSpec]], prefix: str) -> None:
+def check_targets(problems: Problems, images: Iterable[tuple[Node, ImageSpec | DerivedImageSpec]], prefix: str) -> None:
     """Note images that would get one internal name."""
-    first: dict[str, ImageSpec] = {}
+    first: dict[str, ImageSpec | DerivedImageSpec] = {}
     for node, image in images:
         other = first.setdefault(str(image.target), image)
         if other is not image:
-            place = node.members()["target" if "target" in node.members() else "source"].place
+            place = (node.get("target") or node.get("source") or node).place
             target = str(image.target).removeprefix(f"{prefix}/")
             what = f"image {image.name!r} has the target {target!r}, as image {other.name!r} has"
             problems.add(place, what, hint="give one of them its own `target`")

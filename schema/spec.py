@@ -15,6 +15,7 @@ from bundle.hosts import HostSettings
 from bundle.locations import ChartLocation, ImageLocation, parse_chart, parse_image
 from bundle.platform import Platform
 from bundle.reference import Reference
+from schema.derived import DerivedImageSpec
 from schema.discovery import DiscoverySpec
 from schema.install import InstallSpec
 from schema.paths import optional_path, path_text
@@ -181,7 +182,10 @@ class FileSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """One airgap.yaml, resolved; `path` is that file, and relative paths were relative to its directory."""
+    """One airgap.yaml, resolved; `path` is that file, and relative paths were relative to its directory.
+
+    `images` are carried, `derived` are made of them inside.
+    """
 
     path: Path
     version: int
@@ -189,10 +193,16 @@ class Spec:
     registry: RegistrySpec
     hosts: Mapping[str, HostSettings]
     images: tuple[ImageSpec, ...]
+    derived: tuple[DerivedImageSpec, ...]
     charts: tuple[ChartSpec, ...]
     files: tuple[FileSpec, ...]
     discovery: DiscoverySpec
     install: InstallSpec
+
+    @property
+    def targets(self) -> tuple[Reference, ...]:
+        """What all images are called inside, those that are made there included."""
+        return (*(image.target for image in self.images), *(image.target for image in self.derived))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], *, path: Path) -> Self:
@@ -213,7 +223,8 @@ class Spec:
                 bundle=BundleSpec.from_dict(data["bundle"]),
                 registry=RegistrySpec.from_dict(data["registry"]),
                 hosts={host: _host_from_dict(settings, base) for host, settings in data["registries"].items()},
-                images=tuple(ImageSpec.from_dict(item, base) for item in data["images"]),
+                images=tuple(ImageSpec.from_dict(item, base) for item in data["images"] if "base" not in item),
+                derived=tuple(DerivedImageSpec.from_dict(item) for item in data["images"] if "base" in item),
                 charts=tuple(ChartSpec.from_dict(item, base) for item in data["charts"]),
                 files=tuple(FileSpec.from_dict(item, base) for item in data["files"]),
                 discovery=DiscoverySpec.from_dict(data["discovery"]),
@@ -230,7 +241,7 @@ class Spec:
             "bundle": self.bundle.to_dict(),
             "registry": self.registry.to_dict(),
             "registries": {host: _host_to_dict(settings, base) for host, settings in self.hosts.items()},
-            "images": [image.to_dict() for image in self.images],
+            "images": [*(each.to_dict() for each in self.images), *(each.to_dict() for each in self.derived)],
             "charts": [chart.to_dict() for chart in self.charts],
             "files": [file.to_dict() for file in self.files],
             "discovery": self.discovery.to_dict(),

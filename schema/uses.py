@@ -8,6 +8,7 @@ from bundle.errors import FormatError, SpecError
 from schema import template
 from schema.install import InstallSpec
 from schema.site import Site
+from schema.spec import Spec
 from schema.template import Name
 from schema.values_file import ValuesFile
 
@@ -20,11 +21,12 @@ class Use:
     where: str
 
 
-def uses(install: InstallSpec, files: Iterable[ValuesFile]) -> tuple[Use, ...]:
+def uses(spec: Spec, files: Iterable[ValuesFile]) -> tuple[Use, ...]:
     """Every use, first those of the spec."""
-    spec = (Use(name=name, where=where) for where, text in _templates(install) for name in _names(text))
+    templates = (*((f"image {each.name!r}: 'add_ca'", each.add_ca) for each in spec.derived), *_templates(spec.install))
+    own = (Use(name=name, where=where) for where, text in templates for name in _names(text))
     values = (Use(name=name, where=f"{file.label}:{node.place.line}") for file in files for node, name in file.names())
-    return (*spec, *values)
+    return (*own, *values)
 
 
 def site_names(used: Iterable[Use]) -> tuple[str, ...]:

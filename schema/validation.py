@@ -238,6 +238,8 @@ def _tell_range(fault: _Fault, node: Node, problems: Problems) -> None:
 
 
 def _tell_one_of(fault: _Fault, node: Node, problems: Problems) -> None:
+    if not isinstance(fault.found, dict):
+        return  # its type is told
     kinds = [branch["required"][0] for branch in fault.wanted]
     present = [kind for kind in kinds if kind in fault.found]
     what = f"{fault.subject} has {' and '.join(present) or 'none'} of these"

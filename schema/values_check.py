@@ -34,7 +34,7 @@ class KnownNames:
         """The images, the secrets with one value, and the actions with outputs."""
         install = spec.install
         return cls(
-            images=[image.name for image in spec.images],
+            images=[*(image.name for image in spec.images), *(image.name for image in spec.derived)],
             secrets=[secret.name for secret in install.secrets if secret.generate or len(secret.data) == 1],
             actions=[action.name for action in install.actions if action.outputs],
         )

@@ -56,7 +56,7 @@ def _run(receiver: Receiver, action: ActionSpec) -> None:
         call,
         partial(run, tied=True),  # killed with us, so that the next run's is the only one
         receiver.known,
-        environ={**receiver.program_env, **_remembered(receiver, action)},
+        environ={**receiver.programs.env, **_remembered(receiver, action)},
         mask=lambda text: masked(text, receiver.known),
     )
     receiver.kubectl.apply([ActionRecord.of(call, outputs).to_object(namespace, receiver.known)])

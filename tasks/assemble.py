@@ -12,7 +12,7 @@ from typing import Any
 from bundle import archive
 from bundle.digest import Digest
 from bundle.files import inside, place, replace_directory, write_bytes
-from bundle.manifest import MANIFEST, MANIFEST_TEXT, BundleManifest, ImageEntry
+from bundle.manifest import MANIFEST, MANIFEST_TEXT, BundleManifest, DerivedEntry, ImageEntry
 from bundle.manifest_text import manifest_text
 from bundle.sizes import human
 from bundle.split import find_archive, sums_path
@@ -179,11 +179,15 @@ def _write_manifest(project: Project) -> None:
         images=tuple(_image_entry(project, image) for image in spec.images),
         charts=tuple(charts.chart_entry(project, chart) for chart in spec.charts),
         files=tuple(files.file_entry(project, file) for file in spec.files),
-        registries=tuple(sorted({image.target.repository for image in spec.images})),
+        registries=tuple(sorted({target.repository for target in spec.targets})),
         archive=spec.bundle.archive,
         split=spec.bundle.split,
         proof=prove.results(project) or (),
         delta=delta.stated(project),
+        derived=tuple(
+            DerivedEntry(name=image.name, base=image.base, add_ca=image.add_ca, reference=image.target)
+            for image in spec.derived
+        ),
     )
     resolved = json.dumps(spec.to_dict(), indent=2, sort_keys=True) + "\n"
     write_bytes(project.tree / RESOLVED_SPEC, resolved.encode())

@@ -4,13 +4,12 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import AirgapError
 from bundle.hosts import HostSettings
-from bundle.manifest import ImageEntry
 from bundle.push import ImageSink
 from bundle.reference import Reference
 from schema.image_names import ImageNames
@@ -24,12 +23,23 @@ if TYPE_CHECKING:
 _AT_ONCE = 16  # questions
 
 
+class Named(Protocol):
+    """An image of the bundle, or one that is made of it."""
+
+    @property
+    def name(self) -> str:
+        """What the spec calls it."""
+
+
 class Destination:
-    """Below `registry.push`, which may differ from what the cluster names, or below `override` instead."""
+    """Below `registry.push`, which may differ from what the cluster names, or below `override` instead.
+
+    `images` are all that are brought there.
+    """
 
     def __init__(
         self,
-        entries: Sequence[ImageEntry],
+        images: Sequence[Named],
         *,
         names: ImageNames,
         registry: RegistrySpec,
@@ -38,7 +48,7 @@ class Destination:
         console: Console,
         jobs: int,
     ) -> None:
-        self._entries = entries
+        self.images = images
         self._names = names
         self._registry = registry
         self._override = override
@@ -48,14 +58,14 @@ class Destination:
         self._guard = threading.Lock()
         self._found: dict[str, Digest | AirgapError | None] | None = None
 
-    def target(self, entry: ImageEntry) -> Reference:
+    def target(self, entry: Named) -> Reference:
         """Where this machine pushes an image."""
         named = self._names.references[entry.name]
         if self._override or self._registry.push == self._registry.prefix:
             return named
         return Reference.parse(f"{self._registry.push}/{str(named).removeprefix(f'{self._registry.prefix}/')}")
 
-    def sink(self, entry: ImageEntry) -> ImageSink:
+    def sink(self, entry: Named) -> ImageSink:
         """An image's repository, to be pushed to."""
         return self._image(self._uploads, entry)
 
@@ -86,7 +96,7 @@ class Destination:
         """A chart's repository, to be pushed to."""
         return self._uploads.repository(target, subject=f"chart {name!r} (oci://{target})")
 
-    def present(self, entry: ImageEntry) -> Digest | None:
+    def present(self, entry: Named) -> Digest | None:
         """The digest that the registry has under an image's name; all are asked for side by side, once.
 
         A registry that does not tell is not asked again: its error is raised for each of its images.
@@ -94,22 +104,22 @@ class Destination:
         with self._guard:
             if self._found is None:
                 with ThreadPoolExecutor(_AT_ONCE) as pool:
-                    found = pool.map(self._look, self._entries)
-                    self._found = {each.name: told for each, told in zip(self._entries, found, strict=True)}
+                    found = pool.map(self._look, self.images)
+                    self._found = {each.name: told for each, told in zip(self.images, found, strict=True)}
             told = self._found[entry.name]
         if isinstance(told, AirgapError):
             raise told
         return told
 
-    def _look(self, entry: ImageEntry) -> Digest | AirgapError | None:
+    def _look(self, entry: Named) -> Digest | AirgapError | None:
         try:
             return self._image(self._glances, entry).current()
         except AirgapError as err:
             return err
 
-    def _image(self, uploads: "Uploads", entry: ImageEntry) -> ImageSink:
+    def _image(self, uploads: "Uploads", entry: Named) -> ImageSink:
         target = self.target(entry)
-        siblings = [self.target(each) for each in self._entries]
+        siblings = [self.target(each) for each in self.images]
         return uploads.repository(target, subject=f"image {entry.name!r} ({target})", siblings=siblings)
 
     @cached_property

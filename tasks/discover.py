@@ -23,7 +23,7 @@ from schema.values_check import read_all
 from tasks.images import pin_of
 from tasks.project import Project
 
-_UNPINNED = Digest.parse(f"sha256:{'0' * 64}")
+UNKNOWN = Digest.parse(f"sha256:{'0' * 64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ def discover(project: Project, release: ReleaseSpec, chart: Path, helm: Helm) ->
 
 
 def image_names(project: Project) -> ImageNames:
-    """What the spec's images are called inside; one that is not pinned yet has a digest of zeros."""
+    """What the spec's images are called inside; one that is not pinned yet, or made inside, has a digest of zeros."""
     entries = {}
     for image in project.spec.images:
         pin = pin_of(project, image)
@@ -74,12 +74,17 @@ def image_names(project: Project) -> ImageNames:
             name=image.name,
             source=image.source_text,
             reference=image.target,
-            digest=pin.digest if pin else _UNPINNED,
+            digest=pin.digest if pin else UNKNOWN,
             media_type=pin.media_type if pin else "",
             size=pin.size if pin else 0,
             platform=image.platform,
         )
-    return ImageNames(images=entries, references={name: entry.reference for name, entry in entries.items()})
+    made = {image.name: image.target for image in project.spec.derived}
+    return ImageNames(
+        images=entries,
+        references={name: entry.reference for name, entry in entries.items()} | made,
+        derived=dict.fromkeys(made, lambda: UNKNOWN),
+    )
 
 
 def releases_of(project: Project) -> Sequence[ReleaseSpec]:

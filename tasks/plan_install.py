@@ -68,10 +68,10 @@ def plan_install(receiver: Receiver, due: Collection[str]) -> InstallPlan:
     """Look at the registry and the cluster for the steps that are due; nothing is changed."""
     unknown: list[str] = []
     missing: dict[str, dict[Digest, int]] = {}
-    for image in receiver.spec.images:
-        if f"push:{image.name}" in due:
+    for name in receiver.images.references:
+        if f"push:{name}" in due:
             try:
-                missing[image.name] = _missing(receiver, image.name)
+                missing[name] = _missing(receiver, name)
             except AirgapError as err:
                 unknown.append(str(err))
     lacking: list[str] = []

@@ -9,9 +9,11 @@ from bundle.errors import ProofError
 from bundle.locations import RegistryImage
 from bundle.reference import Reference
 from clients.rendered_images import FoundImage
+from schema.derived import DerivedImageSpec
 from schema.install import ReleaseSpec
 from schema.lock import ImagePin
 from schema.spec import ImageSpec
+from tasks.discover import UNKNOWN
 from tasks.images import pin_of
 from tasks.project import Project
 
@@ -37,6 +39,11 @@ class CarriedImage:
         """What the bundle pushes for an image of the spec."""
         source = image.source.reference if isinstance(image.source, RegistryImage) else None
         return cls(name=image.name, target=image.target, digest=pin.digest if pin else None, source=source)
+
+    @classmethod
+    def made_inside(cls, image: DerivedImageSpec) -> Self:
+        """What is made at install: its digest, known only then, is that of the stand-in."""
+        return cls(name=image.name, target=image.target, digest=UNKNOWN, source=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +79,10 @@ class Judge:
     def of(cls, project: Project, release: ReleaseSpec) -> Self:
         """For a release of the project, as its lock is now."""
         return cls(
-            carried=[CarriedImage.of(image, pin_of(project, image)) for image in project.spec.images],
+            carried=[
+                *(CarriedImage.of(image, pin_of(project, image)) for image in project.spec.images),
+                *(CarriedImage.made_inside(image) for image in project.spec.derived),
+            ],
             ignored=release.ignore_images,
             prefix=project.spec.registry.prefix,
         )

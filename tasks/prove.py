@@ -84,7 +84,8 @@ class _Carried:
         images = [(image.to_dict(), pin_of(self._project, image)) for image in self._project.spec.images]
         if any(pin is None for _, pin in images):
             return None
-        return _digest([[image, str(pin.digest)] for image, pin in images if pin])
+        made = [image.to_dict() for image in self._project.spec.derived]
+        return _digest([*([image, str(pin.digest)] for image, pin in images if pin), *made])
 
 
 def _inputs(project: Project, release: ReleaseSpec, carried: _Carried) -> Inputs | None:

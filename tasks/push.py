@@ -9,6 +9,7 @@ from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import FormatError
 from bundle.fetch import walk_manifests
+from bundle.image import ImageSource
 from bundle.manifest import ChartEntry, ImageEntry
 from bundle.push import ImageSink, push_image
 from bundle.reference import Reference
@@ -30,6 +31,17 @@ def push_steps(receiver: Receiver) -> Iterator[Step]:
             live=True,
             after=("verify", "preflight"),
         )
+    for derived in receiver.plan_spec.derived:
+        yield Step(
+            base="push",
+            name=derived.name,
+            doc=f"push it to {derived.target}",
+            action=partial(_push, receiver, derived.name),
+            inputs=dict,
+            ready=partial(_derived_absent, receiver, derived.name),
+            live=True,
+            after=(f"derive:{derived.name}", f"push:{derived.base}"),
+        )
     if receiver.plan_spec.registry.charts:
         for chart in receiver.plan_spec.charts:
             yield Step(
@@ -45,16 +57,24 @@ def push_steps(receiver: Receiver) -> Iterator[Step]:
 
 
 def image_entry(receiver: Receiver, name: str) -> ImageEntry:
-    """The bundle's image of this name."""
+    """The image of this name: the bundle's, or one that is made of the bundle's."""
+    if name in receiver.derivations:
+        return receiver.derivations[name].entry
     for entry in receiver.bundle.manifest.images:
         if entry.name == name:
             return entry
     raise FormatError(f"the bundle holds no image {name!r}", hint="make the bundle again")
 
 
+def image_source(receiver: Receiver, entry: ImageEntry) -> ImageSource:
+    """Where an image is read from."""
+    made = receiver.derivations.get(entry.name)
+    return made.source() if made else receiver.image(entry)
+
+
 def image_parts(receiver: Receiver, entry: ImageEntry) -> Mapping[Digest, Descriptor]:
-    """The blobs (configs and layers) that an image of the bundle consists of."""
-    source = receiver.bundle.image(entry)
+    """The blobs (configs and layers) that an image consists of."""
+    source = image_source(receiver, entry)
     manifests = walk_manifests(source.manifest, entry.root, f"image {entry.name!r}")
     return {blob.digest: blob for each in manifests if not each.is_index for blob in each.children()}
 
@@ -67,11 +87,15 @@ def _absent(receiver: Receiver, name: str) -> str:
     return "" if found == entry.digest else f"{receiver.destination.target(entry)} is {found} there, not {entry.digest}"
 
 
+def _derived_absent(receiver: Receiver, name: str) -> str:
+    """As _absent; what is not made yet is not made to tell."""
+    return _absent(receiver, name) if receiver.derivations[name].is_known else f"image {name!r} is not made yet"
+
+
 def _push(receiver: Receiver, name: str) -> None:
     project, entry = receiver.project, image_entry(receiver, name)
-    carried = receiver.bundle.image(entry)
     pushed = push_image(
-        receiver.inside.complete(carried, entry) if receiver.inside else carried,
+        image_source(receiver, entry),
         entry.root,
         receiver.destination.sink(entry),
         subject=f"image {name!r}",

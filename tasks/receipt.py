@@ -8,7 +8,7 @@ from pathlib import Path
 from bundle.files import write_bytes
 from bundle.receipt import RECEIPT, Receipt, ReceivedChart, ReceivedImage, ReceivedRelease
 from schema import template
-from tasks.push import image_parts
+from tasks.push import image_entry, image_parts
 from tasks.receiver import Receiver
 from tasks.step import Inputs, Step
 from tasks.version import VERSION
@@ -47,6 +47,7 @@ def _inputs(receiver: Receiver) -> Inputs:
     return {
         "bundle": str(receiver.bundle.manifest.id),
         "images": {name: str(target) for name, target in receiver.images.references.items()},
+        "derived": {name: str(made.digest()) for name, made in receiver.derivations.items()},
         "releases": {each.name: each.revision for each in _releases(receiver)},
     }
 
@@ -60,7 +61,7 @@ def _write(receiver: Receiver) -> None:
         version=manifest.version,
         id=manifest.id,
         platform=manifest.platform,
-        images=tuple(_image(receiver, entry.name) for entry in manifest.images),
+        images=tuple(_image(receiver, name) for name in receiver.images.references),
         charts=tuple(ReceivedChart(name=e.name, version=e.version, digest=e.digest) for e in manifest.charts),
         releases=tuple(_releases(receiver)),
     )
@@ -71,7 +72,7 @@ def _write(receiver: Receiver) -> None:
 
 
 def _image(receiver: Receiver, name: str) -> ReceivedImage:
-    entry = receiver.images.images[name]
+    entry = image_entry(receiver, name)
     parts = image_parts(receiver, entry)
     return ReceivedImage(
         name=name,

@@ -2,7 +2,6 @@
 
 import getpass
 import json
-import os
 import posixpath
 import sys
 import threading
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from bundle.errors import AirgapError, FormatError
 from bundle.hosts import HostSettings
+from bundle.image import ImageSource
+from bundle.manifest import ImageEntry
 from bundle.opened import OpenedBundle, fingerprint, open_bundle
 from bundle.secret import KnownSecrets, Secret
 from schema.actions import ActionRecord, record_name
@@ -33,8 +34,10 @@ from schema.values import Values, counting, release_values
 from schema.values_check import read_all
 from schema.values_file import Lookup, ValuesFile
 from tasks.carry import RESOLVED_SPEC, SPEC_PLACE
+from tasks.derivation import Derivation, derivations
 from tasks.destination import Destination
 from tasks.inside import Inside
+from tasks.programs import Programs
 from tasks.project import Project
 from tasks.runlock import RunLock
 
@@ -160,7 +163,15 @@ class Receiver:
     @cached_property
     def images(self) -> ImageNames:
         """What images are called inside."""
-        return ImageNames.of(self.bundle.manifest, prefix=self.spec.registry.prefix, registry=self.registry)
+        made = [(each.image, each.digest) for each in self.derivations.values()]
+        prefix = self.spec.registry.prefix
+        return ImageNames.of(self.bundle.manifest, prefix=prefix, registry=self.registry, derived=made)
+
+    @cached_property
+    def derivations(self) -> Mapping[str, Derivation]:
+        """The images that are made here of the bundle's, by name."""
+        facts, meter = lambda: self.facts_before_secrets, self.project.console
+        return derivations(self.spec, self.bundle.manifest, self.image, self.options, facts=facts, meter=meter)
 
     @cached_property
     def values_files(self) -> Mapping[Path, ValuesFile]:
@@ -170,7 +181,7 @@ class Receiver:
     @cached_property
     def environment(self) -> Mapping[str, str]:
         """The environment with what was asked for; a SpecError lists everything that is missing."""
-        used = uses(self.spec.install, counting(self.spec.install.releases, self.values_files, self.site.value))
+        used = uses(self.spec, counting(self.spec.install.releases, self.values_files, self.site.value))
         with self._guard:
             return gather(used, site=self.site, env=self.project.env, directory=Path.cwd(), ask=self._ask)
 
@@ -181,36 +192,23 @@ class Receiver:
     # The cluster.
 
     @cached_property
-    def tools(self) -> Path:
-        """The bundle's tools, copied to where they can be executed."""
-        place = self.state / "tools" / self.bundle.manifest.id.hex[:16]
-        for file in self.bundle.manifest.files:
-            if file.tool and not (place / file.name).exists():
-                self.bundle.extract(file.file, place / file.name, mode=0o755)
-        return place
-
-    @cached_property
-    def program_env(self) -> Mapping[str, str]:
-        """The environment of a spec's own programs: ours, with the bundle's tools first on PATH."""
-        path = os.pathsep.join(filter(None, [str(self.tools), self.project.env.get("PATH", os.defpath)]))
-        return {**self.project.env, "PATH": path}
+    def programs(self) -> Programs:
+        """The bundle's tools and the machine's."""
+        return Programs(self.bundle, self.state, self.project.env)
 
     @cached_property
     def kubectl(self) -> "Kubectl":
         """The cluster, by kubectl."""
         from clients.kubectl import Kubectl  # noqa: PLC0415
-        from clients.process import find_program  # noqa: PLC0415
 
-        return Kubectl(find_program("kubectl", directories=[self.tools], path=self.project.env.get("PATH")))
+        return Kubectl(self.programs.find("kubectl"))
 
     @cached_property
     def helm(self) -> "Helm":
         """The cluster, by helm."""
         from clients.helm import Helm  # noqa: PLC0415
-        from clients.process import find_program  # noqa: PLC0415
 
-        program = find_program("helm", directories=[self.tools], path=self.project.env.get("PATH"))
-        return Helm(program, secrets=self.known)
+        return Helm(self.programs.find("helm"), secrets=self.known)
 
     def release(self, spec: ReleaseSpec) -> "Release | None":
         """The release as the cluster has it; all of them are asked for at once, and again after a change."""
@@ -304,7 +302,7 @@ class Receiver:
 
     def _outputs(self) -> Mapping[str, Mapping[str, Any]]:
         if self.options.rehearsal:
-            return stand_in_outputs(uses(self.spec.install, self.values_files.values()))
+            return stand_in_outputs(uses(self.spec, self.values_files.values()))
         return {name: record.outputs for name, record in self._records()}
 
     def _records(self) -> Sequence[tuple[str, ActionRecord]]:
@@ -322,7 +320,7 @@ class Receiver:
     def destination(self) -> Destination:
         """The registry that images are brought to."""
         return Destination(
-            self.bundle.manifest.images,
+            (*self.bundle.manifest.images, *self.spec.derived),
             names=self.images,
             registry=self.spec.registry,
             override=self.registry,
@@ -330,6 +328,11 @@ class Receiver:
             console=self.project.console,
             jobs=self.options.jobs,
         )
+
+    def image(self, entry: ImageEntry) -> ImageSource:
+        """An image of the bundle; what a delta leaves out of it is read from the registry."""
+        carried = self.bundle.image(entry)
+        return self.inside.complete(carried, entry) if self.inside else carried
 
     @cached_property
     def inside(self) -> Inside | None:

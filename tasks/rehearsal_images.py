@@ -1,14 +1,18 @@
 """Whether a cluster could pull every image that the releases use: from the throwaway registry, and from there alone."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from bundle.errors import AirgapError, FormatError
+from bundle.digest import Digest
+from bundle.errors import AirgapError, FormatError, SourceError
 from bundle.reference import Reference
 from clients.registry import Registries
 from clients.rendered_images import FoundImage, find_images
 from clients.transport import Transport
 from schema.chart_values import ChartValues
+from schema.derived import DerivedImageSpec
 from schema.install import ReleaseSpec
 from schema.rendered import rendered_file
 from schema.site import Site
@@ -20,7 +24,8 @@ def unpullable(receiver: Receiver, release: ReleaseSpec, site: Path) -> tuple[in
     """How many images a release uses as rendered by helm, and what stands in the way of pulling them."""
     spec = receiver.spec
     generated = {secret.name: secret.generate for secret in spec.install.secrets if secret.generate}
-    lookup = StandIns(images=receiver.images, site=Site.load(site), generated=generated)
+    made = {image.name: partial(_pushed, receiver, image) for image in spec.derived}
+    lookup = StandIns(images=replace(receiver.images, derived=made), site=Site.load(site), generated=generated)
     chart = receiver.chart(release.chart)
     values = receiver.values(release, lookup)
     defaults = ChartValues.read(chart.read_bytes(), subject=f"chart {release.chart!r}")
@@ -29,6 +34,14 @@ def unpullable(receiver: Receiver, release: ReleaseSpec, site: Path) -> tuple[in
     found = find_images(text, fields=spec.discovery.fields, subject=f"release {release.name!r}")
     certain = {each.text: each for each in found if each.certain and not _ignored(each, release)}
     return len(certain), [problem for each in certain.values() for problem in _problem(receiver, release, each)]
+
+
+def _pushed(receiver: Receiver, image: DerivedImageSpec) -> Digest:
+    """What the rehearsed install has made of an image of the bundle."""
+    found = receiver.destination.present(image)
+    if found is None:
+        raise SourceError(f"image {image.name!r} is not in the registry")
+    return found
 
 
 def _ignored(found: FoundImage, release: ReleaseSpec) -> bool:

@@ -30,7 +30,7 @@ class RehearsalSite:
 
 def make_site(receiver: Receiver, place: Path, *, directory: Path, env: Mapping[str, str]) -> RehearsalSite:
     """Write `place/site.yaml`, and what `${file.PATH}` stands for below `place/inside`, where install is started."""
-    names = {use.name for use in uses(receiver.spec.install, receiver.values_files.values())}
+    names = {use.name for use in uses(receiver.spec, receiver.values_files.values())}
     facts = [name for name in names if name.space == "site" and _lacks(receiver, name)]
     wanted = sorted(name.rest for name in names if name.space == "env")
     missing = [str(name) for name in facts] + [f"${{env.{name}}}" for name in wanted if name not in env]
@@ -39,6 +39,7 @@ def make_site(receiver: Receiver, place: Path, *, directory: Path, env: Mapping[
         (place / "inside").mkdir(mode=0o700)
         file.write_text(json.dumps(completed(receiver.site, facts)))  # JSON is YAML
         missing += _files(receiver, names, place / "inside", directory)
+        _certificates(receiver, place)
     given = {name: env.get(name, PLACEHOLDER) for name in wanted}
     kept = {name: env[name] for name in _KEPT if name in env}
     return RehearsalSite(file=file, env={**kept, **given}, missing=tuple(sorted(missing)))
@@ -73,6 +74,21 @@ def _files(receiver: Receiver, names: set[Name], place: Path, directory: Path) -
         pair = [template.names(template.parse(secret.data.get(part, ""))) for part in ("certificate", "key")]
         if secret.type == "tls" and all(found and found[0] in lacking for found in pair):
             _self_signed(*(inside(place, found[0].rest) for found in pair))
+
+
+def _certificates(receiver: Receiver, place: Path) -> None:
+    """Lead to the files beside the real site file that its facts name for derived images."""
+    beside = receiver.options.site.parent if receiver.options.site else place
+    for image in receiver.spec.derived:
+        pieces = template.parse(image.add_ca)
+        names = template.names(pieces)
+        if any(name.space != "site" or _lacks(receiver, name) for name in names):
+            continue
+        given = template.in_text(template.render(pieces, receiver.site.value))
+        if names and "\n" not in given and (beside / given).is_file() and not os.path.isabs(given):
+            target = inside(place, given)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(beside / given)
 
 
 def _self_signed(certificate: Path, key: Path) -> None:

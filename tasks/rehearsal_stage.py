@@ -186,8 +186,17 @@ class _Stage:
                 self.failures.append(f"image {entry.name!r} is not inside as it left: {said}")
                 continue
             self.say("receipt", f"image {entry.name}: {entry.digest}, the same on both sides")
+        for image in receiver.spec.derived:
+            found = receiver.destination.present(image)
+            if str(found) != told.get(image.name):
+                self.failures.append(
+                    f"image {image.name!r}: the receipt says {told.get(image.name)}, the registry {found}"
+                )
+                continue
+            self.say("receipt", f"image {image.name}: {found}, made of {image.base}")
         if not self.failures:
-            self.proven.append(f"{_count(len(told))} inside with the digest of the bundle, as receipt and registry say")
+            count = _count(len(receiver.bundle.manifest.images))
+            self.proven.append(f"{count} inside with the digest of the bundle, as receipt and registry say")
 
     def _say_what_is_left_out(self) -> None:
         install = self.receiver.spec.install

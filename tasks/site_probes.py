@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
+from bundle.authorities import out_of_date
 from bundle.errors import AirgapError, ProblemsError, SpecError
 from clients.cluster_check import ClusterNeeds, cluster
 from clients.database_probes import mysql, postgres
@@ -23,6 +24,7 @@ from schema.rendered import rendered_file
 from schema.secret_objects import read_data
 from schema.tls_pair import check_pair
 from schema.values import without_secrets
+from tasks.derivation import Derivation
 from tasks.receiver import Receiver
 from tasks.secrets import namespaces
 
@@ -50,6 +52,7 @@ def _probes(receiver: Receiver) -> Iterator[Probe]:
     yield partial(_registry, receiver)
     yield partial(_left_out, receiver)
     yield partial(_facts, receiver)
+    yield from (partial(_authorities, receiver, derivation) for derivation in receiver.derivations.values())
     yield from (partial(_secret, receiver, secret) for secret in spec.install.secrets if not secret.generate)
     if spec.install.releases or spec.install.secrets:
         yield partial(_cluster, receiver)
@@ -59,7 +62,7 @@ def _probes(receiver: Receiver) -> Iterator[Probe]:
 
 
 def _registry(receiver: Receiver) -> Findings:
-    targets = [receiver.destination.target(entry) for entry in receiver.bundle.manifest.images]
+    targets = [receiver.destination.target(image) for image in receiver.destination.images]
     return registry(targets, hosts=receiver.hosts, environment=receiver.project.env)
 
 
@@ -145,6 +148,20 @@ def _facts(receiver: Receiver) -> Findings:
     return tuple(problems)
 
 
+def _authorities(receiver: Receiver, derivation: Derivation) -> Findings:
+    """The certificates of a derived image are there and valid now."""
+    try:
+        receiver.environment  # noqa: B018 - what is missing is told once, by _facts
+    except SpecError:
+        return ()
+    try:
+        told = out_of_date(derivation.authorities, datetime.now(UTC))
+    except AirgapError as err:
+        return (finding_of(err, derivation.subject),)
+    hint = "give the authority's present certificate"
+    return tuple(Finding(subject=derivation.subject, what=f"'add_ca': {each}", hint=hint) for each in told)
+
+
 def _secret(receiver: Receiver, secret: SecretSpec) -> Findings:
     """A secret's values are there, and a certificate and its key can serve now."""
     try:
@@ -198,7 +215,7 @@ def _run(receiver: Receiver, check: CheckSpec) -> Findings:
     subject = f"check {next((word for word in check.run if '/' in word or '.' in word), check.run[0])}"
     if "/" in argv[0] and (base / argv[0]).is_file():
         argv[0] = str((base / argv[0]).absolute())
-    done = run(argv, subject=subject, timeout=_RUN_SECONDS, env=receiver.program_env, cwd=base, tied=True)
+    done = run(argv, subject=subject, timeout=_RUN_SECONDS, env=receiver.programs.env, cwd=base, tied=True)
     lines = [line.strip() for line in masked(done.stderr, receiver.known).splitlines() if line.strip()]
     if done.code and not lines:
         lines = [f"it failed with exit code {done.code}, and said nothing"]

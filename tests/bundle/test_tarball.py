@@ -118,11 +118,10 @@ def test_sparse_files_are_no_files() -> None:
     assert [member.kind for member in members(Forward(data))] == ["other"]
 
 
-def test_too_many_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_entries() -> None:
     assert MAX_MEMBERS >= 100_000
-    monkeypatch.setattr("bundle.tar_reader.MAX_MEMBERS", 2)
     with pytest.raises(FormatError, match="more than 2 entries"):
-        list(members(Forward(made(*(("a", REG, b"", ""),) * 3))))
+        list(members(Forward(made(*(("a", REG, b"", ""),) * 3)), limit=2))
 
 
 @pytest.mark.parametrize(

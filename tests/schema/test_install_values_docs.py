@@ -29,7 +29,7 @@ def test_the_examples_install(tmp_path: Path) -> None:
     assert list(carried_files(spec)) == ["install/enroll.py", "install/values/shop.yaml"]
     files = read_all(spec)
     site = Site.load(tmp_path / "site.yaml")
-    env = gather(uses(spec.install, files.values()), site=site, env={}, directory=tmp_path, ask=lambda prompt: prompt)
+    env = gather(uses(spec, files.values()), site=site, env={}, directory=tmp_path, ask=lambda prompt: prompt)
     facts = Facts(
         images=ImageNames.of(manifest(api="reg.internal/demo/api:1"), prefix="reg.internal/demo", registry="reg.corp"),
         site=site,

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from schema.load import load
+from schema.rehearsal import AUTHORITY
 
 DOCS = (Path(__file__).parents[2] / "docs" / "spec.md").read_text(encoding="utf-8")
 BLOCKS = [block for block in re.findall(r"```yaml\n(.*?)```", DOCS, re.S) if not block.startswith("#")]
@@ -43,7 +44,7 @@ def test_all_examples_together_are_one_valid_spec(tmp_path: Path) -> None:
         merge(whole, {"install": part} if block.startswith("  ") else part)
     for name in FILES.split():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("")
+        (tmp_path / name).write_text(AUTHORITY if name.endswith(".crt") else "")
     path = tmp_path / "airgap.yaml"
     path.write_text(yaml.safe_dump(whole, sort_keys=False))
     spec = load(path, env={"MIRROR": "mirror.example"})

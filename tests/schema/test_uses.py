@@ -33,7 +33,7 @@ VALUES = "a: ${site.db.host}\nb:\n  c: [x, '${env.URL}${site.host}']\n"
 @pytest.fixture
 def used(tmp_path: Path) -> tuple[Use, ...]:
     loaded = spec(tmp_path, TEXT, {"v.yaml": VALUES})
-    return uses(loaded.install, read_all(loaded).values())
+    return uses(loaded, read_all(loaded).values())
 
 
 def test_every_use_with_its_place(used: tuple[Use, ...]) -> None:
