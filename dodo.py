@@ -17,6 +17,7 @@ from tasks import (
     receipt,
     releases,
     secrets,
+    sign,
     verify,
 )
 from tasks.receiver import Receiver
@@ -64,6 +65,9 @@ if PROJECT.has_spec:
 
     def task_checksum():
         yield from to_doit("checksum", "list the checksum of every file", assemble.checksum_steps(PROJECT))
+
+    def task_sign():
+        yield from to_doit("sign", "sign the list of checksums", sign.sign_steps(PROJECT))
 
     def task_directory():
         yield from to_doit("directory", "put the finished bundle in its place", assemble.directory_steps(PROJECT))

@@ -16,8 +16,9 @@ from bundle.layout import DOCKER_MANIFEST, INDEX, OCI_LAYOUT, REF_NAME, blob_nam
 from bundle.layout_source import LayoutSource, read_index
 from bundle.manifest import MANIFEST, BundleManifest, ImageEntry
 from bundle.sizes import human
-from bundle.sums import SUMS
+from bundle.sums import SIGNATURE, SUMS
 from bundle.tree import Below, TarTree, Tree, index_members, read_small
+from bundle.trust import read_signature
 
 IMAGES = "images"
 _MAX_MANIFEST = 64 * 1024 * 1024  # bytes
@@ -52,6 +53,7 @@ def check_completeness(tree: Tree, sums: Mapping[str, Digest], base: Base | None
         result.findings.append(Finding(kind="unreadable", item=MANIFEST, observed=err.what))
         return result
     _require(result, sums, MANIFEST, "the bundle")
+    _check_signature(result, tree, manifest)
     for chart in manifest.charts:
         _require(result, sums, chart.file, f"chart {chart.name!r}", chart.digest)
         if chart.provenance:
@@ -92,6 +94,12 @@ def _require(
         result.findings.append(Finding(kind="damaged", item=name, expected=str(digest), observed=f"{listed} in {SUMS}"))
         return False
     return True
+
+
+def _check_signature(result: Completeness, tree: Tree, manifest: BundleManifest) -> None:
+    if manifest.signed and read_signature(tree) is None:
+        expected = "the signature that the manifest tells of"
+        result.findings.append(Finding(kind="missing", item=SIGNATURE, expected=expected))
 
 
 def _check_layout(result: Completeness, tree: Tree, sums: Mapping[str, Digest], manifest: BundleManifest) -> None:

@@ -97,6 +97,10 @@ class BundleError(ProblemsError):
     """All missing, extra or damaged items of one bundle."""
 
 
+class TrustError(AirgapError):
+    """A bundle that nobody whom the site trusts has vouched for."""
+
+
 class ProofError(ProblemsError):
     """All images that a release would need inside and that the bundle does not bring."""
 

@@ -15,6 +15,7 @@ from bundle.platform import Platform
 from bundle.store import BlobStore
 from bundle.transfers import Transfers
 
+_MAX_DEPTH = 8  # indexes in indexes; real ones have one
 _MAX_CONFIG = 16 * 1024 * 1024  # bytes of an image config; real ones have a few thousand
 
 
@@ -124,17 +125,19 @@ def walk_manifests(load: LoadManifest, root: Descriptor, subject: str) -> Iterat
     """The manifest and those below it, children first, each once. A SourceError for what is no manifest."""
     done: set[Digest] = set()
 
-    def walk(descriptor: Descriptor) -> Iterator[Manifest]:
+    def walk(descriptor: Descriptor, depth: int) -> Iterator[Manifest]:
         if descriptor.digest in done:
             return
+        if depth > _MAX_DEPTH:
+            raise SourceError(f"{subject}: its indexes are nested more than {_MAX_DEPTH} deep ({descriptor.digest})")
         done.add(descriptor.digest)
         manifest = _parse(load(descriptor), descriptor, subject)
         if manifest.is_index:
             for child in manifest.manifests:
-                yield from walk(child)
+                yield from walk(child, depth + 1)
         yield manifest
 
-    return walk(root)
+    return walk(root, 0)
 
 
 def _parse(raw: bytes, descriptor: Descriptor, subject: str) -> Manifest:

@@ -1,12 +1,13 @@
 """The members of one JSON object from outside, each read as what it must be."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from bundle import strict_json
 from bundle.digest import Digest
 from bundle.errors import FormatError
 from bundle.files import inside
@@ -20,6 +21,12 @@ def time_text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime(_TIME)
 
 
+def require_unique(subject: str, kind: str, names: Iterable[str]) -> None:
+    """FormatError where one comes twice: readers would differ on which of the two counts. `kind` is in the plural."""
+    if twice := next((name for name, count in Counter(names).items() if count > 1), ""):
+        raise FormatError(f"{subject} has two {kind} {twice!r}", hint="do not use it; make it anew")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fields:
     """An object's members by key. A FormatError names `subject`, the key, and what was found instead."""
@@ -30,10 +37,7 @@ class Fields:
     @classmethod
     def decode(cls, raw: bytes, subject: str) -> Self:
         """Read the bytes of a file that holds one JSON object."""
-        try:
-            data = json.loads(raw)
-        except ValueError as err:
-            raise FormatError(f"{subject} is not JSON: {err}") from err
+        data = strict_json.decode(raw, subject)
         if not isinstance(data, dict):
             raise FormatError(f"{subject} is not a JSON object")
         return cls(data=data, subject=subject)

@@ -1,11 +1,10 @@
 """Image manifests and indexes, kept as the bytes they are (OCI image-spec manifest.md and image-index.md)."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
-from bundle import media
+from bundle import media, strict_json
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import FormatError, SourceError
@@ -46,10 +45,7 @@ class Manifest:
         `media_type` (of the descriptor or the Content-Type) is used where the bytes name none, as OCI allows.
         Raises FormatError for anything that is neither, Docker's old schema 1 among them.
         """
-        try:
-            data = json.loads(raw)
-        except ValueError as err:
-            raise FormatError(f"manifest is not JSON: {err}") from err
+        data = strict_json.decode(raw, "manifest")
         if not isinstance(data, dict):
             raise FormatError("manifest is not a JSON object")
         kind = data.get("mediaType") or media_type or _guess(data)

@@ -1,10 +1,10 @@
 """Images out of an OCI image layout, a directory or still packed in a tar, as sources."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bundle import strict_json
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import FormatError, IntegrityError, SourceError
@@ -113,10 +113,7 @@ def _names(entry: Descriptor) -> list[str]:
 
 
 def _object(data: bytes, name: str) -> Mapping[str, Any]:
-    try:
-        value = json.loads(data)
-    except ValueError as err:
-        raise FormatError(f"{name} is not JSON: {err}") from err
+    value = strict_json.decode(data, name)
     if not isinstance(value, dict):
         raise FormatError(f"{name} is not a JSON object")
     return value

@@ -10,7 +10,7 @@ from bundle.delta import Delta
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import FormatError
-from bundle.fields import Fields, time_text
+from bundle.fields import Fields, require_unique, time_text
 from bundle.platform import Platform
 from bundle.reference import Reference
 
@@ -22,7 +22,7 @@ ALL_PLATFORMS = "all"
 Layout = Literal["oci", "docker-archive"]
 _LAYOUTS: tuple[Layout, ...] = ("oci", "docker-archive")
 # What says how and when a bundle was made and checked, and not what is in it: two bundles of one content have one id.
-_OUTSIDE_ID = frozenset({"id", "created", "tool", "archive", "proof"})
+_OUTSIDE_ID = frozenset({"id", "created", "tool", "archive", "proof", "signed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +208,7 @@ class BundleManifest:
 
     `platform` is None for all; `registries` are the URLs that must be reachable on the far side; `split` is the
     largest size of a part in bytes, None for an archive in one piece; `delta` is what it leaves out, None where it
-    holds everything.
+    holds everything; `signed` says that there must be a signature beside the list of checksums.
     """
 
     name: str
@@ -226,6 +226,7 @@ class BundleManifest:
     proof: tuple[ProofEntry, ...] = ()
     delta: Delta | None = None
     derived: tuple[DerivedEntry, ...] = ()
+    signed: bool = False
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -254,10 +255,23 @@ class BundleManifest:
             proof=fields.each("proof", ProofEntry.from_dict),
             delta=Delta.from_dict(fields.typed("delta", dict)) if "delta" in fields else None,
             derived=fields.each("derived", DerivedEntry.from_dict) if "derived" in fields else (),
+            signed=fields.typed("signed", bool),
         )
+        manifest._check_names()
         if data.get("id") != str(manifest.id):
             raise FormatError(f"{MANIFEST} has id {data.get('id')!r}, but its content has {str(manifest.id)!r}")
         return manifest
+
+    def _check_names(self) -> None:
+        inside = [(image.name, str(image.reference)) for image in self.images]
+        inside += [(image.name, str(image.reference)) for image in self.derived]
+        images = [image.file for image in self.images if image.file]
+        require_unique(MANIFEST, "images named", [name for name, _ in inside])
+        require_unique(MANIFEST, "images with the reference", [reference for _, reference in inside])
+        require_unique(MANIFEST, "charts named", [chart.name for chart in self.charts])
+        require_unique(MANIFEST, "files named", [file.name for file in self.files])
+        files = [*images, *(chart.file for chart in self.charts), *(file.file for file in self.files)]
+        require_unique(MANIFEST, "entries with the file", files)
 
     def to_dict(self) -> dict[str, Any]:
         """The exact inverse of from_dict."""
@@ -298,6 +312,7 @@ class BundleManifest:
             "registries": list(self.registries),
             "archive": {"split": self.split} if self.archive else None,
             "proof": [entry.to_dict() for entry in self.proof],
+            "signed": self.signed,
         }
         made = {"derived": [image.to_dict() for image in self.derived]} if self.derived else {}
         delta = {"delta": self.delta.to_dict()} if self.delta else {}

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from bundle import media
 from bundle.manifest import ALL_PLATFORMS, BundleManifest, ChartEntry, DerivedEntry, FileEntry, ImageEntry, ProofEntry
-from bundle.sums import SUMS
+from bundle.ssh_signature import NAMESPACE
+from bundle.sums import SIGNATURE, SUMS
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 _OCI = frozenset({media.OCI_MANIFEST, media.OCI_INDEX})
@@ -21,14 +22,14 @@ def manifest_text(manifest: BundleManifest) -> str:
         "Charts": [line for chart in manifest.charts for line in _chart(chart)],
         "Files": [line for file in manifest.files for line in _file(file)],
         "Proof that every image of the releases is here": [_proof(entry) for entry in manifest.proof],
-        "Check this bundle (in this directory)": [f"sha256sum -c {SUMS}"],
+        "Check this bundle before anything of it is run (in this directory)": list(_checking(manifest)),
         "Load the images by hand (in this directory)": list(_loading(manifest)),
     }
     return "\n".join(_section(title, lines) for title, lines in sections.items() if lines)
 
 
 def _section(title: str, lines: Sequence[str]) -> str:
-    return "".join(f"{line}\n" for line in [title, "-" * len(title), *(f"  {line}" for line in lines)])
+    return "".join(f"{line}\n" for line in [title, "-" * len(title), *(f"  {line}".rstrip() for line in lines)])
 
 
 def _about(manifest: BundleManifest) -> list[str]:
@@ -103,6 +104,17 @@ def _file(file: FileEntry) -> list[str]:
 
 def _proof(entry: ProofEntry) -> str:
     return f"{entry.release}: proven" if entry.proven else f"{entry.release}: NOT PROVEN, {entry.reason}"
+
+
+def _checking(manifest: BundleManifest) -> Iterator[str]:
+    """The commands; they are for programs of the machine: that of the bundle can't be its own witness."""
+    if manifest.signed:
+        yield f"ssh-keygen -Y verify -f allowed_signers -I IDENTITY -n {NAMESPACE} -s {SIGNATURE} < {SUMS}"
+    yield f"sha256sum -c {SUMS}"
+    if manifest.signed:
+        yield ""
+        yield "allowed_signers is this site's own list, never one that came with the bundle; IDENTITY is a name in it."
+        yield "airgap.pyz checks the same, but whoever changed the bundle may have changed airgap.pyz too."
 
 
 def _loading(manifest: BundleManifest) -> Iterator[str]:

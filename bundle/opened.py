@@ -7,14 +7,16 @@ from pathlib import Path
 from bundle.archive import present_archive
 from bundle.completeness import IMAGES
 from bundle.digest import Digest
-from bundle.errors import BundleError, FormatError, IntegrityError, storage_errors
+from bundle.errors import BundleError, FormatError, IntegrityError, SourceError, storage_errors
 from bundle.files import writing
 from bundle.image import ImageSource
 from bundle.layout_source import LayoutSource
 from bundle.manifest import MANIFEST, BundleManifest, ImageEntry
+from bundle.signers import Signer
 from bundle.split import find_archive, sums_path
 from bundle.sums import SUMS, parse_sums
 from bundle.tree import Below, DirectoryTree, TarTree, Tree, index_members, read_small, walk_files
+from bundle.trust import Trust, Vouch, read_signature
 
 MAX_SMALL = 256 * 1024 * 1024  # bytes of a file that is read into memory
 _AGAIN = "run `doit verify` to see all that is wrong, and carry what it names over again"
@@ -28,11 +30,15 @@ class OpenedBundle:
     digest while it streams (bundle/store.py, bundle/push.py).
     """
 
-    def __init__(self, path: Path, tree: Tree) -> None:
+    def __init__(self, path: Path, tree: Tree, vouch: Vouch | None = None) -> None:
         self.path = path
         self._tree = tree
         self._sums: Mapping[str, Digest] = {}
-        self._sums = parse_sums(self._small(SUMS), SUMS)
+        sums = self._small(SUMS)
+        if vouch:
+            with storage_errors(f"read the signature of bundle {str(path)!r}", path):
+                vouch(sums, read_signature(tree), subject=f"bundle {str(path)!r}")
+        self._sums = parse_sums(sums, SUMS)
         self.manifest = BundleManifest.decode(self.read(MANIFEST))
 
     def names(self) -> tuple[str, ...]:
@@ -111,22 +117,48 @@ class OpenedBundle:
         )
 
 
-def open_bundle(path: Path) -> OpenedBundle:
+def open_bundle(path: Path, *, vouch: Vouch | None = None) -> OpenedBundle:
     """The bundle at `path`: a directory, a `.tar`, or any part or the list of checksums of one. Needs no closing.
 
+    `vouch` is asked whether its list of checksums can be trusted, before that or anything else is read.
     An archive's headers are read once, its data is not. SourceError when there is no bundle or a part is missing,
     FormatError when it is cut off or not a bundle of this format, BundleError and IntegrityError as for `read`.
     """
     with storage_errors(f"read bundle {str(path)!r}", path):
-        if path.is_dir():
-            return OpenedBundle(path, DirectoryTree(path))
-        volume = present_archive(path).volume()
+        return OpenedBundle(path, _tree(path), vouch)
+
+
+def signer_of(path: Path, trust: Trust) -> Signer | None:
+    """Who signed the bundle at `path`, before anything else of it is looked at; a TrustError refuses it.
+
+    None where nobody signed it and nobody has to, and for one that can't be read: `verify` tells why.
+    """
+    with storage_errors(f"read bundle {str(path)!r}", path):
         try:
-            entries = index_members(volume)
-        except FormatError as err:
-            raise FormatError(f"bundle {str(path)!r}: {err.what}", hint=_AGAIN) from err
-        top = next(iter(entries), "").partition("/")[0]
-        return OpenedBundle(path, Below(TarTree(volume, entries), top))
+            tree = _tree(path)
+            return trust(read_small(tree, SUMS, MAX_SMALL), read_signature(tree), subject=f"bundle {str(path)!r}")
+        except (FileNotFoundError, FormatError, SourceError):
+            return None
+
+
+def is_signed(path: Path) -> bool:
+    """Whether a signature lies in the bundle at `path`; whose, is another question."""
+    with storage_errors(f"read bundle {str(path)!r}", path):
+        try:
+            return read_signature(_tree(path)) is not None
+        except (FormatError, SourceError):
+            return False
+
+
+def _tree(path: Path) -> Tree:
+    if path.is_dir():
+        return DirectoryTree(path)
+    volume = present_archive(path).volume()
+    try:
+        entries = index_members(volume)
+    except FormatError as err:
+        raise FormatError(f"bundle {str(path)!r}: {err.what}", hint=_AGAIN) from err
+    return Below(TarTree(volume, entries), next(iter(entries), "").partition("/")[0])
 
 
 def fingerprint(path: Path) -> Digest:

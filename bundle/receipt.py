@@ -93,8 +93,8 @@ class ReceivedRelease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What is inside. `installed` is UTC in whole seconds, `tool` the version that installed; `name`, `version`, `id`
-    and `platform` (None for all) are those of the bundle.
+    """What is inside. `installed` is UTC in whole seconds, `tool` the version that installed; `name`, `version`, `id`,
+    `created` and `platform` (None for all) are those of the bundle.
     """
 
     tool: str
@@ -102,6 +102,7 @@ class Receipt:
     name: str
     version: str
     id: Digest
+    created: datetime
     platform: Platform | None
     images: tuple[ReceivedImage, ...] = ()
     charts: tuple[ReceivedChart, ...] = ()
@@ -124,6 +125,7 @@ class Receipt:
             name=bundle.text("name"),
             version=bundle.text("version"),
             id=bundle.digest("id"),
+            created=bundle.time("created"),
             platform=read_platform(bundle),
             images=fields.each("images", ReceivedImage.from_dict),
             charts=fields.each("charts", ReceivedChart.from_dict),
@@ -140,6 +142,7 @@ class Receipt:
                 "name": self.name,
                 "version": self.version,
                 "id": str(self.id),
+                "created": time_text(self.created),
                 "platform": platform_text(self.platform),
             },
             "images": [image.to_dict() for image in self.images],

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bundle import media
+from bundle import media, strict_json
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import FormatError, SourceError
@@ -82,7 +82,7 @@ class SaveSource:
             return self._known
 
     def _entry(self) -> Mapping[str, Any]:
-        entries = _json(read_small(self._tree, DOCKER_MANIFEST, _MAX_JSON), DOCKER_MANIFEST)
+        entries = strict_json.decode(read_small(self._tree, DOCKER_MANIFEST, _MAX_JSON), DOCKER_MANIFEST)
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise FormatError(f"{DOCKER_MANIFEST} is not a list of images")
         chosen: list[Mapping[str, Any]] = [
@@ -129,7 +129,7 @@ def _layer(tree: Tree, name: str, diff_id: Digest) -> Descriptor:
 
 
 def _diff_ids(config: bytes) -> Sequence[Digest]:
-    data = _json(config, "the image's config")
+    data = strict_json.decode(config, "the image's config")
     rootfs = data.get("rootfs") if isinstance(data, dict) else None
     diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
     if not isinstance(diff_ids, list):
@@ -140,10 +140,3 @@ def _diff_ids(config: bytes) -> Sequence[Digest]:
 def _tags(entry: Mapping[str, Any]) -> list[str]:
     tags = entry.get("RepoTags")
     return [str(tag) for tag in tags] if isinstance(tags, list) else []
-
-
-def _json(data: bytes, name: str) -> Any:
-    try:
-        return json.loads(data)
-    except ValueError as err:
-        raise FormatError(f"{name} is not JSON: {err}") from err

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -19,9 +19,11 @@ from bundle.meter import Meter, SilentMeter
 from bundle.split import find_archive, sums_path
 from bundle.sums import SUMS, UNLISTED, parse_sums
 from bundle.tree import DirectoryTree, TarTree, Tree, read_small, walk_files
+from bundle.trust import Vouch, read_signature
 from bundle.volume import Part, Volume
 
 _MAX_SUMS = 256 * 1024 * 1024  # bytes
+_ReadSums = Callable[[Tree], Mapping[str, Digest]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,19 +47,40 @@ class VerifyReport:
             )
 
 
-def verify(path: Path, *, meter: Meter | None = None, base: Base | None = None) -> VerifyReport:
+def verify(
+    path: Path, *, meter: Meter | None = None, base: Base | None = None, vouch: Vouch | None = None
+) -> VerifyReport:
     """Check a bundle directory, an archive, or the parts of one (any part's name will do).
 
+    `vouch` is asked whether the list of checksums that everything is compared with can be trusted; its error comes
+    through.
     Everything that is missing, extra or damaged is in the report, the bad part by its name; with a `base`, every blob
     that a delta leaves out and that is not there either. Raises only when there is
     no bundle at `path` (SourceError), or its list of parts can't be read (FormatError, StorageError).
     """
     meter = meter or SilentMeter()
     with storage_errors(f"read bundle {str(path)!r}", path):
-        return _verify_directory(path, meter, base) if path.is_dir() else _verify_archive(path, meter, base)
+        demands = _Demands(path=path, vouch=vouch, base=base)
+        return _verify_directory(path, meter, demands) if path.is_dir() else _verify_archive(path, meter, demands)
 
 
-def _verify_directory(root: Path, meter: Meter, base: Base | None) -> VerifyReport:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Demands:
+    """What a bundle is held against besides its own list of checksums."""
+
+    path: Path
+    vouch: Vouch | None
+    base: Base | None
+
+    def sums(self, tree: Tree) -> Mapping[str, Digest]:
+        """The list of checksums, once it is vouched for."""
+        raw = read_small(tree, SUMS, _MAX_SUMS)
+        if self.vouch:
+            self.vouch(raw, read_signature(tree), subject=f"bundle {str(self.path)!r}")
+        return parse_sums(raw, SUMS)
+
+
+def _verify_directory(root: Path, meter: Meter, demands: _Demands) -> VerifyReport:
     findings: list[Finding] = []
     sizes: dict[str, int] = {}
     for name, entry in walk_files(root):
@@ -70,17 +93,17 @@ def _verify_directory(root: Path, meter: Meter, base: Base | None) -> VerifyRepo
         results = list(pool.map(partial(_hash_one, root, meter), sizes))
     findings += [result for result in results if isinstance(result, Finding)]
     observed = {name: result for name, result in zip(sizes, results, strict=True) if isinstance(result, Digest)}
-    checked, notes = _check_content(DirectoryTree(root), observed, set(sizes), findings, base)
+    checked, notes = _check_content(demands, DirectoryTree(root), observed, set(sizes), findings)
     size = sum(sizes[name] for name in observed)
     return VerifyReport(path=root, files=len(observed), size=size, findings=checked, notes=tuple(notes))
 
 
 def _check_content(
-    tree: Tree, observed: Mapping[str, Digest], present: set[str], findings: list[Finding], base: Base | None
+    demands: _Demands, tree: Tree, observed: Mapping[str, Digest], present: set[str], findings: list[Finding]
 ) -> tuple[tuple[Finding, ...], list[str]]:
     """Compare what is there with SHA256SUMS, and that with manifest.json; what was found, and notes."""
     try:
-        sums = parse_sums(read_small(tree, SUMS, _MAX_SUMS), SUMS)
+        sums = demands.sums(tree)
     except FileNotFoundError:
         return (*findings, Finding(kind="missing", item=SUMS, expected="the list of all checksums")), []
     except FormatError as err:
@@ -94,12 +117,12 @@ def _check_content(
                 findings.append(Finding(kind="extra", item=name, expected=f"only what {SUMS} lists"))
         elif observed[name] != sums[name]:
             findings.append(Finding(kind="damaged", item=name, expected=str(sums[name]), observed=str(observed[name])))
-    complete = check_completeness(tree, sums, base)
+    complete = check_completeness(tree, sums, demands.base)
     notes = [complete.note] if complete.note else []
     return with_owners([*findings, *complete.findings], complete.owners), notes
 
 
-def _verify_archive(path: Path, meter: Meter, base: Base | None) -> VerifyReport:
+def _verify_archive(path: Path, meter: Meter, demands: _Demands) -> VerifyReport:
     files = find_archive(path)
     findings = [Finding(kind="missing", item=name) for name in files.missing]
     sums = sums_path(files.archive).name
@@ -125,7 +148,7 @@ def _verify_archive(path: Path, meter: Meter, base: Base | None) -> VerifyReport
         checked = tuple(findings)
     else:
         tree = TarTree(volume, scan.entries)
-        checked, told = _check_content(tree, scan.observed, set(scan.entries), findings + bad_parts, base)
+        checked, told = _check_content(demands, tree, scan.observed, set(scan.entries), findings + bad_parts)
         notes += told
     return VerifyReport(path=path, files=len(scan.observed), size=volume.size, findings=checked, notes=tuple(notes))
 

@@ -78,6 +78,7 @@ class Runner(Protocol):
         cancelled: Callable[[], bool] | None = None,
         grace: float = GRACE,
         tied: bool = False,
+        terminal: bool = False,
     ) -> Completed:
         """As `run`."""
 
@@ -110,15 +111,19 @@ def run(
     cancelled: Callable[[], bool] | None = None,
     grace: float = GRACE,
     tied: bool = False,
+    terminal: bool = False,
 ) -> Completed:
     """Run a program to its end, whatever its exit code; `env` is its whole environment (default: ours).
+
+    One that may ask for something keeps our terminal and standard input (`terminal`); only it is ended then, and not
+    what it started.
 
     Secrets go by `stdin` or `env`: other users of the machine can read an argv. `on_output` gets each line of both
     streams as it comes. `timeout` in seconds; afterwards, or as soon as `cancelled` is true, the whole process group
     gets TERM, and KILL `grace` seconds later. Raises ProgramError (quoting `subject`) when the time was up, and when
     the program can't be started; a cancelled one returns like any other.
     """
-    process = _start(argv, subject=subject, stdin=stdin is not None, env=env, cwd=cwd, tied=tied)
+    process = _start(argv, subject=subject, stdin=stdin is not None, env=env, cwd=cwd, tied=tied, terminal=terminal)
     pump = _Pump(process, stdin or b"", on_output)
     ending: Ending = "interrupted"
     try:
@@ -159,7 +164,14 @@ def _forms(secret: str) -> Iterable[str]:
 
 
 def _start(
-    argv: Sequence[str], *, subject: str, stdin: bool, env: Mapping[str, str] | None, cwd: Path | None, tied: bool
+    argv: Sequence[str],
+    *,
+    subject: str,
+    stdin: bool,
+    env: Mapping[str, str] | None,
+    cwd: Path | None,
+    tied: bool,
+    terminal: bool,
 ) -> subprocess.Popen[bytes]:
     full = [sys.executable, "-I", "-S", "-c", TIE, str(os.getpid()), *argv] if tied and sys.executable else list(argv)
     try:
@@ -167,12 +179,12 @@ def _start(
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), argv[0])
         return subprocess.Popen(
             full,
-            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+            stdin=subprocess.PIPE if stdin else None if terminal else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=None if env is None else dict(env),
             cwd=cwd,
-            start_new_session=True,
+            start_new_session=not terminal,
         )
     except OSError as err:
         raise _not_started(argv[0], subject, err) from err
@@ -191,9 +203,12 @@ def _not_started(name: str, subject: str, err: OSError) -> ProgramError:
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    """Signal what is left of the process's group: its children may live on without it."""
+    """Signal what is left of the process's group: its children may live on without it. Of ours, only the process."""
     try:
-        os.killpg(process.pid, number)
+        if process.poll() is None and os.getpgid(process.pid) == os.getpgrp():
+            process.send_signal(number)
+        else:
+            os.killpg(process.pid, number)
     except (ProcessLookupError, PermissionError):  # macOS says EPERM for a group of zombies
         return
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol, Self
 
 from bundle.errors import FormatError, ProgramError, SpecError, storage_errors
 from bundle.secret import KnownSecrets, Secret
+from bundle.strict_json import unique_members
 from schema import template
 from schema.carried import command_files
 from schema.facts import remember
@@ -130,7 +131,7 @@ def parse_outputs(stdout: bytes, action: str) -> Mapping[str, Any]:
     """Read what an action with `outputs: json` printed: one JSON object. The FormatErrors never repeat it."""
     subject, hint = f"action {action!r}", "print one JSON object on standard output, and all else on standard error"
     try:
-        found = json.loads(stdout.decode(), object_pairs_hook=_members, parse_constant=_no_constant)
+        found = json.loads(stdout.decode(), object_pairs_hook=unique_members, parse_constant=_no_constant)
     except json.JSONDecodeError as err:
         what = "nothing" if not stdout.strip() else f"no JSON: {err.msg} (line {err.lineno}, column {err.colno})"
         raise FormatError(f"{subject} printed {what}", hint=hint) from None  # the cause holds the output
@@ -191,13 +192,6 @@ class ActionRecord:
 def record_name(action: str) -> str:
     """The name of the Secret that holds an action's record."""
     return f"airgap-action-{action}"
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        raise ValueError("a key that is given twice")
-    return members
 
 
 def _no_constant(_text: str) -> None:

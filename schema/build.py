@@ -22,7 +22,7 @@ from schema.image_names import check_prefix
 from schema.problems import Problems
 from schema.quantities import parse_size
 from schema.secrecy import has_login
-from schema.spec import BundleSpec, ChartSpec, FileSpec, ImageSpec, Layout, RegistrySpec, parse_file_source
+from schema.spec import BundleSpec, ChartSpec, FileSpec, ImageSpec, Layout, RegistrySpec, SignSpec, parse_file_source
 from schema.spec import parse_platform as read_platform
 
 _T = TypeVar("_T")
@@ -105,6 +105,7 @@ def build_bundle(reader: Reader, node: Node) -> BundleSpec:
         archive=flag(archive) or split is not None,
         split=reader.parse(split, "'split'", parse_size) if split else None,
         require_proof=flag(node.get("require_proof")),
+        sign=SignSpec.from_dict({"key": text(sign.get("key"))}, reader.base) if (sign := node.get("sign")) else None,
     )
 
 

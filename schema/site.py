@@ -12,7 +12,16 @@ from schema.problems import Problems, did_you_mean, listed
 from schema.template import Name
 from schema.values_file import helm_scalar
 
+TRUST = "trust"  # reserved: what the site demands of a bundle's origin, no fact
 _KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteTrust:
+    """Who may sign bundles: the list `signers`; `require` says that a bundle nobody signed is refused."""
+
+    signers: Path
+    require: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +30,7 @@ class Site:
 
     label: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    trust: SiteTrust | None = None
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -33,9 +43,12 @@ class Site:
                 raise SpecError(f"there is no site file {str(path)!r}", [], hint="name one with site=FILE") from err
         if root is not None and not isinstance(root.value, dict):
             problems.add(root.place, f"the file is {describe(root.value)}", expected="a mapping of facts")
-        facts = _plain(root, problems) if root and isinstance(root.value, dict) else {}
+        members = root.members() if root else {}
+        trust = _trust(members[TRUST], path.parent, problems) if TRUST in members else None
+        facts = {name: _plain(node, problems) for name, node in members.items() if name != TRUST}
+        _check_keys(members, problems)
         problems.raise_all()
-        return cls(label=str(path), facts=facts)
+        return cls(label=str(path), facts=facts, trust=trust)
 
     @property
     def registry(self) -> str:
@@ -69,12 +82,37 @@ def _names(facts: Mapping[str, Any], prefix: str) -> Iterator[str]:
             yield f"{prefix}{key}"
 
 
+def _trust(node: Node, base: Path, problems: Problems) -> SiteTrust | None:
+    """Read `trust: {signers: FILE, require: true}`, FILE relative to the site file."""
+    known = ("signers", "require")
+    for name, member in node.members().items():
+        if name not in known:
+            problems.add(
+                member.key or member.place, f"unknown key {name!r} in 'trust'", hint=did_you_mean(name, known) or ""
+            )
+    signers, require = node.get("signers"), node.get("require")
+    if signers is None or not isinstance(signers.value, str) or not signers.value:
+        hint = "write trust: {signers: FILE}, FILE in the format of ssh-keygen's allowed signers"
+        problems.add((signers or node).place, "'trust' names no list of signers", expected="a file's name", hint=hint)
+        return None
+    if require is not None and not isinstance(require.value, bool):
+        problems.add(require.place, f"'require' is {describe(require.value)}", expected="true or false")
+    path = base / Path(signers.value).expanduser()
+    if not path.is_file():
+        problems.add(signers.place, f"'signers': there is no file {str(path)!r}", hint="paths begin at the site file")
+    return SiteTrust(signers=path, require=require is None or require.value is True)
+
+
+def _check_keys(members: Mapping[str, Node], problems: Problems) -> None:
+    for key, member in members.items():
+        if not _KEY.fullmatch(key):
+            hint = "use letters, digits, '_' and '-'; a dot stands between nested keys"
+            problems.add(member.key or member.place, f"key {key!r} can't be named in ${{site...}}", hint=hint)
+
+
 def _plain(node: Node, problems: Problems) -> Any:
     if isinstance(node.value, dict):
-        for key, member in node.value.items():
-            if not _KEY.fullmatch(key):
-                hint = "use letters, digits, '_' and '-'; a dot stands between nested keys"
-                problems.add(member.key or member.place, f"key {key!r} can't be named in ${{site...}}", hint=hint)
+        _check_keys(node.value, problems)
         return {key: _plain(member, problems) for key, member in node.value.items()}
     if isinstance(node.value, list):
         return [_plain(item, problems) for item in node.value]

@@ -26,8 +26,28 @@ Layout = Literal["oci", "docker-archive"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignSpec:
+    """How the bundle is signed: `key` is a private key's file, or the public one of a key in an agent or a token."""
+
+    key: Path
+    key_text: str
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
+        """The exact inverse of to_dict, for the same `base`."""
+        return cls(key=base / Path(data["key"]).expanduser(), key_text=data["key"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data, as the spec says it."""
+        return {"key": self.key_text}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BundleSpec:
-    """What is made: `platform` None keeps all platforms of an index; `split` is the size of a part in bytes."""
+    """What is made: `platform` None keeps all platforms of an index; `split` is the size of a part in bytes.
+
+    `sign` is None for a bundle that nobody signs.
+    """
 
     name: str
     version: str
@@ -36,6 +56,7 @@ class BundleSpec:
     archive: bool
     split: int | None
     require_proof: bool
+    sign: SignSpec | None
 
     @property
     def directory_name(self) -> str:
@@ -43,8 +64,8 @@ class BundleSpec:
         return f"{self.name}-{self.version}"
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The exact inverse of to_dict."""
+    def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
+        """The exact inverse of to_dict, for the same `base`."""
         return cls(
             name=data["name"],
             version=data["version"],
@@ -53,6 +74,7 @@ class BundleSpec:
             archive=data["archive"],
             split=data["split"],
             require_proof=data["require_proof"],
+            sign=SignSpec.from_dict(data["sign"], base) if data["sign"] else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -65,6 +87,7 @@ class BundleSpec:
             "archive": self.archive,
             "split": self.split,
             "require_proof": self.require_proof,
+            "sign": self.sign.to_dict() if self.sign else None,
         }
 
 
@@ -220,7 +243,7 @@ class Spec:
             return cls(
                 path=path,
                 version=data["version"],
-                bundle=BundleSpec.from_dict(data["bundle"]),
+                bundle=BundleSpec.from_dict(data["bundle"], base),
                 registry=RegistrySpec.from_dict(data["registry"]),
                 hosts={host: _host_from_dict(settings, base) for host, settings in data["registries"].items()},
                 images=tuple(ImageSpec.from_dict(item, base) for item in data["images"] if "base" not in item),

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from bundle.manifest import MANIFEST, MANIFEST_TEXT, BundleManifest, DerivedEntr
 from bundle.manifest_text import manifest_text
 from bundle.sizes import human
 from bundle.split import find_archive, sums_path
-from bundle.sums import SUMS, hash_files, parse_sums, write_sums
+from bundle.sums import SIGNATURE, SUMS, hash_files, parse_sums, write_sums
 from schema.carried import carried_files
 from schema.lock import ChartPin, FilePin, ImagePin
 from schema.spec import ImageSpec
@@ -73,9 +73,9 @@ def directory_steps(project: Project) -> Iterator[Step]:
         base="directory",
         doc="put the finished bundle in its place",
         action=lambda: _publish(project),
-        inputs=lambda: _identity(project, sums=_stamp(project.tree / SUMS), at=str(project.directory)),
+        inputs=lambda: _identity(project, at=str(project.directory), **_seal(project)),
         outputs=lambda: published_files(project.directory),
-        follows=("checksum",),
+        follows=("checksum", "sign"),
         clean=lambda: published_files(project.directory),
     )
 
@@ -89,9 +89,7 @@ def pack_steps(project: Project) -> Iterator[Step]:
         base="pack",
         doc=f"write {archive_path(project).name}" + (f" in parts of {human(spec.split)}" if spec.split else ""),
         action=lambda: _pack(project),
-        inputs=lambda: _identity(
-            project, sums=_stamp(project.tree / SUMS), at=str(archive_path(project)), split=spec.split or 0
-        ),
+        inputs=lambda: _identity(project, at=str(archive_path(project)), split=spec.split or 0, **_seal(project)),
         outputs=lambda: archive_files(project),
         follows=("directory",),
     )
@@ -117,7 +115,8 @@ def archive_files(project: Project) -> Sequence[Path]:
 
 def published_files(directory: Path) -> Sequence[Path]:
     """Every file of a finished bundle directory; only its (missing) SHA256SUMS when there is none."""
-    return (directory / SUMS, *(inside(directory, name) for name in _listed(directory)))
+    signed = [directory / SIGNATURE] if (directory / SIGNATURE).is_file() else []
+    return (directory / SUMS, *signed, *(inside(directory, name) for name in _listed(directory)))
 
 
 def _listed(directory: Path) -> Mapping[str, Digest]:
@@ -150,6 +149,15 @@ def _stated(project: Project) -> dict[str, Any]:
     """The small files that the checksums cover and that no pin tells of."""
     names = (MANIFEST, zipapp.NAME, *carried_files(project.spec))
     return {name: _stamp(project.tree / name) for name in names}
+
+
+def _seal(project: Project) -> dict[str, Any]:
+    """What is checked first on the far side: the list of checksums, and its signature where there is one."""
+    return {name: _stamp(project.tree / name) for name in _sealing(project)}
+
+
+def _sealing(project: Project) -> tuple[str, ...]:
+    return (SUMS, SIGNATURE) if project.spec.bundle.sign else (SUMS,)
 
 
 def _text(pin: ImagePin | ChartPin | FilePin | None) -> str | None:
@@ -188,6 +196,7 @@ def _write_manifest(project: Project) -> None:
             DerivedEntry(name=image.name, base=image.base, add_ca=image.add_ca, reference=image.target)
             for image in spec.derived
         ),
+        signed=spec.bundle.sign is not None,
     )
     resolved = json.dumps(spec.to_dict(), indent=2, sort_keys=True) + "\n"
     write_bytes(project.tree / RESOLVED_SPEC, resolved.encode())
@@ -234,16 +243,15 @@ def _publish(project: Project) -> None:
     project.claim()
     new = project.work / "new"
     shutil.rmtree(new, ignore_errors=True)
-    for name in (SUMS, *_listed(project.tree)):
+    for name in (*_sealing(project), *_listed(project.tree)):
         place(inside(project.tree, name), inside(new, name))
     replace_directory(new, project.directory)
-    _prune(project.tree)
+    _prune(project.tree, {*_sealing(project), *_listed(project.tree)})
     project.note("directory", str(project.directory))
 
 
-def _prune(tree: Path) -> None:
+def _prune(tree: Path, wanted: Collection[str]) -> None:
     """Remove from the growing bundle what the finished one does not hold: images and files of earlier specs."""
-    wanted = {SUMS, *_listed(tree)}
     for path in tree.rglob("*"):
         if path.is_file() and path.relative_to(tree).as_posix() not in wanted:
             path.unlink(missing_ok=True)

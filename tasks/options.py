@@ -18,6 +18,8 @@ VARIABLES = {
     "bundle": "a bundle directory, an archive, or the first part of one (default: the spec's bundle)",
     "since": "a receipt.json from inside, or an earlier bundle's manifest.json: the bundle leaves out what is there",
     "site": "the site's facts, a YAML file, for install",
+    "trust": "who may sign bundles, a list in ssh-keygen's allowed signers format; others are refused",
+    "downgrade": "allow: install an older bundle than the last one",
     "registry": "another place for the images than the spec's registry.prefix, for install (on loopback also http://)",
     "rehearsal": "images or cluster: leave out what a throwaway target can't show; only with a registry on loopback",
     "kubeconfig": "a cluster for rehearse to install into",
@@ -50,6 +52,8 @@ class Options:
     rehearsal: Extent = ""
     kubeconfig: Path | None = None
     since: Path | None = None
+    trust: Path | None = None
+    downgrade: bool = False
     words: tuple[str, ...] = ()
 
     @classmethod
@@ -83,6 +87,8 @@ class Options:
             rehearsal=_extent(given.get("rehearsal", ""), given.get("registry", "")),
             kubeconfig=cwd / given["kubeconfig"] if "kubeconfig" in given else None,
             since=cwd / given["since"] if "since" in given else None,
+            trust=_list_of_signers(cwd / given["trust"]) if "trust" in given else None,
+            downgrade=_downgrade(given.get("downgrade", "")),
             words=tuple(words),
         )
 
@@ -102,6 +108,18 @@ def _jobs(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 64:
         raise OptionError(f"jobs={text} is not a number of transfers", hint="give a whole number from 1 to 64")
     return int(text)
+
+
+def _list_of_signers(path: Path) -> Path:
+    if not path.is_file():
+        raise OptionError(f"trust={path}: there is no such file", hint="name a list of allowed signers of this site")
+    return path
+
+
+def _downgrade(text: str) -> bool:
+    if text not in ("", "allow"):
+        raise OptionError(f"downgrade={text} means nothing", hint="write downgrade=allow, or leave it out")
+    return text == "allow"
 
 
 def _plain_http(registry: str) -> bool:

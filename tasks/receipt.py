@@ -60,6 +60,7 @@ def _write(receiver: Receiver) -> None:
         name=manifest.name,
         version=manifest.version,
         id=manifest.id,
+        created=manifest.created,
         platform=manifest.platform,
         images=tuple(_image(receiver, name) for name in receiver.images.references),
         charts=tuple(ReceivedChart(name=e.name, version=e.version, digest=e.digest) for e in manifest.charts),

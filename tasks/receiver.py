@@ -1,7 +1,6 @@
 """One installation: the carried bundle, the site's facts, and the systems inside, each met when it is first needed."""
 
 import getpass
-import json
 import posixpath
 import sys
 import threading
@@ -13,12 +12,14 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
+from bundle import strict_json
 from bundle.errors import AirgapError, FormatError
 from bundle.hosts import HostSettings
 from bundle.image import ImageSource
 from bundle.manifest import ImageEntry
 from bundle.opened import OpenedBundle, fingerprint, open_bundle
 from bundle.secret import KnownSecrets, Secret
+from bundle.trust import Trust
 from schema.actions import ActionRecord, record_name
 from schema.carried import INSTALL
 from schema.facts import Facts
@@ -40,6 +41,7 @@ from tasks.inside import Inside
 from tasks.programs import Programs
 from tasks.project import Project
 from tasks.runlock import RunLock
+from tasks.trust import site_trust
 
 if TYPE_CHECKING:
     from clients.helm import Helm
@@ -85,8 +87,12 @@ class Receiver:
 
     @cached_property
     def bundle(self) -> OpenedBundle:
-        """The bundle, read in place."""
-        return open_bundle(self.path)
+        """The bundle, read in place, when the site trusts who signed it; else a TrustError says why not."""
+        return open_bundle(self.path, vouch=self.trust(self.path))
+
+    def trust(self, path: Path) -> Trust | None:
+        """What the site demands of the origin of the bundle at `path`; None where it demands nothing."""
+        return site_trust(self.options, self.site, path, self.project.env)
 
     @cached_property
     def plan_spec(self) -> Spec:
@@ -111,7 +117,9 @@ class Receiver:
 
     @cached_property
     def _resolved(self) -> Spec:
-        carried = Spec.from_dict(json.loads(self.bundle.read(RESOLVED_SPEC)), path=self._carried / SPEC_PLACE)
+        carried = Spec.from_dict(
+            strict_json.decode(self.bundle.read(RESOLVED_SPEC), RESOLVED_SPEC), path=self._carried / SPEC_PLACE
+        )
         return rehearsed(carried, self.options.rehearsal)
 
     @property

@@ -29,6 +29,7 @@ class Scene:
     program: Path
     directory: Path
     site: Path | None
+    trust: Path | None
     assets: Path | None
     kubeconfig: Path | None
     jobs: int

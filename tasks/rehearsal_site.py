@@ -12,6 +12,7 @@ from bundle.errors import FormatError, storage_errors
 from bundle.files import inside
 from schema import template
 from schema.rehearsal import PLACEHOLDER, completed
+from schema.site import TRUST
 from schema.template import Name
 from schema.uses import uses
 from tasks.receiver import Receiver
@@ -37,12 +38,19 @@ def make_site(receiver: Receiver, place: Path, *, directory: Path, env: Mapping[
     file = place / "site.yaml"
     with storage_errors("write the rehearsal's facts", place):
         (place / "inside").mkdir(mode=0o700)
-        file.write_text(json.dumps(completed(receiver.site, facts)))  # JSON is YAML
+        file.write_text(json.dumps({**completed(receiver.site, facts), **_trust(receiver)}))  # JSON is YAML
         missing += _files(receiver, names, place / "inside", directory)
         _certificates(receiver, place)
     given = {name: env.get(name, PLACEHOLDER) for name in wanted}
     kept = {name: env[name] for name in _KEPT if name in env}
     return RehearsalSite(file=file, env={**kept, **given}, missing=tuple(sorted(missing)))
+
+
+def _trust(receiver: Receiver) -> Mapping[str, object]:
+    trust = receiver.trust(receiver.path)
+    if trust is None:
+        return {}
+    return {TRUST: {"signers": str(Path(trust.signers.label).absolute()), "require": trust.required}}
 
 
 def _lacks(receiver: Receiver, name: Name) -> bool:

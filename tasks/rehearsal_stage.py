@@ -15,6 +15,7 @@ from typing import Any
 
 from bundle.errors import AirgapError, MissingToolError, storage_errors
 from bundle.files import write_bytes
+from bundle.opened import is_signed, signer_of
 from bundle.platform import Platform
 from clients.isolation import isolate
 from clients.outside import OutsideWatch
@@ -80,8 +81,9 @@ class _Stage:
                 host, kubeconfig = self._set_up(stack)
                 site = self._site()
                 with self._watched():
-                    if self._run("verify", site, ["verify"]):
+                    if self._run("verify", site, ["verify", f"site={site.file}"]):
                         self.proven.append("the carried bundle is whole and undamaged, by its own program")
+                        self._origin()
                         self._install(site, host, kubeconfig)
             except AirgapError as err:
                 self.failures.append(str(err))
@@ -89,6 +91,14 @@ class _Stage:
 
     def say(self, step: str, text: str) -> None:
         self.console.line(f"{step_mark(step)} {text}")
+
+    def _origin(self) -> None:
+        path = self.receiver.path
+        trust = self.receiver.trust(path)
+        if trust and (signer := signer_of(path, trust)):
+            self.proven.append(f"it is signed by {signer.identity} ({signer.key}), whom {trust.signers.label} lists")
+        elif is_signed(path):
+            self.not_proven.append("that the signature is one that the site trusts: give its list, trust=FILE")
 
     # The target.
 
@@ -271,6 +281,7 @@ class _Stage:
         """The carried bundle as the program inside sees it."""
         given: dict[str, Any] = {"bundle": str(self.scene.carried), "registry": f"http://{registry}"}
         given |= {"site": str(self.scene.site)} if self.scene.site else {}
+        given |= {"trust": str(self.scene.trust)} if self.scene.trust else {}
         options = Options.parse(
             {**given, "state": str(self.scene.place / "looked-at")},
             cwd=self.scene.directory,

@@ -143,6 +143,7 @@ def _scene(project: Project, here: Path, carried: Path) -> Scene:
         program=program,
         directory=Path(doit.get_initial_workdir() or os.curdir).resolve(),
         site=project.options.site,
+        trust=project.options.trust,
         assets=assets,
         kubeconfig=project.options.kubeconfig or (Path(named).absolute() if named else None),
         jobs=project.options.jobs,

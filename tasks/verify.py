@@ -1,13 +1,19 @@
-"""`verify`: a bundle is whole and undamaged, be it a directory, an archive or parts; nothing is unpacked or written."""
+"""`verify`: a bundle comes from whom the site trusts, and is whole, be it a directory, an archive or parts.
+
+Nothing is unpacked or written. The signature comes first; before an install, so does the question of its age.
+"""
 
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from bundle.digest import Digest
 from bundle.errors import AirgapError, BundleError
-from bundle.opened import fingerprint
+from bundle.opened import fingerprint, is_signed, signer_of
 from bundle.sizes import human
+from bundle.trust import Trust
 from bundle.verify import verify
+from tasks.age import downgrade, refuse_downgrade
 from tasks.assemble import archive_parts
 from tasks.console import LocalWork
 from tasks.receiver import Receiver
@@ -31,7 +37,7 @@ def verify_steps(receiver: Receiver) -> Iterator[Step]:
 def _must(receiver: Receiver) -> str:
     if _asked(receiver):
         return "it is asked for"
-    return "" if receiver.has_plan else "the bundle does not tell its steps"
+    return downgrade(receiver) if receiver.has_plan else "the bundle does not tell its steps"
 
 
 def _asked(receiver: Receiver) -> bool:
@@ -39,27 +45,47 @@ def _asked(receiver: Receiver) -> bool:
 
 
 def _inputs(receiver: Receiver) -> Inputs:
+    paths = _bundles(receiver)
+    trusts = [trust for path in paths if (trust := receiver.trust(path))]
     base = receiver.project.base
-    found = {str(path): str(fingerprint(path)) for path in _bundles(receiver)}
-    return {**found, "since": str(base.fingerprint)} if base else found
+    return {
+        "signers": [
+            f"{Digest.of(trust.signers.raw)}, {'required' if trust.required else 'looked at'}" for trust in trusts
+        ],
+        **({"since": str(base.fingerprint)} if base else {}),
+        **{str(path): str(fingerprint(path)) for path in paths},
+    }
 
 
 def _verify(receiver: Receiver) -> None:
     good, bad = [], []
     for path in _bundles(receiver):
         try:
-            report = verify(path, meter=LocalWork(receiver.project.console), base=receiver.project.base)
+            trust = receiver.trust(path)
+            origin = _origin(path, trust)
+            meter = LocalWork(receiver.project.console)
+            report = verify(path, meter=meter, base=receiver.project.base, vouch=trust)
             report.raise_if_bad()
             if path == receiver.options.bundle:
                 receiver.plan_spec  # noqa: B018 - undamaged, it may still be of another format
+                if not _asked(receiver):
+                    refuse_downgrade(receiver)
         except AirgapError as err:
             bad.append(str(err))
         else:
-            notes = "".join(f"; {note}" for note in report.notes)
+            notes = "".join(f"; {note}" for note in (*origin, *report.notes))
             good.append(f"{path}: {report.files} files, {human(report.size)}, all as their checksums say{notes}")
     receiver.project.note("verify", "; ".join(good))
     if bad:
         raise BundleError("\n".join(bad), [])
+
+
+def _origin(path: Path, trust: Trust | None) -> tuple[str, ...]:
+    """What is known of who made the bundle; a TrustError where that is not enough."""
+    if trust is None:
+        return ("it is signed, and by whom was not asked: trust=FILE names who may",) if is_signed(path) else ()
+    signer = signer_of(path, trust)
+    return (f"signed by {signer.identity} ({signer.key})" if signer else "not signed",)
 
 
 def _bundles(receiver: Receiver) -> tuple[Path, ...]:

@@ -17,6 +17,7 @@ RECEIPT = Receipt(
     name="demo",
     version="1.2",
     id=Digest.of(b"content"),
+    created=datetime(2026, 2, 27, 16, 0, 0, tzinfo=UTC),
     platform=Platform.parse("linux/amd64"),
     images=(
         ReceivedImage(

@@ -18,7 +18,7 @@ from schema.checks import CheckSpec, HealthSpec
 from schema.document import Node
 from schema.install import ActionSpec, Generate, KubernetesSpec, ReleaseSpec, SecretSpec, ValuesSpec
 from schema.load import load
-from schema.spec import BundleSpec, Spec
+from schema.spec import BundleSpec, SignSpec, Spec
 
 HEAD = "version: 1\nbundle: {name: demo, version: '1'}\nregistry: {prefix: reg.internal/demo}\n"
 HEX = "0123456789abcdef" * 4
@@ -38,7 +38,8 @@ def make(directory: Path, *names: str) -> None:
 
 FULL_HEAD = """
 version: 1
-bundle: {name: demo, version: "${vars.v}", layout: docker-archive, platform: all, split: 4GiB, require_proof: true}
+bundle: {name: demo, version: "${vars.v}", layout: docker-archive, platform: all, split: 4GiB, require_proof: true,
+  sign: {key: keys/release}}
 vars: {v: 1.2.3, host: "${env.HOST}", n: 7, url: "https://${vars.lit}/", lit: "$${x}",
        key: {by: v, choose: {"<1.2": old, ">=1.2": new}}}
 registry: {prefix: "${vars.host}/demo", push: "10.0.0.5:5000/demo", charts: true}
@@ -109,6 +110,7 @@ def test_what_is_carried(full: Spec) -> None:
         archive=True,
         split=4 * 2**30,
         require_proof=True,
+        sign=SignSpec(key=base / "keys/release", key_text="keys/release"),
     )
     assert full.bundle.directory_name == "demo-1.2.3"
     assert (full.registry.prefix, full.registry.push, full.registry.charts) == (

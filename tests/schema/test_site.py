@@ -6,7 +6,7 @@ import pytest
 
 from bundle.errors import FormatError, SpecError
 from schema import template
-from schema.site import Site
+from schema.site import Site, SiteTrust
 
 
 def load(directory: Path, text: str) -> Site:
@@ -69,6 +69,32 @@ def test_the_next_step(tmp_path: Path) -> None:
         value(site, "qqq")
     with pytest.raises(FormatError, match=r"undefined .*no site file was given\n  next: give one with site=FILE"):
         value(Site(), "domain")
+
+
+@pytest.mark.parametrize(("more", "require"), [("", True), (", require: true", True), (", require: false", False)])
+def test_trust_is_no_fact(tmp_path: Path, more: str, require: bool) -> None:
+    (tmp_path / "signers").touch()
+    site = load(tmp_path, f"trust: {{signers: signers{more}}}\ndomain: x\n")
+    assert site.trust == SiteTrust(signers=tmp_path / "signers", require=require)
+    assert list(site.names()) == ["domain"]
+    assert list(load(tmp_path, "trust: {signers: signers}").names()) == []
+
+
+@pytest.mark.parametrize(
+    ("trust", "problem"),
+    [
+        ("{}", "1:8: 'trust' names no list of signers; expected a file's name; write trust: {signers: FILE}"),
+        ("signers", "1:8: 'trust' names no list of signers"),
+        ("{signers: 5}", "1:18: 'trust' names no list of signers"),
+        ("{signers: nowhere}", "1:18: 'signers': there is no file"),
+        ("{signers: site.yaml, require: 1}", "'require' is the number 1; expected true or false"),
+        ("{signers: site.yaml, signer: x}", "unknown key 'signer' in 'trust'; did you mean 'signers'?"),
+    ],
+)
+def test_a_wrong_trust(tmp_path: Path, trust: str, problem: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        load(tmp_path, f"trust: {trust}\n")
+    assert problem in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "{}"])

@@ -137,7 +137,7 @@ def test_another_base_is_another_delta(bench: Workbench) -> None:
 def receipt(manifest: Path) -> str:
     """The receipt of an installation of this bundle."""
     data = json.loads(manifest.read_text())
-    told = {key: data[key] for key in ("name", "version", "id", "platform")}
+    told = {key: data[key] for key in ("name", "version", "id", "created", "platform")}
     images = [{key: each[key] for key in ("name", "ref", "digest", "blobs")} for each in data["images"]]
     return json.dumps(
         {

@@ -45,6 +45,8 @@ def test_without_a_spec_state_is_the_users(tmp_path: Path) -> None:
         ({"registry": "http://127.0.0.1.example.com/x"}, "only a registry on loopback"),
         ({"rehearsal": "cluster"}, "goes with a registry on loopback only"),
         ({"rehearsal": "images", "registry": "registry.example.com/x"}, "goes with a registry on loopback only"),
+        ({"trust": "/nowhere/signers"}, "trust=/nowhere/signers: there is no such file"),
+        ({"downgrade": "yes"}, "write downgrade=allow"),
         ({"rehearsal": "all", "registry": "127.0.0.1:5000/x"}, "write images or cluster"),
     ],
 )

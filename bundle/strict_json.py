@@ -1,0 +1,27 @@
+"""JSON from outside, read in the one way that every reader agrees on."""
+
+import json
+from typing import Any
+
+from bundle.errors import FormatError
+
+
+def decode(raw: bytes | str, subject: str) -> Any:
+    """The value; a FormatError names `subject` where it is no JSON, or names a key twice (RFC 8259, section 4).
+
+    Readers differ on which of two values counts, so a reviewer might be shown another than what is installed.
+    """
+    try:
+        return json.loads(raw, object_pairs_hook=unique_members)
+    except RecursionError as err:
+        raise FormatError(f"{subject} is not JSON that anybody writes: it is nested too deeply") from err
+    except ValueError as err:
+        raise FormatError(f"{subject} is not JSON: {err}") from err
+
+
+def unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of its members; a ValueError when a key is given twice, which does not repeat it."""
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a key that is given twice")
+    return members
