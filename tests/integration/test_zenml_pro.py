@@ -1,0 +1,166 @@
+"""The flagship from end to end: bundled, carried, installed, enrolled, run again, extended, upgraded, rolled back."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.helms import Helm
+from tests.integration.parts import CommandError, PartError
+from tests.integration.registries import RunningRegistry
+from tests.integration.site_bench import Site, steps
+from tests.integration.zenml_site import CONTROL_PLANE, WORKSPACE, Flagship, Plane, flagship
+
+pytestmark = [pytest.mark.parametrize("helm", [4], indirect=True, ids=["helm 4"]), pytest.mark.database]
+
+FIRST = {"zenml-pro": (1, "zenml-pro-0.13.0"), "zenml": (1, "zenml-0.93.0")}
+KEPT = {"encryption-key": "zenml-workspace", "admin-password": "zenml-pro", "airgap-action-enroll": "zenml-pro"}
+
+
+def test_the_whole_guide(tmp_path: Path, registry: RunningRegistry, helm: Helm) -> None:
+    try:
+        with flagship(tmp_path, registry, helm) as (site, plane):
+            site.versions(pro="0.13.0", server="0.93.0")
+            site.carry()
+            look_at_the_bundle(site)
+            nothing_wrong_gets_in(site)
+            install(site, plane)
+            run_again(site, plane)
+            kept = {name: site.secret(name, namespace) for name, namespace in KEPT.items()}
+            turn_the_workload_manager_on(site)
+            site.versions(pro="0.14.0", server="0.94.2")
+            site.carry()
+            upgrade(site)
+            assert {name: site.secret(name, namespace) for name, namespace in KEPT.items()} == kept
+            roll_back(site)
+    except PartError as err:
+        pytest.skip(str(err))
+
+
+def look_at_the_bundle(site: Site) -> None:
+    """As the guide draws it, and every image of both charts accounted for."""
+    names = {path.relative_to(site.carried).as_posix() for path in site.carried.rglob("*") if path.is_file()}
+    images = ("zenml-pro-api", "zenml-pro-dashboard", "zenml-pro-server", "zenml-client", "zenml-client-py")
+    assert {f"images/{name}.tar" for name in images} <= names
+    assert {"charts/zenml-pro-0.13.0.tgz", "charts/zenml-0.93.0.tgz", "manifest.txt"} <= names
+    text = (site.carried / "manifest.txt").read_text()
+    for name, tag in (("zenml-pro-api", "0.13.0"), ("zenml-pro-server", "0.93.0"), ("zenml", "0.93.0-py3.11")):
+        assert f"{site.registry.host}/flagship/{name}:{tag}" in text
+    assert text.count(": proven") == 5
+
+
+def nothing_wrong_gets_in(site: Flagship) -> None:
+    """All that is wrong with the facts is told at once, before the first change."""
+    right = site.facts
+    site.facts = {
+        **right,
+        "control_plane": {**right["control_plane"], "host": "zenml.cluster"},
+        "workspace": {
+            **right["workspace"],
+            "database": {**right["workspace"]["database"], "port": right["control_plane"]["database"]["port"]},
+        },
+        "organization": "mycompany.com",
+        "workload_manager": "perhaps",
+    }
+    told = site.refused().err
+    assert "it is not a full name: browsers know no domain 'cluster'" in told
+    assert "does not greet as MySQL" in told
+    assert "workload_manager is 'perhaps'" in told
+    assert "is text, expected true or false" in told
+    site.facts = right
+    with pytest.raises(CommandError):
+        site.get("namespace", "zenml-pro")
+
+
+def install(site: Flagship, plane: Plane) -> None:
+    """Everything comes up in its order, and what people still do is told."""
+    ran = site.install()
+    order = [line.split()[0] for line in ran.out.splitlines() if line.startswith(("health:", "action:"))]
+    assert order.index("health:zenml-pro") < order.index("action:enroll") < order.index("health:zenml")
+    assert {name: site.revisions()[name] for name in FIRST} == FIRST
+    for namespace in ("zenml-pro", "zenml-workspace", "zenml-runners"):
+        assert site.registry.host in site.secret("image-pull-secret", namespace)[".dockerconfigjson"]
+    (workspace,) = plane.workspaces.values()
+    assert (workspace["name"], workspace["by"]) == ("main", "operator")
+    given = site.values_of("zenml", "zenml-workspace")["zenml"]
+    assert given["pro"]["enrollmentKey"] == workspace["enrollment_key"]
+    assert given["pro"]["apiURL"] == f"https://{CONTROL_PLANE}/api/v1"
+    url = site.secret("zenml", "zenml-workspace")["ZENML_STORE_URL"]
+    assert url.startswith("mysql://zenml_workspace:p%40ss%2Fw%3Ard%25two@127.0.0.1:")
+    assert len(site.secret("zenml", "zenml-workspace")["ZENML_SECRETS_STORE_ENCRYPTION_KEY"]) == 64
+    for name, namespace, host in (("zenml-pro", "zenml-pro", CONTROL_PLANE), ("zenml", "zenml-workspace", WORKSPACE)):
+        (tls,) = site.get("ingress", name, namespace)["spec"]["tls"]
+        assert tls["hosts"] == [host]
+        assert "BEGIN CERTIFICATE" in site.secret(tls["secretName"], namespace)["tls.crt"]
+        budget = site.get("poddisruptionbudget", name, namespace)
+        assert (budget["spec"]["minAvailable"], budget["status"]["currentHealthy"]) == (1, 2)
+    assert f"zenml login --pro-api-url https://{CONTROL_PLANE}/api/v1" in ran.out
+    assert f"pipelines build on {site.registry.host}/flagship/zenml:0.93.0-py3.11" in ran.out
+    told, written = (ran.out + ran.err).encode(), site.everything_written()
+    for secret in (workspace["enrollment_key"], *(site.env[name] for name in site.env if name.endswith("PASSWORD"))):
+        assert secret.encode() not in told + written
+
+
+def run_again(site: Flagship, plane: Plane) -> None:
+    """Nothing is done, and nobody is asked."""
+    before, asked = site.revisions(), len(plane.asked)
+    assert site.install().steps == []
+    assert site.revisions() == before
+    assert plane.asked[asked:] == []
+
+
+def turn_the_workload_manager_on(site: Flagship) -> None:
+    """One fact: its objects, its rights and the workspace's environment; nothing else changes."""
+    account = ("--as=system:serviceaccount:zenml-workspace:zenml", "-n", "zenml-runners")
+    with pytest.raises(CommandError):
+        site.get("serviceaccount", "zenml-runner", "zenml-runners")
+    site.facts["workload_manager"] = True
+    ran = site.install()
+    assert steps(ran, "helm", "action", "push") == ["helm:zenml", "helm:zenml-runners"]
+    (pull,) = site.get("serviceaccount", "zenml-runner", "zenml-runners")["imagePullSecrets"]
+    assert pull == {"name": "image-pull-secret"}
+    rights = {"create": "jobs", "get": "jobs", "deletecollection": "jobs", "list": "pods"}
+    for verb, kind in rights.items():
+        assert site.helm.cluster.kubectl("auth", "can-i", verb, kind, *account).strip() == "yes"
+    assert site.helm.cluster.kubectl("auth", "can-i", "get", "pods", "--subresource=log", *account).strip() == "yes"
+    for verb, kind in (("delete", "pods"), ("get", "secrets"), ("list", "jobs")):
+        with pytest.raises(CommandError):
+            site.helm.cluster.kubectl("auth", "can-i", verb, kind, *account)
+    container = site.get("deployment", "zenml", "zenml-workspace")["spec"]["template"]["spec"]["containers"][0]
+    env = {each["name"]: each["value"] for each in container["env"]}
+    assert env["ZENML_KUBERNETES_WORKLOAD_MANAGER_RUNNER_IMAGE"] == f"{site.registry.host}/flagship/zenml:0.93.0"
+    assert env["ZENML_KUBERNETES_WORKLOAD_MANAGER_BUILD_RUNNER_IMAGE"] == "false"
+
+
+def upgrade(site: Flagship) -> None:
+    """Not without a backup; then the control plane first, the workspace with the key that its new chart wants."""
+    told = site.refused().err
+    assert "export BACKUP_TAKEN=zenml-pro-0.13.0" in told
+    assert "export BACKUP_TAKEN=zenml-0.93.0" in told
+    assert site.revisions()["zenml-pro"] == FIRST["zenml-pro"]
+    site.env["BACKUP_TAKEN"] = "zenml-pro-0.13.0,zenml-0.93.0"
+    jwt = site.secret("zenml", "zenml-workspace")["ZENML_SERVER_JWT_SECRET_KEY"]
+    ran = site.install()
+    order = [line.split()[0] for line in ran.out.splitlines() if line.startswith(("helm:", "health:", "action:"))]
+    assert order.index("health:zenml-pro") < order.index("helm:zenml")
+    assert "action:enroll" not in order, "the workspace is known"
+    found = site.revisions()
+    assert found["zenml-pro"] == (2, "zenml-pro-0.14.0")
+    assert found["zenml"] == (3, "zenml-0.94.2")
+    given: Any = site.values_of("zenml", "zenml-workspace")
+    assert set(given) == {"server", "imagePullSecrets", "resources"}
+    assert "the chart has no value" not in ran.out
+    assert site.secret("zenml", "zenml-workspace")["ZENML_SERVER_JWT_SECRET_KEY"] == jwt
+    del site.env["BACKUP_TAKEN"]
+    assert site.install().steps == []
+
+
+def roll_back(site: Flagship) -> None:
+    """Both are what they were; the database is for people to restore."""
+    ran = site.run("rollback")
+    assert ran.code == 0, ran.out + ran.err
+    found = site.revisions()
+    assert found["zenml-pro"] == (3, "zenml-pro-0.13.0")
+    assert found["zenml"] == (4, "zenml-0.93.0")
+    container = site.get("deployment", "zenml", "zenml-workspace")["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"] == f"{site.registry.host}/flagship/zenml-pro-server:0.93.0"
