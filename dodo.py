@@ -16,6 +16,7 @@ from tasks import (
     push,
     receipt,
     releases,
+    sbom,
     secrets,
     sign,
     verify,
@@ -41,6 +42,9 @@ if PROJECT.has_spec:
 
     def task_save():
         yield from to_doit("save", "write the images into the bundle", images.save_steps(PROJECT))
+
+    def task_sbom():
+        yield from to_doit("sbom", "list the packages in the images", sbom.sbom_steps(PROJECT))
 
     def task_layout():
         yield from to_doit("layout", "write the index of the images", images.layout_steps(PROJECT))

@@ -77,9 +77,9 @@ def text(node: Node | None, default: str = "") -> str:
     return default if node is None else str(node.value)
 
 
-def flag(node: Node | None) -> bool:
-    """A boolean member's value; False without a node."""
-    return node is not None and node.value is True
+def flag(node: Node | None, *, default: bool = False) -> bool:
+    """A boolean member's value; `default` without a node."""
+    return default if node is None else node.value is True
 
 
 def texts(node: Node | None) -> tuple[str, ...]:
@@ -106,6 +106,7 @@ def build_bundle(reader: Reader, node: Node) -> BundleSpec:
         split=reader.parse(split, "'split'", parse_size) if split else None,
         require_proof=flag(node.get("require_proof")),
         sign=SignSpec.from_dict({"key": text(sign.get("key"))}, reader.base) if (sign := node.get("sign")) else None,
+        sbom=flag(node.get("sbom"), default=True),
     )
 
 

@@ -57,6 +57,7 @@ class BundleSpec:
     split: int | None
     require_proof: bool
     sign: SignSpec | None
+    sbom: bool
 
     @property
     def directory_name(self) -> str:
@@ -75,6 +76,7 @@ class BundleSpec:
             split=data["split"],
             require_proof=data["require_proof"],
             sign=SignSpec.from_dict(data["sign"], base) if data["sign"] else None,
+            sbom=data["sbom"],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,6 +90,7 @@ class BundleSpec:
             "split": self.split,
             "require_proof": self.require_proof,
             "sign": self.sign.to_dict() if self.sign else None,
+            "sbom": self.sbom,
         }
 
 

@@ -14,13 +14,14 @@ from bundle.digest import Digest
 from bundle.files import inside, place, replace_directory, write_bytes
 from bundle.manifest import MANIFEST, MANIFEST_TEXT, BundleManifest, DerivedEntry, ImageEntry
 from bundle.manifest_text import manifest_text
+from bundle.sbom_summary import sbom_path
 from bundle.sizes import human
 from bundle.split import find_archive, sums_path
 from bundle.sums import SIGNATURE, SUMS, hash_files, parse_sums, write_sums
 from schema.carried import carried_files
 from schema.lock import ChartPin, FilePin, ImagePin
 from schema.spec import ImageSpec
-from tasks import carry, charts, delta, files, images, prove, zipapp
+from tasks import carry, charts, delta, files, images, prove, sbom, zipapp
 from tasks.carry import RESOLVED_SPEC
 from tasks.console import LocalWork
 from tasks.project import Project
@@ -63,7 +64,7 @@ def checksum_steps(project: Project) -> Iterator[Step]:
         action=lambda: _write_sums(project),
         inputs=lambda: _identity(project, stated=_stated(project)),
         outputs=lambda: (project.tree / SUMS,),
-        follows=("manifest", "zipapp", "carry"),
+        follows=("manifest", "zipapp", "carry", "sbom"),
     )
 
 
@@ -147,7 +148,7 @@ def _proven_identity(project: Project) -> Inputs | None:
 
 def _stated(project: Project) -> dict[str, Any]:
     """The small files that the checksums cover and that no pin tells of."""
-    names = (MANIFEST, zipapp.NAME, *carried_files(project.spec))
+    names = (MANIFEST, zipapp.NAME, *carried_files(project.spec), *sbom.files(project))
     return {name: _stamp(project.tree / name) for name in names}
 
 
@@ -225,13 +226,14 @@ def _image_entry(project: Project, image: ImageSpec) -> ImageEntry:
         platform=image.platform,
         file=images.image_archive(image.name) if project.spec.bundle.layout == "docker-archive" else "",
         blobs={blob.digest: blob.size for blob in held.blobs} if held else {},
+        sbom=sbom_path(image.name) if project.spec.bundle.sbom else "",
     )
 
 
 def _write_sums(project: Project) -> None:
     """The parts' digests are known from when they were written; only the small files are read."""
     project.claim()
-    kinds = (images, charts, files, carry)
+    kinds = (images, charts, files, carry, sbom)
     digests = {name: digest for kind in kinds for name, digest in kind.digests(project).items()}
     digests |= hash_files(project.tree, (*_STATED, zipapp.NAME, *images.index_files(project)))
     write_sums(project.tree / SUMS, digests)

@@ -136,7 +136,7 @@ def named_modules() -> set[str]:
 
 def test_architecture_names_every_module() -> None:
     packages = ("bundle", "clients", "schema", "tasks")
-    modules = {f"{name}/{path.name}" for name in packages for path in (ROOT / name).glob("*.py")}
+    modules = {path.relative_to(ROOT).as_posix() for name in packages for path in (ROOT / name).rglob("*.py")}
     assert named_modules() == {name for name in modules if not name.endswith("__init__.py")}
 
 

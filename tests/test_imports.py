@@ -21,7 +21,7 @@ OURS = {
 THIRD_PARTY = {
     "bundle": set[str](),  # crosses the gap inside the zipapp: nothing but Python
     "schema": {"yaml", "jsonschema"},
-    "clients": {"urllib3", "yaml"},
+    "clients": {"urllib3", "yaml", "cyclonedx", "packageurl"},  # the last two write SBOMs, on the connected side
     "tasks": {"doit", "rich"},
     "dodo": set[str](),
 }

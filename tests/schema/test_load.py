@@ -39,7 +39,7 @@ def make(directory: Path, *names: str) -> None:
 FULL_HEAD = """
 version: 1
 bundle: {name: demo, version: "${vars.v}", layout: docker-archive, platform: all, split: 4GiB, require_proof: true,
-  sign: {key: keys/release}}
+  sign: {key: keys/release}, sbom: false}
 vars: {v: 1.2.3, host: "${env.HOST}", n: 7, url: "https://${vars.lit}/", lit: "$${x}",
        key: {by: v, choose: {"<1.2": old, ">=1.2": new}}}
 registry: {prefix: "${vars.host}/demo", push: "10.0.0.5:5000/demo", charts: true}
@@ -111,6 +111,7 @@ def test_what_is_carried(full: Spec) -> None:
         split=4 * 2**30,
         require_proof=True,
         sign=SignSpec(key=base / "keys/release", key_text="keys/release"),
+        sbom=False,
     )
     assert full.bundle.directory_name == "demo-1.2.3"
     assert (full.registry.prefix, full.registry.push, full.registry.charts) == (

@@ -16,7 +16,7 @@ from tests.tasks.workbench import Workbench, make, write_layout
 
 EVERY = [
     "chart:app", "checksum", "directory", "file:note.txt", "layout", "manifest",
-    "pin:one", "pin:two", "pull:one", "pull:two", "save:one", "save:two", "tag:one", "tag:two",
+    "pin:one", "pin:two", "pull:one", "pull:two", "save:one", "save:two", "sbom:one", "sbom:two", "tag:one", "tag:two",
     "zipapp",
 ]  # fmt: skip
 MAKING = {*(name.partition(":")[0] for name in EVERY), "pack", "bundle"}
@@ -121,7 +121,7 @@ def test_only_the_changed_image_is_remade(bench: Workbench) -> None:
     bench.write()
     lock = (bench.place / "airgap.lock").read_text()
     ran = bench.doit("bundle")
-    assert ran.steps == sorted([*FINAL, "layout", "pin:two", "pull:two", "save:two", "tag:two"])
+    assert ran.steps == sorted([*FINAL, "layout", "pin:two", "pull:two", "save:two", "sbom:two", "tag:two"])
     now = (bench.place / "airgap.lock").read_text()
     assert [pin for pin in json.loads(lock)["images"].items() if pin[0] == "one"] == [
         pin for pin in json.loads(now)["images"].items() if pin[0] == "one"
@@ -248,7 +248,9 @@ def test_lock_moves_a_tag_and_bundle_does_not(bench: Workbench) -> None:
     ran = bench.doit("lock")
     assert f"image one: {old} -> {new.descriptor.digest}" in ran.out
     assert "1 pins moved, 3 stay" in ran.out
-    assert bench.doit("bundle").steps == sorted([*FINAL, "layout", "pull:one", "save:one", "tag:one", "pin:one"])
+    assert bench.doit("bundle").steps == sorted(
+        [*FINAL, "layout", "pull:one", "save:one", "sbom:one", "tag:one", "pin:one"]
+    )
 
 
 @pytest.mark.parametrize("change", ["nothing", "fresh", "blob", "image", "archive", "tag"])

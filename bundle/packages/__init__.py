@@ -1,0 +1,1 @@
+"""Which packages an image holds, told from its layers. Standard library only."""
