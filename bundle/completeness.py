@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bundle.attachment import Attachment
 from bundle.base import Base
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
@@ -172,10 +173,11 @@ def _check_archive(result: Completeness, tree: Tree, manifest: BundleManifest, i
 
 
 def _content(result: Completeness, layout: Tree, image: ImageEntry) -> tuple[Descriptor, ...]:
-    """All that the image's manifest names, and itself; nothing where that can't be read, which is noted."""
+    """All that the image's manifest names, and itself, and what is attached to it; nothing where a fault is noted."""
     source = LayoutSource(layout, str(image.reference), _of(image))
     try:
         content = reachable(_root(source, image), source.manifest)
+        attached = [each for one in image.attachments for each in _attached(source, image, one)]
     except (FormatError, IntegrityError, SourceError) as err:
         result.findings.append(Finding(kind="damaged", item=_of(image), observed=err.what))
         return ()
@@ -183,7 +185,15 @@ def _content(result: Completeness, layout: Tree, image: ImageEntry) -> tuple[Des
     if blobs != image.blobs:
         observed = f"other blobs of {_of(image)} than its own manifest names"
         result.findings.append(Finding(kind="damaged", item=MANIFEST, observed=observed))
-    return content
+    return tuple({each.digest: each for each in (*content, *attached)}.values())
+
+
+def _attached(source: LayoutSource, image: ImageEntry, attachment: Attachment) -> tuple[Descriptor, ...]:
+    root = source.tagged(f"{image.reference.repository}:{attachment.tag}")
+    if root is None or root.digest != attachment.digest:
+        observed = root.digest if root else "none"
+        raise IntegrityError(f"its {attachment.tag} is {observed}, expected {attachment.digest}")
+    return reachable(root, source.manifest)
 
 
 def _root(source: LayoutSource, image: ImageEntry) -> Descriptor:

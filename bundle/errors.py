@@ -48,6 +48,10 @@ class RegistryError(SourceError):
         self.code = code
 
 
+class SignatureError(AirgapError):
+    """An image or a chart that its publisher's key, as the spec names it, did not sign."""
+
+
 class ProgramError(AirgapError):
     """A program of the machine (helm, kubectl, an action's command) that could not be run, or did not end in time."""
 

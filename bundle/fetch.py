@@ -15,6 +15,9 @@ from bundle.platform import Platform
 from bundle.store import BlobStore
 from bundle.transfers import Transfers
 
+LoadManifest = Callable[[Descriptor], bytes]
+"""Gives the bytes of a manifest, checked against its digest."""
+
 _MAX_DEPTH = 8  # indexes in indexes; real ones have one
 _MAX_CONFIG = 16 * 1024 * 1024  # bytes of an image config; real ones have a few thousand
 
@@ -69,13 +72,26 @@ def stored_image(store: BlobStore, digest: Digest, media_type: str) -> FetchedIm
         return None
 
 
-def pin_image(source: ImageSource, platform: Platform | None, *, subject: str) -> tuple[Descriptor, int]:
-    """What to pin, and the bytes of all its blobs (config and layers, each once).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundImage:
+    """What a source's name stands for: `root` is to be pinned, and is what `top` names or one platform of it.
+
+    `manifests` are the digests of root and what is below it, children first; `size` is the bytes of all the blobs.
+    """
+
+    top: Descriptor
+    root: Descriptor
+    manifests: tuple[Digest, ...]
+    size: int
+
+
+def pin_image(source: ImageSource, platform: Platform | None, *, subject: str) -> FoundImage:
+    """What to pin.
 
     Without a platform it is what the source names, be it an index with all platforms or a single manifest. For one
     platform of an index it is that platform's manifest; a single manifest of another platform is a SourceError.
     """
-    root = source.resolve()
+    root = named = source.resolve()
     load = _remembering(source)  # what is looked at for its platform is walked again
     if platform:
         top = _parse(load(root), root, subject)
@@ -85,14 +101,26 @@ def pin_image(source: ImageSource, platform: Platform | None, *, subject: str) -
         _check_platform(source, top, platform, subject)
         root = top.descriptor
     manifests = list(walk_manifests(load, root, subject))
-    return manifests[-1].descriptor, sum(blob.size for blob in _image(manifests).blobs)
+    return FoundImage(
+        top=named,
+        root=manifests[-1].descriptor,
+        manifests=tuple(manifest.digest for manifest in manifests),
+        size=sum(blob.size for blob in _image(manifests).blobs),
+    )
+
+
+def leads_to(index: Descriptor, digest: Digest, load: LoadManifest, *, subject: str) -> bool:
+    """Whether an index lists a manifest, itself or by an index in it."""
+    top = _parse(load(index), index, subject)
+    listed = top.manifests if top.is_index else ()
+    below = (each for each in listed if each.media_type in media.INDEXES)
+    return any(each.digest == digest for each in listed) or any(
+        leads_to(each, digest, load, subject=subject) for each in below
+    )
 
 
 class _AbsentError(Exception):
     """A manifest that is not in the cache, where nothing else may be asked."""
-
-
-LoadManifest = Callable[[Descriptor], bytes]
 
 
 def _loader(store: BlobStore, source: ImageSource | None) -> LoadManifest:

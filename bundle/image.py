@@ -85,6 +85,20 @@ class Manifest:
         """The manifests that an index lists, in its order."""
         return tuple(Descriptor.from_dict(item) for item in _objects(self.data, "manifests"))
 
+    @property
+    def subject(self) -> Digest | None:
+        """The manifest that this one refers to; None for what stands for itself."""
+        subject = self.data.get("subject")
+        return Descriptor.from_dict(subject).digest if isinstance(subject, dict) else None
+
+    @property
+    def artifact_type(self) -> str:
+        """What kind of artifact this is: as it says, else by its config's media type (empty for an index)."""
+        stated = self.data.get("artifactType")
+        if isinstance(stated, str) and stated:
+            return stated
+        return "" if self.is_index else self.config.media_type
+
     def children(self) -> tuple[Descriptor, ...]:
         """What must exist before this manifest may: config and layers, or the manifests of an index."""
         return self.manifests if self.is_index else (self.config, *self.layers)

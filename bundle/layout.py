@@ -4,8 +4,8 @@ Both lists stand over the same compressed blobs, so that OCI tools and every Doc
 """
 
 import json
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ INDEX = "index.json"
 DOCKER_MANIFEST = "manifest.json"
 REF_NAME = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME = "io.containerd.image.name"
+NO_PLATFORM = Platform(os="unknown", architecture="unknown")
 LAYOUT_VERSION = b'{"imageLayoutVersion":"1.0.0"}'
 
 _MAX_DEPTH = 8
@@ -34,11 +35,20 @@ ReadManifest = Callable[[Descriptor], bytes]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayoutImage:
-    """One image to write: `name` as the spec has it, `reference` its internal name, `root` its manifest or index."""
+    """One image to write: `name` as the spec has it, `reference` its internal name, `root` its manifest or index.
+
+    `attached` is what travels with it in the same repository, by tag.
+    """
 
     name: str
     reference: Reference
     root: Descriptor
+    attached: Mapping[str, Descriptor] = field(default_factory=dict)
+
+    @property
+    def roots(self) -> tuple[Descriptor, ...]:
+        """All that is written by name."""
+        return (self.root, *self.attached.values())
 
 
 def blob_name(digest: Digest) -> str:
@@ -78,12 +88,18 @@ def reachable(root: Descriptor, read: ReadManifest) -> tuple[Descriptor, ...]:
 
 
 def index_bytes(images: Sequence[LayoutImage]) -> bytes:
-    """The index.json that names each image by its internal reference, sorted by it."""
+    """The index.json that names each image by its internal reference, sorted by it, and then what is attached to them.
+
+    An attached entry says that it is for no platform, as BuildKit's do, so that no engine takes it for an image.
+    """
     entries = []
     for image in sorted(images, key=lambda image: image.reference):
         name = str(image.reference)
         annotations = {CONTAINERD_NAME: name, REF_NAME: name}
         entries.append(replace(image.root, platform=None, annotations=annotations).to_dict())
+    attached = {f"{image.reference.repository}:{tag}": root for image in images for tag, root in image.attached.items()}
+    for name, root in sorted(attached.items()):
+        entries.append(replace(root, platform=NO_PLATFORM, annotations={REF_NAME: name}).to_dict())
     return _json({"schemaVersion": 2, "mediaType": media.OCI_INDEX, "manifests": entries})
 
 
@@ -112,10 +128,10 @@ def docker_manifest_bytes(images: Sequence[LayoutImage], read: ReadManifest) -> 
 def place_image(
     images_dir: Path, image: LayoutImage, store: BlobStore, *, without: Collection[Digest] = ()
 ) -> tuple[Descriptor, ...]:
-    """Bring all content of one image from the store into a layout's `blobs/`, linked where the file system can.
+    """Bring all content of one image, and what is attached to it, from the store into a layout's `blobs/`.
 
-    Returns that content, children before parents. An IntegrityError names a blob that the store has no more. Blobs that
-    the layout is to be `without` are left out.
+    It is linked where the file system can. Returns that content, children before parents. An IntegrityError names a
+    blob that the store has no more. Blobs that the layout is to be `without` are left out.
     """
     content = stored_content(image, store, without=without)
     with storage_errors(f"write image {image.name!r}", images_dir):
@@ -134,9 +150,9 @@ def write_index(images_dir: Path, images: Sequence[LayoutImage]) -> None:
 
 
 def stored_content(image: LayoutImage, store: BlobStore, *, without: Collection[Digest] = ()) -> tuple[Descriptor, ...]:
-    """All content of an image that is in the store and good, children before parents; else an IntegrityError.
+    """All content of an image, and of what is attached to it, that is in the store and good; else an IntegrityError.
 
-    Blobs `without` which it is wanted are not looked at, and not returned.
+    Children come before parents. Blobs `without` which it is wanted are not looked at, and not returned.
     """
 
     def read(descriptor: Descriptor) -> bytes:
@@ -146,13 +162,15 @@ def stored_content(image: LayoutImage, store: BlobStore, *, without: Collection[
         return data
 
     try:
-        content = tuple(each for each in reachable(image.root, read) if each.digest not in without)
+        content = {
+            each.digest: each for root in image.roots for each in reachable(root, read) if each.digest not in without
+        }
     except FormatError as err:
         raise SourceError(f"image {image.name!r}: {err.what}", hint=err.hint) from err
-    for descriptor in content:
+    for descriptor in content.values():
         if not is_manifest(descriptor) and not store.has(descriptor):
             raise _lost(image, descriptor)
-    return content
+    return tuple(content.values())
 
 
 def _docker_choice(root: Descriptor, read: ReadManifest) -> Manifest | None:

@@ -1,5 +1,6 @@
 """Images out of an OCI image layout, a directory or still packed in a tar, as sources."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,11 +9,15 @@ from bundle import strict_json
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import FormatError, IntegrityError, SourceError
-from bundle.image import MAX_MANIFEST
-from bundle.layout import CONTAINERD_NAME, INDEX, OCI_LAYOUT, REF_NAME, blob_name, is_manifest
+from bundle.image import MAX_MANIFEST, Manifest
+from bundle.layout import CONTAINERD_NAME, INDEX, NO_PLATFORM, OCI_LAYOUT, REF_NAME, blob_name, is_manifest
 from bundle.reference import Reference
 from bundle.tree import Tree, read_small
 
+COSIGN_KIND = "kind"
+_COSIGN = "dev.cosignproject.cosign"
+_COSIGN_KINDS = {".sig": f"{_COSIGN}/sigs", ".att": f"{_COSIGN}/atts", ".sbom": f"{_COSIGN}/sboms"}
+_ATTACHED = re.compile(r"sha256-[0-9a-f]{64}(\.(sig|att|sbom))?")
 _MAX_INDEX = 64 * 1024 * 1024  # bytes
 
 
@@ -35,12 +40,42 @@ class LayoutSource:
             ) from err
         except FormatError as err:
             raise SourceError(f"{self._subject}: {err.what}", hint=err.hint) from err
-        chosen = [entry for entry in entries if not self._ref or self._ref in _names(entry)]
+        images = [entry for entry in entries if not is_attached(entry)]
+        chosen = [entry for entry in entries if self._ref in _names(entry)] if self._ref else images
         if not chosen:
             chosen = [entry for entry in entries if same_name(self._ref, _names(entry))]
         if len({entry.digest for entry in chosen}) != 1:
-            raise choice_error(self._subject, self._ref, [name for entry in entries for name in _names(entry)[:1]])
+            raise choice_error(self._subject, self._ref, [name for entry in images for name in _names(entry)[:1]])
         return replace(chosen[0], annotations={}, platform=None)
+
+    def tagged(self, tag: str) -> Descriptor | None:
+        """What the layout has under another tag, with or without a repository before it; None where there is none.
+
+        `cosign save` writes no tags: it says what kind each entry is, beside one image.
+        """
+        for entry in read_index(self._tree):
+            if any(name == tag or name.endswith(f":{tag}") for name in _names(entry)):
+                return replace(entry, annotations={}, platform=None)
+        return self._saved_by_cosign(tag)
+
+    def referring(self, subject: Digest) -> tuple[Descriptor, ...] | None:
+        """The entries of index.json whose manifests name `subject` as theirs; None where there are none."""
+        entries = [entry for entry in read_index(self._tree) if self._subject_of(entry) == subject]
+        return tuple(replace(entry, annotations={}, platform=None) for entry in entries) or None
+
+    def _subject_of(self, entry: Descriptor) -> Digest | None:
+        try:
+            return Manifest.parse(self.manifest(entry), media_type=entry.media_type).subject
+        except FormatError as err:
+            raise SourceError(f"{self._subject}: {err.what} ({entry.digest})", hint=err.hint) from err
+
+    def _saved_by_cosign(self, tag: str) -> Descriptor | None:
+        kinds = {entry.annotations.get(COSIGN_KIND, ""): entry for entry in read_index(self._tree)}
+        signed = kinds.get(f"{_COSIGN}/image") or kinds.get(f"{_COSIGN}/imageIndex")
+        for suffix, kind in _COSIGN_KINDS.items():
+            if signed and tag == f"{signed.digest.algorithm}-{signed.digest.hex}{suffix}" and kind in kinds:
+                return replace(kinds[kind], annotations={}, platform=None)
+        return None
 
     def manifest(self, descriptor: Descriptor) -> bytes:
         """The manifest's or index's bytes, checked against its size (unless 0) and digest."""
@@ -82,6 +117,15 @@ def read_index(tree: Tree) -> tuple[Descriptor, ...]:
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise FormatError(f"{INDEX} has no list of manifests")
     return tuple(descriptor for entry in entries if is_manifest(descriptor := Descriptor.from_dict(entry)))
+
+
+def is_attached(entry: Descriptor) -> bool:
+    """Whether an entry of index.json is no image of its own, but belongs to one: a signature, or a list of them."""
+    return (
+        entry.platform == NO_PLATFORM
+        or entry.annotations.get(COSIGN_KIND) in _COSIGN_KINDS.values()
+        or any(_ATTACHED.fullmatch(name.rpartition(":")[2]) for name in _names(entry))
+    )
 
 
 def choice_error(subject: str, ref: str, names: Sequence[str]) -> SourceError:

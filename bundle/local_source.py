@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from bundle.errors import FormatError, SourceError, storage_errors
-from bundle.image import ImageSource
 from bundle.layout import INDEX
 from bundle.layout_source import LayoutSource
 from bundle.locations import LocalImage
+from bundle.referrers import ReferrerSource
 from bundle.save_source import SaveSource
 from bundle.tree import DirectoryTree, Tree, index_tar
 
@@ -18,7 +18,7 @@ _COMPRESSED = {
 }
 
 
-def open_local(location: LocalImage, *, subject: str) -> ImageSource:
+def open_local(location: LocalImage, *, subject: str) -> ReferrerSource:
     """The image at `location`, read where it lies: archives are not unpacked.
 
     `subject` is the image as the user wrote it. A compressed archive is a SourceError that says how to unpack it.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Self
 
+from bundle.attachment import Attachment
 from bundle.delta import Delta
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
@@ -31,7 +32,8 @@ class ImageEntry:
 
     `platform` is None for all platforms of an index. `file` is its own archive, empty in layout `oci`; `sbom` the list
     of its packages, empty when none was made. `blobs` are all its configs and layers with their sizes, be they in this
-    bundle or left out of it (bundle/delta.py).
+    bundle or left out of it (bundle/delta.py). `attachments` are signatures and what else travels with it, always all
+    of them; `cosign_key` is the sha256 of the file with the public key that its signature was checked with.
     """
 
     name: str
@@ -44,6 +46,8 @@ class ImageEntry:
     file: str = ""
     sbom: str = ""
     blobs: Mapping[Digest, int] = field(default_factory=dict, hash=False)
+    attachments: tuple[Attachment, ...] = ()
+    cosign_key: Digest | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -60,6 +64,8 @@ class ImageEntry:
             file=fields.path("file") if "file" in fields else "",
             sbom=fields.path("sbom") if "sbom" in fields else "",
             blobs=fields.sizes("blobs"),
+            attachments=fields.each("attachments", Attachment.from_dict) if "attachments" in fields else (),
+            cosign_key=fields.digest("cosign_key") if "cosign_key" in fields else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -74,8 +80,10 @@ class ImageEntry:
             "platform": platform_text(self.platform),
             "blobs": {str(digest): size for digest, size in sorted(self.blobs.items())},
         }
-        optional = {"file": self.file, "sbom": self.sbom}
-        return data | {key: path for key, path in optional.items() if path}
+        optional: dict[str, Any] = {"file": self.file, "sbom": self.sbom}
+        optional["attachments"] = [each.to_dict() for each in self.attachments]
+        optional["cosign_key"] = str(self.cosign_key or "")
+        return data | {key: value for key, value in optional.items() if value}
 
     @property
     def root(self) -> Descriptor:

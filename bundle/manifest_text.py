@@ -73,6 +73,10 @@ def _image(image: ImageEntry) -> list[str]:
         lines.append(f"  file:    {image.file}")
     if image.sbom:
         lines.append(f"  sbom:    {image.sbom}")
+    for each in image.attachments:
+        lines.append(f"  with it: {each.tag} ({', '.join(sorted(set(each.artifacts.values())))})")
+    if image.cosign_key:
+        lines.append(f"  signed:  checked with the key file of {image.cosign_key}")
     return lines
 
 
@@ -127,7 +131,7 @@ def _loading(manifest: BundleManifest) -> Iterator[str]:
         source = f"oci:images:{oci.reference}" if oci else ""
     else:
         yield 'for f in images/*.tar; do docker load < "$f"; done'
-        source = f"oci-archive:{oci.file}" if oci else ""
+        source = f"oci-archive:{oci.file}:{oci.reference}" if oci else ""
     if oci:
         yield f"skopeo copy --all {source} docker://{oci.reference}"
     yield f"docker push {manifest.images[0].reference}"

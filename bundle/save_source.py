@@ -67,6 +67,12 @@ class SaveSource:
             raise SourceError(f"{self._subject} has no {descriptor.digest}")
         yield from self._tree.read(name, offset)
 
+    def tagged(self, tag: str) -> None:
+        """Nothing: Docker saves images alone, and the manifest made here is nobody's to have signed."""
+
+    def referring(self, subject: Digest) -> None:
+        """Nothing, as with `tagged`."""
+
     def _made(self) -> _Made:
         with self._lock:
             if self._known is None:

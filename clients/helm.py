@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bundle.errors import FormatError, ProgramError, ReleaseError, storage_errors
+from bundle.errors import FormatError, ProgramError, ReleaseError, SignatureError, storage_errors
 from bundle.versions import Version
 from clients.helm_faults import NOT_FOUND, helm_error
 from clients.process import Completed, Runner, masked, run
@@ -100,6 +100,17 @@ class Helm:
         argv = ["template", release, str(chart.resolve()), f"--namespace={namespace}", f"--values={values}"]
         argv += [f"--kube-version={kube_version}"] if kube_version else []
         return self._ok(self._run([*argv, "--include-crds"], subject=subject, timeout=_QUICK), subject).text
+
+    def verify(self, chart: Path, keyring: Path, *, subject: str) -> None:
+        """Check a packaged chart, with its .prov file beside it, against GPG public keys; a SignatureError says no."""
+        done = self._run(["verify", str(chart), f"--keyring={keyring}"], subject=subject, timeout=_QUICK)
+        if done.code != 0:
+            said = done.stderr.strip().removeprefix("Error: ") or f"helm verify ended with {done.code}"
+            raise SignatureError(
+                f"{subject} is not signed as verify.keyring wants ({keyring.name}): {said}",
+                hint="check the keyring against what the publisher announces (`gpg --show-keys FILE`); it has to be "
+                "binary, as `gpg --export KEY > FILE` writes it; if it is right, do not use this chart",
+            )
 
     def list(self, namespaces: Sequence[str]) -> tuple[Release, ...]:
         """The releases in these namespaces, whatever their status, but no uninstalled ones."""

@@ -1,13 +1,13 @@
 """Opens the right source for where an image comes from."""
 
 from bundle.errors import SourceError
-from bundle.image import ImageSource
 from bundle.local_source import open_local
 from bundle.locations import ImageLocation, LocalImage, RegistryImage
+from bundle.referrers import ReferrerSource
 from clients.registry import Registries
 
 
-def open_image(location: ImageLocation, *, subject: str, registries: Registries) -> ImageSource:
+def open_image(location: ImageLocation, *, subject: str, registries: Registries) -> ReferrerSource:
     """The image at `location`. Nothing is connected to yet; local files are opened.
 
     Raises SourceError for a local file that is none of what it should be, and for an image in the Docker Engine, which

@@ -17,6 +17,7 @@ from bundle.reference import DOCKER_HUB, Reference
 from clients.advice import next_step
 from clients.auth import Authenticator, RepositoryAccess
 from clients.credentials import Credentials
+from clients.referrers import list_referrers
 from clients.retry import TRANSIENT_STATUSES
 from clients.transport import Response, Transport
 
@@ -27,7 +28,7 @@ T = TypeVar("T")
 
 
 class Registries:
-    """All registries of a run: what they share is the transport, the logins and tokens, and which mirrors are down."""
+    """All registries of a run: what they share is the transport, logins and tokens, and what was learned of hosts."""
 
     def __init__(
         self, transport: Transport, *, credentials: Credentials | None = None, meter: Meter | None = None
@@ -37,6 +38,7 @@ class Registries:
         self.meter = meter or SilentMeter()
         self.authenticator = Authenticator(transport, credentials or Credentials(os.environ))
         self.unreachable: set[str] = set()
+        self.without_referrers: set[str] = set()
 
     def repository(self, reference: Reference, *, subject: str) -> "RegistryRepository":
         """The repository of an image or artifact; `subject` is what the user calls it."""
@@ -117,6 +119,37 @@ class RegistryRepository:
             except (SourceError, IntegrityError) as err:
                 self._leave_mirror(endpoint, err)
 
+    def tagged(self, tag: str) -> Descriptor | None:
+        """What another tag of the repository names; None where neither a mirror nor the registry itself has it."""
+        return self._any(lambda endpoint: self._tagged(endpoint, tag))
+
+    def referring(self, subject: Digest) -> tuple[Descriptor, ...] | None:
+        """What refers to a manifest (distribution-spec, "Listing Referrers"); None where there is no such API."""
+
+        def ask(endpoint: _Endpoint) -> tuple[Descriptor, ...] | None:
+            if endpoint.name in self._registries.without_referrers:
+                return None
+            url = f"{endpoint.url}/referrers/{subject}"
+            found = list_referrers(self._transport, url, auth=endpoint.access, subject=self._subject)
+            if found is None:
+                self._registries.without_referrers.add(endpoint.name)
+            return found
+
+        return self._any(ask)
+
+    def _any(self, ask: Callable[[_Endpoint], T | None]) -> T | None:
+        """The answer of the first endpoint that has one; a mirror often has not all that its registry has."""
+        for endpoint in self._endpoints[:-1]:
+            if endpoint.name in self._registries.unreachable:
+                continue
+            try:
+                if answer := ask(endpoint):
+                    return answer
+            except (SourceError, IntegrityError) as err:
+                self._leave_mirror(endpoint, err)
+        with self._explained():
+            return ask(self._endpoints[-1])
+
     def _first(self, ask: Callable[[_Endpoint], T]) -> T:
         """The answer of the first endpoint that has one."""
         for endpoint in self._endpoints[:-1]:
@@ -141,7 +174,28 @@ class RegistryRepository:
     def _resolve(self, endpoint: _Endpoint) -> Descriptor:
         pinned = self._reference.digest
         name = str(pinned or self._reference.tag or "latest")
-        head = self._head_manifest(endpoint, name)
+        return self._describe(endpoint, name, pinned, self._head_manifest(endpoint, name))
+
+    def _tagged(self, endpoint: _Endpoint, tag: str) -> Descriptor | None:
+        """None where the registry says that there is no such tag, and only then."""
+        url, headers = f"{endpoint.url}/manifests/{tag}", {"Accept": _ACCEPT}
+        try:
+            head = self._transport.request("HEAD", url, subject=self._subject, headers=headers, auth=endpoint.access)
+        except RegistryError as err:
+            if err.status == 404:
+                return None
+            if err.status in TRANSIENT_STATUSES:
+                raise
+            head = None
+        try:
+            return self._describe(endpoint, tag, None, head)
+        except RegistryError as err:
+            if err.status == 404:
+                return None
+            raise
+
+    def _describe(self, endpoint: _Endpoint, name: str, pinned: Digest | None, head: Response | None) -> Descriptor:
+        """What a name stands for: as the answer to a HEAD tells, else by a GET."""
         if head:
             media_type, length = _media_type(head), head.headers.get("Content-Length", "")
             digest = pinned or self._announced(head, endpoint)

@@ -160,7 +160,15 @@ def build_image(reader: Reader, node: Node, prefix: str, platform: Platform | No
     inside = reader.parse(wanted, subject, lambda _: _target(prefix, text(target), name, location))
     if inside is None:
         return None
-    return ImageSpec(name=name, source=location, source_text=text(source), target=inside, platform=chosen)
+    return ImageSpec(
+        name=name,
+        source=location,
+        source_text=text(source),
+        target=inside,
+        platform=chosen,
+        referrers=flag(node.get("referrers"), default=True),
+        cosign_key=_verified_with(reader, node, "cosign_key"),
+    )
 
 
 def build_chart(reader: Reader, node: Node) -> ChartSpec | None:
@@ -181,6 +189,7 @@ def build_chart(reader: Reader, node: Node) -> ChartSpec | None:
         source_text=text(source),
         version=text(version),
         images=texts(node.get("images")),
+        keyring=_verified_with(reader, node, "keyring"),
     )
 
 
@@ -214,6 +223,12 @@ def build_discovery(reader: Reader, node: Node | None) -> DiscoverySpec:
 
 def _platform(reader: Reader, node: Node | None, subject: str, default: Platform | None) -> Platform | None:
     return reader.parse(node, subject, read_platform) if node else default
+
+
+def _verified_with(reader: Reader, node: Node, key: str) -> Path | None:
+    """The file with the public key or keys that something must be signed with, where `verify` names one."""
+    verify = node.get("verify")
+    return reader.file(verify.get(key), f"{key!r}") if verify else None
 
 
 def _check_local_image(reader: Reader, node: Node, subject: str, location: LocalImage) -> None:

@@ -4,7 +4,7 @@ JSON with sorted keys, one pin for each image, chart and file, made to be read i
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 from bundle.digest import Digest
 from bundle.errors import FormatError, LockError, storage_errors
 from bundle.files import write_bytes
+from bundle.referrers import Referrer
 from schema.spec import ChartSpec, FileSpec, ImageSpec, platform_text
 
 VERSION = 1
@@ -23,7 +24,8 @@ _REMAKE = "restore it from version control, or delete it and run `doit lock`"
 class ImagePin:
     """The manifest that an image's source and platform (`all` or `os/architecture`) stand for.
 
-    `size` is the sum of all its blobs in bytes, manifests included.
+    `size` is the sum of all its blobs in bytes, manifests included. `referrers` are what refers to it; `index` is the
+    one that the source names, where that is looked at too because its signature vouches for the manifests it lists.
     """
 
     source: str
@@ -31,6 +33,8 @@ class ImagePin:
     digest: Digest
     media_type: str
     size: int
+    index: Digest | None = None
+    referrers: tuple[Referrer, ...] = ()
 
     def fits(self, image: ImageSpec) -> bool:
         """Whether the pin was made for what the spec says now."""
@@ -45,17 +49,21 @@ class ImagePin:
             digest=Digest.parse(_text(data, "digest")),
             media_type=_text(data, "media_type"),
             size=_size(data),
+            index=Digest.parse(_text(data, "index")) if "index" in data else None,
+            referrers=tuple(Referrer.from_dict(each) for each in _objects(data, "referrers")),
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON data."""
-        return {
+        """Plain JSON data; no `index` and no `referrers` where there are none."""
+        data: dict[str, Any] = {
             "source": self.source,
             "platform": self.platform,
             "digest": str(self.digest),
             "media_type": self.media_type,
             "size": self.size,
         }
+        data |= {"index": str(self.index)} if self.index else {}
+        return data | ({"referrers": [each.to_dict() for each in self.referrers]} if self.referrers else {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +211,13 @@ def _pins(data: Mapping[str, Any], kind: str, read: Callable[[Mapping[str, Any]]
         except FormatError as err:
             raise FormatError(f"the pin of {name!r} in {kind!r} is damaged: {err.what}") from err
     return result
+
+
+def _objects(data: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
+    items = data.get(key, [])
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise FormatError(f"{key} is {items!r}, expected a list of objects")
+    return items
 
 
 def _text(data: Mapping[str, Any], key: str) -> str:

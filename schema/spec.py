@@ -117,13 +117,19 @@ class RegistrySpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageSpec:
-    """One image: where it comes from and the full name that it gets inside; `platform` None keeps all platforms."""
+    """One image: where it comes from and the full name that it gets inside; `platform` None keeps all platforms.
+
+    `referrers` says whether signatures and what else refers to it travel too; it must be signed with `cosign_key`, a
+    file with a public key, where there is one.
+    """
 
     name: str
     source: ImageLocation
     source_text: str
     target: Reference
     platform: Platform | None
+    referrers: bool = True
+    cosign_key: Path | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
@@ -134,15 +140,19 @@ class ImageSpec:
             source_text=data["source"],
             target=Reference.parse(data["target"]),
             platform=parse_platform(data["platform"]),
+            referrers=data["referrers"],
+            cosign_key=optional_path(data["verify"]["cosign_key"], base),
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON data."""
+    def to_dict(self, base: Path) -> dict[str, Any]:
+        """Plain JSON data; paths relative to `base`."""
         return {
             "name": self.name,
             "source": self.source_text,
             "target": str(self.target),
             "platform": platform_text(self.platform),
+            "referrers": self.referrers,
+            "verify": {"cosign_key": path_text(self.cosign_key, base)},
         }
 
 
@@ -150,7 +160,8 @@ class ImageSpec:
 class ChartSpec:
     """One chart. `version` is exact, and empty only for a local chart that takes what its Chart.yaml says.
 
-    `images` are the names of the images whose tag is this version.
+    `images` are the names of the images whose tag is this version. It must be signed with a key of `keyring`, a file
+    with GPG public keys, where there is one.
     """
 
     name: str
@@ -158,6 +169,7 @@ class ChartSpec:
     source_text: str
     version: str
     images: tuple[str, ...]
+    keyring: Path | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
@@ -168,11 +180,18 @@ class ChartSpec:
             source_text=data["source"],
             version=data["version"],
             images=tuple(data["images"]),
+            keyring=optional_path(data["verify"]["keyring"], base),
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON data."""
-        return {"name": self.name, "source": self.source_text, "version": self.version, "images": list(self.images)}
+    def to_dict(self, base: Path) -> dict[str, Any]:
+        """Plain JSON data; paths relative to `base`."""
+        return {
+            "name": self.name,
+            "source": self.source_text,
+            "version": self.version,
+            "images": list(self.images),
+            "verify": {"keyring": path_text(self.keyring, base)},
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,8 +286,8 @@ class Spec:
             "bundle": self.bundle.to_dict(),
             "registry": self.registry.to_dict(),
             "registries": {host: _host_to_dict(settings, base) for host, settings in self.hosts.items()},
-            "images": [*(each.to_dict() for each in self.images), *(each.to_dict() for each in self.derived)],
-            "charts": [chart.to_dict() for chart in self.charts],
+            "images": [*(each.to_dict(base) for each in self.images), *(each.to_dict() for each in self.derived)],
+            "charts": [chart.to_dict(base) for chart in self.charts],
             "files": [file.to_dict() for file in self.files],
             "discovery": self.discovery.to_dict(),
             "install": self.install.to_dict(base),

@@ -19,9 +19,9 @@ from bundle.sizes import human
 from bundle.split import find_archive, sums_path
 from bundle.sums import SIGNATURE, SUMS, hash_files, parse_sums, write_sums
 from schema.carried import carried_files
-from schema.lock import ChartPin, FilePin, ImagePin
+from schema.lock import ChartPin, FilePin
 from schema.spec import ImageSpec
-from tasks import carry, charts, delta, files, images, prove, sbom, zipapp
+from tasks import carry, charts, delta, files, images, prove, referrers, sbom, zipapp
 from tasks.carry import RESOLVED_SPEC
 from tasks.console import LocalWork
 from tasks.project import Project
@@ -128,8 +128,8 @@ def _listed(directory: Path) -> Mapping[str, Digest]:
 def _identity(project: Project, **more: Any) -> Inputs | None:
     """What the bundle's content follows from: the spec, the pins, the date when it is given, this program."""
     spec = project.spec
-    pins: dict[str, dict[str, str | None]] = {
-        "images": {image.name: _text(images.pin_of(project, image)) for image in spec.images},
+    pins: dict[str, dict[str, Any]] = {
+        "images": {image.name: _image(project, image) for image in spec.images},
         "charts": {chart.name: _text(charts.chart_pin(project, chart)) for chart in spec.charts},
         "files": {file.name: _text(files.file_pin(project, file)) for file in spec.files},
     }
@@ -161,10 +161,15 @@ def _sealing(project: Project) -> tuple[str, ...]:
     return (SUMS, SIGNATURE) if project.spec.bundle.sign else (SUMS,)
 
 
-def _text(pin: ImagePin | ChartPin | FilePin | None) -> str | None:
+def _image(project: Project, image: ImageSpec) -> Inputs | None:
+    pin = images.pin_of(project, image)
+    return {"digest": str(pin.digest), **referrers.identity(image, pin)} if pin else None
+
+
+def _text(pin: ChartPin | FilePin | None) -> str | None:
     if pin is None:
         return None
-    return str(pin.digest if isinstance(pin, ImagePin) else pin.sha256)
+    return str(pin.sha256)
 
 
 def _stamp(path: Path) -> list[int] | None:
@@ -227,6 +232,8 @@ def _image_entry(project: Project, image: ImageSpec) -> ImageEntry:
         file=images.image_archive(image.name) if project.spec.bundle.layout == "docker-archive" else "",
         blobs={blob.digest: blob.size for blob in held.blobs} if held else {},
         sbom=sbom_path(image.name) if project.spec.bundle.sbom else "",
+        attachments=referrers.attached(project, image, pin),
+        cosign_key=referrers.key_digest(image),
     )
 
 

@@ -15,6 +15,7 @@ from bundle.media import HELM_CHART
 from bundle.sizes import human
 from schema.lock import ChartPin
 from schema.spec import ChartSpec
+from tasks.chart_signature import check_signed
 from tasks.project import Project
 from tasks.step import Inputs, Step
 
@@ -29,7 +30,8 @@ def chart_steps(project: Project) -> Iterator[Step]:
             action=partial(_chart, project, chart),
             inputs=partial(_inputs, project, chart),
             outputs=partial(_files, project, chart),
-            local=_local_files(chart),
+            after=("file",) if chart.keyring else (),  # a carried helm checks the signature where there is no other
+            local=(*_local_files(chart), *((chart.keyring,) if chart.keyring else ())),
             clean=partial(_made, project, chart),
         )
 
@@ -44,13 +46,15 @@ def resolve(project: Project, chart: ChartSpec, *, expected: Digest | None = Non
     """Fetch the chart into the cache and return its pin; a LockError when it is not the expected one."""
     fetched = project.charts.fetch(chart.source, name=chart.name, version=chart.version, expected=expected)
     project.store.put(fetched.data)
-    return ChartPin(
+    pin = ChartPin(
         source=chart.source_text,
         version=fetched.version,
         sha256=fetched.digest,
         size=len(fetched.data),
         provenance=project.store.put(fetched.provenance) if fetched.provenance else None,
     )
+    check_signed(project, chart, pin)
+    return pin
 
 
 def packaged(project: Project, chart: ChartSpec) -> Path:
@@ -103,7 +107,8 @@ def _inputs(project: Project, chart: ChartSpec) -> Inputs | None:
     pin = chart_pin(project, chart)
     if not pin:
         return None
-    return {"source": pin.source, "version": pin.version, "sha256": str(pin.sha256), "tree": str(project.tree)}
+    inputs = {"source": pin.source, "version": pin.version, "sha256": str(pin.sha256), "tree": str(project.tree)}
+    return {**inputs, "signed": True} if chart.keyring else inputs
 
 
 def _local_files(chart: ChartSpec) -> Sequence[Path]:
@@ -140,11 +145,14 @@ def _chart(project: Project, chart: ChartSpec) -> None:
         if found != pin:
             project.change_lock(lambda lock: lock.with_chart(chart.name, found))
         pin = found
+    else:
+        check_signed(project, chart, pin)
     path = project.tree / _path(chart, pin)
     place(project.store.path(pin.sha256), path)
     if pin.provenance:
         place(project.store.path(pin.provenance), path.with_name(f"{path.name}.prov"))
-    project.note(f"chart:{chart.name}", f"{_path(chart, pin)}, {human(pin.size)}")
+    signed = ", signature checked" if chart.keyring else ""
+    project.note(f"chart:{chart.name}", f"{_path(chart, pin)}, {human(pin.size)}{signed}")
 
 
 def _cached(project: Project, pin: ChartPin) -> bool:

@@ -3,13 +3,16 @@
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+from bundle.attachment import Attachment
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import AirgapError
 from bundle.hosts import HostSettings
+from bundle.manifest import ImageEntry
 from bundle.push import ImageSink
 from bundle.reference import Reference
 from schema.image_names import ImageNames
@@ -17,10 +20,19 @@ from schema.spec import RegistrySpec
 from tasks.console import Console
 
 if TYPE_CHECKING:
+    from clients.referrer_lists import ReferrerLists
     from clients.retry import RetryPolicy
     from clients.upload import Uploads
 
 _AT_ONCE = 16  # questions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Present:
+    """What the registry has under an image's name, and the tags of what is attached to it and lacking."""
+
+    digest: Digest | None
+    lacking: tuple[str, ...] = ()
 
 
 class Named(Protocol):
@@ -56,7 +68,7 @@ class Destination:
         self._console = console
         self._jobs = jobs
         self._guard = threading.Lock()
-        self._found: dict[str, Digest | AirgapError | None] | None = None
+        self._found: dict[str, _Present | AirgapError] | None = None
 
     def target(self, entry: Named) -> Reference:
         """Where this machine pushes an image."""
@@ -96,11 +108,29 @@ class Destination:
         """A chart's repository, to be pushed to."""
         return self._uploads.repository(target, subject=f"chart {name!r} (oci://{target})")
 
+    def attachment_sink(self, entry: ImageEntry, tag: str, digest: Digest | None = None) -> ImageSink:
+        """The image's repository, for something attached to it that has its own tag, or only a digest."""
+        place = replace(self.target(entry), tag="" if digest else tag, digest=digest)
+        return self._uploads.repository(place, subject=_attached(entry, tag))
+
+    def lists(self, entry: ImageEntry, tag: str) -> "ReferrerLists":
+        """The lists of what refers to manifests of an image's repository."""
+        from clients.referrer_lists import ReferrerLists  # noqa: PLC0415 - a run that only verifies needs no HTTP
+
+        return ReferrerLists(self._uploads, self.target(entry), subject=_attached(entry, tag))
+
     def present(self, entry: Named) -> Digest | None:
         """The digest that the registry has under an image's name; all are asked for side by side, once.
 
         A registry that does not tell is not asked again: its error is raised for each of its images.
         """
+        return self._told(entry).digest
+
+    def lacking(self, entry: Named) -> tuple[str, ...]:
+        """The tags of what is attached to an image and not there as it should be; asked for together with `present`."""
+        return self._told(entry).lacking
+
+    def _told(self, entry: Named) -> "_Present":
         with self._guard:
             if self._found is None:
                 with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -111,11 +141,25 @@ class Destination:
             raise told
         return told
 
-    def _look(self, entry: Named) -> Digest | AirgapError | None:
+    def _look(self, entry: Named) -> "_Present | AirgapError":
         try:
-            return self._image(self._glances, entry).current()
+            found = self._image(self._glances, entry).current()
+            if not isinstance(entry, ImageEntry) or found != entry.digest:
+                return _Present(digest=found)
+            lacking = [each.tag for each in entry.attachments if not self._has(entry, each)]
+            return _Present(digest=found, lacking=tuple(lacking))
         except AirgapError as err:
             return err
+
+    def _has(self, entry: ImageEntry, attachment: Attachment) -> bool:
+        from clients.referrer_lists import ReferrerLists  # noqa: PLC0415
+
+        subject, target = _attached(entry, attachment.tag), self.target(entry)
+        if attachment.is_list:
+            lists = ReferrerLists(self._glances, target, subject=subject)
+            return attachment.artifacts.keys() <= lists.listed(attachment.subject)
+        sink = self._glances.repository(replace(target, tag=attachment.tag), subject=subject)
+        return sink.current() == attachment.digest
 
     def _image(self, uploads: "Uploads", entry: Named) -> ImageSink:
         target = self.target(entry)
@@ -142,3 +186,7 @@ class Destination:
 
         transport = Transport(self._hosts, meter=self._console, pool_size=self._jobs, retry=retry)
         return Uploads(Registries(transport, meter=self._console))
+
+
+def _attached(entry: ImageEntry, tag: str) -> str:
+    return f"image {entry.name!r} (what is attached to it, {tag})"

@@ -12,13 +12,14 @@ from bundle.digest import Digest
 from bundle.errors import LockError
 from bundle.fetch import FetchedImage, fetch_image, pin_image, stored_image
 from bundle.files import inside, write_bytes
-from bundle.image import ImageSource
 from bundle.layout import LayoutImage
 from bundle.reference import Reference
+from bundle.referrers import ReferrerSource
 from bundle.sizes import human
 from bundle.sums import hash_files
 from schema.lock import ImagePin
 from schema.spec import ImageSpec, platform_text
+from tasks import referrers
 from tasks.project import Project
 from tasks.step import Inputs, Step
 
@@ -96,21 +97,28 @@ def layout_steps(project: Project) -> Iterator[Step]:
     )
 
 
-def source_of(project: Project, image: ImageSpec) -> ImageSource:
+def source_of(project: Project, image: ImageSpec) -> ReferrerSource:
     """The image's source, at its pinned digest where there is one."""
     return project.image_source(image.source, subject=_subject(image))
 
 
 def resolve(project: Project, image: ImageSpec) -> ImagePin:
     """Ask the source what the tag means now."""
-    subject = _subject(image)
-    descriptor, size = pin_image(source_of(project, image), image.platform, subject=subject)
-    return ImagePin(
-        source=image.source_text,
-        platform=platform_text(image.platform),
-        digest=descriptor.digest,
-        media_type=descriptor.media_type,
-        size=size,
+    source = source_of(project, image)
+    found = pin_image(source, image.platform, subject=_subject(image))
+    return referrers.looked_up(
+        project,
+        image,
+        ImagePin(
+            source=image.source_text,
+            platform=platform_text(image.platform),
+            digest=found.root.digest,
+            media_type=found.root.media_type,
+            size=found.size,
+        ),
+        found,
+        source,
+        subject=_subject(image),
     )
 
 
@@ -135,9 +143,13 @@ def stored(project: Project, image: ImageSpec) -> FetchedImage | None:
 
 
 def missing(project: Project, image: ImageSpec) -> list[Descriptor] | None:
-    """The parts of the pinned image that the cache lacks; None while they are not known."""
-    held = stored(project, image)
-    return [part for part in (*held.manifests, *held.blobs) if not project.store.holds(part)] if held else None
+    """The parts of the pinned image, and of what travels with it, that the cache lacks; None while not known."""
+    pin, held = pin_of(project, image), stored(project, image)
+    refer = referrers.stored(project, image, pin) if pin and held else None
+    if held is None or refer is None:
+        return None
+    parts = [part for each in (held, *refer) for part in (*each.manifests, *each.blobs)]
+    return [part for part in parts if not project.store.holds(part)]
 
 
 def left_out(project: Project, image: ImageSpec) -> dict[Digest, int]:
@@ -187,12 +199,18 @@ def _subject(image: ImageSpec) -> str:
 
 def _pinned(project: Project, image: ImageSpec) -> Inputs | None:
     pin = pin_of(project, image)
-    return {"source": pin.source, "platform": pin.platform, "digest": str(pin.digest)} if pin else None
+    if not pin:
+        return None
+    told = {"source": pin.source, "platform": pin.platform, "digest": str(pin.digest)}
+    return {**told, **referrers.identity(image, pin)}
 
 
 def _named(project: Project, image: ImageSpec, **more: Any) -> Inputs | None:
     pin = pin_of(project, image)
-    return {"digest": str(pin.digest), "name": str(image.target), "at": str(project.tree), **more} if pin else None
+    if not pin:
+        return None
+    told = {"digest": str(pin.digest), "name": str(image.target), "at": str(project.tree)}
+    return {**told, "attached": image.referrers, **referrers.identity(image, pin), **more}
 
 
 def _since(project: Project) -> dict[str, str]:
@@ -218,8 +236,11 @@ def _pull(project: Project, image: ImageSpec) -> None:
     project.claim()
     pin = required_pin(project, image)
     lacking = missing(project, image)
+    source = source_of(project, image)
+    referrers.fetch(project, image, pin, source)
+    referrers.check(project, image, pin, source, subject=_subject(image))  # before gigabytes of a stranger's come
     fetched = fetch_image(
-        source_of(project, image),
+        source,
         Descriptor(media_type=pin.media_type, digest=pin.digest, size=0),
         project.store,
         subject=image.name,
@@ -227,6 +248,7 @@ def _pull(project: Project, image: ImageSpec) -> None:
         transfers=project.transfers,
     )
     blobs = f"{len(fetched.blobs)} blobs, {human(fetched.size)}"
+    blobs += ", signature checked" if image.cosign_key else ""
     project.note(f"pull:{image.name}", f"{blobs}, already present" if lacking == [] else blobs)
 
 
@@ -251,7 +273,12 @@ def _tag(project: Project, image: ImageSpec) -> None:
     held = stored(project, image)
     if held is None:
         raise LockError(f"image {image.name!r} is not in the cache", hint=f"doit pull:{image.name}")
-    record = {"name": str(image.target), "root": held.root.to_dict()}
+    attached = referrers.roots(project, image, required_pin(project, image))
+    record = {
+        "name": str(image.target),
+        "root": held.root.to_dict(),
+        "attached": {tag: root.to_dict() for tag, root in attached.items()},
+    }
     write_bytes(_tag_path(project, image), json.dumps(record, indent=1, sort_keys=True).encode())
     project.note(f"tag:{image.name}", str(image.target))
 
@@ -264,7 +291,8 @@ def _tagged(project: Project, image: ImageSpec) -> LayoutImage:
     """The image as `tag` named it."""
     record = json.loads(_tag_path(project, image).read_bytes())
     root = Descriptor.from_dict(record["root"])
-    return LayoutImage(name=image.name, reference=Reference.parse(record["name"]), root=root)
+    attached = {tag: Descriptor.from_dict(each) for tag, each in record["attached"].items()}
+    return LayoutImage(name=image.name, reference=Reference.parse(record["name"]), root=root, attached=attached)
 
 
 def _save(project: Project, image: ImageSpec) -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from bundle.base import Base, read_base
 from bundle.errors import AirgapError, SourceError
 from bundle.files import locked, write_bytes
-from bundle.image import ImageSource
 from bundle.locations import ImageLocation
+from bundle.referrers import ReferrerSource
 from bundle.store import BlobStore
 from schema.load import load
 from schema.lock import Lock
@@ -126,7 +126,7 @@ class Project:
 
         return Registries(self.transport, meter=self.console)
 
-    def image_source(self, location: ImageLocation, *, subject: str) -> ImageSource:
+    def image_source(self, location: ImageLocation, *, subject: str) -> ReferrerSource:
         """Where an image comes from."""
         from clients.images import open_image  # noqa: PLC0415
 

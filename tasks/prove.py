@@ -81,7 +81,8 @@ class _Carried:
         return self._known[1]
 
     def _made(self) -> str | None:
-        images = [(image.to_dict(), pin_of(self._project, image)) for image in self._project.spec.images]
+        spec = self._project.spec
+        images = [(image.to_dict(spec.path.parent), pin_of(self._project, image)) for image in spec.images]
         if any(pin is None for _, pin in images):
             return None
         made = [image.to_dict() for image in self._project.spec.derived]

@@ -14,6 +14,7 @@ from bundle.manifest import ChartEntry, ImageEntry
 from bundle.push import ImageSink, push_image
 from bundle.reference import Reference
 from bundle.sizes import human
+from tasks.attachments import push_attachments
 from tasks.receiver import Receiver
 from tasks.step import Step
 
@@ -84,7 +85,10 @@ def _absent(receiver: Receiver, name: str) -> str:
     found = receiver.destination.present(entry)
     if found is None:
         return f"{receiver.destination.target(entry)} is not in the registry"
-    return "" if found == entry.digest else f"{receiver.destination.target(entry)} is {found} there, not {entry.digest}"
+    if found != entry.digest:
+        return f"{receiver.destination.target(entry)} is {found} there, not {entry.digest}"
+    lacking = receiver.destination.lacking(entry)
+    return f"what is attached to it is not in the registry: {', '.join(lacking)}" if lacking else ""
 
 
 def _derived_absent(receiver: Receiver, name: str) -> str:
@@ -94,16 +98,19 @@ def _derived_absent(receiver: Receiver, name: str) -> str:
 
 def _push(receiver: Receiver, name: str) -> None:
     project, entry = receiver.project, image_entry(receiver, name)
+    source = image_source(receiver, entry)
     pushed = push_image(
-        image_source(receiver, entry),
+        source,
         entry.root,
         receiver.destination.sink(entry),
         subject=f"image {name!r}",
         meter=project.console,
         transfers=project.transfers,
     )
+    push_attachments(receiver, entry, source)
     parts = {"sent": pushed.pushed, "already there": pushed.present, "mounted": pushed.mounted}
     told = ", ".join(f"{human(size)} {how}" for how, size in parts.items() if size) or "already there"
+    told += ", with all that is attached to it" if entry.attachments else ""
     project.note(f"push:{name}", f"{receiver.destination.target(entry)}: {told}")
 
 

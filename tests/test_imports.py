@@ -21,7 +21,8 @@ OURS = {
 THIRD_PARTY = {
     "bundle": set[str](),  # crosses the gap inside the zipapp: nothing but Python
     "schema": {"yaml", "jsonschema"},
-    "clients": {"urllib3", "yaml", "cyclonedx", "packageurl"},  # the last two write SBOMs, on the connected side
+    # Connected side only: cyclonedx and packageurl write SBOMs, cryptography checks publishers' signatures.
+    "clients": {"urllib3", "yaml", "cyclonedx", "packageurl", "cryptography"},
     "tasks": {"doit", "rich"},
     "dodo": set[str](),
 }

@@ -146,7 +146,8 @@ def test_an_index_with_something_else_in_it(source: FakeSource, store: BlobStore
 
 
 def pin(source: FakeSource, platform: Platform | None) -> tuple[Descriptor, int]:
-    return pin_image(source, platform, subject="image 'app'")
+    found = pin_image(source, platform, subject="image 'app'")
+    return found.root, found.size
 
 
 def test_pin_one_platform_of_an_index(source: FakeSource) -> None:

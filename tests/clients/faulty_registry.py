@@ -57,6 +57,7 @@ class FaultyRegistry:
         self.realm = ""  # where the registry sends for tokens; empty: none are wanted
         self.tokens: set[str] = set()  # the tokens that are good now
         self.issued = 0
+        self.referrers = 0  # how many entries a page of the referrers API has; 0: there is no such API
         self.connections = 0
         self.over = threading.Event()
         self.uploads = UploadSide()
@@ -149,8 +150,28 @@ class FaultyRegistry:
         if len(parts) == 3 and parts[1] == "manifests" and (parts[0], parts[2]) in self.manifests:
             raw, media_type = self.manifests[parts[0], parts[2]]
             return Answer(headers={"Content-Type": media_type, "Docker-Content-Digest": str(Digest.of(raw))}, body=raw)
+        if len(parts) == 3 and parts[1] == "referrers" and self.referrers:
+            return self._referrers(seen, parts[0], parts[2])
         known = any(repository == parts[0] for repository, _ in self.manifests)
         return refusal(404, "MANIFEST_UNKNOWN" if known else "NAME_UNKNOWN", "not known here")(seen, Answer())
+
+    def _referrers(self, seen: Seen, repository: str, subject: str) -> Answer:
+        """One page of what names a manifest as its subject (distribution-spec, "Listing Referrers")."""
+        found = {
+            str(Digest.of(raw)): {
+                "mediaType": media_type, "digest": str(Digest.of(raw)), "size": len(raw),
+                "artifactType": data.get("artifactType") or data["config"]["mediaType"],
+            }
+            for (owner, _), (raw, media_type) in self.manifests.items()
+            if owner == repository and (data := json.loads(raw)).get("subject", {}).get("digest") == subject
+        }  # fmt: skip
+        start = int(parse_qs(urlsplit(seen.path).query).get("from", ["0"])[0])
+        entries, end = list(found.values()), start + self.referrers
+        index = {"schemaVersion": 2, "mediaType": media.OCI_INDEX, "manifests": entries[start:end]}
+        headers = {"Content-Type": media.OCI_INDEX}
+        if end < len(entries):
+            headers["Link"] = f'</v2/{repository}/referrers/{subject}?from={end}>; rel="next"'
+        return Answer(headers=headers, body=json.dumps(index).encode())
 
     def _stored(self, seen: Seen, repository: str, name: str) -> Answer:
         """Store a pushed manifest, if all that it names is there."""

@@ -75,9 +75,9 @@ def pull(
     """Pin and fetch, as `doit bundle` does; everything is then compared with what the registry keeps."""
     with registries_for(registry, login) as registries:
         source = registries.repository(Reference.parse(f"{registry.host}/{name}"), subject=name)
-        root, size = pin_image(source, platform, subject=name)
-        fetched = fetch_image(source, root, store, subject=name, meter=SilentMeter(), transfers=Transfers(2))
-    assert size == sum(blob.size for blob in fetched.blobs)
+        found = pin_image(source, platform, subject=name)
+        fetched = fetch_image(source, found.root, store, subject=name, meter=SilentMeter(), transfers=Transfers(2))
+    assert found.size == sum(blob.size for blob in fetched.blobs)
     for part in (*fetched.manifests, *fetched.blobs):
         assert store.path(part.digest).read_bytes() == registry.blob_path(part.digest).read_bytes()
     return fetched

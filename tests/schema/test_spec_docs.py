@@ -14,7 +14,8 @@ BLOCKS = [block for block in re.findall(r"```yaml\n(.*?)```", DOCS, re.S) if not
 ELIDED = {"4c0f...": "4c0f" * 16, '"9f..."': f'"{"9f" * 32}"', "https://get.helm.sh/...": "https://get.helm.sh/helm"}
 FILES = (
     "certs/internal-ca.crt certs/me.crt certs/me.key build/layout/index.json saved.tar charts/own/Chart.yaml "
-    "docs/runbook.md values/zenml-pro.yaml values/extra.yaml check_site.py"
+    "keys/vendor-cosign.pub keys/vendor-charts.gpg docs/runbook.md "
+    "values/zenml-pro.yaml values/extra.yaml check_site.py"
 )
 
 
@@ -48,7 +49,7 @@ def test_all_examples_together_are_one_valid_spec(tmp_path: Path) -> None:
     path = tmp_path / "airgap.yaml"
     path.write_text(yaml.safe_dump(whole, sort_keys=False))
     spec = load(path, env={"MIRROR": "mirror.example"})
-    assert len(spec.images) == 8
+    assert len(spec.images) == 10
     assert len(spec.install.checks) == 8
     shown = re.findall(r"name: (\w+), .*# inside: <prefix>/(\S+)", DOCS)
     inside = {image.name: str(image.target).removeprefix(f"{spec.registry.prefix}/") for image in spec.images}
