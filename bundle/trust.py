@@ -24,11 +24,13 @@ class Vouch(Protocol):
 
 
 def read_signature(tree: Tree) -> bytes | None:
-    """A bundle's signature as it lies there; None where there is none, FormatError for one that is too large."""
+    """A bundle's signature as it lies there; None where there is none, TrustError for one that is too large."""
     try:
         return read_small(tree, SIGNATURE, _MAX_SIGNATURE)
     except FileNotFoundError:
         return None
+    except FormatError as err:
+        raise TrustError(f"no signature is of this size: {err.what}", hint="do not use the bundle") from err
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

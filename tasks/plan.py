@@ -9,6 +9,7 @@ from doit.cmd_base import DoitCmdBase
 from doit.control import TaskControl
 from doit.exceptions import InvalidCommand
 
+from bundle.errors import AirgapError
 from tasks.delta import Carried, carried
 from tasks.estimate import FetchEstimate, fetch_estimate
 from tasks.plan_install import InstallPlan, plan_install
@@ -59,7 +60,11 @@ class Plan(DoitCmdBase):  # type: ignore[misc]
             raise InvalidCommand(not_found=unknown[0])
         planned = tuple(self._steps(selected))
         due = [step for step in planned if step.reason]
-        details = list(self._details(selected, {step.name for step in due}))
+        try:
+            details = list(self._details(selected, {step.name for step in due}))
+        except AirgapError as err:  # a bundle that can't be read, or that nobody vouches for
+            self.loader.namespace["PROJECT"].console.problem(f"FAILED {self.name}: {err}")
+            return 1
         if as_json:
             data: dict[str, Any] = {"steps": [step.to_dict() for step in planned]}
             for detail in details:

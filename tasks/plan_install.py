@@ -11,6 +11,7 @@ from bundle.sizes import human
 from clients.process import masked
 from schema.install import ReleaseSpec
 from schema.values import key_text
+from tasks.age import downgrade
 from tasks.push import image_entry, image_parts
 from tasks.receiver import Receiver
 
@@ -35,7 +36,7 @@ class ReleasePlan:
 class InstallPlan:
     """The bytes of each image that the registry lacks (blobs shared by images counted once), and the releases.
 
-    `lacking` says what a delta leaves out that is not inside: install would refuse.
+    Install would refuse where `lacking` names what a delta leaves out and nobody has, or `refused` that it is too old.
     """
 
     images: Mapping[str, int]
@@ -43,6 +44,7 @@ class InstallPlan:
     releases: tuple[ReleasePlan, ...]
     unknown: tuple[str, ...]
     lacking: tuple[str, ...] = ()
+    refused: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -52,10 +54,13 @@ class InstallPlan:
             "releases": [each.to_dict() for each in self.releases],
             "unknown": list(self.unknown),
             "lacking": list(self.lacking),
+            "refused": self.refused,
         }
 
     def lines(self) -> Iterator[str]:
         """For people."""
+        if self.refused:
+            yield f"refused: {self.refused}"
         for release in self.releases:
             yield f"{release.change} release {release.name} from chart {release.chart}"
             yield from (f"   {line}" for line in release.values)
@@ -93,6 +98,7 @@ def plan_install(receiver: Receiver, due: Collection[str]) -> InstallPlan:
         releases=tuple(releases),
         unknown=tuple(dict.fromkeys(unknown)),
         lacking=tuple(lacking),
+        refused=downgrade(receiver),
     )
 
 
