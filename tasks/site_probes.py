@@ -58,7 +58,7 @@ def _probes(receiver: Receiver) -> Iterator[Probe]:
         yield partial(_cluster, receiver)
         yield partial(_helm, receiver)
     for check in spec.install.checks:
-        yield partial(_check, receiver, check)
+        yield partial(check_findings, receiver, check)
 
 
 def _registry(receiver: Receiver) -> Findings:
@@ -178,7 +178,8 @@ def _secret(receiver: Receiver, secret: SecretSpec) -> Findings:
     return ()
 
 
-def _check(receiver: Receiver, check: CheckSpec) -> Findings:
+def check_findings(receiver: Receiver, check: CheckSpec) -> Findings:
+    """What one check of the spec finds."""
     found = template.render(template.parse(check.subject), receiver.facts_before_secrets)
     subject = template.in_text(found)
     probes: dict[str, Probe] = {

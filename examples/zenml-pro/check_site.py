@@ -66,7 +66,7 @@ def backups(brought: Sequence[str], taken: str) -> Iterator[str]:
         if chart and not chart.endswith(f"-{version}") and chart not in confirmed:
             yield (
                 f"{chart} runs in {namespace}, and this bundle brings {version}: that migrates its database for good "
-                f"next: back it up (docs/zenml-pro/backup.md), then: export BACKUP_TAKEN={chart} (several with commas)"
+                f"next: back it up (files/backup.md), then: export BACKUP_TAKEN={chart} (several with commas)"
             )
 
 

@@ -1,5 +1,6 @@
 """The flagship: the root's airgap.yaml and what it uses."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from schema.values_check import read_all
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "zenml-pro"
+DOCS = ROOT / "docs" / "zenml-pro"
 SITE = Site.load(EXAMPLE / "site.example.yaml")
 
 
@@ -26,7 +28,8 @@ def loaded(place: Path, **variables: str) -> Spec:
     written = yaml.safe_load((ROOT / "airgap.yaml").read_text())
     written["vars"].update(variables)
     (place / "airgap.yaml").write_text(yaml.safe_dump(written))
-    (place / "examples").symlink_to(ROOT / "examples")
+    for name in ("examples", "docs"):
+        (place / name).symlink_to(ROOT / name)
     return load(place / "airgap.yaml", env={})
 
 
@@ -46,6 +49,7 @@ def test_one_switch_chooses_where_images_come_from(spec: Spec, tmp_path: Path) -
     own = [source for name, source in sources(google).items() if name.startswith("zenml-pro")]
     assert len(own) == 3
     assert all(source.startswith("europe-west3-docker.pkg.dev/zenml-cloud/zenml-pro/") for source in own)
+    assert [(each.base, each.target) for each in google.derived] == [(each.base, each.target) for each in spec.derived]
     targets = [image.target for image in google.images]
     assert targets == [image.target for image in spec.images], "inside nothing changes"
 
@@ -81,7 +85,7 @@ def values(spec: Spec, release: str) -> dict[str, Any]:
 
 
 def test_the_example_site_has_every_fact_that_is_used(spec: Spec) -> None:
-    used = site_names(uses(spec.install, read_all(spec).values()))
+    used = site_names(uses(spec, read_all(spec).values()))
     for name in used:
         assert SITE.value(Name(space="site", rest=name)) is not None
     unused = [name for name in SITE.names() if not any(name == each or name.startswith(f"{each}.") for each in used)]
@@ -130,7 +134,7 @@ def test_the_workload_manager_is_one_fact(spec: Spec, monkeypatch: pytest.Monkey
     assert environment[f"{prefix}POD_RESOURCES"] == (
         '{"limits":{"memory":"700Mi"},"requests":{"cpu":"100m","memory":"400Mi"}}'
     )
-    assert environment[f"{prefix}RUNNER_IMAGE"] == "<image.zenml-client.ref>"
+    assert environment[f"{prefix}RUNNER_IMAGE"] == "<image.zenml-client-ca.ref>"
     assert values(spec, "zenml-runners")["enabled"] is True
 
 
@@ -141,10 +145,28 @@ def test_a_password_in_the_databases_address_is_percent_encoded(spec: Spec) -> N
     )
 
 
+def test_clients_with_the_internal_ca_are_made_inside(spec: Spec) -> None:
+    assert [(each.name, each.base, each.target.tag) for each in spec.derived] == [
+        ("zenml-client-ca", "zenml-client", "0.93.0"),
+        ("zenml-client-py-ca", "zenml-client-py", "0.93.0-py3.11"),
+    ]
+    assert {each.add_ca for each in spec.derived} == {"${file.tls/internal-ca.crt}"}, "the site's, so not in the bundle"
+
+
 def test_programs_and_values_travel(spec: Spec) -> None:
     names = {name.removeprefix("install/examples/zenml-pro/") for name in carried_files(spec)}
     assert {"enroll.py", "check_site.py"} <= names
     assert {f"values/{path.name}" for path in (EXAMPLE / "values").iterdir()} <= names
+
+
+def test_the_pages_that_messages_name_travel(spec: Spec) -> None:
+    carried = {file.name for file in spec.files}
+    said = spec.install.notes + (EXAMPLE / "check_site.py").read_text() + (EXAMPLE / "site.example.yaml").read_text()
+    named = set(re.findall(r"files/([a-z]+\.md)", said))
+    assert len(named) > 3
+    assert named <= carried
+    linked = {name for page in carried for name in re.findall(r"\]\(([a-z]+\.md)", (DOCS / page).read_text())}
+    assert linked <= carried
 
 
 def test_the_control_plane_comes_first(spec: Spec) -> None:

@@ -17,6 +17,8 @@ ENROLL = f"""\
 import json, os, sys
 with open(os.environ["COUNT"], "a") as file:
     file.write(sys.argv[1] + "\\n")
+with open(os.environ["LAST"], "a") as file:
+    file.write(os.environ.get("AIRGAP_LAST_OUTPUTS", "none") + "\\n")
 if sys.argv[1] == "beta":
     sys.exit("refused " + os.environ["PASSWORD"])
 print(json.dumps({{"token": "{TOKEN}-" + sys.argv[1], "replicas": 2}}))
@@ -36,7 +38,7 @@ def site(tmp_path: Path, registry: RunningRegistry, helm: Helm, cluster: Cluster
         {"name": "enroll", "after": ["hook"], "run": ["python3", "enroll.py", "${site.workspace}"],
          "env": {"PASSWORD": "${env.PASSWORD}"}, "outputs": "json"},
     ]  # fmt: skip
-    site.env |= {"PASSWORD": "hush-hush-hush", "COUNT": str(tmp_path / "count")}
+    site.env |= {"PASSWORD": "hush-hush-hush", "COUNT": str(tmp_path / "count"), "LAST": str(tmp_path / "last")}
     return site
 
 
@@ -72,6 +74,11 @@ def test_outputs_reach_a_later_release_and_other_inputs_run_it_again(site: Site)
     again = site.install(facts(site, "gamma"))
     assert steps(again, "action", "helm", "health") == ["action:enroll", "health:web", "helm:web"]
     assert calls(site) == ["alpha", "beta", "gamma"]
+    first_time, *later = Path(site.env["LAST"]).read_text().splitlines()
+    assert first_time == "none"
+    assert [json.loads(line) for line in later] == [{"token": f"{TOKEN}-alpha", "replicas": 2}] * 2, (
+        "a failure keeps them"
+    )
     given = json.loads(site.helm.run("get", "values", "web", "-n", site.namespace, "-o", "json"))
     assert given["apiToken"] == f"{TOKEN}-gamma"
 

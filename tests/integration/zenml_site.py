@@ -72,7 +72,7 @@ class Flagship(Site):
         written = yaml.safe_load((ROOT / "airgap.yaml").read_text())
         written["vars"] |= {"pro": pro, "server": server}
         written["bundle"]["version"] = f"{pro}-{server}"  # as it resolves
-        for image in written["images"]:
+        for image in (each for each in written["images"] if "source" in each):
             version = image["source"].rpartition(":")[2].replace("${vars.pro}", pro).replace("${vars.server}", server)
             version = version.replace("${vars.python}", written["vars"]["python"])
             place = f"images/{image['name']}-{version}"
@@ -139,7 +139,8 @@ def flagship(place: Path, registry: RunningRegistry, helm: Helm) -> Iterator[tup
         postgres = stack.enter_context(postgresql({}))
         mysql = stack.enter_context(mariadb())
         bench = Workbench(place=place / "project", env={"PATH": helm.env["PATH"]})
-        shutil.copytree(ROOT / "examples" / "zenml-pro", bench.place / "examples" / "zenml-pro")
+        for name in ("examples/zenml-pro", "docs/zenml-pro"):
+            shutil.copytree(ROOT / name, bench.place / name)
         for name in ("docker", "inside/tls"):
             (place / name).mkdir(parents=True)
         site = Flagship(place=place, bench=bench, registry=registry, helm=helm, namespace="zenml-pro")

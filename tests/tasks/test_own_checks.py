@@ -1,0 +1,88 @@
+"""Checks whose kind the site decides, and checks by programs of the spec's own."""
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from bundle.errors import ProgramError
+from bundle.secret import KnownSecrets
+from clients.preflight import Finding
+from schema.checks import CheckKind, CheckSpec
+from schema.site import Site
+from tasks.receiver import Receiver
+from tasks.site_probes import check_findings
+
+SECRET = "hush-hush-hush"
+
+
+def receiver(place: Path) -> Receiver:
+    """What a check sees of an installation whose spec lies in `place`."""
+    known = KnownSecrets()
+    known.add(SECRET)
+    found: Any = SimpleNamespace(
+        spec=SimpleNamespace(path=place / "airgap.yaml"),
+        known=known,
+        facts_before_secrets=Site(label="site.yaml", facts={"word": "a b", "kind": "mysql"}).value,
+        programs=SimpleNamespace(env={**os.environ, "GIVEN": "yes"}),
+    )
+    return cast("Receiver", found)
+
+
+def check(kind: CheckKind, subject: str, *run: str, min_version: str = "") -> CheckSpec:
+    return CheckSpec(
+        kind=kind, subject=subject, from_pod=False, ca=None, status=200, min_days=0, min_version=min_version, run=run
+    )
+
+
+def told(place: Path, script: str, *args: str) -> tuple[Finding, ...]:
+    (place / "look.sh").write_text(f"#!/bin/sh\n{script}\n")
+    (place / "look.sh").chmod(0o755)
+    run = ("./look.sh", *args)
+    return check_findings(receiver(place), check("run", " ".join(run), *run))
+
+
+def test_a_program_that_has_nothing_to_say(tmp_path: Path) -> None:
+    assert (
+        told(tmp_path, 'test "$1" = "--word=a b" && test "$GIVEN" = yes && test -f look.sh', "--word=${site.word}")
+        == ()
+    )
+
+
+def test_its_lines_are_findings(tmp_path: Path) -> None:
+    one, two = told(tmp_path, f'echo "x is 1 next: write 2" >&2; echo; echo "y {SECRET}" >&2; exit 3')
+    assert (one.subject, one.what, one.hint, one.severity) == ("check ./look.sh", "x is 1", "write 2", "error")
+    assert (two.what, two.hint) == ("y ***", "")
+
+
+def test_lines_of_one_that_succeeds_are_warnings(tmp_path: Path) -> None:
+    (found,) = told(tmp_path, "echo 'look at z' >&2")
+    assert (found.what, found.severity) == ("look at z", "warning")
+
+
+def test_one_that_fails_in_silence(tmp_path: Path) -> None:
+    (found,) = told(tmp_path, "exit 4")
+    assert found.what == "it failed with exit code 4, and said nothing"
+
+
+def test_one_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ProgramError, match="no-such-program"):
+        check_findings(receiver(tmp_path), check("run", "no-such-program", "no-such-program"))
+
+
+@pytest.mark.parametrize(
+    ("address", "subject", "what"),
+    [
+        ("${site.kind}://127.0.0.1:1", "mysql 127.0.0.1:1", "connection refused"),
+        ("postgres://127.0.0.1:1", "postgres 127.0.0.1:1", "connection refused"),
+        ("postgresql://127.0.0.1:1", "postgres 127.0.0.1:1", "connection refused"),
+        ("sqlite://x", "database sqlite://x", "'sqlite' is no kind of database that is known"),
+        ("127.0.0.1:1", "database 127.0.0.1:1", "'127.0.0.1:1' is no kind of database that is known"),
+    ],
+)
+def test_databases_by_address(tmp_path: Path, address: str, subject: str, what: str) -> None:
+    (found,) = check_findings(receiver(tmp_path), check("database", address, min_version="8.0"))
+    assert found.subject == subject
+    assert what in found.what
