@@ -11,6 +11,7 @@ from tasks import (
     derive,
     files,
     images,
+    load,
     preflight,
     prove,
     push,
@@ -94,6 +95,9 @@ if RECEIVER.has_plan:
 
     def task_derive():
         yield from to_doit("derive", "make images of the bundle's", derive.derive_steps(RECEIVER))
+
+    def task_load():
+        yield from to_doit("load", "load the images into the Docker Engine", load.load_steps(RECEIVER))
 
     def task_push():
         yield from to_doit("push", "bring the images into the registry inside", push.push_steps(RECEIVER))

@@ -52,6 +52,14 @@ class SignatureError(AirgapError):
     """An image or a chart that its publisher's key, as the spec names it, did not sign."""
 
 
+class EngineError(SourceError):
+    """What a Docker Engine refused or could not do; `status` is that of its answer, 0 where it gave none."""
+
+    def __init__(self, what: str, *, status: int = 0, hint: str = "") -> None:
+        super().__init__(what, hint=hint)
+        self.status = status
+
+
 class ProgramError(AirgapError):
     """A program of the machine (helm, kubectl, an action's command) that could not be run, or did not end in time."""
 

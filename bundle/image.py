@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 from bundle import media, strict_json
 from bundle.descriptor import Descriptor
@@ -27,6 +27,15 @@ class ImageSource(Protocol):
 
     def read(self, descriptor: Descriptor, offset: int) -> Iterator[bytes]:
         """The blob's bytes from `offset` on. Not checked here: whoever stores them does."""
+
+
+@runtime_checkable
+class RepackedSource(Protocol):
+    """An ImageSource that gives an image in another form, and so with other digests, than where it comes from."""
+
+    @property
+    def upstream(self) -> Digest:
+        """The digest that the image has where it comes from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

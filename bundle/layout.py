@@ -110,7 +110,7 @@ def docker_manifest_bytes(images: Sequence[LayoutImage], read: ReadManifest) -> 
     """
     entries: dict[Digest, dict[str, Any]] = {}
     for image in sorted(images, key=lambda image: image.reference):
-        manifest = _docker_choice(image.root, read)
+        manifest = docker_choice(image.root, read)
         if manifest is None or manifest.config.media_type not in media.IMAGE_CONFIGS:
             continue
         entry = entries.setdefault(
@@ -173,7 +173,11 @@ def stored_content(image: LayoutImage, store: BlobStore, *, without: Collection[
     return tuple(content.values())
 
 
-def _docker_choice(root: Descriptor, read: ReadManifest) -> Manifest | None:
+def docker_choice(root: Descriptor, read: ReadManifest) -> Manifest | None:
+    """What Docker keeps of `root`: the manifest itself, or of an index linux/amd64 where it is there, else the first.
+
+    None for what holds no manifest.
+    """
     if not is_manifest(root):
         return None
     manifest = read_manifest(root, read)
@@ -181,7 +185,7 @@ def _docker_choice(root: Descriptor, read: ReadManifest) -> Manifest | None:
         return manifest
     real = [d for d in manifest.manifests if d.platform is None or d.platform.architecture != "unknown"]
     preferred = [d for d in real if d.platform and d.platform.satisfies(_DOCKER_DEFAULT)]
-    choices = (_docker_choice(descriptor, read) for descriptor in [*preferred, *real])
+    choices = (docker_choice(descriptor, read) for descriptor in [*preferred, *real])
     return next((choice for choice in choices if choice), None)
 
 

@@ -33,7 +33,8 @@ class ImageEntry:
     `platform` is None for all platforms of an index. `file` is its own archive, empty in layout `oci`; `sbom` the list
     of its packages, empty when none was made. `blobs` are all its configs and layers with their sizes, be they in this
     bundle or left out of it (bundle/delta.py). `attachments` are signatures and what else travels with it, always all
-    of them; `cosign_key` is the sha256 of the file with the public key that its signature was checked with.
+    of them; `cosign_key` is the sha256 of the file with the public key that its signature was checked with. Of an image
+    out of a Docker Engine, `config` is the digest of its config, and `upstream` the digest that was pulled, if it was.
     """
 
     name: str
@@ -48,6 +49,8 @@ class ImageEntry:
     blobs: Mapping[Digest, int] = field(default_factory=dict, hash=False)
     attachments: tuple[Attachment, ...] = ()
     cosign_key: Digest | None = None
+    upstream: Digest | None = None
+    config: Digest | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -66,6 +69,8 @@ class ImageEntry:
             blobs=fields.sizes("blobs"),
             attachments=fields.each("attachments", Attachment.from_dict) if "attachments" in fields else (),
             cosign_key=fields.digest("cosign_key") if "cosign_key" in fields else None,
+            upstream=fields.digest("upstream") if "upstream" in fields else None,
+            config=fields.digest("config") if "config" in fields else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -80,9 +85,9 @@ class ImageEntry:
             "platform": platform_text(self.platform),
             "blobs": {str(digest): size for digest, size in sorted(self.blobs.items())},
         }
-        optional: dict[str, Any] = {"file": self.file, "sbom": self.sbom}
-        optional["attachments"] = [each.to_dict() for each in self.attachments]
-        optional["cosign_key"] = str(self.cosign_key or "")
+        digests = {"cosign_key": self.cosign_key, "upstream": self.upstream, "config": self.config}
+        optional: dict[str, Any] = {key: str(digest or "") for key, digest in digests.items()}
+        optional |= {"file": self.file, "sbom": self.sbom, "attachments": [each.to_dict() for each in self.attachments]}
         return data | {key: value for key, value in optional.items() if value}
 
     @property

@@ -77,6 +77,10 @@ def _image(image: ImageEntry) -> list[str]:
         lines.append(f"  with it: {each.tag} ({', '.join(sorted(set(each.artifacts.values())))})")
     if image.cosign_key:
         lines.append(f"  signed:  checked with the key file of {image.cosign_key}")
+    if image.config:
+        lines.append(f"  engine:  a Docker Engine saved it, with the ID {image.config}")
+    if image.upstream:
+        lines.append(f"           and had pulled it as {image.upstream}")
     return lines
 
 

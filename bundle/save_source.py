@@ -16,7 +16,7 @@ from bundle.digest import Digest
 from bundle.errors import FormatError, SourceError
 from bundle.layout import DOCKER_MANIFEST
 from bundle.layout_source import choice_error, same_name
-from bundle.tree import Tree, read_small
+from bundle.tree import Files, read_small
 
 _MAX_JSON = 64 * 1024 * 1024  # bytes
 _COMPRESSIONS = {b"\x1f\x8b": media.OCI_LAYER_GZIP, b"\x28\xb5\x2f\xfd": media.OCI_LAYER_ZSTD}
@@ -37,7 +37,7 @@ class SaveSource:
     when they are stored; compressed ones are hashed once to learn theirs.
     """
 
-    def __init__(self, tree: Tree, ref: str, subject: str) -> None:
+    def __init__(self, tree: Files, ref: str, subject: str) -> None:
         self._tree = tree
         self._ref = ref
         self._subject = subject
@@ -120,7 +120,7 @@ class SaveSource:
         return _Made(raw=raw, names={**names, descriptor.digest: config_name})
 
 
-def _layer(tree: Tree, name: str, diff_id: Digest) -> Descriptor:
+def _layer(tree: Files, name: str, diff_id: Digest) -> Descriptor:
     start = next(tree.read(name), b"")[:6]
     if start.startswith((b"BZh", b"\xfd7zXZ\x00")):
         raise FormatError(f"layer {name!r} is compressed with bzip2 or xz, which OCI does not know")

@@ -9,6 +9,7 @@ may lose its bytes. `settle` syncs it and makes the mark lasting.
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import threading
 from collections import defaultdict
@@ -119,6 +120,23 @@ class BlobStore:
                 _mark(path, digest)
         return digest
 
+    def add(self, chunks: Iterator[bytes], *, subject: str) -> Descriptor:
+        """Store a blob whose digest only its bytes tell, and return that and its size, without a media type.
+
+        `subject` says what it is, unlike that of any other blob that comes in meanwhile; a half-stored one is not kept.
+        """
+        place = Digest.of(subject.encode())
+        hasher, size = hashlib.sha256(), 0
+        with storage_errors(f"store {subject}", self.root), self._partial(place) as part:
+            os.ftruncate(part, 0)
+            for chunk in chunks:
+                hasher.update(chunk)
+                _write_all(part, chunk)
+                size += len(chunk)
+            digest = Digest(algorithm="sha256", hex=hasher.hexdigest())
+            self._commit(part, digest, place)
+        return Descriptor(media_type="", digest=digest, size=size)
+
     def get(self, digest: Digest) -> bytes | None:
         """The bytes of a small blob; None when it is absent or damaged."""
         try:
@@ -167,7 +185,7 @@ class BlobStore:
                     f"{subject}: a blob does not have its digest {digest}{told}",
                     hint="the source or something between it and here changes bytes; nothing was kept",
                 )
-        self._commit(part, digest)
+        self._commit(part, digest, digest)
 
     def _fill(self, part: int, digest: Digest, size: int | None, read: Read, *, subject: str, meter: Meter) -> bool:
         """Bring the half-fetched file to its full size (None: until it ends); False when the bytes turn out wrong."""
@@ -186,8 +204,9 @@ class BlobStore:
             meter.advance(subject, len(chunk))
         return size in (None, have) and hasher.hexdigest() == digest.hex
 
-    def _commit(self, part: int, digest: Digest) -> None:
-        partial = self.root / "partial" / f"{digest.algorithm}-{digest.hex}"
+    def _commit(self, part: int, digest: Digest, place: Digest) -> None:
+        """Give the partial file, which was made under the name of `place`, the name of its blob."""
+        partial = self.root / "partial" / f"{place.algorithm}-{place.hex}"
         target = self.path(digest)
         target.parent.mkdir(parents=True, exist_ok=True)
         os.fchmod(part, 0o444)

@@ -13,7 +13,7 @@ from bundle.volume import Extent, Part, Section, Volume
 _MAX_LINKS = 8
 
 
-class Tree(Protocol):
+class Files(Protocol):
     """Read access to files by name. A name that is not there, or leads out, is a FileNotFoundError."""
 
     def size(self, name: str) -> int:
@@ -22,11 +22,15 @@ class Tree(Protocol):
     def read(self, name: str, offset: int = 0) -> Iterator[bytes]:
         """The file's bytes from `offset` on, in chunks."""
 
+
+class Tree(Files, Protocol):
+    """Files that are also read by position."""
+
     def extent(self, name: str) -> Extent:
         """Where the file's bytes are, to be read by position: a tar that lies in this tree."""
 
 
-def read_small(tree: Tree, name: str, limit: int) -> bytes:
+def read_small(tree: Files, name: str, limit: int) -> bytes:
     """A whole file of at most `limit` bytes; FormatError for a larger one."""
     size = tree.size(name)
     if size > limit:
@@ -99,17 +103,22 @@ class TarTree:
         return Section(of=self._extent, start=member.offset, size=member.size)
 
     def _member(self, name: str) -> Member:
-        place = name
-        for _ in range(_MAX_LINKS):
-            member = self._entries.get(place)
-            if member is None:
-                break
-            if member.kind == "file":
-                return member
-            if member.kind not in ("symlink", "hardlink"):
-                break
-            place = link_target(member)
-        raise FileNotFoundError(name)
+        return followed(self._entries, name)
+
+
+def followed(entries: Mapping[str, Member], name: str) -> Member:
+    """The file of a tar that a name means, links followed; FileNotFoundError where there is none."""
+    place = name
+    for _ in range(_MAX_LINKS):
+        member = entries.get(place)
+        if member is None:
+            break
+        if member.kind == "file":
+            return member
+        if member.kind not in ("symlink", "hardlink"):
+            break
+        place = link_target(member)
+    raise FileNotFoundError(name)
 
 
 class Below:

@@ -147,10 +147,6 @@ def build_image(reader: Reader, node: Node, prefix: str, platform: Platform | No
     name, source, target = text(node.get("name")), node.members()["source"], node.get("target")
     subject = f"image {name!r}"
     location = reader.parse(source, subject, lambda value: parse_image(value, reader.base))
-    if isinstance(location, DaemonImage):
-        hint = f"save it first, `docker save -o {name}.tar {location.name}`, and write docker-archive:{name}.tar"
-        reader.problems.add(source.place, f"{subject}: docker-daemon: sources are not supported yet", hint=hint)
-        return None
     chosen = _platform(reader, node.get("platform"), subject, platform)
     if location is None:
         return None
@@ -256,7 +252,7 @@ def _default_target(name: str, location: ImageLocation) -> tuple[str, str]:
         if reference.digest and not reference.tag:
             return reference.name, f"digest-{reference.digest.hex[:12]}"
         return reference.name, reference.tag or "latest"
-    ref = location.ref if isinstance(location, LocalImage) else ""
+    ref = location.name if isinstance(location, DaemonImage) else location.ref
     for candidate in (f"image:{ref}", ref):
         try:
             if tag := Reference.parse(candidate).tag:

@@ -26,16 +26,23 @@ def check_prefix(text: str) -> None:
         raise FormatError(f"{text!r} is no place in a registry", hint=hint) from err
 
 
+def _as_it_is(image: str, digest: Digest) -> Digest:
+    """An image that is pushed unchanged."""
+    return digest
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageNames:
     """The images by name, each with its internal reference and the digest that the bundle holds.
 
     `references` are also those of images that are made at install: `derived` gives their digests, made when asked for.
+    `registered` gives the digest that the registry has an image under, of its name and the bundle's digest.
     """
 
     images: Mapping[str, ImageEntry]
     references: Mapping[str, Reference]
     derived: Mapping[str, Callable[[], Digest]] = field(default_factory=dict)
+    registered: Callable[[str, Digest], Digest] = _as_it_is
 
     @classmethod
     def of(
@@ -72,7 +79,8 @@ class ImageNames:
         return parts[name.part]
 
     def _digest(self, image: str) -> Digest:
-        return self.derived[image]() if image in self.derived else self.images[image].digest
+        own = self.derived[image]() if image in self.derived else self.images[image].digest
+        return self.registered(image, own)
 
 
 def _moved(reference: Reference, prefix: str, registry: str) -> Reference:

@@ -17,6 +17,7 @@ from schema.build import (
     build_hosts,
     build_image,
     build_registry,
+    text,
 )
 from schema.build_derived import build_derived
 from schema.build_install import build_install
@@ -25,7 +26,7 @@ from schema.document import Node, read
 from schema.interpolation import interpolate, named
 from schema.problems import Problems, raise_together
 from schema.secrecy import check_variables
-from schema.spec import VERSION, ChartSpec, ImageSpec, Spec
+from schema.spec import VERSION, ChartSpec, EngineKind, ImageSpec, Spec
 from schema.validation import fingerprint, validate
 from schema.values_check import check_values
 
@@ -88,6 +89,7 @@ def _build(path: Path, root: Node, whole: Node, problems: Problems) -> Spec:
         files=tuple(file for file in files if file),
         discovery=build_discovery(reader, root.get("discovery")),
         install=install,
+        engine=cast("EngineKind", text(root.get("engine"), "none")),
     )
 
 

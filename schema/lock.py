@@ -26,6 +26,7 @@ class ImagePin:
 
     `size` is the sum of all its blobs in bytes, manifests included. `referrers` are what refers to it; `index` is the
     one that the source names, where that is looked at too because its signature vouches for the manifests it lists.
+    `upstream` is set where a Docker Engine pulled it, which gives it in another form: its digest in the registry.
     """
 
     source: str
@@ -35,6 +36,7 @@ class ImagePin:
     size: int
     index: Digest | None = None
     referrers: tuple[Referrer, ...] = ()
+    upstream: Digest | None = None
 
     def fits(self, image: ImageSpec) -> bool:
         """Whether the pin was made for what the spec says now."""
@@ -51,10 +53,11 @@ class ImagePin:
             size=_size(data),
             index=Digest.parse(_text(data, "index")) if "index" in data else None,
             referrers=tuple(Referrer.from_dict(each) for each in _objects(data, "referrers")),
+            upstream=Digest.parse(_text(data, "upstream")) if "upstream" in data else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON data; no `index` and no `referrers` where there are none."""
+        """Plain JSON data; no `index`, `upstream` and `referrers` where there are none."""
         data: dict[str, Any] = {
             "source": self.source,
             "platform": self.platform,
@@ -62,7 +65,7 @@ class ImagePin:
             "media_type": self.media_type,
             "size": self.size,
         }
-        data |= {"index": str(self.index)} if self.index else {}
+        data |= {key: str(each) for key, each in (("index", self.index), ("upstream", self.upstream)) if each}
         return data | ({"referrers": [each.to_dict() for each in self.referrers]} if self.referrers else {})
 
 

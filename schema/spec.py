@@ -23,6 +23,8 @@ from schema.paths import optional_path, path_text
 VERSION = 1
 
 Layout = Literal["oci", "docker-archive"]
+EngineKind = Literal["none", "docker"]
+"""Whether images move through a Docker Engine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +245,7 @@ class Spec:
     files: tuple[FileSpec, ...]
     discovery: DiscoverySpec
     install: InstallSpec
+    engine: EngineKind = "none"
 
     @property
     def targets(self) -> tuple[Reference, ...]:
@@ -274,6 +277,7 @@ class Spec:
                 files=tuple(FileSpec.from_dict(item, base) for item in data["files"]),
                 discovery=DiscoverySpec.from_dict(data["discovery"]),
                 install=InstallSpec.from_dict(data["install"], base),
+                engine=cast("EngineKind", data["engine"]),
             )
         except (KeyError, TypeError, AttributeError) as err:
             raise FormatError(f"this is no resolved spec: {type(err).__name__} at {err}") from err
@@ -291,6 +295,7 @@ class Spec:
             "files": [file.to_dict() for file in self.files],
             "discovery": self.discovery.to_dict(),
             "install": self.install.to_dict(base),
+            "engine": self.engine,
         }
 
 

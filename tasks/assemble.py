@@ -12,6 +12,8 @@ from typing import Any
 from bundle import archive
 from bundle.digest import Digest
 from bundle.files import inside, place, replace_directory, write_bytes
+from bundle.image import Manifest
+from bundle.locations import DaemonImage
 from bundle.manifest import MANIFEST, MANIFEST_TEXT, BundleManifest, DerivedEntry, ImageEntry
 from bundle.manifest_text import manifest_text
 from bundle.sbom_summary import sbom_path
@@ -19,7 +21,7 @@ from bundle.sizes import human
 from bundle.split import find_archive, sums_path
 from bundle.sums import SIGNATURE, SUMS, hash_files, parse_sums, write_sums
 from schema.carried import carried_files
-from schema.lock import ChartPin, FilePin
+from schema.lock import ChartPin, FilePin, ImagePin
 from schema.spec import ImageSpec
 from tasks import carry, charts, delta, files, images, prove, referrers, sbom, zipapp
 from tasks.carry import RESOLVED_SPEC
@@ -234,7 +236,15 @@ def _image_entry(project: Project, image: ImageSpec) -> ImageEntry:
         sbom=sbom_path(image.name) if project.spec.bundle.sbom else "",
         attachments=referrers.attached(project, image, pin),
         cosign_key=referrers.key_digest(image),
+        upstream=pin.upstream,
+        config=_config(project, pin) if pin.upstream or isinstance(image.source, DaemonImage) else None,
     )
+
+
+def _config(project: Project, pin: ImagePin) -> Digest | None:
+    """The digest of the config of a single image that is in the cache."""
+    raw = project.store.get(pin.digest)
+    return Manifest.parse(raw, media_type=pin.media_type).config.digest if raw else None
 
 
 def _write_sums(project: Project) -> None:

@@ -16,7 +16,7 @@ def push_attachments(receiver: Receiver, entry: ImageEntry, source: ImageSource)
 
     A RegistryError says how to do without, where the registry refuses such things.
     """
-    for attachment in entry.attachments:
+    for attachment in receiver.destination.attachments(entry):
         try:
             _push(receiver, entry, attachment, source)
         except RegistryError as err:

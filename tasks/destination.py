@@ -12,14 +12,18 @@ from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import AirgapError
 from bundle.hosts import HostSettings
+from bundle.image import ImageSource
 from bundle.manifest import ImageEntry
-from bundle.push import ImageSink
+from bundle.push import ImageSink, push_image
 from bundle.reference import Reference
+from bundle.sizes import human
 from schema.image_names import ImageNames
 from schema.spec import RegistrySpec
 from tasks.console import Console
 
 if TYPE_CHECKING:
+    from bundle.transfers import Transfers
+    from clients.preflight import Findings
     from clients.referrer_lists import ReferrerLists
     from clients.retry import RetryPolicy
     from clients.upload import Uploads
@@ -28,7 +32,7 @@ _AT_ONCE = 16  # questions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Present:
+class Present:
     """What the registry has under an image's name, and the tags of what is attached to it and lacking."""
 
     digest: Digest | None
@@ -43,49 +47,109 @@ class Named(Protocol):
         """What the spec calls it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What goes inside, and where: all images, their names, the registry (or `override` instead of it).
+
+    `env` is the environment that leads to logins, `jobs` how much moves at once.
+    """
+
+    images: Sequence[Named]
+    names: ImageNames
+    registry: RegistrySpec
+    override: str
+    hosts: Mapping[str, HostSettings]
+    console: Console
+    env: Mapping[str, str]
+    jobs: int
+
+
 class Destination:
     """Below `registry.push`, which may differ from what the cluster names, or below `override` instead.
 
     `images` are all that are brought there.
     """
 
-    def __init__(
-        self,
-        images: Sequence[Named],
-        *,
-        names: ImageNames,
-        registry: RegistrySpec,
-        override: str,
-        hosts: Mapping[str, HostSettings],
-        console: Console,
-        jobs: int,
-    ) -> None:
-        self.images = images
-        self._names = names
-        self._registry = registry
-        self._override = override
-        self._hosts = hosts
-        self._console = console
-        self._jobs = jobs
+    def __init__(self, place: Place) -> None:
+        self._place = place
         self._guard = threading.Lock()
-        self._found: dict[str, _Present | AirgapError] | None = None
+        self._found: dict[str, Present | AirgapError] | None = None
+
+    @property
+    def images(self) -> Sequence[Named]:
+        """All images that are brought there."""
+        return self._place.images
 
     def target(self, entry: Named) -> Reference:
         """Where this machine pushes an image."""
-        named = self._names.references[entry.name]
-        if self._override or self._registry.push == self._registry.prefix:
-            return named
-        return Reference.parse(f"{self._registry.push}/{str(named).removeprefix(f'{self._registry.prefix}/')}")
+        return self._target(entry.name)
 
-    def sink(self, entry: Named) -> ImageSink:
-        """An image's repository, to be pushed to."""
-        return self._image(self._uploads, entry)
+    def _target(self, image: str) -> Reference:
+        named = self._place.names.references[image]
+        if self._place.override or self._place.registry.push == self._place.registry.prefix:
+            return named
+        return Reference.parse(
+            f"{self._place.registry.push}/{str(named).removeprefix(f'{self._place.registry.prefix}/')}"
+        )
+
+    def stale(self, entry: ImageEntry) -> str:
+        """Why an image has to be pushed; empty when the registry has it under its name."""
+        target, found = self.target(entry), self.present(entry)
+        if found is None:
+            return f"{target} is not in the registry"
+        if found != entry.digest:
+            return f"{target} is {found} there, not {entry.digest}"
+        lacking = self._told(entry).lacking
+        return f"what is attached to it is not in the registry: {', '.join(lacking)}" if lacking else ""
+
+    def deliver(self, entry: ImageEntry, source: ImageSource, transfers: "Transfers") -> str:
+        """Push an image; returns what to tell."""
+        sink, subject = self._image(self._uploads, entry), f"image {entry.name!r}"
+        pushed = push_image(source, entry.root, sink, subject=subject, meter=self._place.console, transfers=transfers)
+        parts = {"sent": pushed.pushed, "already there": pushed.present, "mounted": pushed.mounted}
+        told = ", ".join(f"{human(size)} {how}" for how, size in parts.items() if size) or "already there"
+        return f"{self.target(entry)}: {told}"
+
+    def registered(self, image: str, digest: Digest) -> Digest:
+        """The digest under which the registry has an image of this name and own digest, once it is pushed."""
+        return digest
+
+    def digest(self, entry: ImageEntry) -> Digest:
+        """The digest under which the registry has an image, once it is pushed."""
+        return self.registered(entry.name, entry.digest)
+
+    def named(self) -> ImageNames:
+        """What images are called inside, with the digests that the registry has them under."""
+        return replace(self._place.names, registered=self.registered)
+
+    def held(self, entry: ImageEntry, parts: Mapping[Digest, Descriptor]) -> Mapping[Digest, Descriptor]:
+        """Those of the image's parts that the registry has once it is pushed."""
+        return parts
+
+    def missing(self, entry: ImageEntry, parts: Mapping[Digest, Descriptor]) -> Mapping[Digest, Descriptor]:
+        """Those of the image's parts that its repository lacks."""
+        sink = self._image(self._uploads, entry)
+        with ThreadPoolExecutor(self._place.jobs) as pool:
+            there = pool.map(sink.exists, parts.values())
+            return {digest: parts[digest] for digest, found in zip(parts, there, strict=True) if not found}
+
+    def findings(self) -> "Findings":
+        """What stands in the way of pushing."""
+        from clients.site_checks import registry  # noqa: PLC0415 - only a run that changes something needs the probes
+
+        return registry(
+            [self.target(entry) for entry in self.images],
+            hosts=self._place.hosts,
+            environment=self._place.env,
+        )
 
     def inside(self, repository: str) -> Reference:
         """Where this machine finds a repository that the cluster names so, or an earlier installation did."""
-        below = f"{self._registry.prefix}/"
+        below = f"{self._place.registry.prefix}/"
         if repository.startswith(below):
-            return Reference.parse(f"{self._override or self._registry.push}/{repository.removeprefix(below)}")
+            return Reference.parse(
+                f"{self._place.override or self._place.registry.push}/{repository.removeprefix(below)}"
+            )
         return Reference.parse(repository)
 
     def holds(self, place: Reference, blob: Descriptor) -> bool:
@@ -102,11 +166,15 @@ class Destination:
 
     def chart_target(self, name: str) -> Reference:
         """Where a chart is pushed, without a tag."""
-        return Reference.parse(f"{self._override or self._registry.push}/{name}")
+        return Reference.parse(f"{self._place.override or self._place.registry.push}/{name}")
 
     def chart_sink(self, target: Reference, name: str) -> ImageSink:
         """A chart's repository, to be pushed to."""
         return self._uploads.repository(target, subject=f"chart {name!r} (oci://{target})")
+
+    def attachments(self, entry: ImageEntry) -> tuple[Attachment, ...]:
+        """What is attached to an image and goes there with it."""
+        return entry.attachments
 
     def attachment_sink(self, entry: ImageEntry, tag: str, digest: Digest | None = None) -> ImageSink:
         """The image's repository, for something attached to it that has its own tag, or only a digest."""
@@ -126,11 +194,7 @@ class Destination:
         """
         return self._told(entry).digest
 
-    def lacking(self, entry: Named) -> tuple[str, ...]:
-        """The tags of what is attached to an image and not there as it should be; asked for together with `present`."""
-        return self._told(entry).lacking
-
-    def _told(self, entry: Named) -> "_Present":
+    def _told(self, entry: Named) -> "Present":
         with self._guard:
             if self._found is None:
                 with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -141,13 +205,13 @@ class Destination:
             raise told
         return told
 
-    def _look(self, entry: Named) -> "_Present | AirgapError":
+    def _look(self, entry: Named) -> "Present | AirgapError":
         try:
             found = self._image(self._glances, entry).current()
             if not isinstance(entry, ImageEntry) or found != entry.digest:
-                return _Present(digest=found)
+                return Present(digest=found)
             lacking = [each.tag for each in entry.attachments if not self._has(entry, each)]
-            return _Present(digest=found, lacking=tuple(lacking))
+            return Present(digest=found, lacking=tuple(lacking))
         except AirgapError as err:
             return err
 
@@ -184,8 +248,8 @@ class Destination:
         from clients.transport import Transport  # noqa: PLC0415
         from clients.upload import Uploads  # noqa: PLC0415
 
-        transport = Transport(self._hosts, meter=self._console, pool_size=self._jobs, retry=retry)
-        return Uploads(Registries(transport, meter=self._console))
+        transport = Transport(self._place.hosts, meter=self._place.console, pool_size=self._place.jobs, retry=retry)
+        return Uploads(Registries(transport, meter=self._place.console))
 
 
 def _attached(entry: ImageEntry, tag: str) -> str:

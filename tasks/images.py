@@ -12,7 +12,9 @@ from bundle.digest import Digest
 from bundle.errors import LockError
 from bundle.fetch import FetchedImage, fetch_image, pin_image, stored_image
 from bundle.files import inside, write_bytes
+from bundle.image import RepackedSource
 from bundle.layout import LayoutImage
+from bundle.locations import ImageLocation, RegistryImage
 from bundle.reference import Reference
 from bundle.referrers import ReferrerSource
 from bundle.sizes import human
@@ -49,6 +51,7 @@ def pull_steps(project: Project) -> Iterator[Step]:
             ready=partial(_missing_blobs, project, image),
             after=(f"pin:{image.name}",),
             clean=partial(_cached_files, project, image),
+            undo=project.engine_names(f"pull:{image.name}"),
         )
 
 
@@ -99,12 +102,12 @@ def layout_steps(project: Project) -> Iterator[Step]:
 
 def source_of(project: Project, image: ImageSpec) -> ReferrerSource:
     """The image's source, at its pinned digest where there is one."""
-    return project.image_source(image.source, subject=_subject(image))
+    return project.image_source(image, _pinned_location(project, image), subject=_subject(image))
 
 
-def resolve(project: Project, image: ImageSpec) -> ImagePin:
-    """Ask the source what the tag means now."""
-    source = source_of(project, image)
+def resolve(project: Project, image: ImageSpec, location: ImageLocation | None = None) -> ImagePin:
+    """Ask the source (or `location` instead of it) what the tag means now."""
+    source = project.image_source(image, location or image.source, subject=_subject(image))
     found = pin_image(source, image.platform, subject=_subject(image))
     return referrers.looked_up(
         project,
@@ -115,6 +118,7 @@ def resolve(project: Project, image: ImageSpec) -> ImagePin:
             digest=found.root.digest,
             media_type=found.root.media_type,
             size=found.size,
+            upstream=source.upstream if isinstance(source, RepackedSource) else None,
         ),
         found,
         source,
@@ -123,9 +127,13 @@ def resolve(project: Project, image: ImageSpec) -> ImagePin:
 
 
 def pin_of(project: Project, image: ImageSpec) -> ImagePin | None:
-    """The image's pin, when the lock has one that belongs to the spec's present source and platform."""
+    """The image's pin, when the lock has one that belongs to the spec's present source and platform.
+
+    What a Docker Engine gives has another digest than what a registry does: a pin is good for one of both.
+    """
     pin = project.lock.images.get(image.name)
-    return pin if pin and pin.fits(image) else None
+    fits = pin and pin.fits(image) and (pin.upstream is not None) == project.pulls_by_engine(image.source)
+    return pin if fits else None
 
 
 def required_pin(project: Project, image: ImageSpec) -> ImagePin:
@@ -197,6 +205,14 @@ def _subject(image: ImageSpec) -> str:
     return f"image {image.name!r} ({image.source_text})"
 
 
+def _pinned_location(project: Project, image: ImageSpec) -> ImageLocation:
+    """The source, at the digest that is pinned for it, be it for a Docker Engine or without one."""
+    pin = project.lock.images.get(image.name)
+    if pin and pin.fits(image) and isinstance(image.source, RegistryImage):
+        return RegistryImage(reference=image.source.reference.at(pin.upstream or pin.digest))
+    return image.source
+
+
 def _pinned(project: Project, image: ImageSpec) -> Inputs | None:
     pin = pin_of(project, image)
     if not pin:
@@ -225,7 +241,7 @@ def _all_named(project: Project) -> Inputs | None:
 def _pin(project: Project, image: ImageSpec) -> None:
     pin = pin_of(project, image)
     if not pin:
-        pin = resolve(project, image)
+        pin = resolve(project, image, _pinned_location(project, image))
         project.change_lock(lambda lock: lock.with_image(image.name, pin))
         project.note(f"pin:{image.name}", f"{image.source_text} is {pin.digest} ({human(pin.size)})")
     else:

@@ -10,6 +10,7 @@ from typing import Self
 from bundle.errors import AirgapError
 from bundle.hosts import HostSettings
 from schema.rehearsal import Extent
+from schema.spec import EngineKind
 
 VARIABLES = {
     "spec": "the spec (default: airgap.yaml)",
@@ -21,6 +22,7 @@ VARIABLES = {
     "trust": "who may sign bundles, a list in ssh-keygen's allowed signers format; others are refused",
     "downgrade": "allow: install an older bundle than the last one",
     "registry": "another place for the images than the spec's registry.prefix, for install (on loopback also http://)",
+    "engine": "docker or none: whether images move through a Docker Engine, on this side (default: as the spec says)",
     "rehearsal": "images or cluster: leave out what a throwaway target can't show; only with a registry on loopback",
     "kubeconfig": "a cluster for rehearse to install into",
     "jobs": "how many transfers run at once",
@@ -48,6 +50,7 @@ class Options:
     site: Path | None
     registry: str
     jobs: int
+    engine: EngineKind | None = None
     plain_http: bool = False
     rehearsal: Extent = ""
     kubeconfig: Path | None = None
@@ -83,6 +86,7 @@ class Options:
             site=cwd / given["site"] if "site" in given else None,
             registry=given.get("registry", "").removeprefix(_HTTP),
             jobs=_jobs(given.get("jobs", str(default_jobs))),
+            engine=_engine(given.get("engine")),
             plain_http=_plain_http(given.get("registry", "")),
             rehearsal=_extent(given.get("rehearsal", ""), given.get("registry", "")),
             kubeconfig=cwd / given["kubeconfig"] if "kubeconfig" in given else None,
@@ -120,6 +124,13 @@ def _downgrade(text: str) -> bool:
     if text not in ("", "allow"):
         raise OptionError(f"downgrade={text} means nothing", hint="write downgrade=allow, or leave it out")
     return text == "allow"
+
+
+def _engine(text: str | None) -> EngineKind | None:
+    match text:
+        case None | "docker" | "none":
+            return text
+    raise OptionError(f"engine={text} is no kind of engine", hint="write docker or none")
 
 
 def _plain_http(registry: str) -> bool:

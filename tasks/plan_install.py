@@ -1,7 +1,6 @@
 """What `doit plan install` adds: the bytes that would be sent, and how the values of each release would change."""
 
 from collections.abc import Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,9 +79,9 @@ def plan_install(receiver: Receiver, due: Collection[str]) -> InstallPlan:
             except AirgapError as err:
                 unknown.append(str(err))
     lacking: list[str] = []
-    if receiver.inside:
+    if receiver.crossing.inside:
         try:
-            lacking = [str(err) for _, err in receiver.inside.lacking()]
+            lacking = [str(err) for _, err in receiver.crossing.inside.lacking()]
         except AirgapError as err:
             unknown.append(str(err))
     releases = []
@@ -105,12 +104,10 @@ def plan_install(receiver: Receiver, due: Collection[str]) -> InstallPlan:
 def _missing(receiver: Receiver, name: str) -> dict[Digest, int]:
     """The blobs of an image that its repository lacks, with their sizes."""
     entry = image_entry(receiver, name)
-    sink = receiver.destination.sink(entry)
     lacks = receiver.bundle.manifest.lacks(entry)
-    parts = [part for digest, part in image_parts(receiver, entry).items() if digest not in lacks]
-    with ThreadPoolExecutor(receiver.options.jobs) as pool:
-        there = list(pool.map(sink.exists, parts))
-    return {part.digest: part.size for part, found in zip(parts, there, strict=True) if not found}
+    parts = {digest: part for digest, part in image_parts(receiver, entry).items() if digest not in lacks}
+    missing = receiver.destination.missing(entry, parts)
+    return {digest: part.size for digest, part in missing.items()}
 
 
 def _release(receiver: Receiver, release: ReleaseSpec, *, changes: bool) -> ReleasePlan:

@@ -6,7 +6,7 @@ from functools import partial
 from tasks.receiver import Receiver
 from tasks.step import GroupUpToDate, Step
 
-CHANGING = ("push", "namespace", "secret", "action", "helm")
+CHANGING = ("load", "push", "namespace", "secret", "action", "helm")
 
 
 def preflight_steps(receiver: Receiver) -> Iterator[Step]:

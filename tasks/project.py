@@ -11,20 +11,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bundle.base import Base, read_base
-from bundle.errors import AirgapError, SourceError
+from bundle.errors import AirgapError, EngineError, SourceError
 from bundle.files import locked, write_bytes
-from bundle.locations import ImageLocation
+from bundle.locations import ImageLocation, RegistryImage
 from bundle.referrers import ReferrerSource
 from bundle.store import BlobStore
 from schema.load import load
 from schema.lock import Lock
-from schema.spec import Spec
-from tasks.console import Console
+from schema.spec import ImageSpec, Spec
+from tasks.console import Console, LocalWork
+from tasks.engine_undo import EngineUndo
 from tasks.options import Options
 
 if TYPE_CHECKING:
     from bundle.transfers import Transfers
     from clients.charts import Charts
+    from clients.engine_source import EngineImages
     from clients.registry import Registries
     from clients.transport import Transport
 
@@ -126,11 +128,42 @@ class Project:
 
         return Registries(self.transport, meter=self.console)
 
-    def image_source(self, location: ImageLocation, *, subject: str) -> ReferrerSource:
-        """Where an image comes from."""
+    def image_source(self, image: ImageSpec, location: ImageLocation, *, subject: str) -> ReferrerSource:
+        """Where an image comes from: its `location`, which may be pinned, reached as this run reaches images.
+
+        An EngineError where a signature is wanted of what a Docker Engine pulls: it has none to check.
+        """
         from clients.images import open_image  # noqa: PLC0415
 
-        return open_image(location, subject=subject, registries=self.registries)
+        if isinstance(location, RegistryImage) and self.pulls_by_engine(location):
+            if image.cosign_key:
+                hint = "make this bundle without the Engine (engine=none); inside, one may still load and push it"
+                raise EngineError(f"{subject}: its signature can't be checked when a Docker Engine pulls it", hint=hint)
+            step = f"pull:{image.name}"
+            return self.engine_images.pulled(
+                location.reference, platform=image.platform, target=image.target, step=step, subject=subject
+            )
+        return open_image(location, subject=subject, registries=self.registries, engine=lambda: self.engine_images)
+
+    def pulls_by_engine(self, location: ImageLocation) -> bool:
+        """Whether a Docker Engine pulls what is there."""
+        return isinstance(location, RegistryImage) and (self.options.engine or self.spec.engine) == "docker"
+
+    def engine_names(self, step: str) -> EngineUndo:
+        """What a step made on the Docker Engine, to be taken away by `doit clean`."""
+        return EngineUndo(step, self.options.state / "engine.json", env=self.env, say=self.console.line)
+
+    @cached_property
+    def engine_images(self) -> "EngineImages":
+        """The images of the Docker Engine."""
+        from clients.engine import Engine  # noqa: PLC0415
+        from clients.engine_names import EngineNames  # noqa: PLC0415
+        from clients.engine_source import EngineImages  # noqa: PLC0415
+
+        engine = Engine(self.env)
+        names = EngineNames(self.options.state / "engine.json", engine)
+        local = LocalWork(self.console)
+        return EngineImages(engine, self.store, names, meter=self.console, local=local, jobs=self.options.jobs)
 
     @cached_property
     def charts(self) -> "Charts":

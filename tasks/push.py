@@ -9,11 +9,9 @@ from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import FormatError
 from bundle.fetch import walk_manifests
-from bundle.image import ImageSource
 from bundle.manifest import ChartEntry, ImageEntry
 from bundle.push import ImageSink, push_image
 from bundle.reference import Reference
-from bundle.sizes import human
 from tasks.attachments import push_attachments
 from tasks.receiver import Receiver
 from tasks.step import Step
@@ -30,7 +28,7 @@ def push_steps(receiver: Receiver) -> Iterator[Step]:
             inputs=dict,
             ready=partial(_absent, receiver, image.name),
             live=True,
-            after=("verify", "preflight"),
+            after=("verify", "preflight", *_loaded(receiver, image.name)),
         )
     for derived in receiver.plan_spec.derived:
         yield Step(
@@ -41,7 +39,7 @@ def push_steps(receiver: Receiver) -> Iterator[Step]:
             inputs=dict,
             ready=partial(_derived_absent, receiver, derived.name),
             live=True,
-            after=(f"derive:{derived.name}", f"push:{derived.base}"),
+            after=(f"derive:{derived.name}", f"push:{derived.base}", *_loaded(receiver, derived.name)),
         )
     if receiver.plan_spec.registry.charts:
         for chart in receiver.plan_spec.charts:
@@ -67,28 +65,20 @@ def image_entry(receiver: Receiver, name: str) -> ImageEntry:
     raise FormatError(f"the bundle holds no image {name!r}", hint="make the bundle again")
 
 
-def image_source(receiver: Receiver, entry: ImageEntry) -> ImageSource:
-    """Where an image is read from."""
-    made = receiver.derivations.get(entry.name)
-    return made.source() if made else receiver.image(entry)
-
-
 def image_parts(receiver: Receiver, entry: ImageEntry) -> Mapping[Digest, Descriptor]:
     """The blobs (configs and layers) that an image consists of."""
-    source = image_source(receiver, entry)
+    source = receiver.crossing.source(entry)
     manifests = walk_manifests(source.manifest, entry.root, f"image {entry.name!r}")
     return {blob.digest: blob for each in manifests if not each.is_index for blob in each.children()}
 
 
+def _loaded(receiver: Receiver, name: str) -> list[str]:
+    """The step that brings an image into the Docker Engine, where one pushes."""
+    return [f"load:{name}"] if receiver.uses_engine else []
+
+
 def _absent(receiver: Receiver, name: str) -> str:
-    entry = image_entry(receiver, name)
-    found = receiver.destination.present(entry)
-    if found is None:
-        return f"{receiver.destination.target(entry)} is not in the registry"
-    if found != entry.digest:
-        return f"{receiver.destination.target(entry)} is {found} there, not {entry.digest}"
-    lacking = receiver.destination.lacking(entry)
-    return f"what is attached to it is not in the registry: {', '.join(lacking)}" if lacking else ""
+    return receiver.destination.stale(image_entry(receiver, name))
 
 
 def _derived_absent(receiver: Receiver, name: str) -> str:
@@ -98,20 +88,11 @@ def _derived_absent(receiver: Receiver, name: str) -> str:
 
 def _push(receiver: Receiver, name: str) -> None:
     project, entry = receiver.project, image_entry(receiver, name)
-    source = image_source(receiver, entry)
-    pushed = push_image(
-        source,
-        entry.root,
-        receiver.destination.sink(entry),
-        subject=f"image {name!r}",
-        meter=project.console,
-        transfers=project.transfers,
-    )
+    source = receiver.crossing.source(entry)
+    told = receiver.destination.deliver(entry, source, project.transfers)
     push_attachments(receiver, entry, source)
-    parts = {"sent": pushed.pushed, "already there": pushed.present, "mounted": pushed.mounted}
-    told = ", ".join(f"{human(size)} {how}" for how, size in parts.items() if size) or "already there"
-    told += ", with all that is attached to it" if entry.attachments else ""
-    project.note(f"push:{name}", f"{receiver.destination.target(entry)}: {told}")
+    told += ", with all that is attached to it" if receiver.destination.attachments(entry) else ""
+    project.note(f"push:{name}", told)
 
 
 def _push_chart(receiver: Receiver, name: str) -> None:

@@ -47,7 +47,9 @@ def _inputs(receiver: Receiver) -> Inputs:
     return {
         "bundle": str(receiver.bundle.manifest.id),
         "images": {name: str(target) for name, target in receiver.images.references.items()},
-        "derived": {name: str(made.digest()) for name, made in receiver.derivations.items()},
+        "digests": {
+            name: str(receiver.destination.digest(image_entry(receiver, name))) for name in receiver.images.references
+        },
         "releases": {each.name: each.revision for each in _releases(receiver)},
     }
 
@@ -74,11 +76,11 @@ def _write(receiver: Receiver) -> None:
 
 def _image(receiver: Receiver, name: str) -> ReceivedImage:
     entry = image_entry(receiver, name)
-    parts = image_parts(receiver, entry)
+    parts = receiver.destination.held(entry, image_parts(receiver, entry))
     return ReceivedImage(
         name=name,
         reference=receiver.images.references[name],
-        digest=entry.digest,
+        digest=receiver.destination.digest(entry),
         blobs={digest: part.size for digest, part in parts.items()},
     )
 

@@ -32,4 +32,4 @@ class DodoLoader(ModuleTaskLoader):  # type: ignore[misc]
 def main() -> int:
     """Run doit with the words of the command line; returns its exit code."""
     plugins = {"COMMAND": COMMANDS, "BACKEND": {"journal": "tasks.state:JournalDB"}, "GLOBAL": {"backend": "journal"}}
-    return int(DoitMain(DodoLoader(), config_filenames=(), extra_config=plugins).run(sys.argv[1:]))
+    return int(DoitMain(DodoLoader(), config_filenames=(), extra_config=plugins).run(sys.argv[1:]) or 0)

@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 from bundle import strict_json
 from bundle.errors import AirgapError, FormatError
 from bundle.hosts import HostSettings
-from bundle.image import ImageSource
-from bundle.manifest import ImageEntry
 from bundle.opened import OpenedBundle, fingerprint, open_bundle
 from bundle.secret import KnownSecrets, Secret
 from bundle.trust import Trust
@@ -35,9 +33,9 @@ from schema.values import Values, counting, release_values
 from schema.values_check import read_all
 from schema.values_file import Lookup, ValuesFile
 from tasks.carry import RESOLVED_SPEC, SPEC_PLACE
+from tasks.crossing import Crossing
 from tasks.derivation import Derivation, derivations
-from tasks.destination import Destination
-from tasks.inside import Inside
+from tasks.destination import Destination, Place
 from tasks.programs import Programs
 from tasks.project import Project
 from tasks.runlock import RunLock
@@ -75,8 +73,7 @@ class Receiver:
     def _waits(self, told: str) -> None:
         self.project.console.line(told)
         self._releases, self._secrets = None, {}
-        for name in ("destination", "inside"):
-            self.__dict__.pop(name, None)
+        self.__dict__.pop("crossing", None)
 
     # The bundle.
 
@@ -179,7 +176,8 @@ class Receiver:
     def derivations(self) -> Mapping[str, Derivation]:
         """The images that are made here of the bundle's, by name."""
         facts, meter = lambda: self.facts_before_secrets, self.project.console
-        return derivations(self.spec, self.bundle.manifest, self.image, self.options, facts=facts, meter=meter)
+        read = lambda entry: self.crossing.image(entry)  # noqa: E731, PLW0108 - which needs the names of these first
+        return derivations(self.spec, self.bundle.manifest, read, self.options, facts=facts, meter=meter)
 
     @cached_property
     def values_files(self) -> Mapping[Path, ValuesFile]:
@@ -260,7 +258,7 @@ class Receiver:
     def facts(self) -> Facts:
         """Everything that `${...}` can stand for by now."""
         return Facts(
-            images=self.images,
+            images=self.destination.named(),
             site=self.site,
             env=self.environment,
             directory=Path.cwd(),
@@ -297,7 +295,8 @@ class Receiver:
     @property
     def facts_before_secrets(self) -> Facts:
         """The facts that are known before anything is made: what secrets themselves and checks are made of."""
-        return Facts(images=self.images, site=self.site, env=self.environment, directory=Path.cwd(), known=self.known)
+        names, env = self.destination.named(), self.environment
+        return Facts(images=names, site=self.site, env=env, directory=Path.cwd(), known=self.known)
 
     def _single_secrets(self) -> Sequence[tuple[str, Secret]]:
         found = []
@@ -324,26 +323,28 @@ class Receiver:
         """How registries are reached: as the spec says, and as the command line does of its own."""
         return {**self.spec.hosts, **self.options.hosts}
 
+    @property
+    def uses_engine(self) -> bool:
+        """Whether a Docker Engine loads and pushes the images. A rehearsal, whose registry it can't reach, has none."""
+        return (self.options.engine or self.plan_spec.engine) == "docker" and not self.options.rehearsal
+
     @cached_property
-    def destination(self) -> Destination:
-        """The registry that images are brought to."""
-        return Destination(
-            (*self.bundle.manifest.images, *self.spec.derived),
+    def crossing(self) -> Crossing:
+        """The way of the images into the registry."""
+        place = Place(
+            images=(*self.bundle.manifest.images, *self.spec.derived),
             names=self.images,
             registry=self.spec.registry,
             override=self.registry,
             hosts=self.hosts,
             console=self.project.console,
+            env=self.project.env,
             jobs=self.options.jobs,
         )
+        engine = (lambda: self.project.engine_images) if self.uses_engine else None
+        return Crossing(self.bundle, place, made=lambda: self.derivations, engine=engine, state=self.state)
 
-    def image(self, entry: ImageEntry) -> ImageSource:
-        """An image of the bundle; what a delta leaves out of it is read from the registry."""
-        carried = self.bundle.image(entry)
-        return self.inside.complete(carried, entry) if self.inside else carried
-
-    @cached_property
-    def inside(self) -> Inside | None:
-        """What a delta leaves out, in that registry; None for a full bundle."""
-        manifest = self.bundle.manifest
-        return Inside(manifest, manifest.delta, self.destination) if manifest.delta else None
+    @property
+    def destination(self) -> Destination:
+        """The registry that images are brought to."""
+        return self.crossing.destination

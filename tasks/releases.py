@@ -18,7 +18,7 @@ def values_steps(receiver: Receiver) -> Iterator[Step]:
             doc="resolve the release's values",
             action=partial(_check_values, receiver, release),
             inputs=partial(_values_inputs, receiver, release),
-            after=["verify", "preflight", "secret", *_before(install, release)],
+            after=["verify", "preflight", "secret", *_digests_known(receiver), *_before(install, release)],
         )
 
 
@@ -48,6 +48,11 @@ def health_steps(receiver: Receiver) -> Iterator[Step]:
             inputs=partial(_release_inputs, receiver, release),
             follows=(f"helm:{release.name}",),
         )
+
+
+def _digests_known(receiver: Receiver) -> list[str]:
+    """The steps after which the images' digests are known: a Docker Engine makes new ones when it pushes."""
+    return ["push"] if receiver.uses_engine else []
 
 
 def _before(install: InstallSpec, release: ReleaseSpec) -> list[str]:

@@ -14,7 +14,7 @@ from clients.preflight import Finding, Findings, Probe, Severity, collect, findi
 from clients.probes import http, not_from_pod, tcp
 from clients.process import masked, run
 from clients.rendered_objects import RenderedObjects
-from clients.site_checks import disk, registry
+from clients.site_checks import disk
 from clients.tls_probe import tls
 from schema import template
 from schema.checks import CheckSpec
@@ -49,7 +49,7 @@ def _probes(receiver: Receiver) -> Iterator[Probe]:
     spec, manifest = receiver.spec, receiver.bundle.manifest
     small = sum(chart.size for chart in manifest.charts) + sum(file.size for file in manifest.files if file.tool)
     yield lambda: disk({receiver.state: small + 10_000_000})
-    yield partial(_registry, receiver)
+    yield receiver.destination.findings
     yield partial(_left_out, receiver)
     yield partial(_facts, receiver)
     yield from (partial(_authorities, receiver, derivation) for derivation in receiver.derivations.values())
@@ -61,18 +61,13 @@ def _probes(receiver: Receiver) -> Iterator[Probe]:
         yield partial(check_findings, receiver, check)
 
 
-def _registry(receiver: Receiver) -> Findings:
-    targets = [receiver.destination.target(image) for image in receiver.destination.images]
-    return registry(targets, hosts=receiver.hosts, environment=receiver.project.env)
-
-
 def _left_out(receiver: Receiver) -> Findings:
     """What a delta leaves out is in the registry, unless the images that need it are there as they are."""
-    if receiver.inside is None:
+    if receiver.crossing.inside is None:
         return ()
     try:
-        lacking = list(receiver.inside.lacking())
-    except AirgapError:  # why the registry does not answer is told once, by _registry
+        lacking = list(receiver.crossing.inside.lacking())
+    except AirgapError:  # why the registry does not answer is told once, by its own findings
         return ()
     return tuple(finding_of(err, f"image {entry.name!r}") for entry, err in lacking)
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from doit.dependency import UptodateCalculator
 from doit.exceptions import InvalidDodoFile, TaskFailed
@@ -14,6 +14,16 @@ from bundle.errors import AirgapError, storage_errors
 from tasks.state import signature
 
 Inputs = Mapping[str, Any]
+
+
+class Undo(Protocol):
+    """What a step made elsewhere than in files, and how to take that away again."""
+
+    def made(self) -> Sequence[str]:
+        """The names of what there is, looked up without asking anybody."""
+
+    def remove(self) -> None:
+        """Take it away; what stays, and why, is said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +36,7 @@ class Step:
     `local` are files of the user's that it reads, watched by doit itself; `ready` adds a condition of its own: a reason
     to run, or an empty string. A `live` step is judged by `ready` alone: by what is there, not by what was noted.
     With `unless`, it is left out when those other steps have nothing to do.
+    `undo` takes back, on `doit clean`, what it did elsewhere than in files.
     `after` orders steps; what a step `follows` also makes it run whenever that ran.
     """
 
@@ -42,6 +53,7 @@ class Step:
     follows: Sequence[str] = ()
     local: Sequence[Path] = ()
     clean: Callable[[], Iterable[Path]] | None = None
+    undo: Undo | None = None
 
     @property
     def task_name(self) -> str:
@@ -56,7 +68,7 @@ class Step:
             "uptodate": [UpToDate(self) if self.unless is None else self.unless],
             "task_dep": [*self.after, *self.follows],
             "file_dep": [str(path) for path in self.local],
-            "clean": [Removal(self.clean or self.outputs)],
+            "clean": [Removal(self.clean or self.outputs, self.undo)],
             "doc": self.doc,
             "verbosity": 0,
             "meta": {"follows": list(self.follows)},
@@ -75,10 +87,11 @@ class Step:
 
 
 class Removal:
-    """What `doit clean` does for a step: its files are removed, and directories that are empty then."""
+    """What `doit clean` does for a step: its files are removed, and directories that are empty then, and all undone."""
 
-    def __init__(self, files: Callable[[], Iterable[Path]]) -> None:
+    def __init__(self, files: Callable[[], Iterable[Path]], undo: Undo | None) -> None:
         self._files = files
+        self._undo = undo
 
     def __call__(self, dryrun: bool) -> None:
         """Called by doit, which looks for the parameter of this name."""
@@ -88,9 +101,15 @@ class Removal:
         for directory in {path.parent for path in paths}:
             with contextlib.suppress(OSError):
                 os.removedirs(directory)
+        if self._undo and not dryrun:
+            self._undo.remove()
 
     def __str__(self) -> str:
-        return f" remove {sum(path.exists() for path in self._files())} files"  # doit cuts the first character off
+        made = self._undo.made() if self._undo else ()
+        more = f", and on the Docker Engine {', '.join(made)}" if made else ""
+        return (
+            f" remove {sum(path.exists() for path in self._files())} files{more}"  # doit cuts the first character off
+        )
 
 
 class UpToDate:

@@ -15,6 +15,7 @@ from schema.spec import Spec, parse_file_source
 ROOT = Path(__file__).parents[2]
 TEXT = """
 version: 1
+engine: docker
 bundle: {name: demo, version: "1", split: 1GiB, sign: {key: ../keys/release.pub}}
 registry: {prefix: h.x}
 registries: {h.x: {ca: ca.pem}, i.x: {plain_http: true}}

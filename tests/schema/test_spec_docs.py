@@ -49,11 +49,11 @@ def test_all_examples_together_are_one_valid_spec(tmp_path: Path) -> None:
     path = tmp_path / "airgap.yaml"
     path.write_text(yaml.safe_dump(whole, sort_keys=False))
     spec = load(path, env={"MIRROR": "mirror.example"})
-    assert len(spec.images) == 10
+    assert len(spec.images) == 11
     assert len(spec.install.checks) == 8
     shown = re.findall(r"name: (\w+), .*# inside: <prefix>/(\S+)", DOCS)
     inside = {image.name: str(image.target).removeprefix(f"{spec.registry.prefix}/") for image in spec.images}
-    assert len(shown) == 4
+    assert len(shown) == 5
     assert {name: inside[name] for name, _ in shown} == {
         name: target.replace("........", "4c0f4c0f") for name, target in shown
     }

@@ -1,0 +1,61 @@
+"""Images into the Docker Engine inside, before it pushes them; only where one is to be used."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from tasks.push import image_entry
+from tasks.receiver import Receiver
+from tasks.step import Step
+
+if TYPE_CHECKING:
+    from tasks.engine_destination import EngineDestination
+
+
+def load_steps(receiver: Receiver) -> Iterator[Step]:
+    """`load:<image>`: the Engine has the image under the name that it is pushed by."""
+    if not receiver.uses_engine:
+        return
+    for image in receiver.plan_spec.images:
+        yield Step(
+            base="load",
+            name=image.name,
+            doc="load it into the Docker Engine, and name it there",
+            action=partial(_load, receiver, image.name),
+            inputs=dict,
+            ready=partial(_absent, receiver, image.name),
+            live=True,
+            after=("verify", "preflight"),
+            undo=receiver.project.engine_names(f"load:{image.name}"),
+        )
+    for derived in receiver.plan_spec.derived:
+        yield Step(
+            base="load",
+            name=derived.name,
+            doc="load it into the Docker Engine, and name it there",
+            action=partial(_load, receiver, derived.name),
+            inputs=dict,
+            ready=partial(_derived_absent, receiver, derived.name),
+            live=True,
+            after=(f"derive:{derived.name}",),
+            undo=receiver.project.engine_names(f"load:{derived.name}"),
+        )
+
+
+def _absent(receiver: Receiver, name: str) -> str:
+    return _destination(receiver).not_loaded(image_entry(receiver, name))
+
+
+def _derived_absent(receiver: Receiver, name: str) -> str:
+    """As _absent; what is not made yet is not made to tell."""
+    return _absent(receiver, name) if receiver.derivations[name].is_known else f"image {name!r} is not made yet"
+
+
+def _load(receiver: Receiver, name: str) -> None:
+    step = f"load:{name}"
+    receiver.project.note(step, _destination(receiver).load(image_entry(receiver, name), step))
+
+
+def _destination(receiver: Receiver) -> "EngineDestination":
+    """By way of the Engine that these steps are there for."""
+    return cast("EngineDestination", receiver.destination)

@@ -1,0 +1,103 @@
+"""The tar that an Engine loads, made while it is sent."""
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bundle import media
+from bundle.descriptor import Descriptor
+from bundle.errors import AirgapError, EngineError, IntegrityError
+from bundle.load_stream import Loadable
+from bundle.reference import Reference
+from tests.bundle.made_bundle import CONTENT
+from tests.bundle.test_fetch import FakeSource
+from tests.integration.images import Image, Index, image, layer
+
+NAME = Reference.parse("registry.example.com/team/app:1")
+
+
+class ContentSource(FakeSource):
+    """The content of a made image."""
+
+    def __init__(self, content: Image | Index) -> None:
+        super().__init__()
+        for each in content.images if isinstance(content, Index) else (content,):
+            self.content |= {each.descriptor.digest: each.raw, **each.blobs}
+        self.content[content.descriptor.digest] = content.raw
+        self.root = content.descriptor
+
+
+def loadable(content: Image | Index) -> Loadable:
+    return Loadable.of(ContentSource(content), content.descriptor, subject="image 'app'")
+
+
+@pytest.mark.parametrize("name", CONTENT)
+def test_it_is_what_docker_load_reads(name: str) -> None:
+    made = loadable(CONTENT[name])
+    data = b"".join(made.tar(NAME))
+    assert made.size(NAME) == len(data)
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        files = {member.name: tar.extractfile(member) for member in tar.getmembers()}
+        content = {file: reader.read() for file, reader in files.items() if reader}
+    (entry,) = json.loads(content["manifest.json"])
+    assert entry["RepoTags"] == [str(NAME)]
+    config = json.loads(content[entry["Config"]])
+    assert tuple(config["rootfs"]["diff_ids"]) == made.diff_ids
+    assert len(entry["Layers"]) == len(made.diff_ids)
+    assert set(entry["Layers"]) <= content.keys()
+
+
+def test_layers_that_are_the_same_are_sent_once() -> None:
+    base = layer("base", 1000)
+    with tarfile.open(fileobj=io.BytesIO(b"".join(loadable(image(base, base)).tar(NAME)))) as tar:
+        assert len(tar.getmembers()) == 3
+
+
+def test_a_damaged_layer_is_never_given_away_whole() -> None:
+    content = image(layer("x", 3_000_000))
+    source = ContentSource(content)
+    made = Loadable.of(source, content.descriptor, subject="image 'app'")
+    (bad,) = made.manifest.layers
+    data = source.content[bad.digest]
+
+    class Damaged(ContentSource):
+        def read(self, descriptor: Descriptor, offset: int) -> Iterator[bytes]:
+            wrong = data[:-1] + b"?" if descriptor.digest == bad.digest else self.content[descriptor.digest]
+            yield from (wrong[at : at + 1_000_000] for at in range(offset, len(wrong), 1_000_000))
+
+    sent: list[bytes] = []
+    with pytest.raises(IntegrityError, match=rf"image 'app': its layer {bad.digest} is damaged"):
+        sent.extend(replace(made, source=Damaged(content)).tar(NAME))
+    assert 0 < len(b"".join(sent)) < bad.size
+
+
+def test_what_is_no_image() -> None:
+    source = FakeSource()
+    root = source.image(b"a chart", config_type="application/vnd.cncf.helm.config.v1+json")
+    with pytest.raises(EngineError, match=r"image 'app' is no container image") as caught:
+        Loadable.of(source, root, subject="image 'app'")
+    assert "engine=none" in caught.value.hint
+
+
+@pytest.mark.parametrize("config", [b"{}", b"nonsense", b'{"rootfs": 1}'], ids=["empty", "no JSON", "wrong"])
+def test_a_config_without_layers(config: bytes) -> None:
+    source = FakeSource()
+    described = source.put(config, media.OCI_CONFIG)
+    data = {"schemaVersion": 2, "mediaType": media.OCI_MANIFEST, "config": described.to_dict(), "layers": []}
+    root = source.put(json.dumps(data).encode(), media.OCI_MANIFEST)
+    with pytest.raises(AirgapError, match="image 'app': its config names no layers"):
+        Loadable.of(source, root, subject="image 'app'")
+
+
+def test_a_damaged_config(tmp_path: Path) -> None:
+    content = CONTENT["api"]
+    source = ContentSource(content)
+    made = Loadable.of(source, content.descriptor, subject="image 'app'")
+    source.content[made.id] = b"{}"
+    with pytest.raises(IntegrityError, match="its config is damaged"):
+        Loadable.of(source, content.descriptor, subject="image 'app'")
