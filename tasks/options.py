@@ -39,7 +39,8 @@ class OptionError(AirgapError):
 class Options:
     """The variables with their defaults; paths are absolute, taken from the working directory.
 
-    `plain_http` says that `registry`, a loopback one, speaks no TLS.
+    `plain_http` says that `registry`, a loopback one, speaks no TLS. `receiving` is the half that a bundle carries: it
+    makes no bundle, and reads no spec that happens to lie where it is run.
     `words` are all words of the command line: a check that is asked for by its name is made, however fresh the last is.
     """
 
@@ -58,6 +59,7 @@ class Options:
     trust: Path | None = None
     downgrade: bool = False
     words: tuple[str, ...] = ()
+    receiving: bool = False
 
     @classmethod
     def parse(
@@ -77,7 +79,8 @@ class Options:
                 raise OptionError(f"unknown variable {name!r} on the command line", hint=hint)
         spec = cwd / given.get("spec", "airgap.yaml")
         bundle = cwd / given["bundle"] if "bundle" in given else carried
-        beside = spec.parent / ".airgap" if spec.exists() or not bundle else user_state
+        at_home = not carried and (spec.exists() or not bundle)
+        beside = spec.parent / ".airgap" if at_home else user_state
         return cls(
             spec=spec,
             out=cwd / given.get("out", "dist"),
@@ -94,6 +97,7 @@ class Options:
             trust=_list_of_signers(cwd / given["trust"]) if "trust" in given else None,
             downgrade=_downgrade(given.get("downgrade", "")),
             words=tuple(words),
+            receiving=carried is not None,
         )
 
     @property

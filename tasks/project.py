@@ -107,7 +107,7 @@ class Project:
     @property
     def has_spec(self) -> bool:
         """Whether there is a spec to make a bundle from; without one only `bundle=` can be worked on."""
-        return self.options.bundle is None or self.options.spec.exists()
+        return not self.options.receiving and (self.options.bundle is None or self.options.spec.exists())
 
     @cached_property
     def store(self) -> BlobStore:

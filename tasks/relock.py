@@ -8,8 +8,9 @@ from functools import partial, reduce
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
+from bundle.digest import Digest
 from bundle.errors import AirgapError
-from schema.lock import Lock
+from schema.lock import ImagePin, Lock
 from schema.spec import ChartSpec, FileSpec, ImageSpec
 from tasks import charts, files, images
 from tasks.project import Project
@@ -87,10 +88,18 @@ def _image(project: Project, image: ImageSpec) -> Move:
     old, new = project.lock.images.get(image.name), images.resolve(project, image)
     return Move(
         subject=f"image {image.name}",
-        old=str(old.digest) if old else "",
-        new=str(new.digest),
+        old=_told(old) if old else "",
+        new=_told(new),
         note=lambda lock: lock.with_image(image.name, new),
     )
+
+
+def _told(pin: ImagePin) -> str:
+    """An image's digest, with what refers to it in short, so that it is seen when only that changed."""
+    if not pin.referrers:
+        return str(pin.digest)
+    together = Digest.of("".join(str(each.digest) for each in pin.referrers).encode())
+    return f"{pin.digest} with {len(pin.referrers)} that refer to it ({together.hex[:12]})"
 
 
 def _chart(project: Project, chart: ChartSpec) -> Move:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.clusters import Cluster, kubernetes
+from tests.integration.cosigns import Cosign
 from tests.integration.helms import Helm
 from tests.integration.parts import Engine, PartError, Skopeo, docker_engine, program, tmpfs
 from tests.integration.registries import RunningRegistry, TlsFiles, cncf_registry
@@ -17,6 +18,7 @@ _MARKERS = {
     "auth_registry": "registry",
     "engine": "engine",
     "skopeo": "skopeo",
+    "cosign": "cosign",
     "cluster": "cluster",
     "helm": "cluster",
 }
@@ -90,6 +92,13 @@ def skopeo(tmp_path_factory: pytest.TempPathFactory) -> Skopeo:
     """The skopeo command."""
     with _part():
         return Skopeo(path=program("skopeo"), home=tmp_path_factory.mktemp("skopeo"))
+
+
+@pytest.fixture(scope="session")
+def cosign(tmp_path_factory: pytest.TempPathFactory) -> Cosign:
+    """The cosign command, with a pair of keys."""
+    with _part():
+        return Cosign.make(tmp_path_factory.mktemp("cosign"))
 
 
 @pytest.fixture(scope="session")
