@@ -26,7 +26,10 @@ _START = "start it, or set DOCKER_HOST or DOCKER_CONTEXT to the one that runs; e
 
 
 class EngineConnection:
-    """Opens one connection for each request. Errors quote the subject. Safe for several threads."""
+    """Opens one connection for each request. Errors quote the subject, or say that there is no Engine.
+
+    Safe for several threads.
+    """
 
     def __init__(self, host: EngineHost) -> None:
         self.host = host
@@ -40,7 +43,7 @@ class EngineConnection:
 
         `body` is its size in bytes and its pieces; what goes wrong in making them comes through.
         """
-        connection = self._connect(subject)
+        connection = self._connect()
         try:
             target = f"{path}?{urlencode(query)}" if query else path
             size, pieces = body or (0, iter(()))
@@ -72,9 +75,9 @@ class EngineConnection:
                         pass
                 raise self._ended(err, subject) from err
 
-    def _connect(self, subject: str) -> http.client.HTTPConnection:
+    def _connect(self) -> http.client.HTTPConnection:
         host = self.host
-        context = host.tls.context(f"{subject}: the Docker Engine at {host}") if host.tls else None
+        context = host.tls.context(f"the Docker Engine at {host}") if host.tls else None
         connection: http.client.HTTPConnection
         if host.socket:
             connection = _SocketConnection(host.socket)
@@ -86,7 +89,7 @@ class EngineConnection:
             connection.connect()
         except OSError as err:
             connection.close()
-            raise self._unreachable(err, subject) from err
+            raise self._unreachable(err) from err
         connection.sock.settimeout(None)
         if not host.socket:
             connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -100,12 +103,13 @@ class EngineConnection:
         except _FAULTS as err:
             raise self._ended(err, subject) from err
 
-    def _unreachable(self, err: OSError, subject: str) -> EngineError:
+    def _unreachable(self, err: OSError) -> EngineError:
+        """No subject: it is the same for every image, and then told once."""
         host, origin = self.host, self.host.origin
-        what = f"{subject}: no Docker Engine at {host} ({origin})"
+        what = f"no Docker Engine at {host} ({origin})"
         if isinstance(err, PermissionError):
             return EngineError(
-                f"{subject}: this user may not use the Docker Engine at {host} ({origin}): permission denied",
+                f"this user may not use the Docker Engine at {host} ({origin}): permission denied",
                 hint="run as a user of the socket's group (usermod -aG docker USER, then log in anew), or as root",
             )
         if isinstance(err, ssl.SSLCertVerificationError):
@@ -121,7 +125,7 @@ class EngineConnection:
     def _ended(self, err: Exception, subject: str) -> EngineError:
         """The connection broke in the middle."""
         if isinstance(err, ssl.SSLError):
-            return self._unreachable(err, subject)
+            return self._unreachable(err)
         told = err.strerror if isinstance(err, OSError) and err.strerror else "the connection was cut"
         return EngineError(
             f"{subject}: the Docker Engine at {self.host} stopped answering: {told[0].lower()}{told[1:]}",
@@ -135,7 +139,7 @@ class EngineConnection:
         except (ValueError, KeyError, TypeError):
             words = text
         line = " ".join(words.split())
-        if "client sent an HTTP request to an HTTPS server" in line.lower():
+        if "client sent an http request to an https server" in line.lower():
             line += " (it wants TLS: set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH)"
         return EngineError(f"{subject}: the Docker Engine says: {line or response.reason}", status=response.status)
 

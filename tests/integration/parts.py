@@ -76,6 +76,7 @@ class Engine:
     """A Docker Engine of our own, without networks; nobody else's images are in it."""
 
     socket: Path
+    pid_file: Path
 
     @property
     def host(self) -> str:
@@ -106,24 +107,35 @@ class Engine:
 
 
 @contextmanager
-def docker_engine() -> Iterator[Engine]:
-    """Start a Docker Engine with its own socket and data root; leaves iptables and the machine's own engine alone."""
+def docker_engine(*, data: Path | None = None, options: Sequence[str] = ()) -> Iterator[Engine]:
+    """Start a Docker Engine with its own socket and data root; leaves iptables and the machine's own engine alone.
+
+    With `data` its images are kept there, for a disk of its own or a restart; `options` are more of dockerd's.
+    """
     if os.geteuid() != 0:
         raise PartError("a Docker Engine needs root to start")
     argv = [program("dockerd")]
     program("docker")
     # Not below pytest's directory: the path of a socket may have 107 bytes only.
     root = Path(tempfile.mkdtemp(prefix="airgap-engine-"))
-    engine = Engine(socket=root / "docker.sock")
-    argv += ["--host", engine.host, "--data-root", f"{root}/data", "--exec-root", f"{root}/exec"]
-    argv += ["--pidfile", f"{root}/pid", "--config-file", f"{root}/none.json", "--storage-driver", "vfs"]
+    engine = Engine(socket=root / "docker.sock", pid_file=root / "pid")
+    argv += ["--host", engine.host, "--data-root", f"{data or root / 'data'}", "--exec-root", f"{root}/exec"]
+    argv += ["--pidfile", f"{root}/pid", "--config-file", f"{root}/none.json", "--storage-driver", "vfs", *options]
     argv += ["--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"]
     (root / "none.json").write_text("{}")
     try:
         with running(argv, root / "log", ready=lambda: _answers(engine)):
             yield engine
     finally:
+        _unmount_below(root, *([data] if data else ()))
         shutil.rmtree(root, ignore_errors=True)
+
+
+def _unmount_below(*places: Path) -> None:
+    """An Engine that was killed leaves mounts, its data root among them, that nobody could remove then."""
+    mounts = [Path(line.split()[1]) for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for mount in reversed([each for each in mounts if any(each.is_relative_to(place) for place in places)]):
+        subprocess.run([program("umount"), "--lazy", str(mount)], stdin=subprocess.DEVNULL, check=False)
 
 
 def _answers(engine: Engine) -> bool:
