@@ -9,6 +9,7 @@ from tasks import (
     carry,
     charts,
     derive,
+    describe,
     files,
     images,
     load,
@@ -67,6 +68,9 @@ if PROJECT.has_spec:
 
     def task_zipapp():
         yield from to_doit("zipapp", "write the receiving half of this program", assemble.zipapp_steps(PROJECT))
+
+    def task_describe():
+        yield from to_doit("describe", "write the report on the bundle", describe.describe_steps(PROJECT))
 
     def task_checksum():
         yield from to_doit("checksum", "list the checksum of every file", assemble.checksum_steps(PROJECT))

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from bundle import media
 from bundle.manifest import ALL_PLATFORMS, BundleManifest, ChartEntry, DerivedEntry, FileEntry, ImageEntry, ProofEntry
-from bundle.ssh_signature import NAMESPACE
-from bundle.sums import SIGNATURE, SUMS
+from bundle.sums import SUMS
+from bundle.trust import CHECK_COMMAND
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 _OCI = frozenset({media.OCI_MANIFEST, media.OCI_INDEX})
@@ -117,7 +117,7 @@ def _proof(entry: ProofEntry) -> str:
 def _checking(manifest: BundleManifest) -> Iterator[str]:
     """The commands; they are for programs of the machine: that of the bundle can't be its own witness."""
     if manifest.signed:
-        yield f"ssh-keygen -Y verify -f allowed_signers -I IDENTITY -n {NAMESPACE} -s {SIGNATURE} < {SUMS}"
+        yield CHECK_COMMAND
     yield f"sha256sum -c {SUMS}"
     if manifest.signed:
         yield ""

@@ -14,7 +14,7 @@ from bundle.layout_source import LayoutSource
 from bundle.manifest import MANIFEST, BundleManifest, ImageEntry
 from bundle.signers import Signer
 from bundle.split import find_archive, sums_path
-from bundle.sums import SUMS, parse_sums
+from bundle.sums import SUMS, format_sums, parse_sums
 from bundle.tree import Below, DirectoryTree, TarTree, Tree, index_members, read_small, walk_files
 from bundle.trust import Trust, Vouch, read_signature
 
@@ -30,15 +30,18 @@ class OpenedBundle:
     digest while it streams (bundle/store.py, bundle/push.py).
     """
 
-    def __init__(self, path: Path, tree: Tree, vouch: Vouch | None = None) -> None:
+    def __init__(
+        self, path: Path, tree: Tree, vouch: Vouch | None = None, *, sums: Mapping[str, Digest] | None = None
+    ) -> None:
         self.path = path
         self._tree = tree
         self._sums: Mapping[str, Digest] = {}
-        sums = self._small(SUMS)
+        raw = self._small(SUMS) if sums is None else format_sums(sums)
         if vouch:
             with storage_errors(f"read the signature of bundle {str(path)!r}", path):
-                vouch(sums, read_signature(tree), subject=f"bundle {str(path)!r}")
-        self._sums = parse_sums(sums, SUMS)
+                vouch(raw, read_signature(tree), subject=f"bundle {str(path)!r}")
+        self._sums = parse_sums(raw, SUMS)
+        self.sums_digest = Digest.of(raw)  # names these very files, of which a later build has others
         self.manifest = BundleManifest.decode(self.read(MANIFEST))
 
     def names(self) -> tuple[str, ...]:
@@ -55,6 +58,10 @@ class OpenedBundle:
         if not expected.matches(data):
             raise self._damaged(name, expected, Digest.of(data))
         return data
+
+    def digest(self, name: str) -> Digest:
+        """What SHA256SUMS says of a file; a BundleError when it does not list it."""
+        return self._listed(name)
 
     def extract(self, name: str, target: Path, *, mode: int = 0o644) -> None:
         """Copy a file out of the bundle to `target`, which appears whole and checked, or not at all.
@@ -159,6 +166,11 @@ def _tree(path: Path) -> Tree:
     except FormatError as err:
         raise FormatError(f"bundle {str(path)!r}: {err.what}", hint=_AGAIN) from err
     return Below(TarTree(volume, entries), next(iter(entries), "").partition("/")[0])
+
+
+def open_growing(path: Path, sums: Mapping[str, Digest]) -> OpenedBundle:
+    """A bundle directory that is still being made; `sums` are what its SHA256SUMS will say, as far as it is known."""
+    return OpenedBundle(path, DirectoryTree(path), sums=sums)
 
 
 def fingerprint(path: Path) -> Digest:

@@ -14,6 +14,9 @@ from bundle.ssh_signature import NAMESPACE, SshSignature
 from bundle.sums import SIGNATURE, SUMS
 from bundle.tree import Tree, read_small
 
+# What a person types, with the site's own list and one of its names; the program is the machine's, not the bundle's.
+CHECK_COMMAND = f"ssh-keygen -Y verify -f allowed_signers -I IDENTITY -n {NAMESPACE} -s {SIGNATURE} < {SUMS}"
+
 _MAX_SIGNATURE = 64 * 1024  # bytes; the largest real one, by RSA with 16384 bits, has about 6000
 
 

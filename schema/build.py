@@ -107,6 +107,7 @@ def build_bundle(reader: Reader, node: Node) -> BundleSpec:
         require_proof=flag(node.get("require_proof")),
         sign=SignSpec.from_dict({"key": text(sign.get("key"))}, reader.base) if (sign := node.get("sign")) else None,
         sbom=flag(node.get("sbom"), default=True),
+        report=flag(node.get("report"), default=True),
     )
 
 

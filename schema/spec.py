@@ -60,6 +60,7 @@ class BundleSpec:
     require_proof: bool
     sign: SignSpec | None
     sbom: bool
+    report: bool
 
     @property
     def directory_name(self) -> str:
@@ -79,6 +80,7 @@ class BundleSpec:
             require_proof=data["require_proof"],
             sign=SignSpec.from_dict(data["sign"], base) if data["sign"] else None,
             sbom=data["sbom"],
+            report=data["report"],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -93,6 +95,7 @@ class BundleSpec:
             "require_proof": self.require_proof,
             "sign": self.sign.to_dict() if self.sign else None,
             "sbom": self.sbom,
+            "report": self.report,
         }
 
 

@@ -16,6 +16,7 @@ from bundle.image import Manifest
 from bundle.locations import DaemonImage
 from bundle.manifest import MANIFEST, MANIFEST_TEXT, BundleManifest, DerivedEntry, ImageEntry
 from bundle.manifest_text import manifest_text
+from bundle.report_files import REPORT, REPORT_DATA
 from bundle.sbom_summary import sbom_path
 from bundle.sizes import human
 from bundle.split import find_archive, sums_path
@@ -64,9 +65,9 @@ def checksum_steps(project: Project) -> Iterator[Step]:
         base="checksum",
         doc=f"write {SUMS}",
         action=lambda: _write_sums(project),
-        inputs=lambda: _identity(project, stated=_stated(project)),
+        inputs=lambda: identity(project, stated=stated(project, *_reports(project))),
         outputs=lambda: (project.tree / SUMS,),
-        follows=("manifest", "zipapp", "carry", "sbom"),
+        follows=("manifest", "zipapp", "carry", "sbom", "describe"),
     )
 
 
@@ -76,7 +77,7 @@ def directory_steps(project: Project) -> Iterator[Step]:
         base="directory",
         doc="put the finished bundle in its place",
         action=lambda: _publish(project),
-        inputs=lambda: _identity(project, at=str(project.directory), **_seal(project)),
+        inputs=lambda: identity(project, at=str(project.directory), **_seal(project)),
         outputs=lambda: published_files(project.directory),
         follows=("checksum", "sign"),
         clean=lambda: published_files(project.directory),
@@ -92,7 +93,7 @@ def pack_steps(project: Project) -> Iterator[Step]:
         base="pack",
         doc=f"write {archive_path(project).name}" + (f" in parts of {human(spec.split)}" if spec.split else ""),
         action=lambda: _pack(project),
-        inputs=lambda: _identity(project, at=str(archive_path(project)), split=spec.split or 0, **_seal(project)),
+        inputs=lambda: identity(project, at=str(archive_path(project)), split=spec.split or 0, **_seal(project)),
         outputs=lambda: archive_files(project),
         follows=("directory",),
     )
@@ -127,7 +128,7 @@ def _listed(directory: Path) -> Mapping[str, Digest]:
     return parse_sums(path.read_bytes(), str(path)) if path.is_file() else {}
 
 
-def _identity(project: Project, **more: Any) -> Inputs | None:
+def identity(project: Project, **more: Any) -> Inputs | None:
     """What the bundle's content follows from: the spec, the pins, the date when it is given, this program."""
     spec = project.spec
     pins: dict[str, dict[str, Any]] = {
@@ -145,12 +146,12 @@ def _identity(project: Project, **more: Any) -> Inputs | None:
 
 def _proven_identity(project: Project) -> Inputs | None:
     proof = prove.results(project)
-    return None if proof is None else _identity(project, proof=[entry.to_dict() for entry in proof])
+    return None if proof is None else identity(project, proof=[entry.to_dict() for entry in proof])
 
 
-def _stated(project: Project) -> dict[str, Any]:
-    """The small files that the checksums cover and that no pin tells of."""
-    names = (MANIFEST, zipapp.NAME, *carried_files(project.spec), *sbom.files(project))
+def stated(project: Project, *more: str) -> dict[str, Any]:
+    """The state of the small files that the checksums cover and that no pin tells of, and of others by their names."""
+    names = (MANIFEST, zipapp.NAME, *carried_files(project.spec), *sbom.files(project), *more)
     return {name: _stamp(project.tree / name) for name in names}
 
 
@@ -172,6 +173,20 @@ def _text(pin: ChartPin | FilePin | None) -> str | None:
     if pin is None:
         return None
     return str(pin.sha256)
+
+
+def known_digests(project: Project) -> dict[str, Digest]:
+    """What SHA256SUMS will say of all files but the report.
+
+    The parts' digests are known from when they were written; only the small files are read.
+    """
+    kinds = (images, charts, files, carry, sbom)
+    digests = {name: digest for kind in kinds for name, digest in kind.digests(project).items()}
+    return digests | hash_files(project.tree, (*_STATED, zipapp.NAME, *images.index_files(project)))
+
+
+def _reports(project: Project) -> Sequence[str]:
+    return (REPORT, REPORT_DATA) if project.spec.bundle.report else ()
 
 
 def _stamp(path: Path) -> list[int] | None:
@@ -248,11 +263,8 @@ def _config(project: Project, pin: ImagePin) -> Digest | None:
 
 
 def _write_sums(project: Project) -> None:
-    """The parts' digests are known from when they were written; only the small files are read."""
     project.claim()
-    kinds = (images, charts, files, carry, sbom)
-    digests = {name: digest for kind in kinds for name, digest in kind.digests(project).items()}
-    digests |= hash_files(project.tree, (*_STATED, zipapp.NAME, *images.index_files(project)))
+    digests = known_digests(project) | hash_files(project.tree, _reports(project))
     write_sums(project.tree / SUMS, digests)
     project.note("checksum", f"{len(digests)} files")
 

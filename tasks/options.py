@@ -17,7 +17,8 @@ VARIABLES = {
     "out": "where bundles go (default: dist)",
     "state": "where the cache and doit's state lie (default: .airgap beside the spec, else the user's state directory)",
     "bundle": "a bundle directory, an archive, or the first part of one (default: the spec's bundle)",
-    "since": "a receipt.json from inside, or an earlier bundle's manifest.json: the bundle leaves out what is there",
+    "since": "a receipt.json from inside, or an earlier bundle's manifest.json: the bundle leaves out what is there; "
+    "for report also an earlier bundle itself: what it compares with",
     "site": "the site's facts, a YAML file, for install",
     "trust": "who may sign bundles, a list in ssh-keygen's allowed signers format; others are refused",
     "downgrade": "allow: install an older bundle than the last one",
@@ -39,6 +40,7 @@ class OptionError(AirgapError):
 class Options:
     """The variables with their defaults; paths are absolute, taken from the working directory.
 
+    `since` is what a bundle is made or checked against; for `doit report` it is `compared`, and may be a whole bundle.
     `plain_http` says that `registry`, a loopback one, speaks no TLS. `receiving` is the half that a bundle carries: it
     makes no bundle, and reads no spec that happens to lie where it is run.
     `words` are all words of the command line: a check that is asked for by its name is made, however fresh the last is.
@@ -58,6 +60,7 @@ class Options:
     since: Path | None = None
     trust: Path | None = None
     downgrade: bool = False
+    compared: Path | None = None
     words: tuple[str, ...] = ()
     receiving: bool = False
 
@@ -81,6 +84,8 @@ class Options:
         bundle = cwd / given["bundle"] if "bundle" in given else carried
         at_home = not carried and (spec.exists() or not bundle)
         beside = spec.parent / ".airgap" if at_home else user_state
+        since = cwd / given["since"] if "since" in given else None
+        reporting = next((word for word in words if "=" not in word and not word.startswith("-")), "") == "report"
         return cls(
             spec=spec,
             out=cwd / given.get("out", "dist"),
@@ -93,7 +98,8 @@ class Options:
             plain_http=_plain_http(given.get("registry", "")),
             rehearsal=_extent(given.get("rehearsal", ""), given.get("registry", "")),
             kubeconfig=cwd / given["kubeconfig"] if "kubeconfig" in given else None,
-            since=cwd / given["since"] if "since" in given else None,
+            since=None if reporting else since,
+            compared=since if reporting else None,
             trust=_list_of_signers(cwd / given["trust"]) if "trust" in given else None,
             downgrade=_downgrade(given.get("downgrade", "")),
             words=tuple(words),

@@ -14,6 +14,7 @@ COMMANDS = {
     "rollback": "tasks.day2:Rollback",
     "uninstall": "tasks.day2:Uninstall",
     "diagnose": "tasks.day2:Diagnose",
+    "report": "tasks.report:ReportCommand",
     "graph": "tasks.graph:GraphCommand",
 }
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 from bundle.errors import FormatError
 
 FORMAT_VERSION = 1
+KEPT = "rehearsal.json"  # where it is kept, beside doit's state
 STEPS = ("bundle", "carry", "target", "verify", "install", "receipt")
 
 
@@ -47,7 +48,10 @@ class Scene:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """`proven` and `not_proven` are sentences, `failures` messages; `outside` is what was tried to be reached there."""
+    """`bundle` has its name, version, id, and as `sums` the digest of its SHA256SUMS.
+
+    `proven` and `not_proven` are sentences, `failures` messages; `outside` is what was tried to be reached there.
+    """
 
     bundle: Mapping[str, str]
     target: str

@@ -64,9 +64,11 @@ class _Stage:
         self.releases = self.receiver.spec.install.releases
 
     def result(self) -> Result:
-        manifest = self.receiver.bundle.manifest
+        bundle = self.receiver.bundle
+        manifest = bundle.manifest
+        which = {"name": manifest.name, "version": manifest.version, "id": str(manifest.id)}
         return Result(
-            bundle={"name": manifest.name, "version": manifest.version, "id": str(manifest.id)},
+            bundle={**which, "sums": str(bundle.sums_digest)},
             target=self.target,
             proven=tuple(self.proven),
             not_proven=tuple(self.not_proven),

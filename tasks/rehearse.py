@@ -23,7 +23,7 @@ from bundle.tree import walk_files
 from clients.process import run
 from clients.throwaway_cluster import lacking
 from tasks.project import Project
-from tasks.rehearsal import Result, Scene, step_mark
+from tasks.rehearsal import KEPT, Result, Scene, step_mark
 from tasks.rehearsal_stage import RESULT
 from tasks.run import SIGNALS, interrupt
 from tasks.version import VERSION
@@ -87,7 +87,7 @@ def _rehearse(project: Project) -> Result:
 
 
 def _keep(project: Project, result: Result) -> Path:
-    kept = project.options.state / "rehearsal.json"
+    kept = project.options.state / KEPT
     now = datetime.now(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
     told = {**result.to_dict(), "tool": VERSION, "rehearsed": now}
     write_bytes(kept, (json.dumps(told, indent=2) + "\n").encode())

@@ -8,15 +8,15 @@ from doit.exceptions import InvalidCommand
 
 from tasks.console import Console
 
-_FILES = {"airgap": "airgap.schema.json", "manifest": "manifest.schema.json"}
+_FILES = {"airgap": "airgap.schema.json", "manifest": "manifest.schema.json", "report": "report.schema.json"}
 
 
 class SchemaCommand(Command):  # type: ignore[misc]
     """Prints a schema."""
 
     name = "schema"
-    doc_purpose = "print the JSON Schema of airgap.yaml, or of a bundle's manifest.json"
-    doc_usage = "[airgap|manifest]"
+    doc_purpose = "print the JSON Schema of airgap.yaml, or of a bundle's manifest.json or report.json"
+    doc_usage = "[airgap|manifest|report]"
     doc_description = "Editors complete a spec whose first line is  # yaml-language-server: $schema=PATH"
 
     def execute(self, opt_values: Any, pos_args: list[str]) -> int:

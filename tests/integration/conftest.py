@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.browsers import Browser
 from tests.integration.clusters import Cluster, kubernetes
 from tests.integration.cosigns import Cosign
 from tests.integration.helms import Helm
@@ -13,6 +14,7 @@ from tests.integration.parts import Engine, PartError, Skopeo, docker_engine, pr
 from tests.integration.registries import RunningRegistry, TlsFiles, cncf_registry
 
 _MARKERS = {
+    "browser": "browser",
     "registry": "registry",
     "tls_registry": "registry",
     "auth_registry": "registry",
@@ -37,6 +39,14 @@ def _part() -> Iterator[None]:
         yield
     except PartError as err:
         pytest.skip(str(err))
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Browser:
+    """Chromium without a window."""
+    with _part():
+        return Browser.find(tmp_path_factory.mktemp("browser"))
+    raise AssertionError("unreachable: a part that is missing skips")
 
 
 @pytest.fixture(scope="session")

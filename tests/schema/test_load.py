@@ -112,6 +112,7 @@ def test_what_is_carried(full: Spec) -> None:
         require_proof=True,
         sign=SignSpec(key=base / "keys/release", key_text="keys/release"),
         sbom=False,
+        report=True,
     )
     assert full.bundle.directory_name == "demo-1.2.3"
     assert (full.registry.prefix, full.registry.push, full.registry.charts) == (

@@ -12,6 +12,7 @@ MODULES = [
     "carried",
     "chart_values",
     "facts",
+    "flat_values",
     "image_names",
     "placeholders",
     "rendered",

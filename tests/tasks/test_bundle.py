@@ -15,12 +15,12 @@ from tests.integration.images import image, layer
 from tests.tasks.workbench import Workbench, make, write_layout
 
 EVERY = [
-    "chart:app", "checksum", "directory", "file:note.txt", "layout", "manifest",
+    "chart:app", "checksum", "describe", "directory", "file:note.txt", "layout", "manifest",
     "pin:one", "pin:two", "pull:one", "pull:two", "save:one", "save:two", "sbom:one", "sbom:two", "tag:one", "tag:two",
     "zipapp",
 ]  # fmt: skip
 MAKING = {*(name.partition(":")[0] for name in EVERY), "pack", "bundle"}
-FINAL = ["checksum", "directory", "manifest"]
+FINAL = ["checksum", "describe", "directory", "manifest"]
 
 
 @pytest.fixture
@@ -389,6 +389,6 @@ def test_changed_values_reach_the_bundle(bench: Workbench) -> None:
     bundled(bench)
     assert (bench.bundle / "install/values.yaml").read_text() == "a: 1\n"
     values.write_text("a: 2\n")
-    assert bench.doit("bundle").steps == ["carry", "checksum", "directory", "prove:app"]
+    assert bench.doit("bundle").steps == ["carry", "checksum", "describe", "directory", "prove:app"]
     assert (bench.bundle / "install/values.yaml").read_text() == "a: 2\n"
     assert bench.doit("verify").code == 0
