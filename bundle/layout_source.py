@@ -64,10 +64,11 @@ class LayoutSource:
         return tuple(replace(entry, annotations={}, platform=None) for entry in entries) or None
 
     def _subject_of(self, entry: Descriptor) -> Digest | None:
+        """None also for an entry that can't be read: it is another image's, which nobody asked for."""
         try:
             return Manifest.parse(self.manifest(entry), media_type=entry.media_type).subject
-        except FormatError as err:
-            raise SourceError(f"{self._subject}: {err.what} ({entry.digest})", hint=err.hint) from err
+        except (FormatError, SourceError):
+            return None
 
     def _saved_by_cosign(self, tag: str) -> Descriptor | None:
         kinds = {entry.annotations.get(COSIGN_KIND, ""): entry for entry in read_index(self._tree)}

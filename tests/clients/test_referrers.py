@@ -1,0 +1,247 @@
+"""What refers to an image in a registry: with and without the referrers API, and registries that refuse to tell."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from bundle import media
+from bundle.descriptor import Descriptor
+from bundle.digest import Digest
+from bundle.errors import IntegrityError, NetworkError, RegistryError, SourceError
+from bundle.hosts import HostSettings
+from bundle.image import Manifest
+from bundle.reference import Reference
+from bundle.referrers import Referrer, find_referrers, list_bytes, list_tag
+from clients.referrer_lists import ReferrerLists
+from clients.registry import Registries, RegistryRepository
+from clients.upload import Uploads
+from tests.clients.conftest import MakeTransport
+from tests.clients.cosign_objects import Artifact, bundled, new_key, referring, simple
+from tests.clients.faulty_registry import Fault, FaultyRegistry, cut, instead, refusal, with_headers
+
+SUBJECT = "image 'app'"
+KEY = new_key()
+
+
+def put(registry: FaultyRegistry, made: Artifact, tag: str = "", repository: str = "team/app") -> None:
+    for data in made.blobs.values():
+        registry.put_blob(data)
+    registry.put_manifest(repository, tag or str(made.descriptor.digest), made.raw, media.OCI_MANIFEST)
+
+
+def put_list(registry: FaultyRegistry, subject: Digest, *made: Artifact) -> None:
+    raw = list_bytes(Manifest.parse(each.raw) for each in made)
+    registry.put_manifest("team/app", list_tag(subject), raw, media.OCI_INDEX)
+
+
+def listed(made: Artifact, subject: Digest) -> Referrer:
+    found = made.descriptor
+    return Referrer(tag=list_tag(subject), digest=found.digest, media_type=found.media_type, size=found.size)
+
+
+@pytest.fixture
+def image(faulty: FaultyRegistry) -> Descriptor:
+    """`team/app:1`."""
+    return faulty.put_image("team/app", "1", b"layer")
+
+
+@pytest.fixture
+def sbom(image: Descriptor) -> Artifact:
+    return referring(image.digest, "application/spdx+json")
+
+
+def find(app: RegistryRepository, image: Descriptor) -> tuple[Referrer, ...]:
+    return find_referrers(app, [image.digest], subject=SUBJECT)
+
+
+def test_nothing_is_there(app: RegistryRepository, faulty: FaultyRegistry, image: Descriptor) -> None:
+    assert find(app, image) == ()
+    tag = list_tag(image.digest)
+    assert [(each.method, each.path.rpartition("/")[2]) for each in faulty.seen] == [
+        ("GET", str(image.digest)),
+        *(("HEAD", f"{tag}{suffix}") for suffix in ("", ".sig", ".att", ".sbom")),
+    ]
+
+
+def test_the_api_is_asked_for_once(app: RegistryRepository, faulty: FaultyRegistry, image: Descriptor) -> None:
+    find(app, image)
+    find(app, image)
+    assert len(faulty.requests("/referrers/")) == 1
+
+
+def test_tags_and_a_list_with_a_tag(
+    app: RegistryRepository, faulty: FaultyRegistry, image: Descriptor, sbom: Artifact
+) -> None:
+    signature = simple(KEY, image.digest)
+    put(faulty, signature, f"{list_tag(image.digest)}.sig")
+    put(faulty, sbom)
+    put_list(faulty, image.digest, sbom)
+    tagged = Referrer.from_dict({**listed(signature, image.digest).to_dict(), "tag": f"{list_tag(image.digest)}.sig"})
+    assert find(app, image) == tuple(sorted([tagged, listed(sbom, image.digest)]))
+
+
+def test_the_api_page_by_page(
+    app: RegistryRepository, faulty: FaultyRegistry, image: Descriptor, sbom: Artifact
+) -> None:
+    made = [sbom, *(referring(image.digest, f"application/x-{number}") for number in range(4))]
+    of_sbom = bundled(KEY, sbom.descriptor.digest)
+    for each in (*made, of_sbom):
+        put(faulty, each)
+    faulty.referrers = 2
+    wanted = [*(listed(each, image.digest) for each in made), listed(of_sbom, sbom.descriptor.digest)]
+    assert find(app, image) == tuple(sorted(wanted))
+    assert len(faulty.requests(f"/referrers/{image.digest}")) == 3
+
+
+def test_pages_stay_at_the_registry(
+    app: RegistryRepository, faulty: FaultyRegistry, other: FaultyRegistry, image: Descriptor
+) -> None:
+    faulty.referrers = 1
+    faulty.plan("/referrers/", with_headers(Link=f'<{other.url}/v2/x>; rel="next"'))
+    with pytest.raises(SourceError, match=f"{SUBJECT}: the list of its referrers goes on at another host"):
+        find(app, image)
+    assert other.seen == []
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 406, 501])
+def test_how_registries_say_that_they_have_no_such_api(
+    app: RegistryRepository, faulty: FaultyRegistry, image: Descriptor, sbom: Artifact, status: int
+) -> None:
+    put(faulty, sbom)
+    put_list(faulty, image.digest, sbom)
+    faulty.plan("/referrers/", *[instead(status)] * 3)
+    assert find(app, image) == (listed(sbom, image.digest),)
+
+
+def test_a_page_of_a_portal_is_no_list(app: RegistryRepository, faulty: FaultyRegistry, image: Descriptor) -> None:
+    faulty.plan("/referrers/", instead(200, b"<html>", Content_Type="text/html"))
+    assert find(app, image) == ()
+
+
+@pytest.mark.parametrize(
+    "part", ["/referrers/", ".sig", "manifests/sha256-"], ids=["list", "tag of cosign's", "tag of the list"]
+)
+@pytest.mark.parametrize(
+    ("fault", "status", "hint"),
+    [
+        pytest.param(refusal(401, "UNAUTHORIZED", "authentication required"), 401, "docker login", id="401"),
+        pytest.param(refusal(403, "DENIED", "not yours"), 403, "ask for the right to pull", id="403"),
+        pytest.param(refusal(429, "TOOMANYREQUESTS", "slow down"), 429, "wait and run again", id="429"),
+        pytest.param(instead(500), 500, "run again later", id="500"),
+    ],
+)
+def test_a_refusal_is_not_taken_for_nothing(
+    app: RegistryRepository, faulty: FaultyRegistry, image: Descriptor, part: str, fault: Fault, status: int, hint: str
+) -> None:
+    faulty.plan(part, *[fault] * 10)
+    with pytest.raises(RegistryError, match=f"^{SUBJECT}: {faulty.host} answered {status}") as caught:
+        find(app, image)
+    assert hint in caught.value.hint
+
+
+def test_a_fault_that_passes(
+    app: RegistryRepository, faulty: FaultyRegistry, image: Descriptor, sbom: Artifact, pauses: list[float]
+) -> None:
+    put(faulty, sbom)
+    put_list(faulty, image.digest, sbom)
+    faulty.plan("manifests/sha256-", instead(503), cut(3))
+    assert find(app, image) == (listed(sbom, image.digest),)
+    assert pauses
+
+
+def test_a_list_that_is_none(app: RegistryRepository, faulty: FaultyRegistry, image: Descriptor) -> None:
+    faulty.referrers = 1
+    faulty.plan("/referrers/", instead(200, b"{}", Content_Type=media.OCI_INDEX))
+    with pytest.raises(SourceError, match=f"{SUBJECT}: the list of its referrers: "):
+        find(app, image)
+
+
+def test_a_list_with_other_bytes_than_its_digest(
+    app: RegistryRepository, faulty: FaultyRegistry, image: Descriptor, sbom: Artifact
+) -> None:
+    put_list(faulty, image.digest, sbom)
+    raw = faulty.manifests["team/app", list_tag(image.digest)][0]
+    wrong = instead(200, raw[::-1], Content_Type=media.OCI_INDEX, Docker_Content_Digest=str(Digest.of(raw)))
+    faulty.plan(f"GET /v2/team/app/manifests/{Digest.of(raw)}", wrong)
+    with pytest.raises(IntegrityError, match=f"gave a manifest with digest .*, expected {Digest.of(raw)}"):
+        find(app, image)
+
+
+def test_what_a_mirror_lacks_is_asked_for_at_the_registry(
+    make_transport: MakeTransport, faulty: FaultyRegistry, other: FaultyRegistry, image: Descriptor, sbom: Artifact
+) -> None:
+    put(faulty, sbom)
+    put_list(faulty, image.digest, sbom)
+    plain = HostSettings(plain_http=True)
+    transport = make_transport(
+        {faulty.host: HostSettings(plain_http=True, mirror=f"{other.host}/mirror"), other.host: plain}
+    )
+    source = Registries(transport).repository(Reference.parse(f"{faulty.host}/team/app:1"), subject=SUBJECT)
+    assert find_referrers(source, [image.digest], subject=SUBJECT) == (listed(sbom, image.digest),)
+    asked = [each.path.replace("/v2/mirror/", "/v2/") for each in other.seen]
+    assert asked == [each.path for each in faulty.seen]
+
+
+# The lists inside.
+
+Lists = Callable[[], ReferrerLists]
+
+
+@pytest.fixture
+def lists(registries: Registries, faulty: FaultyRegistry) -> ReferrerLists:
+    return ReferrerLists(Uploads(registries), Reference.parse(f"{faulty.host}/team/app:1"), subject=SUBJECT)
+
+
+def test_a_registry_with_the_api_keeps_its_lists(
+    lists: ReferrerLists, faulty: FaultyRegistry, image: Descriptor, sbom: Artifact
+) -> None:
+    faulty.referrers = 10
+    put(faulty, sbom)
+    assert lists.listed(image.digest) == {sbom.descriptor.digest}
+    lists.add(image.digest, Manifest.parse(list_bytes([Manifest.parse(sbom.raw)])))
+    assert faulty.requests("PUT") == []
+
+
+def test_in_another_the_list_is_put_and_merged(
+    lists: ReferrerLists, faulty: FaultyRegistry, image: Descriptor, sbom: Artifact
+) -> None:
+    assert lists.listed(image.digest) == frozenset()
+    put(faulty, sbom)
+    first = Manifest.parse(list_bytes([Manifest.parse(sbom.raw)]))
+    lists.add(image.digest, first)
+    assert faulty.manifests["team/app", list_tag(image.digest)] == (first.raw, media.OCI_INDEX)
+    more = bundled(KEY, image.digest)
+    put(faulty, more)
+    lists.add(image.digest, Manifest.parse(list_bytes([Manifest.parse(more.raw)])))
+    assert lists.listed(image.digest) == {sbom.descriptor.digest, more.descriptor.digest}
+    puts = len(faulty.requests("PUT"))
+    lists.add(image.digest, first)
+    assert len(faulty.requests("PUT")) == puts
+
+
+def test_a_tag_that_is_taken(lists: ReferrerLists, faulty: FaultyRegistry, image: Descriptor) -> None:
+    faulty.put_image("team/app", list_tag(image.digest))
+    with pytest.raises(SourceError, match="is taken by something that is no list") as caught:
+        lists.listed(image.digest)
+    assert "remove that tag" in caught.value.hint
+    faulty.put_manifest("team/app", list_tag(image.digest), json.dumps({"schemaVersion": 1}).encode(), "text/plain")
+    with pytest.raises(SourceError, match=f"{SUBJECT}: {list_tag(image.digest)}: "):
+        lists.listed(image.digest)
+
+
+@pytest.mark.parametrize("part", ["/referrers/", "GET /v2/team/app/manifests/", "PUT"])
+def test_a_refusal_inside_is_told(
+    lists: ReferrerLists, faulty: FaultyRegistry, image: Descriptor, sbom: Artifact, part: str
+) -> None:
+    put(faulty, sbom)
+    faulty.plan(part, *[refusal(403, "DENIED", "not yours")] * 3)
+    with pytest.raises(RegistryError, match=f"{SUBJECT}: .* 403 Forbidden"):
+        lists.add(image.digest, Manifest.parse(list_bytes([Manifest.parse(sbom.raw)])))
+
+
+def test_a_host_that_is_gone(lists: ReferrerLists, faulty: FaultyRegistry, image: Descriptor) -> None:
+    faulty.plan("/referrers/", *[cut(0)] * 3)
+    faulty.referrers = 1
+    with pytest.raises(NetworkError, match=SUBJECT):
+        lists.listed(image.digest)

@@ -1,0 +1,212 @@
+"""What refers to images, over whole runs: a registry with the referrers API on both sides, and every refusal."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bundle import media
+from bundle.descriptor import Descriptor
+from bundle.referrers import list_tag
+from tests.clients.cosign_objects import Artifact, bundled, new_key, referring, simple, write_public
+from tests.clients.faulty_registry import Fault, FaultyRegistry, faulty_registry, instead, refusal
+from tests.tasks.workbench import Ran, Workbench
+
+KEY = new_key()
+_OFTEN = 40  # as often as anybody tries again
+
+
+@pytest.fixture
+def faulty() -> Iterator[FaultyRegistry]:
+    with faulty_registry() as registry:
+        yield registry
+
+
+@pytest.fixture
+def image(faulty: FaultyRegistry) -> Descriptor:
+    return faulty.put_image("team/app", "1", b"layer")
+
+
+@pytest.fixture
+def bench(tmp_path: Path, faulty: FaultyRegistry) -> Workbench:
+    bench = Workbench(place=tmp_path / "project", env={"DOCKER_CONFIG": str(tmp_path)})
+    bench.write(
+        {
+            "version": 1,
+            "bundle": {"name": "app", "version": "1.0", "sbom": False},
+            "registry": {"prefix": f"{faulty.host}/inside"},
+            "registries": {faulty.host: {"plain_http": True}},
+            "images": [
+                {"name": "app", "source": f"{faulty.host}/team/app:1", "verify": {"cosign_key": "cosign.pub"}},
+            ],
+        }
+    )
+    write_public(KEY, bench.place / "cosign.pub")
+    return bench
+
+
+def attach(registry: FaultyRegistry, made: Artifact, tag: str = "") -> None:
+    for data in made.blobs.values():
+        registry.put_blob(data)
+    registry.put_manifest("team/app", tag or str(made.descriptor.digest), made.raw, media.OCI_MANIFEST)
+
+
+def install(bench: Workbench) -> Ran:
+    return bench.doit("install", f"bundle={bench.bundle}", f"state={bench.place / 'inside'}")
+
+
+def inside(registry: FaultyRegistry) -> set[str]:
+    return {name for repository, name in registry.manifests if repository == "inside/app"}
+
+
+@pytest.mark.parametrize("api", [0, 1], ids=["without the API", "with the API"])
+def test_signed_and_pushed_inside(bench: Workbench, faulty: FaultyRegistry, image: Descriptor, api: int) -> None:
+    """Outside there is always the API; inside it is switched off for one of the two."""
+    signature, sbom = bundled(KEY, image.digest), referring(image.digest, "application/spdx+json")
+    of_sbom = referring(sbom.descriptor.digest, "application/vnd.example.signature")
+    older = simple(KEY, image.digest)
+    for made in (signature, sbom, of_sbom):
+        attach(faulty, made)
+    attach(faulty, older, f"{list_tag(image.digest)}.sig")
+    faulty.referrers = 1
+    ran = bench.doit("bundle")
+    assert ran.code == 0, ran.err
+    assert "signature checked" in ran.out
+    assert bench.doit("verify").code == 0
+    text = (bench.bundle / "manifest.txt").read_text()
+    assert f"with it: {list_tag(image.digest)}.sig (application/vnd.dev.cosign.simplesigning.v1+json)" in text
+    assert "signed:  checked with the key file of sha256:" in text
+    faulty.referrers = api
+    ran = install(bench)
+    assert ran.code == 0, ran.err
+    pushed = {str(made.descriptor.digest) for made in (signature, sbom, of_sbom)}
+    lists = {list_tag(image.digest), list_tag(sbom.descriptor.digest)}
+    assert pushed | {f"{list_tag(image.digest)}.sig"} <= inside(faulty)
+    assert bool(lists & inside(faulty)) == (not api)
+    assert "nothing to do" in install(bench).out
+    del faulty.manifests["inside/app", str(signature.descriptor.digest)]
+    faulty.manifests.pop(("inside/app", list_tag(image.digest)), None)
+    again = install(bench)
+    assert "push:app" in again.steps
+    assert str(signature.descriptor.digest) in inside(faulty)
+
+
+def test_a_bundle_that_lacks_a_signature_is_not_whole(
+    bench: Workbench, faulty: FaultyRegistry, image: Descriptor
+) -> None:
+    older = simple(KEY, image.digest)
+    attach(faulty, older, f"{list_tag(image.digest)}.sig")
+    assert bench.doit("bundle").code == 0
+    index = bench.bundle / "images/index.json"
+    data = json.loads(index.read_text())
+    data["manifests"] = [each for each in data["manifests"] if each["digest"] != str(older.descriptor.digest)]
+    index.write_text(json.dumps(data))
+    told = bench.doit("verify", f"bundle={bench.bundle}").err
+    assert f"its {list_tag(image.digest)}.sig is none, expected {older.descriptor.digest}" in told
+    assert "image 'app'" in told
+
+
+@pytest.mark.parametrize("part", ["/referrers/", ".sig"])
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        (refusal(401, "UNAUTHORIZED", "authentication required"), "401 Unauthorized"),
+        (refusal(403, "DENIED", "not yours"), "403 Forbidden"),
+    ],
+    ids=["401", "403"],
+)
+def test_a_registry_that_refuses_to_tell(
+    bench: Workbench, faulty: FaultyRegistry, image: Descriptor, part: str, fault: Fault, status: str
+) -> None:
+    faulty.plan(part, *[fault] * _OFTEN)
+    ran = bench.doit("bundle")
+    assert ran.code == 1
+    assert f"FAILED pin:app: image 'app' ({faulty.host}/team/app:1): {faulty.host} answered {status}" in ran.err
+    assert ran.err.count("  next: ") == 1
+    assert not (bench.place / "airgap.lock").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "told", "following"),
+    [
+        (b"no key\n", "is no public key; expected a public key in PEM", ""),
+        (b"-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\n", "is a private key", "give the public one"),
+    ],
+    ids=["malformed", "private"],
+)
+def test_a_key_that_is_none(
+    bench: Workbench, faulty: FaultyRegistry, image: Descriptor, key: bytes, told: str, following: str
+) -> None:
+    attach(faulty, simple(KEY, image.digest), f"{list_tag(image.digest)}.sig")
+    (bench.place / "cosign.pub").write_bytes(key)
+    ran = bench.doit("bundle")
+    assert ran.code == 1
+    assert f"FAILED pin:app: image 'app' ({faulty.host}/team/app:1): '" in ran.err
+    assert told in ran.err
+    assert following in ran.err
+
+
+def test_a_key_that_is_not_there_is_told_when_the_spec_is_loaded(bench: Workbench) -> None:
+    (bench.place / "cosign.pub").unlink()
+    ran = bench.doit("bundle")
+    assert ran.code == 3
+    assert "'cosign_key': " in ran.err
+    assert "does not exist; expected a file" in ran.err
+
+
+def test_a_pin_without_signatures_names_lock(bench: Workbench, faulty: FaultyRegistry, image: Descriptor) -> None:
+    """The spec begins to want a signature after the image was pinned."""
+    images = bench.spec["images"]
+    assert isinstance(images, list)
+    wanted = images[0].pop("verify")
+    bench.write()
+    assert bench.doit("bundle").code == 0
+    images[0]["verify"] = wanted
+    bench.write()
+    attach(faulty, simple(KEY, image.digest), f"{list_tag(image.digest)}.sig")
+    ran = bench.doit("bundle")
+    assert ran.code == 1
+    assert f"no signature of {image.digest} was there when it was pinned" in ran.err
+    assert "next: if it is signed by now, `doit lock app` looks for signatures anew" in ran.err
+    assert bench.doit("lock", "app").code == 0
+    assert bench.doit("bundle").code == 0
+
+
+@pytest.mark.parametrize(
+    ("part", "fault"),
+    [
+        ("PUT /v2/inside/app/manifests/sha256-", refusal(400, "MANIFEST_INVALID", "unknown media type")),
+        ("PUT /v2/inside/app/manifests/sha256-", instead(415)),
+    ],
+    ids=["400", "415"],
+)
+def test_a_registry_inside_that_takes_no_such_artifacts(
+    bench: Workbench, faulty: FaultyRegistry, image: Descriptor, part: str, fault: Fault
+) -> None:
+    attach(faulty, simple(KEY, image.digest), f"{list_tag(image.digest)}.sig")
+    assert bench.doit("bundle").code == 0
+    faulty.plan(part, *[fault] * _OFTEN)
+    ran = install(bench)
+    assert ran.code == 1
+    assert f"FAILED push:app: image 'app' (what is attached to it, {list_tag(image.digest)}.sig): " in ran.err
+    assert "if this registry takes no such artifacts, set `referrers: false` of image 'app'" in ran.err
+
+
+def test_an_older_lock_says_nothing_and_asks_nobody(
+    bench: Workbench, faulty: FaultyRegistry, image: Descriptor
+) -> None:
+    """A lock from before this was looked for stays as it is, and its images travel alone."""
+    images = bench.spec["images"]
+    assert isinstance(images, list)
+    del images[0]["verify"]
+    bench.write()
+    assert bench.doit("bundle").code == 0
+    attach(faulty, simple(KEY, image.digest), f"{list_tag(image.digest)}.sig")
+    lock = (bench.place / "airgap.lock").read_bytes()
+    assert b"referrers" not in lock
+    faulty.seen.clear()
+    assert bench.doit("clean", "pull:app").code == 0
+    assert bench.doit("bundle").code == 0
+    assert (bench.place / "airgap.lock").read_bytes() == lock
+    assert [each.path for each in faulty.seen if "sha256-" in each.path or "referrers" in each.path] == []
