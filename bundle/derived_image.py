@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bundle import media
+from bundle import media, strict_json
 from bundle.authorities import Authority
 from bundle.ca_layer import SUFFIXES, CaLayer, ca_layer
 from bundle.descriptor import Descriptor
@@ -152,9 +152,9 @@ class _Making:
                 hint="run `doit verify` to see what is damaged, and carry that over again",
             )
         try:
-            data = json.loads(raw)
-        except ValueError as err:
-            raise SourceError(f"{self._subject}: its base's config is not JSON: {err}") from err
+            data = strict_json.decode(raw, "its base's config")
+        except FormatError as err:
+            raise SourceError(f"{self._subject}: {err.what}") from err
         if not isinstance(data, dict) or not isinstance(data.get("rootfs"), dict):
             raise SourceError(f"{self._subject}: its base's config tells no rootfs")
         return data

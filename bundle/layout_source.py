@@ -129,6 +129,11 @@ def is_attached(entry: Descriptor) -> bool:
     )
 
 
+def layout_names(tree: Tree) -> tuple[str, ...]:
+    """The fullest name of each image that a layout lists; "" for one without a name. Errors as of read_index."""
+    return tuple(dict.fromkeys((_names(entry) or [""])[-1] for entry in read_index(tree) if not is_attached(entry)))
+
+
 def choice_error(subject: str, ref: str, names: Sequence[str]) -> SourceError:
     """Says that `ref` does not choose one image among these names."""
     listed = ", ".join(sorted(set(names))) or "none that has a name"

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from bundle.errors import FormatError, SourceError, storage_errors
 from bundle.layout import INDEX
-from bundle.layout_source import LayoutSource
+from bundle.layout_source import LayoutSource, layout_names
 from bundle.locations import LocalImage
 from bundle.referrers import ReferrerSource
-from bundle.save_source import SaveSource
+from bundle.save_source import SaveSource, save_names
 from bundle.tree import DirectoryTree, Tree, index_tar
 
 _COMPRESSED = {
@@ -32,6 +32,20 @@ def open_local(location: LocalImage, *, subject: str) -> ReferrerSource:
         if location.transport == "oci-archive" or _has(tree, INDEX):
             return LayoutSource(tree, location.ref, subject)
         return SaveSource(tree, location.ref, subject)
+
+
+def names_in(path: Path, *, subject: str) -> tuple[str, ...]:
+    """What the images of a `docker-archive:` or `oci-archive:` file are called there, each once; "" for one without.
+
+    A SourceError for a file that is no such archive.
+    """
+    tree = _open_tar(path, subject)
+    try:
+        return layout_names(tree) if _has(tree, INDEX) else save_names(tree)
+    except FileNotFoundError as err:
+        raise SourceError(f"{subject} is no image archive: it lacks {str(err)!r}", hint="save it again") from err
+    except FormatError as err:
+        raise SourceError(f"{subject}: {err.what}", hint=err.hint) from err
 
 
 def _open_tar(path: Path, subject: str) -> Tree:

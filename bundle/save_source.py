@@ -88,12 +88,8 @@ class SaveSource:
             return self._known
 
     def _entry(self) -> Mapping[str, Any]:
-        entries = strict_json.decode(read_small(self._tree, DOCKER_MANIFEST, _MAX_JSON), DOCKER_MANIFEST)
-        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise FormatError(f"{DOCKER_MANIFEST} is not a list of images")
-        chosen: list[Mapping[str, Any]] = [
-            entry for entry in entries if not self._ref or same_name(self._ref, _tags(entry))
-        ]
+        entries = _entries(self._tree)
+        chosen = [entry for entry in entries if not self._ref or same_name(self._ref, _tags(entry))]
         if len(chosen) != 1:
             raise choice_error(self._subject, self._ref, [tag for entry in entries for tag in _tags(entry)])
         return chosen[0]
@@ -118,6 +114,18 @@ class SaveSource:
         names = {layer.digest: str(name) for layer, name in zip(layers, layer_names, strict=True)}
         raw = json.dumps(data, sort_keys=True, separators=(",", ":")).encode()
         return _Made(raw=raw, names={**names, descriptor.digest: config_name})
+
+
+def save_names(tree: Files) -> tuple[str, ...]:
+    """The first name of each image; "" for one without. FileNotFoundError or FormatError where this is no archive."""
+    return tuple(dict.fromkeys((_tags(entry) or [""])[0] for entry in _entries(tree)))
+
+
+def _entries(tree: Files) -> Sequence[Mapping[str, Any]]:
+    entries = strict_json.decode(read_small(tree, DOCKER_MANIFEST, _MAX_JSON), DOCKER_MANIFEST)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise FormatError(f"{DOCKER_MANIFEST} is not a list of images")
+    return entries
 
 
 def _layer(tree: Files, name: str, diff_id: Digest) -> Descriptor:

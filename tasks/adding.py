@@ -1,7 +1,7 @@
-"""`doit images --add`: the missing images become entries of the spec, which is written whole or not at all."""
+"""Entries become part of a spec, which is written whole or not at all: for `doit images --add` and `doit adopt`."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from bundle.errors import FormatError, SpecError, storage_errors
@@ -40,23 +40,28 @@ def lacking(spec: Spec, missing: Iterable[FoundImage]) -> Sequence[NewImage]:
 
 def add_to_spec(path: Path, new: Sequence[NewImage]) -> Sequence[NewImage]:
     """Add the images to the spec file and return them; a spec that would not load any more stays as it was."""
-    if not new:
-        return new
+    if new:
+        rewrite_spec(path, lambda text: add_images(text, new))
+    return new
+
+
+def rewrite_spec(path: Path, change: Callable[[str], str], *, new: str = "") -> None:
+    """Change the text of a spec file, or make the file from `new`; one that would not load stays as it was."""
     real = path.resolve()
     with storage_errors("write the spec", real):
-        text = real.read_bytes().decode("utf-8")
+        text = new or real.read_bytes().decode("utf-8")
         changed = temporary(real)
         try:
             with changed.open("xb") as file:
-                file.write(add_images(text, new).encode())
+                file.write(change(text).encode())
                 file.flush()
                 os.fsync(file.fileno())
             _check(changed, path.name)
-            changed.chmod(real.stat().st_mode)
+            if not new:
+                changed.chmod(real.stat().st_mode)
             changed.replace(real)
         finally:
             changed.unlink(missing_ok=True)
-    return new
 
 
 def _check(changed: Path, name: str) -> None:
@@ -64,7 +69,7 @@ def _check(changed: Path, name: str) -> None:
         load(changed)
     except SpecError as err:
         problems = [problem.replace(changed.name, name) for problem in err.problems]
-        raise SpecError(f"with these images {name} would not load:", problems, hint="add them by hand") from err
+        raise SpecError(f"with these entries {name} would not load:", problems, hint="add them by hand") from err
 
 
 def _source(reference: Reference) -> str:

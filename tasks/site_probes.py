@@ -130,11 +130,17 @@ def _helm(receiver: Receiver) -> Findings:
 
 
 def _facts(receiver: Receiver) -> Findings:
-    """Facts, environment and files that are missing, and values that nobody has filled in."""
+    """Facts, environment and files that are missing, and values that nobody has filled in.
+
+    A rehearsal only warns of those: it has placeholders of its own for what nobody knows yet.
+    """
+    severity: Severity = "warning" if receiver.options.rehearsal else "error"
     try:
         facts = receiver.facts_before_secrets
         problems = [
-            Finding(subject=f"release {release.name!r}", what=str(each), hint="fill in the real value")
+            Finding(
+                subject=f"release {release.name!r}", what=str(each), hint="fill in the real value", severity=severity
+            )
             for release in receiver.spec.install.releases
             for each in placeholders(receiver.values(release, without_secrets(facts)))
         ]

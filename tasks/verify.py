@@ -10,6 +10,7 @@ from pathlib import Path
 from bundle.digest import Digest
 from bundle.errors import AirgapError, BundleError
 from bundle.opened import fingerprint, is_signed, signer_of
+from bundle.saved_images import is_hand_made
 from bundle.sizes import human
 from bundle.trust import Trust
 from bundle.verify import verify
@@ -61,6 +62,8 @@ def _verify(receiver: Receiver) -> None:
     good, bad = [], []
     for path in _bundles(receiver):
         try:
+            if is_hand_made(path):
+                _tell_hand_made(receiver, path)
             trust = receiver.trust(path)
             origin = _origin(path, trust)
             meter = LocalWork(receiver.project.console)
@@ -86,6 +89,14 @@ def _origin(path: Path, trust: Trust | None) -> tuple[str, ...]:
         return ("it is signed, and by whom was not asked: trust=FILE names who may",) if is_signed(path) else ()
     signer = signer_of(path, trust)
     return (f"signed by {signer.identity} ({signer.key})" if signer else "not signed",)
+
+
+def _tell_hand_made(receiver: Receiver, path: Path) -> None:
+    from tasks.hand_made import check_hand_made  # noqa: PLC0415 - the rare case reads charts, for which it needs YAML
+
+    project = receiver.project
+    spec = project.spec if project.options.spec.is_file() else None
+    check_hand_made(path, spec, meter=LocalWork(project.console))
 
 
 def _bundles(receiver: Receiver) -> tuple[Path, ...]:

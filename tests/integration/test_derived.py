@@ -189,11 +189,10 @@ def test_the_certificates_themselves_may_be_the_fact(site: Site) -> None:
 @pytest.mark.parametrize(
     ("add_ca", "facts", "placeholder"),
     [
-        ("certs/internal-ca.crt", "", False),
         ("${site.ca}", "ca: project/certs/internal-ca.crt\n", False),
         ("${site.ca}", "", True),
     ],
-    ids=["carried", "known already", "known inside only"],
+    ids=["known already", "known inside only"],
 )
 def test_a_rehearsal_derives_too(site: Site, add_ca: str, facts: str, placeholder: bool) -> None:
     site.make(debian=add_ca)

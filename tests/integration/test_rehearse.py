@@ -98,9 +98,10 @@ def test_releases_come_up_in_a_throwaway_cluster(bench: Workbench, assets: Path,
     install["checks"] = [{"tcp": "mysql.internal:3306"}]
     install["releases"][0]["health"] = ["https://web.internal/health"]
     bench.write()
-    values(bench, VALUES + "note: ${site.region}\n")
+    values(bench, VALUES + "note: ${site.region}\nmail: ops@mycompany.com\n")
     ran = rehearse(bench, assets, tmp_path, cluster=True)
     assert ran.code == 0, ran.out + ran.err
+    assert "warning: release 'web': values/web.yaml:6: 'mail' still holds 'mycompany.com'" in ran.out
     found = result(bench)
     assert found["target"] == "the CNCF registry, Kubernetes with simulated nodes"
     assert "release 'web' renders, and 1 image of it can be pulled" in found["proven"]

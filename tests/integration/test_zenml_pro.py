@@ -1,12 +1,15 @@
 """The flagship from end to end: bundled, carried, installed, enrolled, run again, extended, upgraded, rolled back."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from bundle import media
+from tests.examples.pages import block
 from tests.integration.helms import Helm
 from tests.integration.parts import CommandError, PartError
 from tests.integration.registries import RunningRegistry
@@ -29,6 +32,7 @@ def test_the_whole_guide(tmp_path: Path, registry: RunningRegistry, helm: Helm) 
             install(site, plane)
             run_again(site, plane)
             kept = {name: site.secret(name, namespace) for name, namespace in KEPT.items()}
+            back_up(site)
             turn_the_workload_manager_on(site)
             site.versions(pro="0.14.0", server="0.94.2")
             site.carry()
@@ -109,6 +113,24 @@ def run_again(site: Flagship, plane: Plane) -> None:
     assert site.install().steps == []
     assert site.revisions() == before
     assert plane.asked[asked:] == []
+
+
+def back_up(site: Flagship) -> None:
+    """The page's checklist, run as it stands."""
+    script = f"set -eo pipefail\n{block('backup.md', 'umask 077')}"
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=site.inside, env=dict(site.helm.env), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    place = site.inside / "backup"
+    held = yaml.safe_load((place / "values-zenml.yaml").read_text())
+    assert held["zenml"]["pro"]["workspaceName"] == "main"
+    assert "chart: zenml-pro-0.13.0" in (place / "releases.yaml").read_text()
+    secrets = yaml.safe_load((place / "secrets-zenml-pro.yaml").read_text())["items"]
+    assert {each["metadata"]["name"] for each in secrets} >= {"admin-password", "airgap-action-enroll"}
+    assert "encryption-key" in (place / "secrets-zenml-workspace.yaml").read_text()
+    assert (place / "expiry.txt").read_text().count("notAfter=") == 3
+    assert {path.stat().st_mode & 0o077 for path in place.iterdir() if path.is_file()} == {0}
 
 
 def turn_the_workload_manager_on(site: Flagship) -> None:

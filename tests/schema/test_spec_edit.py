@@ -3,7 +3,7 @@
 import pytest
 
 from bundle.errors import FormatError
-from schema.spec_edit import NewImage, add_images
+from schema.spec_edit import NewChart, NewImage, NewSource, add_charts, add_images, change_sources
 
 ONE = NewImage(name="redis", source="docker.io/library/redis:7")
 TWO = NewImage(name="db", source="quay.io/team/db@sha256:0", target="team/db:1")
@@ -89,3 +89,45 @@ def test_what_is_added_where(before: str, after: str) -> None:
 def test_a_form_that_could_not_be_kept_is_refused(text: str) -> None:
     with pytest.raises(FormatError):
         add_images(text, [ONE])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(
+            "images:\n  - {name: a, source: x}  # why\n  - {name: b, source: y}\n",
+            'images:\n  - {name: a, source: "docker-archive:a.tar", target: "a:1"}  # why\n  - {name: b, source: y}\n',
+            id="in one line",
+        ),
+        pytest.param(
+            "images:\n- name: a\n  source: 'x'   # there\n  platform: all\n",
+            'images:\n- name: a\n  source: "docker-archive:a.tar"\n  target: "a:1"   # there\n  platform: all\n',
+            id="a line each",
+        ),
+        pytest.param(
+            "images: [{target: own, name: a, source: x}]\n",
+            'images: [{target: own, name: a, source: "docker-archive:a.tar"}]\n',
+            id="its own target stays",
+        ),
+        pytest.param(
+            '{"images": [{"name": "a", "source": "x"}]}',
+            '{"images": [{"name": "a", "source": "docker-archive:a.tar", "target": "a:1"}]}',
+            id="JSON",
+        ),
+    ],
+)
+def test_sources_are_changed_in_place(before: str, after: str) -> None:
+    assert change_sources(before, "images", [NewSource(name="a", source="docker-archive:a.tar", target="a:1")]) == after
+
+
+def test_a_source_that_others_share_is_not_changed() -> None:
+    text = "images:\n  - {name: a, source: &x y}\n  - {name: b, source: *x}\n"
+    with pytest.raises(FormatError, match="is not one that can be changed"):
+        change_sources(text, "images", [NewSource(name="a", source="z")])
+
+
+def test_charts_are_added_after_the_images() -> None:
+    text = "version: 1\nimages:\n  - {name: a, source: b}\n"
+    new = [NewChart(name="web", source="charts/web.tgz", version="1.10")]
+    assert add_charts(text, new) == text + 'charts:\n  - {name: web, source: "charts/web.tgz", version: "1.10"}\n'
+    assert add_charts(f"{text}install: {{}}\n", new).endswith('version: "1.10"}\ninstall: {}\n')

@@ -1,0 +1,136 @@
+"""Bundles made by hand (`images/*.tar`, `charts/*.tgz`, `manifest.txt`): what is in one, and what it lacks."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundle.errors import AirgapError, BundleError, FormatError, storage_errors
+from bundle.locations import RegistryImage
+from bundle.manifest import MANIFEST, MANIFEST_TEXT
+from bundle.meter import Meter
+from bundle.reference import Reference
+from bundle.saved_images import SavedImage, chart_files, image_files, read_archive_images
+from bundle.sizes import human
+from bundle.sums import SUMS
+from clients.chart_metadata import read_metadata
+from schema.spec import ChartSpec, ImageSpec, Spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedChart:
+    """A packaged chart, with what its Chart.yaml says."""
+
+    file: Path
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandMade:
+    """What such a directory holds; `bad` tells of each file that can't be used. `text` is its manifest.txt, if any."""
+
+    path: Path
+    images: tuple[SavedImage, ...]
+    charts: tuple[SavedChart, ...]
+    bad: tuple[str, ...]
+    text: str | None
+
+
+def read_hand_made(path: Path, *, meter: Meter) -> HandMade:
+    """Read all images and charts to their end."""
+    images: list[SavedImage] = []
+    charts: list[SavedChart] = []
+    bad: list[str] = []
+    for file in image_files(path):
+        try:
+            images += read_archive_images(file, meter=meter)
+        except AirgapError as err:
+            bad.append(_told(f"images/{file.name}", file.name, err))
+    for file in chart_files(path):
+        try:
+            with storage_errors(f"read {file.name!r}", file):
+                metadata, _ = read_metadata(file.read_bytes(), subject=file.name)
+            charts.append(SavedChart(file=file, name=metadata.name, version=metadata.version))
+        except AirgapError as err:
+            bad.append(_told(f"charts/{file.name}", file.name, err))
+    text = path / MANIFEST_TEXT
+    told = text.read_text("utf-8", "replace") if text.is_file() else None
+    return HandMade(path=path, images=tuple(images), charts=tuple(charts), bad=tuple(bad), text=told)
+
+
+def check_hand_made(path: Path, spec: Spec | None, *, meter: Meter) -> None:
+    """Raise the BundleError that tells what such a bundle lacks: it is never one that could be installed as it is.
+
+    With a spec, also what of it is not there.
+    """
+    made = read_hand_made(path, meter=meter)
+    found = [*_found(made), *_lacks(made), *made.bad, *(_absent(made, spec) if spec else ())]
+    raise BundleError(
+        f"bundle {str(path)!r} was made by hand: {len(made.images)} images and {len(made.charts)} charts can be used",
+        found,
+        hint=f"doit adopt bundle={path} makes them the sources of a spec; doit bundle then lacks nothing",
+    )
+
+
+def match_image(image: ImageSpec, saved: Sequence[SavedImage]) -> SavedImage | None:
+    """The saved image that a spec's image is: by its name inside or at its source, else by its last part alone."""
+    wanted = {str(image.target)}
+    if isinstance(image.source, RegistryImage):
+        wanted.add(_full(image.source.reference))
+    named = {each: reference for each in saved if (reference := reference_of(each))}
+    exact = [each for each, reference in named.items() if _full(reference) in wanted]
+    short = f"{image.target.name}:{image.target.tag}"
+    alike = [each for each, reference in named.items() if f"{reference.name}:{reference.tag or 'latest'}" == short]
+    return next(iter(exact), alike[0] if len(alike) == 1 else None)
+
+
+def match_chart(chart: ChartSpec, saved: Sequence[SavedChart]) -> SavedChart | None:
+    """The packaged chart that a spec's chart is: of its name and version."""
+    return next((each for each in saved if each.name == chart.name and chart.version in ("", each.version)), None)
+
+
+def reference_of(saved: SavedImage) -> Reference | None:
+    """The name in the archive as a reference; None when it is none."""
+    try:
+        return Reference.parse(saved.ref)
+    except FormatError:
+        return None
+
+
+def _full(reference: Reference) -> str:
+    return f"{reference.repository}:{reference.tag or 'latest'}"
+
+
+def _told(place: str, subject: str, err: AirgapError) -> str:
+    what = err.what.removeprefix(f"{subject}: ").removeprefix(f"{subject} ")
+    return f"unusable: {place}: {what}" + (f"; {err.hint}" if err.hint else "")
+
+
+def _found(made: HandMade) -> Iterator[str]:
+    for image in made.images:
+        about = ", ".join(filter(None, [image.platform, human(image.size)]))
+        yield f"found: images/{image.file.name}: {image.ref or 'an image without a name'} ({about})"
+    for chart in made.charts:
+        yield f"found: charts/{chart.file.name}: chart {chart.name} {chart.version}"
+
+
+def _lacks(made: HandMade) -> Iterator[str]:
+    yield f"lacks: {SUMS}: nothing shows whether a file was damaged on the way"
+    yield f"lacks: {MANIFEST}: nothing says which digests the images are to have, or had at their source"
+    yield "lacks: airgap.json, airgap.pyz: nothing installs it, and nothing proves that the charts' images are here"
+    if made.text is None:
+        yield f"lacks: {MANIFEST_TEXT}: images and versions are told nowhere"
+        return
+    for image in made.images:
+        reference = reference_of(image)
+        if reference and not (reference.name in made.text and reference.tag in made.text):
+            yield f"lacks: {MANIFEST_TEXT} does not tell of image {image.ref}"
+
+
+def _absent(made: HandMade, spec: Spec) -> Iterator[str]:
+    for image in spec.images:
+        if match_image(image, made.images) is None:
+            yield f"missing: image {image.name!r} of {spec.path.name} ({image.target}) is in no archive"
+    for chart in spec.charts:
+        if match_chart(chart, made.charts) is None:
+            yield f"missing: chart {chart.name!r} {chart.version} of {spec.path.name} is not in charts/"

@@ -1,0 +1,58 @@
+"""The commands of the flagship's pages: all of them are shell, and those that can be run here do what is said."""
+
+import base64
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.examples.control_plane import ControlPlane, serving
+from tests.examples.pages import PAGES, block, commands
+
+PASSWORD = "pass word/of&superuser"
+
+
+@pytest.fixture
+def plane() -> Iterator[ControlPlane]:
+    with serving(ControlPlane(users={"operator": PASSWORD}, organizations={"id-1": "acme"})) as running:
+        yield running
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in PAGES.glob("*.md") if path.name != "README.md"))
+def test_commands_are_shell(page: str) -> None:
+    found = commands(page)
+    assert found or page == "README.md"
+    for each in found:
+        done = subprocess.run(["bash", "-n"], input=each, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), each
+
+
+def test_accounts_and_organizations_by_the_api(plane: ControlPlane, tmp_path: Path) -> None:
+    """kubectl is stood in for: it tells the superuser's password as a cluster does."""
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(f"#!/bin/sh\necho {base64.b64encode(PASSWORD.encode()).decode()}\n")
+    kubectl.chmod(0o755)
+    script = "\n".join(
+        [
+            "set -eo pipefail",
+            block("users.md", "TOKEN=$("),
+            block("users.md", "username=ada"),
+            block("users.md", "research"),
+        ]
+    )
+    address = "https://zenml-pro.internal.mycompany.com"
+    env = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "NO_PROXY": "127.0.0.1"}
+    done = subprocess.run(
+        ["bash", "-c", script.replace(address, plane.url)],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert plane.users["ada"] == "first-password"
+    assert set(plane.organizations.values()) == {"acme", "research"}
+    assert '"acme"' in done.stdout
