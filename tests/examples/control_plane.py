@@ -22,7 +22,10 @@ PAGE = b"<!doctype html><title>ZenML Pro</title>"
 
 @dataclass(kw_only=True)
 class Fault:
-    """What the next `times` requests of `method` and `path` are answered with; status 0 hangs up, `seconds` waits."""
+    """What the next `times` requests of `method` and `path` are answered with; status 0 hangs up, `seconds` waits.
+
+    `done`: what was asked for is done all the same.
+    """
 
     method: str
     path: str
@@ -31,6 +34,7 @@ class Fault:
     kind: str = "application/json"
     seconds: float = 0.0
     times: int = 1
+    done: bool = False
 
 
 @dataclass(kw_only=True)
@@ -142,15 +146,17 @@ class _Handler(BaseHTTPRequestHandler):
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         self.plane.asked.append(f"{self.command} {parts.path}")
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if fault := self.plane.take_fault(self.command, parts.path):
             time.sleep(fault.seconds)
+            if fault.done:
+                self.plane.answer(self.command, parts.path, query, body, token)
             if fault.status == 0:
                 self.close_connection = True
                 return
             told = PAGE if fault.kind == "text/html" else json.dumps({"detail": fault.detail}).encode()
             self._send(fault.status, fault.kind, told)
             return
-        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
         status, found = self.plane.answer(self.command, parts.path, query, body, token)
         if isinstance(found, bytes):
             self._send(status, "text/html", found)

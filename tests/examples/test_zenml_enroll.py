@@ -90,6 +90,13 @@ def test_a_workspace_whose_key_is_lost_is_never_deleted_by_itself(plane: Control
     assert second["enrollment_key"] != first["enrollment_key"]
 
 
+def test_an_answer_that_never_came_may_have_enrolled_it(plane: ControlPlane) -> None:
+    plane.faults.append(Fault(method="POST", path=f"{API}/workspaces", status=0, done=True))
+    assert "POST /workspaces: no answer" in refused(plane)
+    assert "exists, and its enrollment key is not known here" in refused(plane)
+    assert enrolled(plane, ZENML_REENROLL="main")["enrollment_key"]
+
+
 def test_a_workspace_that_was_removed_is_enrolled_anew(plane: ControlPlane) -> None:
     first = enrolled(plane)
     plane.workspaces[first["workspace_id"]]["status"] = "deleted"

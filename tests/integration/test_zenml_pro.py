@@ -11,7 +11,7 @@ import yaml
 from bundle import media
 from tests.examples.pages import block
 from tests.integration.helms import Helm
-from tests.integration.parts import CommandError, PartError
+from tests.integration.parts import CommandError, Engine, PartError
 from tests.integration.registries import RunningRegistry
 from tests.integration.site_bench import Site, steps
 from tests.integration.zenml_site import CONTROL_PLANE, WORKSPACE, Flagship, Plane, flagship
@@ -22,12 +22,12 @@ FIRST = {"zenml-pro": (1, "zenml-pro-0.13.0"), "zenml": (1, "zenml-0.93.0")}
 KEPT = {"encryption-key": "zenml-workspace", "admin-password": "zenml-pro", "airgap-action-enroll": "zenml-pro"}
 
 
-def test_the_whole_guide(tmp_path: Path, registry: RunningRegistry, helm: Helm) -> None:
+def test_the_whole_guide(tmp_path: Path, registry: RunningRegistry, helm: Helm, engine: Engine) -> None:
     try:
         with flagship(tmp_path, registry, helm) as (site, plane):
             site.versions(pro="0.13.0", server="0.93.0")
             site.carry()
-            look_at_the_bundle(site)
+            look_at_the_bundle(site, engine)
             nothing_wrong_gets_in(site)
             install(site, plane)
             run_again(site, plane)
@@ -43,16 +43,20 @@ def test_the_whole_guide(tmp_path: Path, registry: RunningRegistry, helm: Helm) 
         pytest.skip(str(err))
 
 
-def look_at_the_bundle(site: Site) -> None:
-    """As the guide draws it, and every image of both charts accounted for."""
+def look_at_the_bundle(site: Site, engine: Engine) -> None:
+    """As the guide draws it, every image of both charts accounted for, each archive for `docker load`."""
     names = {path.relative_to(site.carried).as_posix() for path in site.carried.rglob("*") if path.is_file()}
     images = ("zenml-pro-api", "zenml-pro-dashboard", "zenml-pro-server", "zenml-client", "zenml-client-py")
     assert {f"images/{name}.tar" for name in images} <= names
     assert {"charts/zenml-pro-0.13.0.tgz", "charts/zenml-0.93.0.tgz", "manifest.txt"} <= names
     text = (site.carried / "manifest.txt").read_text()
     for name, tag in (("zenml-pro-api", "0.13.0"), ("zenml-pro-server", "0.93.0"), ("zenml", "0.93.0-py3.11")):
-        assert f"{site.registry.host}/flagship/{name}:{tag}" in text
+        assert f"internal-registry.mycompany.com/zenml/{name}:{tag}" in text
     assert text.count(": proven") == 5
+    for name in images:
+        engine.docker("load", stdin=site.carried / f"images/{name}.tar")
+    server = "internal-registry.mycompany.com/zenml/zenml-pro-server:0.93.0"
+    assert "Hello from the other side" in engine.docker("run", "--rm", "--network", "none", server)
 
 
 def nothing_wrong_gets_in(site: Flagship) -> None:

@@ -83,7 +83,6 @@ class Flagship(Site):
         for chart in written["charts"][:2]:
             version = pro if chart["name"] == "zenml-pro" else server
             chart["source"] = make_chart(self.bench.place, chart["name"], version)
-        written["registry"]["prefix"] = f"{self.registry.host}/flagship"
         written["registries"] = {self.registry.host: {"plain_http": True}}
         self.bench.write(written)
 
@@ -165,7 +164,7 @@ def flagship(place: Path, registry: RunningRegistry, helm: Helm) -> Iterator[tup
 def _facts(registry: RunningRegistry, *, mysql: int, postgres: int) -> dict[str, Any]:
     """The example's facts, filled in."""
     facts: dict[str, Any] = yaml.safe_load((ROOT / "examples/zenml-pro/site.example.yaml").read_text())
-    del facts["registry"]  # the spec's is the bench's own
+    facts["registry"] = f"{registry.host}/flagship"
     facts["control_plane"] |= {"host": CONTROL_PLANE}
     facts["control_plane"]["database"] |= {"type": "postgres", "host": "127.0.0.1", "port": postgres}
     facts["workspace"] |= {"host": WORKSPACE}
