@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from bundle.errors import AirgapError
+from bundle.errors import AirgapError, FormatError
 from bundle.hosts import HostSettings
+from bundle.reference import Reference, looks_like_host
 from schema.rehearsal import Extent
 from schema.spec import EngineKind
 
@@ -22,6 +23,8 @@ VARIABLES = {
     "site": "the site's facts, a YAML file, for install",
     "trust": "who may sign bundles, a list in ssh-keygen's allowed signers format; others are refused",
     "downgrade": "allow: install an older bundle than the last one",
+    "to": "where publish puts the bundle: oci://HOST/REPOSITORY[:TAG] (default: the bundle's version)",
+    "from": "what fetch brings here: oci://HOST/REPOSITORY:TAG, or @DIGEST",
     "registry": "another place for the images than the spec's registry.prefix, for install (on loopback also http://)",
     "engine": "docker or none: whether images move through a Docker Engine, on this side (default: as the spec says)",
     "rehearsal": "images or cluster: leave out what a throwaway target can't show; only with a registry on loopback",
@@ -41,7 +44,8 @@ class Options:
     """The variables with their defaults; paths are absolute, taken from the working directory.
 
     `since` is what a bundle is made or checked against; for `doit report` it is `compared`, and may be a whole bundle.
-    `plain_http` says that `registry`, a loopback one, speaks no TLS. `receiving` is the half that a bundle carries: it
+    `plain_http` says that `registry`, a loopback one, speaks no TLS, `plain_hosts` that those of `to` and
+    `source` (what is fetched) don't. `receiving` is the half that a bundle carries: it
     makes no bundle, and reads no spec that happens to lie where it is run.
     `words` are all words of the command line: a check that is asked for by its name is made, however fresh the last is.
     """
@@ -61,6 +65,9 @@ class Options:
     trust: Path | None = None
     downgrade: bool = False
     compared: Path | None = None
+    to: Reference | None = None
+    source: Reference | None = None
+    plain_hosts: frozenset[str] = frozenset()
     words: tuple[str, ...] = ()
     receiving: bool = False
 
@@ -102,6 +109,9 @@ class Options:
             compared=since if reporting else None,
             trust=_list_of_signers(cwd / given["trust"]) if "trust" in given else None,
             downgrade=_downgrade(given.get("downgrade", "")),
+            to=_artifact(given, "to"),
+            source=_artifact(given, "from"),
+            plain_hosts=frozenset(_host(given[key]) for key in ("to", "from") if given.get(key, "").startswith(_HTTP)),
             words=tuple(words),
             receiving=carried is not None,
         )
@@ -109,7 +119,8 @@ class Options:
     @property
     def hosts(self) -> Mapping[str, HostSettings]:
         """How the registry named here is reached, where the spec can't know it."""
-        return {self.registry.partition("/")[0]: HostSettings(plain_http=True)} if self.plain_http else {}
+        plain = {*self.plain_hosts, *([_host(self.registry)] if self.plain_http else [])}
+        return {host: HostSettings(plain_http=True) for host in plain}
 
     @property
     def full(self) -> str:
@@ -134,6 +145,31 @@ def _downgrade(text: str) -> bool:
     if text not in ("", "allow"):
         raise OptionError(f"downgrade={text} means nothing", hint="write downgrade=allow, or leave it out")
     return text == "allow"
+
+
+def _artifact(given: Mapping[str, str], key: str) -> Reference | None:
+    """A place in a registry; on loopback also one without TLS."""
+    if key not in given:
+        return None
+    text, hint = given[key], "write oci://HOST/REPOSITORY:TAG"
+    if text.startswith(_HTTP) and not _is_loopback(text):
+        raise OptionError(f"{key}={text}: only a registry on loopback may be named with http://", hint=hint)
+    if not text.startswith(("oci://", _HTTP)):
+        raise OptionError(f"{key}={text} is no place in a registry", hint=hint)
+    rest = text.partition("://")[2]
+    try:
+        reference = Reference.parse(rest)
+    except FormatError as err:
+        raise OptionError(f"{key}={text}: {err.what}", hint=hint) from err
+    if key == "to" and reference.digest:
+        raise OptionError(f"to={text}: what is published gets its digest then", hint="leave the digest out")
+    if not looks_like_host(_host(text)) or (key == "from" and not (reference.tag or reference.digest)):
+        raise OptionError(f"{key}={text} is no whole name of a published bundle", hint=hint)
+    return reference
+
+
+def _host(text: str) -> str:
+    return text.partition("://")[2].partition("/")[0] if "://" in text else text.partition("/")[0]
 
 
 def _engine(text: str | None) -> EngineKind | None:

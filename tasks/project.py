@@ -106,8 +106,9 @@ class Project:
 
     @property
     def has_spec(self) -> bool:
-        """Whether there is a spec to make a bundle from; without one only `bundle=` can be worked on."""
-        return not self.options.receiving and (self.options.bundle is None or self.options.spec.exists())
+        """Whether there is a spec to make a bundle from; without one, only with `bundle=` or `from=` is there work."""
+        needed = self.options.bundle is None and self.options.source is None
+        return not self.options.receiving and (needed or self.options.spec.exists())
 
     @cached_property
     def store(self) -> BlobStore:

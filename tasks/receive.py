@@ -15,6 +15,8 @@ COMMANDS = {
     "uninstall": "tasks.day2:Uninstall",
     "diagnose": "tasks.day2:Diagnose",
     "report": "tasks.report:ReportCommand",
+    "publish": "tasks.exchange:Publish",
+    "fetch": "tasks.exchange:Fetch",
     "graph": "tasks.graph:GraphCommand",
 }
 
