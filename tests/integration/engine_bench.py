@@ -33,6 +33,12 @@ class EngineBench:
     registry: RunningRegistry
     bench: Workbench
     env: dict[str, str] = field(default_factory=dict)
+    directory: str = "app-1.0"
+
+    @property
+    def bundle(self) -> Path:
+        """The bundle that is installed."""
+        return self.bench.dist / self.directory
 
     @property
     def state(self) -> Path:
@@ -64,7 +70,7 @@ class EngineBench:
 
     def inside(self, *args: str) -> Ran:
         """Run the bundle's own program to its end."""
-        words = [sys.executable, "-I", str(self.bench.bundle / "airgap.pyz"), *args, f"state={self.state}"]
+        words = [sys.executable, "-I", str(self.bundle / "airgap.pyz"), *args, f"state={self.state}"]
         env = {key: value for key, value in {**os.environ, **self.env}.items() if key != "CI"}
         done = subprocess.run(words, cwd=self.place, env=env, capture_output=True, text=True, check=False, timeout=300)
         assert "Traceback" not in done.stderr + done.stdout, done.stderr + done.stdout

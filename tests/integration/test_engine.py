@@ -7,13 +7,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import trustme
 
 from bundle.errors import EngineError
 from bundle.platform import Platform
 from clients.engine import Engine as EngineClient
+from tests.bundle.system_images import DEBIAN, layer_of
 from tests.clients.test_engine_host import write_context
 from tests.integration.clusters import free_ports
 from tests.integration.engine_bench import (
+    BASE,
     MANY,
     ONE,
     TWO,
@@ -23,11 +26,11 @@ from tests.integration.engine_bench import (
     own_engine,
     source,
 )
-from tests.integration.images import layer
+from tests.integration.images import image, layer
 from tests.integration.parts import Engine
 from tests.integration.registries import RunningRegistry, TlsFiles
 
-MIB = 1024 * 1024
+pytestmark = pytest.mark.engine
 AMD64 = Platform(os="linux", architecture="amd64")
 WANTED = {"one": ONE, "many": TWO}
 
@@ -147,6 +150,45 @@ def test_another_registry_than_the_specs(bench: EngineBench, engine: Engine) -> 
     installed(bench, "engine=docker", f"registry={other}")
     assert f"{other}/one" in engine.docker("images", "--format", "{{.Repository}}")
     assert bench.received()["one"]["ref"] == f"{other}/one:1"
+
+
+def test_names_stand_for_what_the_registry_has(bench: EngineBench) -> None:
+    bench.bench.spec["install"] = {"notes": "one is ${image.one.digest}"}
+    bench.bench.write()
+    must(bench, "bundle")
+    ran = bench.inside("install", "engine=docker")
+    digest, _ = bench.pushed("one")
+    assert digest != bench.entries()["one"]["digest"]
+    assert f"one is {digest}" in ran.out
+
+
+def test_an_image_that_is_made_inside(bench: EngineBench) -> None:
+    (bench.bench.place / "site.crt").write_bytes(trustme.CA().cert_pem.bytes())
+    own = trustme.CA().cert_pem.bytes()
+    files = {name: own if isinstance(content, bytes) else content for name, content in DEBIAN.items()}
+    stored = image(layer_of(files))
+    bench.registry.put(stored, f"{bench.place.name}/client", "1")
+    bench.write([source(bench, "client"), {"name": "client-ca", "base": "client", "add_ca": "site.crt"}])
+    must(bench, "bundle", "engine=docker")
+    assert {"derive:client-ca", "load:client-ca", "push:client-ca"} <= set(installed(bench, "engine=docker"))
+    digest, manifest = bench.pushed("client-ca")
+    assert bench.received()["client-ca"]["digest"] == digest
+    assert len(manifest["layers"]) == 2
+    assert installed(bench, "engine=docker") == []
+
+
+def test_a_delta_is_completed_from_the_registry(bench: EngineBench, engine: Engine) -> None:
+    must(bench, "bundle")
+    installed(bench)
+    receipt = bench.state / "receipt.json"
+    changed = image(BASE, layer("changed", 5_000))
+    bench.registry.put(changed, f"{bench.place.name}/new", "1")
+    bench.write([source(bench, "new")], version="1.1")
+    must(bench, "bundle", f"since={receipt}")
+    bench.directory = "app-1.1-since-1.0"
+    assert "load:new" in installed(bench, "engine=docker")
+    _, manifest = bench.pushed("new")
+    assert manifest["config"]["digest"] == config_digest(changed)
 
 
 def test_an_image_that_was_only_built_here(bench: EngineBench, engine: Engine) -> None:

@@ -26,6 +26,7 @@ from tests.integration.parts import Engine
 from tests.integration.registries import RunningRegistry
 from tests.integration.test_engine import installed, must
 
+pytestmark = pytest.mark.engine
 MIB = 1024 * 1024
 NAME = Reference.parse("registry.example.com/team/one:1")
 
