@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bundle.manifest import BundleManifest
+from bundle.receipt import RECEIPT
 from bundle.report import Command
+from bundle.report_files import bundle_stem
 from bundle.split import sums_path
 from bundle.ssh_signature import NAMESPACE
 from bundle.sums import SUMS
@@ -13,7 +15,7 @@ from bundle.trust import CHECK_COMMAND
 
 def check_commands(manifest: BundleManifest) -> Iterator[Command]:
     """From what is carried to what is in it."""
-    directory = f"{manifest.name}-{manifest.version}"
+    directory = bundle_stem(manifest)
     if manifest.archive:
         archive = f"{directory}.tar"
         yield Command(
@@ -33,6 +35,6 @@ def check_commands(manifest: BundleManifest) -> Iterator[Command]:
     yield Command(title="Every file of the bundle", lines=(f"sha256sum -c --quiet {SUMS}",), expect="nothing")
     yield Command(
         title="Nothing missing or extra, every image whole: by the bundle's own program, so only after the others",
-        lines=("python3 airgap.pyz verify",),
+        lines=("python3 airgap.pyz verify" + (f" since={RECEIPT}" if manifest.delta else ""),),
         expect="all as their checksums say",
     )

@@ -15,14 +15,7 @@ def images_section(report: Report) -> Markup:
     rows = [
         (
             joined(entry.name, element("small", str(entry.platform or ALL_PLATFORMS))),
-            item(
-                {
-                    "name inside": code(str(entry.reference)),
-                    "digest": code(str(entry.digest)),
-                    "source": code(entry.source),
-                    "file": code(entry.file) if entry.file else "",
-                }
-            ),
+            _image(entry),
             joined(human(entry.size), element("small", f"own {human(report.own(entry.name))}")),
             _package_cell(report, entry),
         )
@@ -30,7 +23,37 @@ def images_section(report: Report) -> Markup:
     ]
     if not rows:
         return joined()
-    return table("Images in the order of the spec", ("Image", "What it is", "#Size", "#Packages"), rows)
+    parts = [table("Images in the order of the spec", ("Image", "What it is", "#Size", "#Packages"), rows)]
+    if checked := [entry.name for entry in report.manifest.images if entry.cosign_key]:
+        told = f"The signature of its maker was checked when the bundle was made: {', '.join(checked)}."
+        parts.insert(0, element("p", told))
+    if report.manifest.derived:
+        made = [
+            (each.name, code(str(each.reference)), f"{each.base} with the certificates of {each.add_ca}")
+            for each in report.manifest.derived
+        ]
+        parts.append(table("Images that install makes of these", ("Image", "Name inside", "Made of"), made))
+    return joined(*parts)
+
+
+def _image(entry: ImageEntry) -> Markup:
+    """Where it comes from, what it is called, and what travels with it."""
+    attached = [f"{each.tag} ({', '.join(sorted(set(each.artifacts.values())))})" for each in entry.attachments]
+    digests = {
+        "digest": entry.digest,
+        "key file": entry.cosign_key,
+        "engine ID": entry.config,
+        "pulled as": entry.upstream,
+    }
+    return item(
+        {
+            "name inside": code(str(entry.reference)),
+            **{name: code(str(digest)) for name, digest in digests.items() if digest},
+            "source": code(entry.source),
+            "file": code(entry.file) if entry.file else "",
+            "with it": code(", ".join(attached)) if attached else "",
+        }
+    )
 
 
 def charts_section(report: Report) -> Markup:

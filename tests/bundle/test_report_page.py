@@ -6,8 +6,10 @@ from itertools import pairwise
 
 import pytest
 
+from bundle.attachment import Attachment
+from bundle.digest import Digest
 from bundle.html import VOID, visible
-from bundle.manifest import ImageEntry, ProofEntry
+from bundle.manifest import DerivedEntry, ImageEntry, ProofEntry
 from bundle.report import Report, Result
 from bundle.report_page import report_page
 from bundle.sbom_summary import SbomSummary
@@ -203,6 +205,26 @@ def without(report: Report, text: str) -> Report:
     tamed = tame(report)
     assert isinstance(tamed, Report)
     return tamed
+
+
+def test_what_belongs_to_an_image_is_told() -> None:
+    honest = report_of(2)
+    image, other = honest.manifest.images
+    key, config = Digest.of(b"key"), Digest.of(b"config")
+    signature = Attachment(
+        tag=f"sha256-{image.digest.hex}.sig",
+        digest=key,
+        media_type=image.media_type,
+        size=9,
+        artifacts={config: "cosign"},
+    )
+    marked = replace(image, attachments=(signature,), cosign_key=key, config=config, upstream=other.digest)
+    made = DerivedEntry(name="trusting", base=other.name, add_ca="${site.ca}", reference=other.reference)
+    manifest = replace(honest.manifest, images=(marked, other), derived=(made,))
+    text = page_of(replace(honest, manifest=manifest)).text
+    for told in (str(key), str(config), f"{signature.tag} (cosign)", "web with the certificates of ${site.ca}"):
+        assert told in text
+    assert f"was checked when the bundle was made: {image.name}." in text
 
 
 def test_a_bundle_without_anything() -> None:

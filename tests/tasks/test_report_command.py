@@ -200,6 +200,25 @@ def test_the_rehearsal_of_another_build_counts_for_nothing(bench: Workbench) -> 
     assert (result["state"], "another build" in result["summary"]) == ("open", True)
 
 
+def test_a_delta_is_compared_with_its_base(bench: Workbench, tmp_path: Path) -> None:
+    paper = tmp_path / "manifest-1.0.json"
+    shutil.copy(made(bench).bundle / "manifest.json", paper)
+    next_version(bench)
+    ran = bench.doit("bundle", f"since={paper}")
+    assert ran.code == 0, ran.out + ran.err
+    delta = bench.dist / "app-1.1-since-1.0"
+    inner = data(delta / "report.json")
+    assert [each["name"] for each in inner["changes"]["images"]] == ["three", "two"]
+    assert str(tmp_path) not in json.dumps(inner)
+    assert inner["left_out_bytes"] > 20_000
+    assert ["cd app-1.1-since-1.0"] in [each["lines"] for each in inner["commands"]]
+    ran = bench.doit("report", f"bundle={delta}", f"since={paper}")
+    assert ran.code == 0, ran.out + ran.err
+    outer = data(bench.dist / "app-1.1-since-1.0.report.json")
+    assert outer["results"]["checksums"]["state"] == "good"
+    assert "since" not in "".join(outer["results"]["checksums"]["details"])
+
+
 def test_who_signed_it(tmp_path: Path) -> None:
     key, other = make_key(tmp_path / "keys/release"), make_key(tmp_path / "keys/other")
     bench = made(make(tmp_path / "project", bundle={"sign": {"key": "../keys/release"}}))
