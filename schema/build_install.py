@@ -6,6 +6,7 @@ from typing import cast
 from bundle.reference import Reference
 from schema import template
 from schema.build import Reader, mapping, text, texts
+from schema.build_backup import build_backup
 from schema.build_checks import build_check, build_health, refuse_foreign
 from schema.document import Node
 from schema.install import (
@@ -44,6 +45,7 @@ def build_install(reader: Reader, node: Node | None) -> InstallSpec:
         actions=tuple(build_action(reader, item) for item in _entries(node, "actions")),
         checks=tuple(build_check(reader, item) for item in _entries(node, "checks")),
         notes=_notes(reader, node.get("notes")),
+        backup=build_backup(reader, node.get("backup")),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, cast
 
 from bundle.errors import FormatError
+from schema.backup import NO_BACKUP, BackupSpec
 from schema.checks import CheckSpec, HealthSpec
 from schema.paths import path_text
 
@@ -216,6 +217,7 @@ class InstallSpec:
     actions: tuple[ActionSpec, ...] = ()
     checks: tuple[CheckSpec, ...] = ()
     notes: str = ""
+    backup: BackupSpec = NO_BACKUP
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
@@ -227,6 +229,7 @@ class InstallSpec:
             actions=tuple(ActionSpec.from_dict(item) for item in data["actions"]),
             checks=tuple(CheckSpec.from_dict(item, base) for item in data["checks"]),
             notes=data["notes"],
+            backup=BackupSpec.from_dict(data["backup"]),
         )
 
     def to_dict(self, base: Path) -> dict[str, Any]:
@@ -238,4 +241,5 @@ class InstallSpec:
             "actions": [item.to_dict() for item in self.actions],
             "checks": [item.to_dict(base) for item in self.checks],
             "notes": self.notes,
+            "backup": self.backup.to_dict(),
         }

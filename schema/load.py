@@ -130,6 +130,10 @@ def _check_install(problems: Problems, root: Node, whole: Node) -> None:
     charts = named(whole.get("charts"))
     for release in releases:
         rules.check_known(problems, release.get("chart"), charts, "chart")
+    if backup := install.get("backup"):
+        names = named(entire.get("releases"))
+        rules.check_known(problems, backup.get("before_upgrade"), names, "release")
+        rules.check_unique(problems, "backup command", _entries(backup, "commands"))
     for step in (*releases, *actions):
         for key in ("needs", "after"):
             rules.check_known(problems, step.get(key), steps, "release or action")

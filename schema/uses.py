@@ -24,9 +24,13 @@ class Use:
 def uses(spec: Spec, files: Iterable[ValuesFile]) -> tuple[Use, ...]:
     """Every use, first those of the spec."""
     templates = (*((f"image {each.name!r}: 'add_ca'", each.add_ca) for each in spec.derived), *_templates(spec.install))
-    own = (Use(name=name, where=where) for where, text in templates for name in _names(text))
     values = (Use(name=name, where=f"{file.label}:{node.place.line}") for file in files for node, name in file.names())
-    return (*own, *values)
+    return (*uses_of(templates), *values)
+
+
+def uses_of(templates: Iterable[tuple[str, str]]) -> tuple[Use, ...]:
+    """The names in texts, each with where it stands."""
+    return tuple(Use(name=name, where=where) for where, text in templates for name in _names(text))
 
 
 def site_names(used: Iterable[Use]) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ VARIABLES = {
     "engine": "docker or none: whether images move through a Docker Engine, on this side (default: as the spec says)",
     "rehearsal": "images or cluster: leave out what a throwaway target can't show; only with a registry on loopback",
     "kubeconfig": "a cluster for rehearse to install into",
+    "key": "the certificate of whoever may read a backup, for backup",
     "jobs": "how many transfers run at once",
 }
 
@@ -61,6 +62,7 @@ class Options:
     plain_http: bool = False
     rehearsal: Extent = ""
     kubeconfig: Path | None = None
+    key: Path | None = None
     since: Path | None = None
     trust: Path | None = None
     downgrade: bool = False
@@ -105,6 +107,7 @@ class Options:
             plain_http=_plain_http(given.get("registry", "")),
             rehearsal=_extent(given.get("rehearsal", ""), given.get("registry", "")),
             kubeconfig=cwd / given["kubeconfig"] if "kubeconfig" in given else None,
+            key=cwd / given["key"] if "key" in given else None,
             since=None if reporting else since,
             compared=since if reporting else None,
             trust=_list_of_signers(cwd / given["trust"]) if "trust" in given else None,

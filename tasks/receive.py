@@ -14,6 +14,7 @@ COMMANDS = {
     "rollback": "tasks.day2:Rollback",
     "uninstall": "tasks.day2:Uninstall",
     "diagnose": "tasks.day2:Diagnose",
+    "backup": "tasks.backup:Backup",
     "report": "tasks.report:ReportCommand",
     "publish": "tasks.exchange:Publish",
     "fetch": "tasks.exchange:Fetch",

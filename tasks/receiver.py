@@ -189,10 +189,11 @@ class Receiver:
         """The environment with what was asked for; a SpecError lists everything that is missing."""
         used = uses(self.spec, counting(self.spec.install.releases, self.values_files, self.site.value))
         with self._guard:
-            return gather(used, site=self.site, env=self.project.env, directory=Path.cwd(), ask=self._ask)
+            return gather(used, site=self.site, env=self.project.env, directory=Path.cwd(), ask=self.ask)
 
     @property
-    def _ask(self) -> Callable[[str], str] | None:
+    def ask(self) -> Callable[[str], str] | None:
+        """Reads without echo; None without a terminal."""
         return getpass.getpass if sys.stdin is not None and sys.stdin.isatty() else None
 
     # The cluster.
@@ -299,13 +300,9 @@ class Receiver:
         return Facts(images=names, site=self.site, env=env, directory=Path.cwd(), known=self.known)
 
     def _single_secrets(self) -> Sequence[tuple[str, Secret]]:
-        found = []
-        for secret in self.spec.install.secrets:
-            data = self.secret_data(secret)
-            value = single_value(secret, data) if data else None
-            if value:
-                found.append((secret.name, value))
-        return found
+        data = [(each, self.secret_data(each)) for each in self.spec.install.secrets]
+        values = [(each.name, single_value(each, held)) for each, held in data if held]
+        return [(name, value) for name, value in values if value]
 
     def _outputs(self) -> Mapping[str, Mapping[str, Any]]:
         if self.options.rehearsal:

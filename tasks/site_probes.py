@@ -25,6 +25,7 @@ from schema.secret_objects import read_data
 from schema.tls_pair import check_pair
 from schema.values import without_secrets
 from tasks.derivation import Derivation
+from tasks.last_backup import missing_backups
 from tasks.receiver import Receiver
 from tasks.secrets import namespaces
 
@@ -57,6 +58,8 @@ def _probes(receiver: Receiver) -> Iterator[Probe]:
     if spec.install.releases or spec.install.secrets:
         yield partial(_cluster, receiver)
         yield partial(_helm, receiver)
+    if spec.install.backup.before_upgrade:
+        yield partial(_backups, receiver)
     for check in spec.install.checks:
         yield partial(check_findings, receiver, check)
 
@@ -147,6 +150,14 @@ def _facts(receiver: Receiver) -> Findings:
     except SpecError as err:
         return tuple(Finding(subject="values", what=problem, hint=err.hint) for problem in err.problems or (err.what,))
     return tuple(problems)
+
+
+def _backups(receiver: Receiver) -> Findings:
+    """A fresh backup of each release that is not upgraded without one."""
+    try:
+        return tuple(missing_backups(receiver, now=datetime.now(UTC)))
+    except AirgapError as err:
+        return (finding_of(err, "backup"),)
 
 
 def _authorities(receiver: Receiver, derivation: Derivation) -> Findings:

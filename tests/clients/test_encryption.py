@@ -1,0 +1,112 @@
+"""Encryption to a certificate, read again by openssl with its key; streams in parts, and programs that fail."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bundle.errors import AirgapError, FormatError, MissingToolError, ProgramError
+from clients import encryption
+from clients.dump import dump
+from clients.encryption import Recipient
+from tests.integration.parts import PartError, program
+
+KINDS = {"RSA": ["rsa:2048"], "EC": ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]}
+
+
+@pytest.fixture(params=KINDS)
+def keys(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    try:
+        openssl = program("openssl")
+    except PartError as err:
+        pytest.skip(str(err))
+    argv = [openssl, "req", "-x509", "-newkey", *KINDS[request.param], "-nodes", "-days", "10", "-subj", "/CN=backup"]
+    argv += ["-keyout", str(tmp_path / "k.key"), "-out", str(tmp_path / "k.crt")]
+    subprocess.run(argv, capture_output=True, check=True)
+    return tmp_path
+
+
+def decrypted(keys: Path, path: Path) -> bytes:
+    argv = [program("openssl"), "cms", "-decrypt", "-binary", "-inform", "DER", "-in", str(path)]
+    argv += ["-recip", str(keys / "k.crt"), "-inkey", str(keys / "k.key")]
+    return subprocess.run(argv, capture_output=True, check=True).stdout
+
+
+@pytest.mark.parametrize("data", [b"", b"secret\r\n\x00\xff" * 1000], ids=["empty", "binary"])
+def test_what_is_encrypted_is_read_with_the_key_alone(keys: Path, data: bytes) -> None:
+    (keys / "x.cms").write_bytes(Recipient.read(keys / "k.crt").encrypt(data))
+    assert b"secret" not in (keys / "x.cms").read_bytes()
+    assert decrypted(keys, keys / "x.cms") == data
+
+
+def test_a_stream_becomes_parts_that_give_it_again(keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encryption, "PART", 300_000)
+    chunks = [os.urandom(100_000) for _ in range(7)]
+    parts = Recipient.read(keys / "k.crt").stream(iter(chunks), keys, "db")
+    assert [path.name for path in parts] == ["db.0001.cms", "db.0002.cms", "db.0003.cms"]
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in parts)
+    assert b"".join(decrypted(keys, path) for path in parts) == b"".join(chunks)
+
+
+def test_a_stream_that_breaks_off_is_an_error(keys: Path) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"some"
+        raise ProgramError("the dump failed")
+
+    with pytest.raises(ProgramError, match="the dump failed"):
+        Recipient.read(keys / "k.crt").stream(broken(), keys, "db")
+
+
+@pytest.mark.parametrize("keys", ["RSA"], indirect=True)
+def test_who_can_not_be_encrypted_to_is_told_before_anything_is_written(keys: Path) -> None:
+    with pytest.raises(FormatError, match="there is a private key in it"):
+        Recipient.read(keys / "k.key")
+    with pytest.raises(MissingToolError, match="openssl is not installed"):
+        Recipient.read(keys / "k.crt", search="/nonexistent")
+    argv = [program("openssl"), "req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", "/CN=x"]
+    argv += ["-keyout", str(keys / "ed.key"), "-out", str(keys / "ed.crt")]
+    subprocess.run(argv, capture_output=True, check=True)
+    with pytest.raises(AirgapError, match=r"openssl can't encrypt to .*ed\.crt"):
+        Recipient.read(keys / "ed.crt")
+
+
+def dumped(script: str, tmp_path: Path) -> Iterator[bytes]:
+    argv = [sys.executable, "-c", script]
+    return dump(
+        argv, subject="dump 'x'", env=os.environ, cwd=tmp_path, mask=lambda text: text.replace("hunter2", "***")
+    )
+
+
+def test_a_dump_is_what_the_program_writes(tmp_path: Path) -> None:
+    script = "import sys; sys.stdout.write('x' * 3_000_000); sys.stderr.write('y' * 300_000)"
+    assert b"".join(dumped(script, tmp_path)) == b"x" * 3_000_000
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("import sys; print('part', flush=True); sys.exit('no hunter2 for you')", r"ended with 1: no \*\*\* for you"),
+        ("", "wrote nothing"),
+    ],
+    ids=["fails", "empty"],
+)
+def test_a_dump_that_fails_says_so_at_its_end(tmp_path: Path, script: str, told: str) -> None:
+    with pytest.raises(ProgramError, match=told):
+        list(dumped(script, tmp_path))
+
+
+def test_a_program_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ProgramError, match="dump 'x': nothing-like-it can't be run"):
+        list(dump(["nothing-like-it"], subject="dump 'x'", env=os.environ, cwd=tmp_path, mask=str))
+
+
+def test_a_dump_that_nobody_reads_on_is_ended(tmp_path: Path) -> None:
+    script = "import os, time; print(os.getpid(), flush=True); open(1, 'wb').write(b'x' * 2**20); time.sleep(600)"
+    stream = dumped(script, tmp_path)
+    number = int(next(stream).split()[0])
+    stream.close()  # type: ignore[attr-defined]
+    with pytest.raises(ProcessLookupError):
+        os.kill(number, 0)
