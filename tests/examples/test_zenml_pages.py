@@ -10,6 +10,7 @@ import pytest
 
 from tests.examples.control_plane import ControlPlane, serving
 from tests.examples.pages import PAGES, block, commands
+from tests.integration.parts import PartError, program
 
 PASSWORD = "pass word/of&superuser"
 
@@ -31,6 +32,10 @@ def test_commands_are_shell(page: str) -> None:
 
 def test_accounts_and_organizations_by_the_api(plane: ControlPlane, tmp_path: Path) -> None:
     """kubectl is stood in for: it tells the superuser's password as a cluster does."""
+    try:
+        program("curl")
+    except PartError as err:
+        pytest.skip(str(err))
     kubectl = tmp_path / "kubectl"
     kubectl.write_text(f"#!/bin/sh\necho {base64.b64encode(PASSWORD.encode()).decode()}\n")
     kubectl.chmod(0o755)

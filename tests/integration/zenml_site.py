@@ -8,6 +8,7 @@ CA, and tells of the workspace what the cluster has.
 import json
 import shutil
 import ssl
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -134,6 +135,9 @@ def make_chart(project: Path, name: str, version: str) -> str:
 @contextmanager
 def flagship(place: Path, registry: RunningRegistry, helm: Helm) -> Iterator[tuple[Flagship, Plane]]:
     """The site with its databases, its ingress and its control plane, nothing installed yet."""
+    program("openssl")  # the page on backups uses it
+    if subprocess.run([program("unshare"), "--mount", "true"], capture_output=True, check=False).returncode:
+        raise PartError("a mount namespace is not permitted here")
     with ExitStack() as stack:
         postgres = stack.enter_context(postgresql({}))
         mysql = stack.enter_context(mariadb())
