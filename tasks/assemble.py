@@ -248,7 +248,7 @@ def _image_entry(project: Project, image: ImageSpec) -> ImageEntry:
         platform=image.platform,
         file=images.image_archive(image.name) if project.spec.bundle.layout == "docker-archive" else "",
         blobs={blob.digest: blob.size for blob in held.blobs} if held else {},
-        sbom=sbom_path(image.name) if project.spec.bundle.sbom else "",
+        sbom=sbom_path(image.name) if image in sbom.listed(project) else "",
         attachments=referrers.attached(project, image, pin),
         cosign_key=referrers.key_digest(image),
         upstream=pin.upstream,

@@ -9,7 +9,8 @@ from bundle.digest import Digest
 from bundle.errors import FormatError
 from bundle.sizes import human
 from bundle.versions import Version
-from tasks.images import left_out, stored
+from schema.spec import ImageSpec
+from tasks.images import left_out, pin_of, stored
 from tasks.project import Project
 
 
@@ -53,6 +54,12 @@ def stated(project: Project) -> Delta | None:
     return Delta(base=project.base.named, blobs={digest: project.base.blobs[digest] for digest in digests})
 
 
+def is_inside(project: Project, image: ImageSpec) -> bool:
+    """Whether the other side has the image as it is pinned, and its list of packages with it."""
+    pin = pin_of(project, image)
+    return project.base is not None and pin is not None and project.base.images.get(image.name) == pin.digest
+
+
 def carried(project: Project) -> Carried | None:
     """What a delta carries and what not, as far as it is known without asking anybody; None for a full bundle."""
     if project.base is None:
@@ -89,6 +96,4 @@ def goes_back(project: Project) -> bool:
 
 def unchanged(project: Project) -> bool:
     """Whether every image of the bundle is the base's: there is no new layer to carry."""
-    base = project.base
-    pins = {name: pin.digest for name, pin in project.lock.images.items()}
-    return base is not None and all(base.images.get(name) == digest for name, digest in pins.items())
+    return all(is_inside(project, image) for image in project.spec.images)

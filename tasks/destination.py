@@ -14,7 +14,7 @@ from bundle.errors import AirgapError
 from bundle.hosts import HostSettings
 from bundle.image import ImageSource
 from bundle.manifest import ImageEntry
-from bundle.push import ImageSink, push_image
+from bundle.push import ImageSink, ReadBlob, push_image
 from bundle.reference import Reference
 from bundle.sizes import human
 from schema.image_names import ImageNames
@@ -163,6 +163,10 @@ class Destination:
     def read(self, place: Reference, blob: Descriptor, offset: int) -> Iterator[bytes]:
         """A blob's bytes from `offset` on, from a repository that has it; not checked here."""
         return self._uploads.registries.repository(place, subject=f"repository {place}").read(blob, offset)
+
+    def bring(self, place: Reference, blob: Descriptor, read: ReadBlob) -> None:
+        """Put a blob into a repository, whatever image it is of."""
+        self._uploads.repository(place, subject=f"repository {place}").put_blob(blob, read)
 
     def chart_target(self, name: str) -> Reference:
         """Where a chart is pushed, without a tag."""

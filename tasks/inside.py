@@ -30,18 +30,24 @@ class Inside:
         self._destination = destination
         self._guard = threading.Lock()
         self._found: dict[Digest, Reference | None] | None = None
+        self._wanted = {
+            digest: Descriptor(media_type=_BLOB, digest=digest, size=size)
+            for entry in manifest.images
+            for digest, size in manifest.lacks(entry).items()
+        }
+
+    def stated(self) -> Iterator[tuple[Reference, Descriptor]]:
+        """Each blob that is left out, and where it should be by what the base says."""
+        for digest, blob in self._wanted.items():
+            yield self._places(digest)[0], blob
 
     def place(self, digest: Digest) -> Reference | None:
         """A repository that has the blob; None where none has it, or may be asked."""
         with self._guard:
             if self._found is None:
-                blobs = {
-                    digest: Descriptor(media_type=_BLOB, digest=digest, size=size)
-                    for entry in self._manifest.images
-                    for digest, size in self._manifest.lacks(entry).items()
-                }
                 with ThreadPoolExecutor(_AT_ONCE) as pool:
-                    self._found = dict(zip(blobs, pool.map(self._look, blobs.values()), strict=True))
+                    found = pool.map(self._look, self._wanted.values())
+                    self._found = dict(zip(self._wanted, found, strict=True))
             return self._found.get(digest)
 
     def lacking(self) -> Iterator[tuple[ImageEntry, SourceError]]:

@@ -22,13 +22,15 @@ class Scene:
     """What the inner half of a rehearsal is given, on its standard input: paths are absolute.
 
     `place` is its own directory, `carried` the bundle in it, `directory` where `${file.PATH}` begins, `assets` the
-    programs of a throwaway cluster (None: there are none), `kubeconfig` a cluster that was named instead.
+    programs of a throwaway cluster (None: there are none), `kubeconfig` a cluster that was named instead; `cache` holds
+    the blobs that stand in for what a delta leaves out.
     """
 
     place: Path
     carried: Path
     program: Path
     directory: Path
+    cache: Path
     site: Path | None
     trust: Path | None
     assets: Path | None

@@ -98,6 +98,7 @@ def _make(project: Project) -> Path:
     """Bring the spec's bundle up to date; whatever stands in the way was shown."""
     options = project.options
     words = ["bundle", f"spec={options.spec}", f"out={options.out}", f"state={options.state}", f"jobs={options.jobs}"]
+    words += [f"since={options.since}"] if options.since else []
     done = run(
         [sys.executable, "-c", _program("receive"), *words],
         subject="bundle",
@@ -142,6 +143,7 @@ def _scene(project: Project, here: Path, carried: Path) -> Scene:
         carried=carried,
         program=program,
         directory=Path(doit.get_initial_workdir() or os.curdir).resolve(),
+        cache=project.store.root,
         site=project.options.site,
         trust=project.options.trust,
         assets=assets,

@@ -10,6 +10,7 @@ from bundle.files import write_bytes
 from bundle.sbom_summary import sbom_path
 from bundle.sums import hash_files
 from schema.spec import ImageSpec
+from tasks.delta import is_inside
 from tasks.images import pin_of, required_pin
 from tasks.project import Project
 from tasks.step import Inputs, Step
@@ -20,7 +21,7 @@ _SHOWN = 3  # of what could not be read
 
 def sbom_steps(project: Project) -> Iterator[Step]:
     """`sbom:<image>`: the list of its packages is in the growing bundle; absent where the spec wants none."""
-    for image in project.spec.images if project.spec.bundle.sbom else ():
+    for image in listed(project):
         yield Step(
             base="sbom",
             name=image.name,
@@ -32,9 +33,15 @@ def sbom_steps(project: Project) -> Iterator[Step]:
         )
 
 
+def listed(project: Project) -> tuple[ImageSpec, ...]:
+    """The images whose packages the bundle lists: of a delta those that its base does not have as they are."""
+    images = project.spec.images if project.spec.bundle.sbom else ()
+    return tuple(image for image in images if not is_inside(project, image))
+
+
 def files(project: Project) -> tuple[str, ...]:
     """The files that the steps make, by their paths in the bundle."""
-    return tuple(sbom_path(image.name) for image in project.spec.images) if project.spec.bundle.sbom else ()
+    return tuple(sbom_path(image.name) for image in listed(project))
 
 
 def digests(project: Project) -> dict[str, Digest]:

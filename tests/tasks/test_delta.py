@@ -76,6 +76,8 @@ def test_only_the_changed_layer_crosses(bench: Workbench) -> None:
     assert (full.code, made.code) == (0, 0), made.out + made.err
     delta, whole = bench.dist / "app-2.0-since-1.0", bench.dist / "app-2.0"
     manifests = [json.loads((root / "manifest.json").read_text()) for root in (delta, whole)]
+    lists = [[each.pop("sbom", "") for each in stated["images"]] for stated in manifests]
+    assert lists == [["sbom/one.cdx.json", ""], ["sbom/one.cdx.json", "sbom/two.cdx.json"]], "the base came with it"
     assert manifests[0]["images"] == manifests[1]["images"], "the same digests and blobs"
     assert manifests[0]["id"] != manifests[1]["id"], "it holds less"
     left_out = {digest.removeprefix("sha256:") for digest in manifests[0]["delta"]["blobs"]}

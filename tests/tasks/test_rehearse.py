@@ -83,6 +83,22 @@ def test_the_whole_crossing(bench: Workbench) -> None:
     assert left_behind(bench) == []
 
 
+def test_a_delta_is_rehearsed_on_what_its_base_tells(bench: Workbench, tmp_path: Path) -> None:
+    bench.doit("bundle")
+    base = tmp_path / "manifest.json"
+    shutil.copy(bench.bundle / "manifest.json", base)
+    ran = bench.doit("rehearse", f"since={base}")
+    assert ran.code == 0, ran.out + ran.err
+    found = result(bench)
+    assert "2 images inside with the digest of the bundle, as receipt and registry say" in found["proven"]
+    assert any("3 layers (" in each and "from the cache" in each for each in found["not_proven"])
+    delta = bench.dist / "app-1.0-since-1.0"
+    elsewhere = bench.doit("rehearse", f"bundle={delta}", f"state={tmp_path / 'other'}")
+    assert elsewhere.code == 1
+    assert "3 of them are not in the cache here either" in elsewhere.out
+    assert "or rehearse a full bundle" in elsewhere.out
+
+
 def test_the_bundle_is_left_as_it_was(bench: Workbench) -> None:
     bench.doit("bundle")
     before = bench.files()
