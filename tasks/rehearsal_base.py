@@ -16,9 +16,10 @@ def stand_in(receiver: Receiver, cache: Path) -> str:
 
     A SourceError where the cache lacks some: the delta was not made here.
     """
-    if receiver.inside is None:
+    inside = receiver.crossing.inside
+    if inside is None:
         return ""
-    store, stated = BlobStore(cache), list(receiver.inside.stated())
+    store, stated = BlobStore(cache), list(inside.stated())
     lacking = [blob for _, blob in stated if not store.has(blob)]
     if lacking:
         raise SourceError(
