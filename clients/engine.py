@@ -28,6 +28,9 @@ from clients.engine_progress import LayerProgress
 _OLDEST = (1, 32)  # the API version that can be asked for a platform
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 _DIGEST = re.compile(r"Digest: (sha256:[0-9a-f]{64})")  # what a pull says near its end
+_PUSHED = re.compile(r": digest: (sha256:[0-9a-f]{64}) size: ")  # what a push says at its end
+_NO_SUCH_CALL = ("Not Found", "page not found")  # Podman's and Docker's words for a path that they do not know
+NOT_OFFERED = 501  # the status of an EngineError for a call that this Engine does not have
 _HUB_ADDRESS = "https://index.docker.io/v1/"  # the name under which Engines know a login at Docker Hub
 
 
@@ -126,7 +129,9 @@ class Engine:
                 f"{subject}: the Docker Engine took the image for {image.platform}, expected {platform}",
                 hint=f"set the image's platform to {image.platform}, or choose a tag that is built for {platform}",
             )
-        return image, digest
+        # Podman does not say which one it pulled, but any digest that it noted in this repository is one of this image.
+        noted = (each.digest for each in image.digests if each.repository == reference.repository)
+        return image, digest or next(noted, None)
 
     def tag(self, name: str, reference: Reference, *, subject: str) -> None:
         """Give the image of this name or ID one more name."""
@@ -163,7 +168,8 @@ class Engine:
             with self._ask("POST", place, subject=subject, query=query, headers=headers) as answer:
                 for message in answer.messages():
                     progress.take(message)
-                    found = (message.get("aux") or {}).get("Digest") or found
+                    said = _PUSHED.search(str(message.get("status")))  # Podman says it there only
+                    found = (message.get("aux") or {}).get("Digest") or (said and said[1]) or found
         if found is None:
             raise EngineError(
                 f"{subject}: the Docker Engine does not say that it pushed {reference}",
@@ -172,7 +178,10 @@ class Engine:
         return Digest.parse(str(found))
 
     def registry_digest(self, reference: Reference, *, subject: str) -> Digest | None:
-        """What the registry has under a name, as the Engine sees it; None where it has nothing."""
+        """What the registry has under a name, as the Engine sees it; None where it has nothing.
+
+        An EngineError with the status NOT_OFFERED where the Engine can't be asked that, as Podman.
+        """
         with self._explained(reference, subject):
             headers = self._login(reference, subject)
             try:
@@ -180,6 +189,8 @@ class Engine:
                 with self._ask("GET", place, subject=subject, headers=headers) as answer:
                     return Digest.parse(str(answer.json()["Descriptor"]["digest"]))
             except EngineError as err:
+                if err.status == 404 and err.what.endswith(_NO_SUCH_CALL):
+                    raise EngineError(err.what, status=NOT_OFFERED) from err
                 if err.status == 404:
                     return None
                 raise

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -58,16 +58,19 @@ class EngineNames:
 
     def remove(self, step: str) -> Iterator[str]:
         """Take the step's names away and say what became of each; what others have changed since is left alone."""
-        for name in self.made(step):
+        made = self.made(step)
+        places = {_repository(name) for name in made}
+        for name in made:
             try:
-                yield self._remove(name)
+                yield self._remove(name, places)
             except EngineError as err:
                 yield f"{name} stays: {err}"
                 continue
             with self._changing() as names:
                 names.pop(name, None)
 
-    def _remove(self, name: str) -> str:
+    def _remove(self, name: str, places: Collection[str]) -> str:
+        """`places` are the repositories of our names: digests of the image there come from our own pull or push."""
         with self._guard:
             own = self._read()[name]
         image = self._engine.inspect(name, subject=name)
@@ -75,15 +78,15 @@ class EngineNames:
             return f"{name} is gone already"
         if image.id != own.id:
             return f"{name} stays: it names another image by now"
-        # With its last tag in a repository, an image loses its digests there too.
-        same = name.partition("@")[0].rpartition(":")[0]
-        digests = [str(each) for each in image.digests if each.repository != same]
+        digests = [str(each) for each in image.digests if each.repository not in places]
         others = [each for each in (*image.names, *digests) if each != name]
         if name == own.id and others:
             return f"{name} stays: it has names again"
         if not own.whole and not others:
             return f"{name} stays: the image was there before, and this is its only name"
         self._engine.remove(name, subject=name)
+        if own.whole and not others and self._engine.inspect(own.id, subject=name):
+            self._engine.remove(own.id, subject=name)  # Podman keeps one that has lost its tags but not its digests
         return f"{name} removed from the Docker Engine"
 
     @contextmanager
@@ -110,3 +113,8 @@ class EngineNames:
         except (FileNotFoundError, ValueError):
             return {}
         return dict(data["engines"]) if isinstance(data, dict) and data.get("format") == FORMAT_VERSION else {}
+
+
+def _repository(name: str) -> str:
+    """The repository of a name with a tag or a digest."""
+    return name.partition("@")[0] if "@" in name else name.rpartition(":")[0]

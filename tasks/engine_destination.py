@@ -87,10 +87,12 @@ class EngineDestination(Destination):
             raise EngineError(f"{subject}: {lacking}, though it was loaded", hint=hint)
         with self._images.turn():
             pushed = self._engine.push(target, subject=subject, meter=self._place.console)
-        found = self._engine.registry_digest(target, subject=subject)
-        if found != pushed:
+        found = self._look(entry)
+        if isinstance(found, AirgapError):
+            raise found
+        if found.digest != pushed:
             raise IntegrityError(
-                f"{subject}: {target} names {found or 'nothing'} after the push, expected {pushed}",
+                f"{subject}: {target} names {found.digest or 'nothing'} after the push, expected {pushed}",
                 hint="somebody else pushes to this tag, or something before the registry changes what it is sent",
             )
         self._notes.set("pushed", target, entry.digest, pushed)
@@ -129,8 +131,12 @@ class EngineDestination(Destination):
         return ()
 
     def _look(self, entry: Named) -> Present | AirgapError:
+        from clients.engine import NOT_OFFERED  # noqa: PLC0415
+
         try:
             return Present(digest=self._engine.registry_digest(self.target(entry), subject=_subject(entry)))
+        except EngineError as err:
+            return super()._look(entry) if err.status == NOT_OFFERED else err
         except AirgapError as err:
             return err
 

@@ -13,7 +13,7 @@ from bundle.digest import Digest
 from bundle.errors import EngineError
 from bundle.platform import Platform
 from bundle.reference import Reference
-from clients.engine import Engine
+from clients.engine import NOT_OFFERED, Engine
 from tests.clients.conftest import RecordingMeter
 from tests.clients.fake_engine import Answer, FakeEngine, body, early, fake_engine, stream
 
@@ -64,6 +64,14 @@ def test_a_pull_counts_what_comes_and_tells_the_digest(fake: FakeEngine, engine:
     assert (image.id, digest) == (IMAGE["Id"], DIGEST)
     assert (meter.expected, meter.moved) == (120, 101)
     assert fake.seen[0][0].startswith("POST /v1.41/images/create?fromImage=registry.example.com%2Fteam%2Fapp&tag=1&")
+
+
+def test_an_engine_that_does_not_say_what_it_pulled(fake: FakeEngine, engine: Engine, meter: RecordingMeter) -> None:
+    """As Podman."""
+    fake.plan("POST /images/create", stream({"status": "Download complete", "id": "a"}))
+    noted = ["other.example.com/app@" + str(Digest.of(b"other")), f"{APP.repository}@{DIGEST}", "<none>@<none>"]
+    fake.plan(INSPECT, body(200, {**IMAGE, "RepoDigests": noted}))
+    assert pull(engine, meter)[1] == DIGEST
 
 
 def test_another_platform_than_asked_for(fake: FakeEngine, engine: Engine, meter: RecordingMeter) -> None:
@@ -149,6 +157,13 @@ def test_a_push_tells_the_digest_of_its_stream(fake: FakeEngine, engine: Engine,
     )
     assert push(engine, meter) == DIGEST
     assert (meter.expected, meter.moved) == (20, 20)
+
+
+def test_a_push_that_tells_its_digest_in_words(fake: FakeEngine, engine: Engine, meter: RecordingMeter) -> None:
+    """As Podman."""
+    said = {"status": f"1: digest: {DIGEST} size: 560"}
+    fake.plan("POST /images/registry.example.com/team/app/push", stream({"status": "Pushed"}, said))
+    assert push(engine, meter) == DIGEST
 
 
 @pytest.mark.parametrize(
@@ -243,3 +258,7 @@ def test_what_the_registry_has(fake: FakeEngine, engine: Engine) -> None:
     assert engine.registry_digest(APP, subject="image 'app'") == DIGEST
     other = Reference.parse("registry.example.com/team/other:1")
     assert engine.registry_digest(other, subject="image 'app'") is None
+    fake.plan(f"GET /distribution/{other.repository}%3A1/json", body(404, {"message": "page not found"}))
+    with pytest.raises(EngineError) as caught:
+        engine.registry_digest(other, subject="image 'app'")
+    assert caught.value.status == NOT_OFFERED
