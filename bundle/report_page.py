@@ -114,18 +114,24 @@ def _sizes(report: Report) -> Markup:
         )
         rows.append((names, human(share.size), bar(share.size, largest, kind)))
     once = report.image_bytes
-    alone = sum(entry.size for entry in report.manifest.images)
+    alone = sum(sum(entry.blobs.values()) for entry in report.manifest.images)
     told = f"The images take {human(once)} with every layer once; each for itself they would take {human(alone)}."
+    if once == alone:
+        told = f"The images take {human(once)}. They share no layer."
     if report.manifest.delta:
         told = f"This bundle carries {human(once)} of the images' layers. Left out are {human(report.left_out_bytes)}, "
         told += f"which are inside already by {report.manifest.delta.base}."
     if report.manifest.layout == "docker-archive":
         told += " In this bundle each image is an archive of its own, so shared layers cross with each of them."
+    figure = [_figure(report)] if len(report.shares) > 1 else []
+    return joined(element("p", told), *figure, table("Bytes by who needs them", ("Needed by", "#Size", "Share"), rows))
+
+
+def _figure(report: Report) -> Markup:
     rest = f" The {MOST} largest are drawn." if len(report.shares) > MOST else ""
     key = element(
         "figcaption",
         element("span", class_="key own"), "needed by one image",
         element("span", class_="key shared"), f"shared by several images, drawn once.{rest}",
     )  # fmt: skip
-    figure = element("figure", picture(report.shares), key)
-    return joined(element("p", told), figure, table("Bytes by who needs them", ("Needed by", "#Size", "Share"), rows))
+    return element("figure", picture(report.shares), key)

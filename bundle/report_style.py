@@ -54,6 +54,7 @@ nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; list-style: none; 
 .quiet, caption, figcaption { color: var(--quiet); }
 code, pre { font: .8125em/1.6 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
 code { overflow-wrap: anywhere; }
+pre code { font-size: inherit; }
 pre { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; margin: .4rem 0;
   padding: .6rem .8rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 dl.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .6rem;
