@@ -203,6 +203,27 @@ def test_a_rehearsal_derives_too(site: Site, add_ca: str, facts: str, placeholde
     assert ("placeholders stood for ${site.ca}" in ran.out) == placeholder
 
 
+def test_a_delta_is_derived_from_layers_that_only_the_registry_has(site: Site) -> None:
+    site.make(debian="${site.ca}")
+    site.authority.cert_pem.write_to_path(site.place / "ca.crt")
+    (site.place / "site.yaml").write_text("ca: ca.crt\n")
+    site.install("site=site.yaml")
+    shutil.copy(site.place / "state/receipt.json", site.place / "receipt.json")
+    first = site.receipt()["debian-ca"]["digest"]
+    spec = json.loads((site.bench.place / "airgap.yaml").read_text())
+    site.bench.write({**spec, "bundle": {"name": "app", "version": "1.1"}})
+    ran = site.bench.doit("bundle", f"since={site.place / 'receipt.json'}")
+    assert ran.code == 0, ran.out + ran.err
+    shutil.rmtree(site.place / "carried")
+    shutil.rmtree(site.place / "state")
+    (delta,) = (path for path in site.bench.dist.iterdir() if path.is_dir() and path.name.startswith("app-1.1"))
+    assert sum(path.stat().st_size for path in (delta / "images").rglob("*")) < 100_000
+    shutil.copytree(delta, site.place / "carried")
+    ran = site.install("site=site.yaml")
+    assert "derive:debian-ca" in ran.steps
+    assert site.receipt()["debian-ca"]["digest"] == first
+
+
 @pytest.mark.parametrize("helm", [3], indirect=True, ids=["helm 3"])
 def test_values_name_the_derived_image_and_its_digest(
     tmp_path: Path, registry: RunningRegistry, helm: Helm, cluster: Cluster

@@ -380,8 +380,13 @@ class TestFingerprints:
 def test_the_flagship_example_loads() -> None:
     flagship = load(Path(__file__).parents[2] / "airgap.yaml", env={})
     assert flagship.path.read_text().startswith("# yaml-language-server: $schema=schema/airgap.schema.json\n")
-    assert (len(flagship.images), len(flagship.charts), len(flagship.install.releases)) == (4, 2, 2)
-    assert flagship.bundle.directory_name == "zenml-pro-0.13.0"
+    assert (len(flagship.images), len(flagship.derived), len(flagship.charts), len(flagship.install.releases)) == (
+        5,
+        2,
+        4,
+        5,
+    )
+    assert flagship.bundle.directory_name == "zenml-pro-0.13.0-0.93.0"
 
 
 def test_fingerprints_hold_no_text_of_the_spec(tmp_path: Path) -> None:
