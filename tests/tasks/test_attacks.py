@@ -11,6 +11,7 @@ import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -30,6 +31,7 @@ class Carried:
     bundle: Path
     older: Path
     mallory: Key
+    program: Path
 
     @property
     def site(self) -> Path:
@@ -38,7 +40,8 @@ class Carried:
 
     def run(self, *words: str, bundle: Path | None = None, path: str | None = None) -> Ran:
         """Run a command of the site's own copy of the program on what was carried."""
-        argv = [sys.executable, "-I", str(self.site / "airgap.pyz"), *words, f"state={self.site / 'state'}"]
+        argv = [sys.executable, "-I", "-X", f"pycache_prefix={self.program}.cache", str(self.program), *words]
+        argv += [f"state={self.site / 'state'}"]
         argv += [f"bundle={bundle or self.bundle}"]
         env = {**os.environ, "PATH": os.environ["PATH"] if path is None else path}
         done = subprocess.run(
@@ -88,10 +91,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Carried:
         assert ran.code == 0, ran.err
         made[version] = bench.dist / f"app-{version}"
     (place / "site").mkdir()
-    shutil.copy(made["1.0"] / "airgap.pyz", place / "site")
+    with ZipFile(made["1.0"] / "airgap.pyz") as program:  # unpacked, so that Python keeps what it has compiled
+        program.extractall(place / "program")
     key.signers(place / "site/signers", options='namespaces="airgap-bundle"')
     mallory = make_key(place / "keys/mallory")
-    return Carried(place=place, bundle=made["1.1"], older=made["1.0"], mallory=mallory)
+    return Carried(place=place, bundle=made["1.1"], older=made["1.0"], mallory=mallory, program=place / "program")
 
 
 @pytest.fixture
@@ -99,7 +103,9 @@ def carried(made: Carried, tmp_path: Path) -> Carried:
     """A copy that may be attacked."""
     shutil.copytree(made.site, tmp_path / "site")
     shutil.copytree(made.bundle, tmp_path / "app-1.1")
-    return Carried(place=tmp_path, bundle=tmp_path / "app-1.1", older=made.older, mallory=made.mallory)
+    return Carried(
+        place=tmp_path, bundle=tmp_path / "app-1.1", older=made.older, mallory=made.mallory, program=made.program
+    )
 
 
 def swap_blob(carried: Carried) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from tasks.rehearsal import Result
 from tasks.version import VERSION
+from tests.integration.ssh_keys import make_key
 from tests.tasks.workbench import Ran, Workbench, make
 
 STEPS = ["bundle", "carry", "target", "verify", "install", "receipt"]
@@ -245,3 +246,22 @@ def test_one_that_is_stopped_leaves_nothing(bench: Workbench, number: signal.Sig
         assert left_behind(bench) != []
         assert bench.doit("rehearse").code == 0
     assert left_behind(bench) == []
+
+
+@pytest.mark.parametrize("signed_by", ["release", "another", "nobody asked"])
+def test_a_signed_bundle(bench: Workbench, tmp_path: Path, signed_by: str) -> None:
+    """The rehearsed install demands what the site will demand."""
+    key, other = make_key(tmp_path / "keys/release"), make_key(tmp_path / "keys/other")
+    bench.write({**bench.spec, "bundle": {"name": "app", "version": "1.0", "sign": {"key": str(key.path)}}})
+    bench.env["PATH"] = os.environ["PATH"]
+    (key if signed_by == "release" else other).signers(tmp_path / "signers")
+    (tmp_path / "site.yaml").write_text("trust: {signers: signers}\n" if signed_by != "nobody asked" else "")
+    ran = bench.doit("rehearse", f"site={tmp_path / 'site.yaml'}")
+    if signed_by == "another":
+        assert ran.code == 1
+        assert "does not list; it lists release@example.com" in ran.out + ran.err
+        return
+    assert ran.code == 0, ran.out + ran.err
+    found = result(bench)
+    told = found["proven"] if signed_by == "release" else found["not_proven"]
+    assert any("it is signed by release@example.com" in each or "the signature is one" in each for each in told)
