@@ -11,6 +11,8 @@ import shutil
 import sys
 
 PROGRAMS = {"mysql": ("mysqldump", "mariadb-dump"), "postgres": ("pg_dump",)}
+# As it is at one instant; no tablespaces: to see them needs a right (PROCESS) that users of one database have not.
+_MYSQL = ("--single-transaction", "--routines", "--triggers", "--no-tablespaces")
 PASSWORDS = {"mysql": "MYSQL_PWD", "postgres": "PGPASSWORD"}
 
 
@@ -18,7 +20,7 @@ def command(asked: argparse.Namespace, program: str) -> list[str]:
     """The dump of a whole database as it is at one instant; what was there goes when it is restored."""
     if asked.kind == "mysql":
         reached = [f"--host={asked.host}", f"--port={asked.port}", f"--user={asked.user}", "--protocol=tcp"]
-        return [program, *reached, "--single-transaction", "--routines", "--triggers", asked.database]
+        return [program, *reached, *_MYSQL, asked.database]
     reached = [f"--host={asked.host}", f"--port={asked.port}", f"--username={asked.user}", "--no-password"]
     return [program, *reached, "--format=custom", asked.database]
 

@@ -167,10 +167,13 @@ def turn_the_workload_manager_on(site: Flagship) -> None:
 def upgrade(site: Flagship) -> None:
     """Not without a backup; then the control plane first, the workspace with the key that its new chart wants."""
     told = site.refused().err
-    assert "export BACKUP_TAKEN=zenml-pro-0.13.0" in told
-    assert "export BACKUP_TAKEN=zenml-0.93.0" in told
+    for chart, to in (("zenml-pro-0.13.0", "zenml-pro-0.14.0"), ("zenml-0.93.0", "zenml-0.94.2")):
+        assert f"it would go from chart {chart} to {to}, and there is no backup of it" in told
     assert site.revisions()["zenml-pro"] == FIRST["zenml-pro"]
-    site.env["BACKUP_TAKEN"] = "zenml-pro-0.13.0,zenml-0.93.0"
+    kept = site.run("backup", f"key={site.backup_key()}")
+    assert kept.code == 0, kept.err
+    assert "dump control-plane: encrypted" in kept.out
+    assert "dump workspace: encrypted" in kept.out
     jwt = site.secret("zenml", "zenml-workspace")["ZENML_SERVER_JWT_SECRET_KEY"]
     ran = site.install()
     order = [line.split()[0] for line in ran.out.splitlines() if line.startswith(("helm:", "health:", "action:"))]
@@ -183,7 +186,6 @@ def upgrade(site: Flagship) -> None:
     assert set(given) == {"server", "imagePullSecrets", "resources"}
     assert "the chart has no value" not in ran.out
     assert site.secret("zenml", "zenml-workspace")["ZENML_SERVER_JWT_SECRET_KEY"] == jwt
-    del site.env["BACKUP_TAKEN"]
 
 
 def roll_back(site: Flagship) -> None:

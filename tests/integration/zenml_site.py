@@ -6,6 +6,7 @@ CA, and tells of the workspace what the cluster has.
 """
 
 import json
+import os
 import shutil
 import ssl
 import subprocess
@@ -86,6 +87,30 @@ class Flagship(Site):
             chart["source"] = make_chart(self.bench.place, chart["name"], version)
         written["registries"] = {self.registry.host: {"plain_http": True}}
         self.bench.write(written)
+
+    def backup_key(self) -> Path:
+        """A certificate that backups are encrypted to. The databases' clients are stood in for: they write a line."""
+        for name in ("mysqldump", "pg_dump"):
+            program_ = self.place / "bin" / name
+            program_.parent.mkdir(exist_ok=True)
+            program_.write_text('#!/bin/sh\ntest -n "$MYSQL_PWD$PGPASSWORD" && echo "-- dump: $*"\n')
+            program_.chmod(0o755)
+        self.env["PATH"] = os.pathsep.join([str(self.place / "bin"), self.helm.env["PATH"]])
+        key, certificate = self.place / "backup.key", self.place / "backup.crt"
+        argv = [
+            program("openssl"),
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "9",
+            "-subj",
+            "/CN=backup",
+        ]
+        subprocess.run([*argv, "-keyout", str(key), "-out", str(certificate)], capture_output=True, check=True)
+        return certificate
 
     def values_of(self, release: str, namespace: str) -> dict[str, Any]:
         """The values that a release was given last."""

@@ -28,7 +28,8 @@ install:
   actions:
     - {name: a, run: [python3, enroll.py, --config=conf/e.toml, '--url=${site.url}', nothing.py, conf]}
     - {name: b, run: [./setup.sh, values/a.yaml, 'x${site.y}']}
-  checks: [{tls: a.example, ca: certs/check.crt}]
+  checks: [{tls: a.example, ca: certs/check.crt}, {run: [python3, look.py]}]
+  backup: {commands: [{name: d, run: [python3, dump.py]}]}
 """
 )
 FILES: dict[str, str | bytes] = {
@@ -44,6 +45,8 @@ FILES: dict[str, str | bytes] = {
     "python3": "",
     "conf/e.toml": "",
     "setup.sh": "",
+    "look.py": "",
+    "dump.py": "",
     "tls.crt": "c",
     "tls.key": KEY,
 }
@@ -58,7 +61,9 @@ def test_what_crosses(tmp_path: Path) -> None:
         "install/certs/other.crt",
         "install/certs/reg.crt",
         "install/conf/e.toml",
+        "install/dump.py",
         "install/enroll.py",
+        "install/look.py",
         "install/setup.sh",
         "install/values/a.yaml",
     ]
