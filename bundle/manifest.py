@@ -123,7 +123,10 @@ class DerivedEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartEntry:
-    """One chart; `file` and `provenance` (empty when there is none) are paths inside the bundle."""
+    """One chart; `file` and `provenance` (empty when there is none) are paths inside the bundle.
+
+    `keyring` is the sha256 of the file with the public keys that its signature was checked with, None where none was.
+    """
 
     name: str
     version: str
@@ -132,6 +135,7 @@ class ChartEntry:
     digest: Digest
     size: int
     provenance: str = ""
+    keyring: Digest | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -145,6 +149,7 @@ class ChartEntry:
             digest=fields.sha256("sha256"),
             size=fields.size("size"),
             provenance=fields.path("provenance") if "provenance" in fields else "",
+            keyring=fields.digest("keyring") if "keyring" in fields else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -157,7 +162,8 @@ class ChartEntry:
             "sha256": self.digest.hex,
             "size": self.size,
         }
-        return {**data, "provenance": self.provenance} if self.provenance else data
+        optional = {"provenance": self.provenance, "keyring": str(self.keyring or "")}
+        return data | {key: value for key, value in optional.items() if value}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

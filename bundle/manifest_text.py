@@ -97,7 +97,8 @@ def _chart(chart: ChartEntry) -> list[str]:
         f"  source:  {chart.source}",
         f"  file:    {chart.file}",
     ]
-    return [*lines, f"  signed:  {chart.provenance}"] if chart.provenance else lines
+    checked = f", checked with the keyring of {chart.keyring}" if chart.keyring else ""
+    return [*lines, f"  signed:  {chart.provenance}{checked}"] if chart.provenance else lines
 
 
 def _file(file: FileEntry) -> list[str]:

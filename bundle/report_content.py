@@ -65,6 +65,7 @@ def charts_section(report: Report) -> Markup:
             item({
                 "sha256": code(entry.digest.hex), "source": code(entry.source), "file": code(entry.file),
                 "signed": code(entry.provenance) if entry.provenance else "",
+                "key file": code(str(entry.keyring)) if entry.keyring else "",
             }),
             human(entry.size),
         )

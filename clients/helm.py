@@ -108,8 +108,8 @@ class Helm:
             said = done.stderr.strip().removeprefix("Error: ") or f"helm verify ended with {done.code}"
             raise SignatureError(
                 f"{subject} is not signed as verify.keyring wants ({keyring.name}): {said}",
-                hint="check the keyring against what the publisher announces (`gpg --show-keys FILE`); it has to be "
-                "binary, as `gpg --export KEY > FILE` writes it; if it is right, do not use this chart",
+                hint="check the keyring against what the publisher announces (`gpg --show-keys FILE`), "
+                "in binary form for helm 3 (`gpg --export KEY > FILE`); if it is right, do not use this chart",
             )
 
     def list(self, namespaces: Sequence[str]) -> tuple[Release, ...]:

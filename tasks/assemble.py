@@ -22,7 +22,7 @@ from bundle.sizes import human
 from bundle.split import find_archive, sums_path
 from bundle.sums import SIGNATURE, SUMS, hash_files, parse_sums, write_sums
 from schema.carried import carried_files
-from schema.lock import ChartPin, FilePin, ImagePin
+from schema.lock import FilePin, ImagePin
 from schema.spec import ImageSpec
 from tasks import carry, charts, delta, files, images, prove, referrers, sbom, zipapp
 from tasks.carry import RESOLVED_SPEC
@@ -133,8 +133,8 @@ def identity(project: Project, **more: Any) -> Inputs | None:
     spec = project.spec
     pins: dict[str, dict[str, Any]] = {
         "images": {image.name: _image(project, image) for image in spec.images},
-        "charts": {chart.name: _text(charts.chart_pin(project, chart)) for chart in spec.charts},
-        "files": {file.name: _text(files.file_pin(project, file)) for file in spec.files},
+        "charts": {chart.name: charts.identity(project, chart) for chart in spec.charts},
+        "files": {file.name: _sha256(files.file_pin(project, file)) for file in spec.files},
     }
     if any(None in kind.values() for kind in pins.values()):
         return None
@@ -169,10 +169,8 @@ def _image(project: Project, image: ImageSpec) -> Inputs | None:
     return {"digest": str(pin.digest), **referrers.identity(image, pin)} if pin else None
 
 
-def _text(pin: ChartPin | FilePin | None) -> str | None:
-    if pin is None:
-        return None
-    return str(pin.sha256)
+def _sha256(pin: FilePin | None) -> str | None:
+    return str(pin.sha256) if pin else None
 
 
 def known_digests(project: Project) -> dict[str, Digest]:

@@ -3,12 +3,21 @@
 import tempfile
 from pathlib import Path
 
+from bundle.digest import Digest
 from bundle.errors import MissingToolError, SignatureError, storage_errors
 from bundle.files import place
 from schema.lock import ChartPin
 from schema.spec import ChartSpec
 from tasks.connected_helm import open_helm
 from tasks.project import Project
+
+
+def keyring_digest(chart: ChartSpec) -> Digest | None:
+    """The sha256 of the file with the keys that a chart must be signed with, where it must."""
+    if chart.keyring is None:
+        return None
+    with storage_errors(f"read the keyring of chart {chart.name!r}", chart.keyring):
+        return Digest.of(chart.keyring.read_bytes())
 
 
 def check_signed(project: Project, chart: ChartSpec, pin: ChartPin) -> None:

@@ -15,7 +15,7 @@ from bundle.media import HELM_CHART
 from bundle.sizes import human
 from schema.lock import ChartPin
 from schema.spec import ChartSpec
-from tasks.chart_signature import check_signed
+from tasks.chart_signature import check_signed, keyring_digest
 from tasks.project import Project
 from tasks.step import Inputs, Step
 
@@ -77,7 +77,14 @@ def chart_entry(project: Project, chart: ChartSpec) -> ChartEntry:
         digest=pin.sha256,
         size=pin.size,
         provenance=f"{_path(chart, pin)}.prov" if pin.provenance else "",
+        keyring=keyring_digest(chart),
     )
+
+
+def identity(project: Project, chart: ChartSpec) -> Inputs | None:
+    """What the manifest says of a chart follows from this; None while it is not pinned."""
+    pin = chart_pin(project, chart)
+    return {"sha256": str(pin.sha256), "keyring": str(keyring_digest(chart) or "")} if pin else None
 
 
 def digests(project: Project) -> dict[str, Digest]:
@@ -108,7 +115,7 @@ def _inputs(project: Project, chart: ChartSpec) -> Inputs | None:
     if not pin:
         return None
     inputs = {"source": pin.source, "version": pin.version, "sha256": str(pin.sha256), "tree": str(project.tree)}
-    return {**inputs, "signed": True} if chart.keyring else inputs
+    return {**inputs, "keyring": str(keyring_digest(chart))} if chart.keyring else inputs
 
 
 def _local_files(chart: ChartSpec) -> Sequence[Path]:

@@ -77,6 +77,10 @@ def test_signed_and_pushed_inside(bench: Workbench, faulty: FaultyRegistry, imag
     text = (bench.bundle / "manifest.txt").read_text()
     assert f"with it: {list_tag(image.digest)}.sig (application/vnd.dev.cosign.simplesigning.v1+json)" in text
     assert "signed:  checked with the key file of sha256:" in text
+    (entry,) = json.loads((bench.bundle / "manifest.json").read_bytes())["images"]
+    page = (bench.bundle / "report.html").read_text()
+    for told in (entry["cosign_key"], "application/spdx+json"):
+        assert told in page
     faulty.referrers = api
     ran = install(bench)
     assert ran.code == 0, ran.err
