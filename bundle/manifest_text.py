@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from bundle import media
-from bundle.manifest import ALL_PLATFORMS, BundleManifest, ChartEntry, DerivedEntry, FileEntry, ImageEntry, ProofEntry
+from bundle.entries import ChartEntry, FileEntry, ProofEntry
+from bundle.manifest import ALL_PLATFORMS, BundleManifest, DerivedEntry, ImageEntry
 from bundle.sums import SUMS
 from bundle.trust import CHECK_COMMAND
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from bundle.chart import list_chart
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
+from bundle.entries import ChartEntry
 from bundle.errors import AirgapError, LockError
 from bundle.files import place
 from bundle.locations import LocalChart
-from bundle.manifest import ChartEntry
 from bundle.media import HELM_CHART
 from bundle.sizes import human
 from schema.lock import ChartPin

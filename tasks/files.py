@@ -6,9 +6,9 @@ from pathlib import Path
 
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
+from bundle.entries import FileEntry
 from bundle.errors import IntegrityError, LockError, SourceError
 from bundle.files import CHUNK, place, writing
-from bundle.manifest import FileEntry
 from bundle.sizes import human
 from schema.lock import FilePin
 from schema.spec import FileSpec

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bundle.entries import ProofEntry
 from bundle.errors import FormatError, ProgramError
 from bundle.files import write_bytes
-from bundle.manifest import ProofEntry
 from schema.install import ReleaseSpec
 from schema.lock import Lock
 from schema.spec import ChartSpec

@@ -7,9 +7,10 @@ from functools import partial
 from bundle.chart_push import ChartSource, chart_tag
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
+from bundle.entries import ChartEntry
 from bundle.errors import FormatError
 from bundle.fetch import walk_manifests
-from bundle.manifest import ChartEntry, ImageEntry
+from bundle.manifest import ImageEntry
 from bundle.push import ImageSink, push_image
 from bundle.reference import Reference
 from tasks.attachments import push_attachments

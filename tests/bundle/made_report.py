@@ -7,7 +7,8 @@ from typing import Any
 
 from bundle.changes import changes
 from bundle.digest import Digest
-from bundle.manifest import BundleManifest, ChartEntry, FileEntry, ImageEntry, ProofEntry
+from bundle.entries import ChartEntry, FileEntry, ProofEntry
+from bundle.manifest import BundleManifest, ImageEntry
 from bundle.platform import Platform
 from bundle.reference import Reference
 from bundle.report import Medium, Report, Result, proof_result

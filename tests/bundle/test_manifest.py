@@ -10,8 +10,9 @@ import pytest
 
 from bundle.delta import BaseName, Delta
 from bundle.digest import Digest
+from bundle.entries import ProofEntry
 from bundle.errors import FormatError
-from bundle.manifest import BundleManifest, Layout, ProofEntry
+from bundle.manifest import BundleManifest, Layout
 from bundle.manifest_text import manifest_text
 from bundle.store import BlobStore
 from tests.bundle.made_bundle import CONTENT, manifest_of, stored

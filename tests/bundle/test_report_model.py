@@ -9,8 +9,9 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 from bundle.delta import BaseName, Delta
+from bundle.entries import ProofEntry
 from bundle.licences import NO_LICENCE
-from bundle.manifest import Layout, ProofEntry
+from bundle.manifest import Layout
 from bundle.opened import open_bundle
 from bundle.report import proof_result
 from bundle.sharing import left_out, shares

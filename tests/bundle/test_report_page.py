@@ -8,8 +8,9 @@ import pytest
 
 from bundle.attachment import Attachment
 from bundle.digest import Digest
+from bundle.entries import ProofEntry
 from bundle.html import VOID, visible
-from bundle.manifest import DerivedEntry, ImageEntry, ProofEntry
+from bundle.manifest import DerivedEntry, ImageEntry
 from bundle.report import Report, Result
 from bundle.report_page import report_page
 from bundle.sbom_summary import SbomSummary
