@@ -40,6 +40,7 @@ class BlobStore:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._guards: dict[Digest, threading.Lock] = defaultdict(threading.Lock)
+        self._adding = threading.Lock()
 
     def path(self, digest: Digest) -> Path:
         """Where the blob is, or would be."""
@@ -133,9 +134,13 @@ class BlobStore:
                 hasher.update(chunk)
                 _write_all(part, chunk)
                 size += len(chunk)
-            digest = Digest(algorithm="sha256", hex=hasher.hexdigest())
-            self._commit(part, digest, place)
-        return Descriptor(media_type="", digest=digest, size=size)
+            found = Descriptor(media_type="", digest=Digest(algorithm="sha256", hex=hasher.hexdigest()), size=size)
+            with self._adding:  # one that is there already stays the file it is: others may be linked to it
+                if self.holds(found):
+                    self._partial_path(place).unlink()
+                else:
+                    self._commit(part, found.digest, place)
+        return found
 
     def get(self, digest: Digest) -> bytes | None:
         """The bytes of a small blob; None when it is absent or damaged."""
@@ -152,10 +157,13 @@ class BlobStore:
             while chunk := file.read(CHUNK):
                 yield chunk
 
+    def _partial_path(self, digest: Digest) -> Path:
+        return self.root / "partial" / f"{digest.algorithm}-{digest.hex}"
+
     @contextmanager
     def _partial(self, digest: Digest) -> Iterator[int]:
         """The half-fetched file of a blob, locked against other processes. Empty when none was begun."""
-        path = self.root / "partial" / f"{digest.algorithm}-{digest.hex}"
+        path = self._partial_path(digest)
         path.parent.mkdir(parents=True, exist_ok=True)
         while True:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -206,7 +214,7 @@ class BlobStore:
 
     def _commit(self, part: int, digest: Digest, place: Digest) -> None:
         """Give the partial file, which was made under the name of `place`, the name of its blob."""
-        partial = self.root / "partial" / f"{place.algorithm}-{place.hex}"
+        partial = self._partial_path(place)
         target = self.path(digest)
         target.parent.mkdir(parents=True, exist_ok=True)
         os.fchmod(part, 0o444)

@@ -76,6 +76,16 @@ def test_a_stream_that_is_cut_off(tmp_path: Path, left: int) -> None:
     assert all(Digest.of(path.read_bytes()).hex == path.name for path in (blobs.iterdir() if blobs.exists() else ()))
 
 
+def test_a_blob_that_is_there_stays_the_same_file(tmp_path: Path) -> None:
+    """A bundle may be linked to it."""
+    store = BlobStore(tmp_path)
+    first = store.add(iter([b"layer"]), subject="a layer of one image")
+    inode = store.path(first.digest).stat().st_ino
+    assert store.add(iter([b"layer"]), subject="a layer of another") == first
+    assert store.path(first.digest).stat().st_ino == inode
+    assert not list((tmp_path / "partial").iterdir())
+
+
 def test_a_half_stored_blob_is_begun_anew(tmp_path: Path) -> None:
     store = BlobStore(tmp_path)
 

@@ -1,5 +1,6 @@
 """A project whose images come from a registry and go into one, on either side by a Docker Engine or without."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 
 from bundle import media
+from bundle.descriptor import Descriptor
+from bundle.digest import Digest
 from tests.integration.images import ARM64, Image, Index, image, index, layer
 from tests.integration.parts import Engine, PartError, docker_engine
 from tests.integration.registries import RunningRegistry
@@ -115,6 +118,21 @@ def source(bench: EngineBench, name: str, **more: str) -> dict[str, str]:
 def config_digest(content: Image) -> str:
     """What identifies an image whatever its layers are packed like."""
     return str(json.loads(content.raw)["config"]["digest"])
+
+
+def made_digest(content: Image) -> str:
+    """The digest of the manifest over an image's config and its unpacked layers, which every Engine leads to."""
+    manifest = json.loads(content.raw)
+    config = {**manifest["config"], "mediaType": media.OCI_CONFIG}
+    layers = [gzip.decompress(content.blobs[Digest.parse(each["digest"])]) for each in manifest["layers"]]
+    described = [Descriptor(media_type=media.OCI_LAYER, digest=Digest.of(each), size=len(each)) for each in layers]
+    made = {
+        "schemaVersion": 2,
+        "mediaType": media.OCI_MANIFEST,
+        "config": config,
+        "layers": [each.to_dict() for each in described],
+    }
+    return str(Digest.of(json.dumps(made, sort_keys=True, separators=(",", ":")).encode()))
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from tests.integration.engine_bench import (
     TWO,
     EngineBench,
     config_digest,
+    made_digest,
     make_bench,
     own_engine,
     source,
@@ -85,6 +86,7 @@ def test_every_pairing(bench: EngineBench, engine: Engine, outside: str, inside:
         if by_engine:
             upstream = (ONE if name == "one" else MANY).descriptor.digest
             assert (entry["upstream"], entry["config"]) == (str(upstream), config_digest(WANTED[name]))
+            assert entry["digest"] == made_digest(WANTED[name])
         else:
             assert entry["digest"] == str(WANTED[name].descriptor.digest)
     engine.clear()
