@@ -15,6 +15,8 @@ from bundle.platform import Platform
 from bundle.store import BlobStore
 from bundle.transfers import Transfers
 
+ATTESTS_TO = "vnd.docker.reference.digest"  # BuildKit's annotation of a manifest that only tells of another
+
 LoadManifest = Callable[[Descriptor], bytes]
 """Gives the bytes of a manifest, checked against its digest."""
 
@@ -77,12 +79,14 @@ class FoundImage:
     """What a source's name stands for: `root` is to be pinned, and is what `top` names or one platform of it.
 
     `manifests` are the digests of root and what is below it, children first; `size` is the bytes of all the blobs.
+    `attestation` is the manifest by which the index attests to the one platform of it.
     """
 
     top: Descriptor
     root: Descriptor
     manifests: tuple[Digest, ...]
     size: int
+    attestation: Digest | None = None
 
 
 def pin_image(source: ImageSource, platform: Platform | None, *, subject: str) -> FoundImage:
@@ -92,11 +96,13 @@ def pin_image(source: ImageSource, platform: Platform | None, *, subject: str) -
     platform of an index it is that platform's manifest; a single manifest of another platform is a SourceError.
     """
     root = named = source.resolve()
+    attestation: Digest | None = None
     load = _remembering(source)  # what is looked at for its platform is walked again
     if platform:
         top = _parse(load(root), root, subject)
         while top.is_index:
             root = _select(top, platform, subject)
+            attestation = _attestation(top, root)
             top = _parse(load(root), root, subject)
         _check_platform(source, top, platform, subject)
         root = top.descriptor
@@ -106,7 +112,14 @@ def pin_image(source: ImageSource, platform: Platform | None, *, subject: str) -
         root=manifests[-1].descriptor,
         manifests=tuple(manifest.digest for manifest in manifests),
         size=sum(blob.size for blob in _image(manifests).blobs),
+        attestation=attestation,
     )
+
+
+def _attestation(index: Manifest, image: Descriptor) -> Digest | None:
+    """The manifest by which BuildKit attests to an image of an index; None where there is none."""
+    about = (each for each in index.manifests if each.annotations.get(ATTESTS_TO) == str(image.digest))
+    return next((each.digest for each in about if each.media_type == media.OCI_MANIFEST), None)
 
 
 def leads_to(index: Descriptor, digest: Digest, load: LoadManifest, *, subject: str) -> bool:

@@ -19,6 +19,7 @@ from bundle.sbom_summary import NOT_READ, SOURCE
 
 _FOUND_IN = "airgap:sbom:found-in"
 _PLATFORM = "airgap:sbom:platform"
+_DOCUMENT = "airgap:sbom:attested-by"
 _IMAGE_SOURCE = "airgap:sbom:image-source"
 _LOOKED_FOR = "airgap:sbom:looked-for"
 
@@ -54,6 +55,8 @@ def _about(image: ImageContents) -> Iterator[Property]:
         yield Property(name=_LOOKED_FOR, value=", ".join(LOOKED_FOR))
     for each in image.contents:
         where = f"{each.platform}: " if image.is_index else ""
+        if each.document:
+            yield Property(name=_DOCUMENT, value=f"{where}{each.document}")
         yield from (Property(name=NOT_READ, value=f"{where}{text}") for text in each.inventory.not_read)
 
 

@@ -26,6 +26,7 @@ class ImagePin:
 
     `size` is the sum of all its blobs in bytes, manifests included. `referrers` are what refers to it; `index` is the
     one that the source names, where that is looked at too because its signature vouches for the manifests it lists.
+    `attestation` is the manifest by which an index attests to the one platform that is taken of it.
     `upstream` is set where a Docker Engine pulled it, which gives it in another form: its digest in the registry.
     """
 
@@ -37,6 +38,7 @@ class ImagePin:
     index: Digest | None = None
     referrers: tuple[Referrer, ...] = ()
     upstream: Digest | None = None
+    attestation: Digest | None = None
 
     def fits(self, image: ImageSpec) -> bool:
         """Whether the pin was made for what the spec says now."""
@@ -54,10 +56,11 @@ class ImagePin:
             index=Digest.parse(_text(data, "index")) if "index" in data else None,
             referrers=tuple(Referrer.from_dict(each) for each in _objects(data, "referrers")),
             upstream=Digest.parse(_text(data, "upstream")) if "upstream" in data else None,
+            attestation=Digest.parse(_text(data, "attestation")) if "attestation" in data else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON data; no `index`, `upstream` and `referrers` where there are none."""
+        """Plain JSON data; no `index`, `upstream`, `attestation` and `referrers` where there are none."""
         data: dict[str, Any] = {
             "source": self.source,
             "platform": self.platform,
@@ -65,7 +68,8 @@ class ImagePin:
             "media_type": self.media_type,
             "size": self.size,
         }
-        data |= {key: str(each) for key, each in (("index", self.index), ("upstream", self.upstream)) if each}
+        digests = {"index": self.index, "upstream": self.upstream, "attestation": self.attestation}
+        data |= {key: str(digest) for key, digest in digests.items() if digest}
         return data | ({"referrers": [each.to_dict() for each in self.referrers]} if self.referrers else {})
 
 

@@ -119,6 +119,7 @@ def resolve(project: Project, image: ImageSpec, location: ImageLocation | None =
             media_type=found.root.media_type,
             size=found.size,
             upstream=source.upstream if isinstance(source, RepackedSource) else None,
+            attestation=found.attestation,
         ),
         found,
         source,

@@ -1,17 +1,18 @@
 """The steps that list what is in the images: for each a CycloneDX file in the bundle."""
 
+import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.files import write_bytes
 from bundle.sbom_summary import sbom_path
 from bundle.sums import hash_files
 from schema.spec import ImageSpec
+from tasks import referrers
 from tasks.delta import is_inside
-from tasks.images import pin_of, required_pin
+from tasks.images import pin_of
 from tasks.project import Project
 from tasks.step import Inputs, Step
 from tasks.version import VERSION
@@ -49,11 +50,25 @@ def digests(project: Project) -> dict[str, Digest]:
     return hash_files(project.tree, files(project))
 
 
+def find_syft(project: Project) -> Path | None:
+    """The syft of this machine; None where there is none."""
+    found = shutil.which("syft", path=project.env.get("PATH"))
+    return Path(found) if found else None
+
+
 def _inputs(project: Project, image: ImageSpec) -> Inputs | None:
     pin = pin_of(project, image)
     if not pin:
         return None
-    return {"source": pin.source, "digest": str(pin.digest), "version": VERSION, "tree": str(project.tree)}
+    return {
+        "source": pin.source,
+        "digest": str(pin.digest),
+        "attestation": str(pin.attestation or ""),
+        "syft": str(find_syft(project) or ""),
+        "version": VERSION,
+        "tree": str(project.tree),
+        **referrers.identity(image, pin),
+    }
 
 
 def _outputs(project: Project, image: ImageSpec) -> list[Path]:
@@ -62,34 +77,17 @@ def _outputs(project: Project, image: ImageSpec) -> list[Path]:
 
 def _write(project: Project, image: ImageSpec) -> None:
     # What reads images and writes CycloneDX is imported only here: a run with nothing to do starts without it.
-    from bundle.packages.image_contents import Contents, ImageContents, images_of, platform_of, read_layers  # noqa: PLC0415
     from clients.sbom_writer import write_sbom  # noqa: PLC0415
-    from clients.zstd import open_zstd  # noqa: PLC0415
+    from tasks.image_packages import look_inside  # noqa: PLC0415
 
     project.claim()
-    pin, store = required_pin(project, image), project.store
-    manifests = list(images_of(store, Descriptor(media_type=pin.media_type, digest=pin.digest, size=0)))
-    contents = [
-        Contents(
-            digest=each.digest,
-            platform=platform_of(store, each),
-            inventory=read_layers(store, each, open_zstd=open_zstd),
-            origin="layers",
-        )
-        for each in manifests
-    ]
-    made = ImageContents(
-        name=image.name,
-        source=image.source_text,
-        digest=pin.digest,
-        is_index=[each.digest for each in manifests] != [pin.digest],
-        contents=contents,
-    )
+    made = look_inside(project, image, syft=find_syft(project))
     write_bytes(project.tree / sbom_path(image.name), write_sbom(made, tool_version=VERSION))
-    count = len({package.purl for each in contents for package in each.inventory.packages})
-    not_read = [text for each in contents for text in each.inventory.not_read]
-    project.note(f"sbom:{image.name}", f"{count} packages{', some may be missing' if not_read else ''}")
+    count = len({package.purl for each in made.contents for package in each.inventory.packages})
+    origins = ", ".join(sorted({each.origin for each in made.contents}))
+    project.note(f"sbom:{image.name}", f"{count} package{'' if count == 1 else 's'} (told by: {origins})")
+    not_read = [text for each in made.contents for text in each.inventory.not_read]
     for text in not_read[:_SHOWN]:
-        project.console.line(f"   warning: {sbom_path(image.name)} is without what was not read: {text}")
+        project.console.line(f"   warning: {sbom_path(image.name)}: not read: {text}")
     if len(not_read) > _SHOWN:
-        project.console.line(f"   warning: {sbom_path(image.name)} lists {len(not_read) - _SHOWN} more of these")
+        project.console.line(f"   warning: {sbom_path(image.name)} names {len(not_read) - _SHOWN} more of these")

@@ -9,6 +9,7 @@ from typing import Literal
 from bundle import media
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
+from bundle.fetch import ATTESTS_TO
 from bundle.image import Manifest
 from bundle.packages.inventory import Inventory, LayerBlob, take_inventory
 from bundle.packages.layer import OpenZstd
@@ -23,12 +24,16 @@ _UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """The packages of one manifest; `platform` as text, empty where it is not told; `origin` says who looked."""
+    """The packages of one manifest; `platform` as text, empty where it is not told; `origin` says who looked.
+
+    `document` is the blob of the attested SBOM, where it is one.
+    """
 
     digest: Digest
     platform: str
     inventory: Inventory
     origin: Origin
+    document: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +65,16 @@ def images_of(store: BlobStore, root: Descriptor) -> Iterator[Manifest]:
     for child in manifest.manifests:
         if _ATTESTS not in child.annotations:
             yield from images_of(store, child)
+
+
+def attesting(store: BlobStore, index: Descriptor, digest: Digest) -> Iterator[Manifest]:
+    """BuildKit's attestation manifests of an index in the store that are about one of its manifests."""
+    raw = store.get(index.digest)
+    top = Manifest.parse(raw, media_type=index.media_type, digest=index.digest) if raw else None
+    for child in top.manifests if top and top.is_index else ():
+        raw = store.get(child.digest) if child.annotations.get(ATTESTS_TO) == str(digest) else None
+        if raw:
+            yield Manifest.parse(raw, media_type=child.media_type, digest=child.digest)
 
 
 def platform_of(store: BlobStore, manifest: Manifest) -> str:

@@ -140,4 +140,4 @@ class _Found:
             elif isinstance(value, Unread):
                 counts[value.kind] += 1
                 examples.setdefault(value.kind, place)
-        self.not_read += [f"{count} {kind}, such as {examples[kind]}" for kind, count in sorted(counts.items())]
+        self.not_read += [f"{kind}: {count}, such as {examples[kind]}" for kind, count in sorted(counts.items())]
