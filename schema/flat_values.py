@@ -31,9 +31,10 @@ def flat_values(spec: Mapping[str, Any], read: Callable[[str], bytes]) -> Mappin
 
 
 def _files(spec: Mapping[str, Any]) -> list[str]:
-    """The values files that a resolved spec names, each once."""
+    """The values files that a resolved spec names, each once: as paths, or as objects that say more of them."""
     releases = spec.get("install", {}).get("releases", [])
-    return list(dict.fromkeys(str(path) for release in releases for path in release.get("values", [])))
+    named = [each for release in releases for each in release.get("values", [])]
+    return list(dict.fromkeys(str(each["file"] if isinstance(each, Mapping) else each) for each in named))
 
 
 def _settings(node: Node, key: str) -> Iterator[tuple[str, Node]]:

@@ -38,6 +38,11 @@ def test_a_bundle_without_values(spec: dict[str, Any]) -> None:
     assert flat_values(spec, lambda _: b"") == {}
 
 
+def test_files_that_are_named_with_more() -> None:
+    spec = {"install": {"releases": [{"values": [{"file": "v.yaml", "under": "x", "when": ""}, "v.yaml"]}]}}
+    assert flat_values(spec, lambda name: {"install/v.yaml": b"a: 1"}[name]) == {"v.yaml: a": "1"}
+
+
 def test_an_empty_file() -> None:
     assert flat("") == {}
 

@@ -87,13 +87,25 @@ def test_the_report_on_a_finished_bundle(bench: Workbench) -> None:
 
 
 def test_what_is_new_since_the_last_bundle_beside_it(bench: Workbench) -> None:
-    next_version(made(bench))
+    values = bench.place / "values.yaml"
+    values.write_text("replicas: 1\n")
+    bench.spec["install"] = {
+        "releases": [{"name": "app", "chart": "app", "namespace": "app", "values": ["values.yaml"]}]
+    }
+    bench.write()
+    made(bench)
+    values.write_text("replicas: 2\nhost: ${site.host}\n")
+    next_version(bench)
     ran = bench.doit("report")
     assert ran.code == 0, ran.out + ran.err
-    assert "changed            2 images, since app 1.0" in ran.out
+    assert "changed            2 images, 2 values, since app 1.0" in ran.out
     changes = data(bench.dist / "app-1.1.report.json")["changes"]
     assert [(each["name"], each["kind"]) for each in changes["images"]] == [("three", "new"), ("two", "changed")]
     assert changes["since"]["version"] == "1.0"
+    assert [(each["name"], each["before"], each["after"]) for each in changes["values"]] == [
+        ("values.yaml: host", "", '"${site.host}"'),
+        ("values.yaml: replicas", "1", "2"),
+    ]
 
 
 @pytest.mark.parametrize("paper", ["", "manifest.json", "report.json", "archive"])
