@@ -10,9 +10,6 @@ from bundle import media
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import SourceError
-from bundle.meter import Meter
-from bundle.push import ImageSink, PushedImage, push_image
-from bundle.transfers import Transfers
 
 
 class ChartSource:
@@ -58,25 +55,6 @@ class ChartSource:
         if descriptor.digest not in self._content:
             raise SourceError(f"{self._subject} has no {descriptor.digest}")
         return self._content[descriptor.digest]
-
-
-def push_chart(
-    data: bytes,
-    sink: ImageSink,
-    *,
-    metadata: Mapping[str, object],
-    provenance: bytes | None = None,
-    subject: str,
-    meter: Meter,
-    transfers: Transfers,
-) -> PushedImage:
-    """Push a packaged chart. The sink's tag is chart_tag of the version, its repository's last part the chart's name.
-
-    `metadata` becomes the artifact's config: what Chart.yaml says, at least `name` and `version`. Helm reads the chart
-    itself from the .tgz.
-    """
-    source = ChartSource(data, metadata=metadata, provenance=provenance, subject=subject)
-    return push_image(source, source.resolve(), sink, subject=subject, meter=meter, transfers=transfers)
 
 
 def chart_tag(version: str) -> str:

@@ -143,10 +143,6 @@ class Helm:
         """The values that the newest revision was given (with secrets), without the chart's own."""
         return _object(self._get("values", release, namespace, "--output=json"), f"the values of release {release!r}")
 
-    def get_manifest(self, release: str, *, namespace: str) -> str:
-        """What the newest revision made, hooks aside: YAML documents, with secrets."""
-        return self._get("manifest", release, namespace).text
-
     def rollback(self, release: str, revision: int, *, namespace: str, timeout: float, wait: bool = True) -> None:
         """Make a new revision like an old one; `wait` until it is ready, at most `timeout` seconds."""
         subject = f"release {release!r}, back to revision {revision}"

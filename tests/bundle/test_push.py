@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from bundle import media
-from bundle.chart_push import ChartSource, chart_tag, push_chart
+from bundle.chart_push import ChartSource, chart_tag
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import AirgapError, IntegrityError, SourceError, StorageError
@@ -235,10 +235,10 @@ METADATA = {"apiVersion": "v2", "name": "demo", "version": "0.3.0+build.1", "des
 
 @pytest.mark.parametrize("provenance", [None, b"signed"], ids=["chart", "chart-and-provenance"])
 def test_a_chart_is_helms_artifact(sink: FakeSink, provenance: bytes | None) -> None:
-    done = push_chart(
-        b"packaged", sink, metadata=METADATA, provenance=provenance,
-        subject="chart 'demo'", meter=SilentMeter(), transfers=Transfers(1),
-    )  # fmt: skip
+    source = ChartSource(b"packaged", metadata=METADATA, provenance=provenance, subject="chart 'demo'")
+    done = push_image(
+        source, source.resolve(), sink, subject="chart 'demo'", meter=SilentMeter(), transfers=Transfers(1)
+    )
     manifest = Manifest.parse(sink.content[done.root.digest])
     assert manifest.media_type == media.OCI_MANIFEST
     assert manifest.config.media_type == media.HELM_CONFIG
