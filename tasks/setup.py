@@ -26,6 +26,7 @@ def open_project(env: Mapping[str, str] | None = None) -> Project:
     given: Mapping[str, str] = doit_cmd._CMDLINE_VARS or {}  # doit has no call that lists them
     try:
         cwd = Path(doit.get_initial_workdir() or os.curdir).resolve()
+        _check_start(cwd)
         env = os.environ if env is None else env
         options = Options.parse(
             given,
@@ -42,6 +43,16 @@ def open_project(env: Mapping[str, str] | None = None) -> Project:
     except AirgapError as err:
         raise InvalidDodoFile(str(err)) from err
     return project
+
+
+def _check_start(cwd: Path) -> None:
+    """doit finds our commands and our state by the pyproject.toml of where it starts; the zipapp brings them itself."""
+    checkout = Path(__file__).resolve().parents[1]
+    if "tasks.receive" not in sys.modules and cwd != checkout:
+        hint = f"start it there: cd {checkout} && doit spec={cwd / 'airgap.yaml'}"
+        raise AirgapError(
+            f"doit was started in {str(cwd)!r}, where it finds none of this program's commands", hint=hint
+        )
 
 
 def _user_state(env: Mapping[str, str]) -> Path:

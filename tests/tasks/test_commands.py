@@ -1,11 +1,13 @@
 """The command line: exit codes, errors without traceback, and commands that need no spec."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.tasks.workbench import Workbench, make
+from tests.tasks.workbench import ROOT, Workbench, make
 
 
 @pytest.fixture
@@ -34,6 +36,15 @@ def test_an_unknown_variable(bench: Workbench) -> None:
     ran = bench.doit("bundle", "sate=x")
     assert (ran.code, ran.out) == (3, "")
     assert "did you mean state=?" in ran.err
+
+
+@pytest.mark.parametrize("command", ["bundle", "list"])
+def test_started_elsewhere(bench: Workbench, command: str) -> None:
+    argv = [sys.executable, "-m", "doit", "-f", str(ROOT / "dodo.py"), command]
+    done = subprocess.run(argv, cwd=bench.place, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 3
+    assert "Traceback" not in done.stdout + done.stderr
+    assert f"start it there: cd {ROOT} && doit spec={bench.place / 'airgap.yaml'}" in done.stderr
 
 
 def test_an_unknown_task(bench: Workbench) -> None:
