@@ -285,7 +285,7 @@ class _Stage:
 
     def _receiver(self, *, registry: str) -> Receiver:
         """The carried bundle as the program inside sees it."""
-        given: dict[str, Any] = {"bundle": str(self.scene.carried), "registry": f"http://{registry}"}
+        given: dict[str, Any] = {"bundle": str(self.scene.carried), "registry": f"http://{registry}", "engine": "none"}
         given |= {"site": str(self.scene.site)} if self.scene.site else {}
         given |= {"trust": str(self.scene.trust)} if self.scene.trust else {}
         options = Options.parse(

@@ -100,6 +100,16 @@ def test_a_delta_is_rehearsed_on_what_its_base_tells(bench: Workbench, tmp_path:
     assert "or rehearse a full bundle" in elsewhere.out
 
 
+def test_a_spec_that_wants_a_docker_engine_needs_none_to_be_rehearsed(bench: Workbench) -> None:
+    """An Engine could not reach the throwaway registry."""
+    bench.spec["engine"] = "docker"
+    bench.write()
+    bench.env["DOCKER_HOST"] = "unix:///nonexistent.sock"
+    ran = bench.doit("rehearse")
+    assert ran.code == 0, ran.out + ran.err
+    assert "push:one" in ran.out
+
+
 def test_the_bundle_is_left_as_it_was(bench: Workbench) -> None:
     bench.doit("bundle")
     before = bench.files()
