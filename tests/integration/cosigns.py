@@ -1,11 +1,14 @@
 """The real cosign, which signs what tests carry and looks at what arrived."""
 
+import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from types import MappingProxyType
+from typing import Any, Self
 
 from bundle.digest import Digest
 from tests.integration.parts import CommandError, PartError
@@ -41,11 +44,14 @@ class Cosign:
         """Sign `image` (a repository) by digest, in the present or the older format."""
         self.run("sign", *_SIGN, *self._format(older=older), *options, "--key=cosign.key", f"{image}@{digest}")
 
-    def attest(self, image: str, digest: Digest, *, older: bool = False) -> None:
-        """Attach an attestation of the type `custom`."""
-        predicate = self.home / "predicate.json"
-        predicate.write_text('{"checked": true}')
-        options = (*_SIGN, *self._format(older=older), "--key=cosign.key", f"--predicate={predicate}", "--type=custom")
+    def attest(
+        self, image: str, digest: Digest, *, older: bool = False, kind: str = "custom",
+        predicate: Mapping[str, Any] = MappingProxyType({"checked": True}),
+    ) -> None:  # fmt: skip
+        """Attach an attestation of one of cosign's types."""
+        file = self.home / "predicate.json"
+        file.write_text(json.dumps(dict(predicate)))
+        options = (*_SIGN, *self._format(older=older), "--key=cosign.key", f"--predicate={file}", f"--type={kind}")
         self.run("attest", *options, f"{image}@{digest}")
 
     def verify(self, image: str, *, older: bool = False, key: Path | None = None) -> str:

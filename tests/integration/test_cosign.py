@@ -10,6 +10,7 @@ import pytest
 
 from bundle.digest import Digest
 from bundle.manifest import MANIFEST, BundleManifest
+from bundle.sbom_summary import SbomSummary
 from tests.integration.cosigns import Cosign
 from tests.integration.images import AMD64, ARM64, Index, image, index, layer
 from tests.integration.parts import Engine, Skopeo
@@ -116,6 +117,45 @@ def test_signed_outside_and_found_signed_inside(project: Project, *, older: bool
     assert project.cosign.verify_attestation(f"{project.inside}/app:1", older=older)
     assert project.tags_inside() == {"1", *(each.tag for each in project.carried.images[0].attachments)}
     assert "nothing to do" in project.install().out
+
+
+ATTESTED = {
+    "cyclonedx": {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "components": [
+            {"type": "library", "name": "attested", "version": "3.1", "purl": "pkg:deb/debian/attested@3.1?arch=amd64"}
+        ],
+    },
+    "spdxjson": {
+        "spdxVersion": "SPDX-2.3",
+        "packages": [
+            {
+                "name": "attested",
+                "versionInfo": "3.1",
+                "externalRefs": [
+                    {
+                        "referenceCategory": "PACKAGE-MANAGER",
+                        "referenceType": "purl",
+                        "referenceLocator": "pkg:deb/debian/attested@3.1?arch=amd64",
+                    }
+                ],
+            }
+        ],
+    },
+}
+
+
+@FORMATS
+@pytest.mark.parametrize("kind", ATTESTED)
+def test_an_attested_sbom_is_the_bundles(project: Project, *, older: bool, kind: str) -> None:
+    digest = project.push()
+    project.cosign.sign(f"{project.outside}/app", digest, older=older)
+    project.cosign.attest(f"{project.outside}/app", digest, older=older, kind=kind, predicate=ATTESTED[kind])
+    project.bundle()
+    found = SbomSummary.decode((project.bench.bundle / "sbom/app.cdx.json").read_bytes())
+    assert found.source == "attestation"
+    assert dict(found.versions) == {"pkg:deb/debian/attested": ("3.1",)}
 
 
 def test_what_goes_missing_inside_is_brought_back(project: Project) -> None:
