@@ -1,21 +1,16 @@
 """The files of an image as its container sees them: layers over layers, with whiteouts (OCI image-spec layer.md)."""
 
-import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
 from bundle.descriptor import Descriptor
-from bundle.errors import FormatError, SourceError
+from bundle.errors import FormatError, IntegrityError, SourceError
 from bundle.image import ImageSource
-from bundle.layer_stream import LayerStream
+from bundle.layer_changes import Hidden, entries, follow, inside, parents
+from bundle.layer_stream import LayerStream, unpacked
 from bundle.meter import Meter
-from bundle.tar_reader import Member, members
-
-_WHITEOUT = ".wh."
-_OPAQUE = ".wh..wh..opq"
-_MAX_MEMBERS = 5_000_000  # files of one layer
-_MAX_LINKS = 40  # as Linux follows (MAXSYMLINKS)
+from bundle.tar_reader import Member
 
 Kind = Literal["file", "directory", "symlink", "hardlink"]
 
@@ -64,30 +59,15 @@ class LayeredFiles:
 
         SourceError for links that go in a circle.
         """
-        todo, done, links = path.split("/"), list[str](), 0
-        while todo:
-            part = todo.pop(0)
-            if part in ("", "."):
-                continue
-            if part == "..":
-                done = done[:-1]
-                continue
-            entry = self._entries.get("/".join([*done, part]))
-            if entry is None or entry.kind != "symlink":
-                done.append(part)
-                continue
-            links += 1
-            if links > _MAX_LINKS:
-                raise SourceError(f"{self._subject}: links go in a circle at /{path}")
-            if entry.target.startswith("/"):
-                done = []
-            todo = [*entry.target.split("/"), *todo]
-        return "/".join(done)
+        real = follow(path, self._target)
+        if real is None:
+            raise SourceError(f"{self._subject}: links go in a circle at /{path}")
+        return real
 
     def content(self, path: str, limit: int) -> bytes:
         """The bytes of a file of at most `limit` bytes; SourceError for a larger one."""
         entry = self._entries[path]
-        wanted = _rooted(entry.target) if entry.kind == "hardlink" else path
+        wanted = inside(entry.target) if entry.kind == "hardlink" else path
         found: bytes | None = None
         stream = self._stream(entry.layer)
         for member in self._members(stream, entry.layer):
@@ -99,13 +79,32 @@ class LayeredFiles:
             raise SourceError(f"{self._subject}: /{path} is a link to /{wanted}, which its layer does not have")
         return found
 
+    def _target(self, path: str) -> str | None:
+        entry = self._entries.get(path)
+        return entry.target if entry and entry.kind == "symlink" else None
+
     def _stream(self, number: int) -> LayerStream:
-        return LayerStream(self._source, self._layers[number], subject=self._subject, meter=self._meter)
+        return LayerStream(unpacked(self._checked(self._layers[number])))
+
+    def _checked(self, layer: Descriptor) -> Iterator[bytes]:
+        """The layer's blob as its source gives it; IntegrityError at the end when it was not the layer."""
+        hasher, size = layer.digest.hasher(), 0
+        for chunk in self._source.read(layer, 0):
+            hasher.update(chunk)
+            size += len(chunk)
+            self._meter.advance(self._subject, len(chunk))
+            yield chunk
+        if size != layer.size or hasher.hexdigest() != layer.digest.hex:
+            raise IntegrityError(
+                f"{self._subject}: its layer {layer.digest} is damaged: expected {layer.size} bytes, "
+                f"found {size} with {layer.digest.algorithm}:{hasher.hexdigest()}",
+                hint="run `doit verify` to see what is damaged, and carry that over again",
+            )
 
     def _members(self, stream: LayerStream, number: int) -> Iterator[Member]:
         """The layer's entries; it is read to its end, and so checked."""
         try:
-            yield from members(stream, limit=_MAX_MEMBERS, clean=_rooted)
+            yield from entries(stream)
             stream.drain()
         except FormatError as err:
             what = f"{self._subject}: layer {self._layers[number].digest} of its base: {err.what}"
@@ -114,23 +113,19 @@ class LayeredFiles:
     def _lay(self, number: int, suffixes: tuple[str, ...]) -> None:
         """Put one layer over those below it."""
         found: dict[str, LayeredEntry] = {}
-        gone, emptied = set[str](), set[str]()
-        below = {place for path in self._entries for place in _with_parents(path)}
+        hidden = Hidden()
+        below = {place for path in self._entries for place in (path, *parents(path))} - {""}
         for member in self._members(self._stream(number), number):
             path = member.name
-            directory, name = posixpath.split(path)
-            if name == _OPAQUE:
-                emptied.add(directory)
-            elif name.startswith(_WHITEOUT):
-                gone.add(posixpath.join(directory, name.removeprefix(_WHITEOUT)))
-            else:
-                entry = _entry(member, number, suffixes)
-                if entry:
-                    found[path] = entry
-                if member.kind != "directory" and path in below:
-                    gone.add(path)
-        if gone or emptied:
-            self._entries = {path: each for path, each in self._entries.items() if not _removed(path, gone, emptied)}
+            if hidden.note(path):
+                continue
+            entry = _entry(member, number, suffixes)
+            if entry:
+                found[path] = entry
+            if member.kind != "directory" and path in below:
+                hidden.removed.add(path)
+        if hidden.removed or hidden.emptied:
+            self._entries = {path: each for path, each in self._entries.items() if not hidden.covers(path)}
         self._entries |= found
 
 
@@ -144,19 +139,3 @@ def _entry(member: Member, layer: int, suffixes: tuple[str, ...]) -> LayeredEntr
         case _:
             return None
     return LayeredEntry(kind=kind, target=member.target, mode=member.mode, uid=member.uid, gid=member.gid, layer=layer)
-
-
-def _rooted(name: str) -> str:
-    """An entry's path below the image's root, however it is written; no path leads out of a container."""
-    return posixpath.normpath(f"/{name}").lstrip("/")
-
-
-def _removed(path: str, gone: set[str], emptied: set[str]) -> bool:
-    return any(place in gone or (place in emptied and place != path) for place in (*_with_parents(path), ""))
-
-
-def _with_parents(path: str) -> Iterator[str]:
-    """A path and every directory above it, the root not among them."""
-    while path:
-        yield path
-        path = posixpath.dirname(path)

@@ -1,103 +1,93 @@
-"""A layer of an image as the tar that it is, unpacked and checked while it streams (OCI image-spec layer.md)."""
+"""A layer of an image as the tar that it is, read forward and unpacked on the way (OCI image-spec layer.md)."""
 
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 
-from bundle.descriptor import Descriptor
-from bundle.errors import FormatError, IntegrityError
+from bundle.errors import FormatError
 from bundle.files import CHUNK
-from bundle.image import ImageSource
-from bundle.meter import Meter
 
+ZSTD = b"\x28\xb5\x2f\xfd"
 _GZIP = b"\x1f\x8b"
-_ZSTD = b"\x28\xb5\x2f\xfd"
-_GZIP_WINDOW = 31  # zlib: the largest window, with a gzip header
+_GZIP_WINDOW = 31  # zlib's parameter for a gzip member with its header and checksum
+_INPUT = 64 * 1024  # bytes; larger ones are copied too often where a blob has many small members
+_OUTPUT = 1024 * 1024  # bytes
+_MOST = 64 * 1024**3  # bytes of one unpacked layer; what is larger was made to keep us busy
 
 
 class LayerStream:
-    """The tar of one layer, from its start to its end, in memory only by the chunk.
+    """The bytes of an unpacked layer; `position` counts those passed. FormatError for damaged or endless ones."""
 
-    What the source gives is hashed on the way: `drain` to its end raises an IntegrityError when it is not the layer.
-    FormatError for a compression that Python can't undo. Progress in bytes of the blob goes to `meter`.
-    """
-
-    def __init__(self, source: ImageSource, layer: Descriptor, *, subject: str, meter: Meter) -> None:
+    def __init__(self, chunks: Iterator[bytes]) -> None:
         self.position = 0
-        self._blob = layer
-        self._subject = subject
-        self._meter = meter
-        self._chunks = _unpacked(self._checked(source))
-        self._chunk = memoryview(b"")
+        self._chunks = chunks
+        self._rest = memoryview(b"")
 
     def read(self, size: int) -> bytes:
         """The next `size` bytes in one piece; fewer at the end."""
-        return b"".join(self._pieces(size))
+        return b"".join(self.chunks(size))
 
     def skip(self, size: int) -> None:
         """Pass over `size` bytes."""
-        for _ in self._pieces(size):
+        for _ in self.chunks(size):
             pass
 
     def drain(self) -> None:
-        """Pass over all that is left, so that the whole layer is checked."""
+        """Pass over all that is left, so that whoever checks the blob on the way sees it to its end."""
         while self.read(CHUNK):
             pass
 
-    def _pieces(self, size: int) -> Iterator[memoryview]:
+    def chunks(self, size: int) -> Iterator[memoryview]:
+        """The next `size` bytes in pieces; fewer at the end."""
         while size > 0:
-            if not self._chunk:
-                self._chunk = memoryview(next(self._chunks, b""))
-                if not self._chunk:
+            if not self._rest:
+                self._rest = memoryview(next(self._chunks, b""))
+                if not self._rest:
                     return
-            piece, self._chunk = self._chunk[:size], self._chunk[size:]
-            size -= len(piece)
-            self.position += len(piece)
-            yield piece
-
-    def _checked(self, source: ImageSource) -> Iterator[bytes]:
-        hasher, size = self._blob.digest.hasher(), 0
-        for chunk in source.read(self._blob, 0):
-            hasher.update(chunk)
-            size += len(chunk)
-            self._meter.advance(self._subject, len(chunk))
+            chunk, self._rest = self._rest[:size], self._rest[size:]
+            size -= len(chunk)
+            self.position += len(chunk)
+            if self.position > _MOST:
+                raise FormatError(f"it unpacks to more than {_MOST // 1024**3} GiB")
             yield chunk
-        if size != self._blob.size or hasher.hexdigest() != self._blob.digest.hex:
-            raise IntegrityError(
-                f"{self._subject}: its layer {self._blob.digest} is damaged: expected {self._blob.size} bytes, "
-                f"found {size} with {self._blob.digest.algorithm}:{hasher.hexdigest()}",
-                hint="run `doit verify` to see what is damaged, and carry that over again",
-            )
 
 
-def _unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The bytes of the tar, whatever the media type says: by what the blob begins with."""
+def unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The tar in a blob: gzip, also of many members, or plain; told by how it begins, whatever its media type says.
+
+    The blob is taken to its end. FormatError for one that is damaged or cut off, and for zstd, which Python can't undo.
+    """
     first = next(chunks, b"")
-    while 0 < len(first) < len(_ZSTD) and (more := next(chunks, b"")):
+    while 0 < len(first) < len(ZSTD) and (more := next(chunks, b"")):
         first += more
-    if first.startswith(_ZSTD):
+    if first.startswith(ZSTD):
         raise FormatError(
             "it is compressed with zstd, which is not read here",
             hint="take a base with gzip layers, or build the image with the certificates outside and bundle that one",
         )
-    if not first.startswith(_GZIP):
-        yield first
-        yield from chunks
-        return
-    inflating = zlib.decompressobj(_GZIP_WINDOW)
-    for chunk in _then(first, chunks):
-        data = chunk
-        while data:
-            try:
-                out = inflating.decompress(data, CHUNK)
-            except zlib.error as err:
-                raise FormatError(f"it is no gzip: {err}") from err
-            if out:
-                yield out
-            data = inflating.unconsumed_tail
-            if inflating.eof:  # a gzip may consist of several
-                data, inflating = inflating.unused_data.lstrip(b"\0"), zlib.decompressobj(_GZIP_WINDOW)
+    whole = chain((first,), chunks)
+    yield from _inflated(whole) if first.startswith(_GZIP) else whole
 
 
-def _then(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from chunks
+def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """What the members of a gzip file hold, one after the other; what follows the last one is passed over."""
+    inputs = (chunk[start : start + _INPUT] for chunk in chunks for start in range(0, len(chunk), _INPUT))
+    inflater = zlib.decompressobj(_GZIP_WINDOW)
+    data = b""
+    try:
+        while data := data or next(inputs, b""):
+            chunk = inflater.decompress(data, _OUTPUT)
+            data = inflater.unconsumed_tail
+            if chunk:
+                yield chunk
+            if inflater.eof:
+                data = inflater.unused_data or next(inputs, b"")
+                if not data.startswith(_GZIP[:1]):
+                    break
+                inflater = zlib.decompressobj(_GZIP_WINDOW)
+    except zlib.error as err:
+        raise FormatError(f"it is no gzip, or a damaged one: {err}") from err
+    for _ in inputs:
+        pass
+    if not inflater.eof:
+        raise FormatError("its compression is cut off")

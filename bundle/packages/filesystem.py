@@ -3,22 +3,19 @@
 Only files that somebody wants are looked at, each read once as it passes by: layers are streamed, and are not unpacked.
 """
 
-import posixpath
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from bundle.errors import FormatError
-from bundle.packages.layer import LayerStream
-from bundle.tar_reader import Member, members
+from bundle.layer_changes import Hidden, entries, follow, inside, parents
+from bundle.layer_stream import LayerStream
+from bundle.tar_reader import Member
 
 _T = TypeVar("_T")
-_WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
-_MOST_ENTRIES = 5_000_000  # of one layer
 _MOST_WEIGHT = 64 * 1024**2  # bytes, about, of what is kept of one image
 _NAME_WEIGHT = 100  # bytes, about, of a name
-_MOST_LINKS = 40  # as the kernel follows in one path
 
 Read = Callable[[Member, LayerStream], _T]
 """Reads a file of a layer, from the stream that stands at its first byte."""
@@ -31,9 +28,7 @@ class _Changes(Generic[_T]):
     files: dict[str, _T] = field(default_factory=dict)
     symlinks: dict[str, str] = field(default_factory=dict)
     hard_links: dict[str, str] = field(default_factory=dict)
-    removed: set[str] = field(default_factory=set)
-    emptied: set[str] = field(default_factory=set)
-    covered: set[str] = field(default_factory=set)
+    hidden: Hidden = field(default_factory=Hidden)
     weight: int = 0
 
 
@@ -81,44 +76,18 @@ class FileSystem(Generic[_T]):
 
     def find(self, path: str) -> tuple[str, _T] | None:
         """The file at a path, links on the way followed, and its real path; None when there is none."""
-        real = self._resolve(path)
-        return (real, self._files[real]) if real in self._files else None
-
-    def _resolve(self, path: str) -> str:
-        rest, done = path.split("/"), ""
-        followed = 0
-        while rest:
-            part = rest.pop(0)
-            if part in ("", "."):
-                continue
-            step = posixpath.dirname(done) if part == ".." else posixpath.join(done, part)
-            target = self._symlinks.get(step) if part != ".." else None
-            if target is None:
-                done = step
-                continue
-            followed += 1
-            if followed > _MOST_LINKS:
-                return ""
-            rest[:0] = target.split("/")
-            done = "" if target.startswith("/") else done
-        return done
+        real = follow(path, self._symlinks.get)
+        return (real, self._files[real]) if real is not None and real in self._files else None
 
     def _scan(self, stream: LayerStream) -> "_Changes[_T]":
         changes: _Changes[_T] = _Changes()
-        for member in members(stream, limit=_MOST_ENTRIES, clean=_inside):
-            name = member.name
-            base = posixpath.basename(name)
+        for member in entries(stream):
             if self._weight + changes.weight > _MOST_WEIGHT:
                 raise FormatError(f"what it tells of packages takes more than {_MOST_WEIGHT // 1024**2} MiB")
-            if base == _OPAQUE:
-                changes.emptied.add(posixpath.dirname(name))
+            if changes.hidden.note(member.name):
                 changes.weight += _NAME_WEIGHT
-            elif base.startswith(_WHITEOUT):
-                if not base.startswith(_WHITEOUT * 2):  # others are AUFS's own
-                    changes.removed.add(posixpath.join(posixpath.dirname(name), base.removeprefix(_WHITEOUT)))
-                    changes.weight += _NAME_WEIGHT
-            elif name:
-                self._note(changes, name, member, stream)
+            elif member.name:
+                self._note(changes, member.name, member, stream)
         return changes
 
     def _note(self, changes: "_Changes[_T]", name: str, member: Member, stream: LayerStream) -> None:
@@ -127,17 +96,17 @@ class FileSystem(Generic[_T]):
             kept.pop(name, None)
         if member.kind == "directory":
             if name in self._files or name in self._symlinks:
-                changes.removed.add(name)
+                changes.hidden.removed.add(name)
             return
         if name in self._parents or name in self._files or name in self._symlinks:
-            changes.covered.add(name)
+            changes.hidden.removed.add(name)
         read = self._wanted(name)
         if member.kind == "symlink":
             if self._linked(name):
                 changes.symlinks[name] = member.target
                 changes.weight += _NAME_WEIGHT + len(member.target)
         elif read and member.kind == "hardlink":
-            changes.hard_links[name] = _inside(member.target)
+            changes.hard_links[name] = inside(member.target)
             changes.weight += 2 * _NAME_WEIGHT
         elif read and member.kind == "file":
             changes.files[name] = read(member, stream)
@@ -148,7 +117,7 @@ class FileSystem(Generic[_T]):
         names: dict[str, list[str]] = {}
         for name, target in loose.items():
             names.setdefault(target, []).append(name)
-        for member in members(stream, limit=_MOST_ENTRIES, clean=_inside):
+        for member in entries(stream):
             waiting = names.pop(member.name, []) if member.kind == "file" else []
             read = self._wanted(waiting[0]) if waiting else None
             if read:
@@ -158,27 +127,11 @@ class FileSystem(Generic[_T]):
             raise FormatError(f"it has a hard link to {next(iter(names))!r}, which it does not have")
 
     def _apply(self, changes: "_Changes[_T]") -> None:
-        gone = changes.removed | changes.covered
         for kept in (self._files, self._symlinks):
-            for name in [each for each in kept if self._hidden(each, gone, changes.emptied)]:
+            for name in [each for each in kept if changes.hidden.covers(each)]:
                 del kept[name]
         self._files |= changes.files
         self._symlinks |= changes.symlinks
-        self._parents = {parent for name in (*self._files, *self._symlinks) for parent in _parents(name)}
+        self._parents = {parent for name in (*self._files, *self._symlinks) for parent in parents(name)}
         links = sum(_NAME_WEIGHT + len(target) for target in self._symlinks.values())
         self._weight = links + sum(_NAME_WEIGHT + self._weigh(value) for value in self._files.values())
-
-    def _hidden(self, name: str, gone: set[str], emptied: set[str]) -> bool:
-        return name in gone or any(parent in gone or parent in emptied for parent in _parents(name))
-
-
-def _parents(name: str) -> Iterator[str]:
-    """The directories that a path lies in, the root ("") last."""
-    while name:
-        name = posixpath.dirname(name)
-        yield name
-
-
-def _inside(name: str) -> str:
-    """A path from the image's root, however it is written: no path leads out of a container."""
-    return posixpath.normpath(f"/{name}").lstrip("/")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from bundle.layer_stream import LayerStream
 from bundle.packages import alpine, debian, node, python, rpm_database, system
 from bundle.packages.filesystem import Read
-from bundle.packages.layer import LayerStream
 from bundle.packages.licences import from_copyright
 from bundle.packages.package import Package
 from bundle.tar_reader import Member

@@ -1,5 +1,6 @@
 """What a container sees of stacked layers: the last one that holds a path wins, whiteouts remove, links lead on."""
 
+import gzip
 import io
 import tarfile
 
@@ -84,6 +85,18 @@ def test_a_damaged_layer_is_told_by_its_digest() -> None:
     made = system({"x.pem": b"1"})
     (layer,) = layers_of(made)
     held = Held(made, damaged={layer.digest: layer_of({"x.pem": b"2"}).data})
+    with pytest.raises(IntegrityError, match=f"its layer {layer.digest} is damaged"):
+        LayeredFiles.read(held, [layer], suffixes=(".pem",), subject="image 'x'", meter=SilentMeter())
+
+
+def test_what_follows_a_layers_gzip_is_passed_over_but_checked() -> None:
+    plain = layer_of({"x.pem": b"1"}, compressed=False).data
+    half = len(plain) // 2
+    packed = gzip.compress(plain[:half]) + gzip.compress(plain[half:])
+    made = image(Layer(data=packed + bytes(200_000), diff_id=Digest.of(plain), compressed=True))
+    assert files_of(made).content("x.pem", LIMIT) == b"1"
+    (layer,) = layers_of(made)
+    held = Held(made, damaged={layer.digest: packed + bytes(199_999) + b"x"})
     with pytest.raises(IntegrityError, match=f"its layer {layer.digest} is damaged"):
         LayeredFiles.read(held, [layer], suffixes=(".pem",), subject="image 'x'", meter=SilentMeter())
 

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 import pytest
 
 from bundle.errors import FormatError
+from bundle.layer_stream import LayerStream
 from bundle.packages import filesystem
 from bundle.packages.filesystem import FileSystem
-from bundle.packages.layer import LayerStream
 from bundle.tar_reader import Member
 from tests.bundle.packages.layers import DIRECTORY, Content, Link, tar_of
 

@@ -9,8 +9,8 @@ from typing import IO
 
 import pytest
 
+from bundle import layer_stream
 from bundle.errors import FormatError
-from bundle.packages import layer
 from bundle.packages.layer import open_layer
 from tests.bundle.packages.layers import no_zstd
 
@@ -69,7 +69,7 @@ def test_zstd_is_read_from_whoever_opens_it(tmp_path: Path) -> None:
 
 
 def test_a_bomb_is_not_unpacked_to_its_end_and_takes_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layer, "_MOST", 200 * 1024**2)
+    monkeypatch.setattr(layer_stream, "_MOST", 200 * 1024**2)
     packer = zlib.compressobj(wbits=31)
     packed = b"".join(packer.compress(bytes(1024**2)) for _ in range(300)) + packer.flush()
     path = tmp_path / "bomb"
