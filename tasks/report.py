@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bundle.base import Base, read_base
-from bundle.errors import BundleError, TrustError, storage_errors
+from bundle.errors import AirgapError, BundleError, TrustError, storage_errors
 from bundle.files import write_bytes
 from bundle.manifest import MANIFEST
 from bundle.opened import OpenedBundle, is_signed, open_bundle, signer_of
@@ -14,6 +14,7 @@ from bundle.report import Medium, Report, Result, proof_result
 from bundle.report_files import REPORT, REPORT_DATA, bundle_stem
 from bundle.report_page import report_page
 from bundle.sizes import human
+from bundle.snapshot import Snapshot
 from bundle.split import find_archive, sums_path
 from bundle.verify import verify
 from tasks.console import LocalWork
@@ -44,22 +45,35 @@ class ReportCommand(ReceiverCommand):
 def _report(receiver: Receiver) -> None:
     bundle = open_bundle(receiver.path)
     since = receiver.options.compared or last_before(receiver.path, bundle.manifest)
+    before, reason = _earlier(receiver, since)
     report = compose(
         bundle,
         results={
-            "checksums": _checksums(receiver, _base_of(bundle, since)),
+            "checksums": _checksums(receiver, _base_of(bundle, since if before else None)),
             "signature": _signature(receiver),
             "proof": proof_result(bundle.manifest),
             "rehearsal": _rehearsal(receiver, bundle),
         },
         media=_media(receiver.path, bundle),
-        since=earlier(since) if since else None,
+        since=before,
     )
     page = _write(receiver, report)
-    _say(receiver, report, page)
+    _say(receiver, report, page, reason)
     bad = [f"{subject}: {result.summary}" for subject, result in report.results.items() if result.state == "bad"]
     if bad:
         raise BundleError("the report tells of what is not good:", bad, hint=f"see {page}")
+
+
+def _earlier(receiver: Receiver, since: Path | None) -> tuple[Snapshot | None, str]:
+    """What `since` held. Where the user did not name it and it can't be read: None, and why nothing is compared."""
+    if since is None:
+        return None, ""
+    try:
+        return earlier(since), ""
+    except AirgapError as err:
+        if receiver.options.compared:
+            raise
+        return None, f"{os.path.relpath(since)} can't be compared with: {err.what}"
 
 
 def _signature(receiver: Receiver) -> Result:
@@ -156,7 +170,7 @@ def _place(receiver: Receiver) -> Path:
     return receiver.state
 
 
-def _say(receiver: Receiver, report: Report, page: Path) -> None:
+def _say(receiver: Receiver, report: Report, page: Path, uncompared: str) -> None:
     console = receiver.project.console
     console.line(f"report on {report.manifest.name} {report.manifest.version}")
     words: Mapping[str, str] = {"good": "good", "open": "open", "bad": "FAILED"}
@@ -165,4 +179,6 @@ def _say(receiver: Receiver, report: Report, page: Path) -> None:
     if report.changes:
         told = ", ".join(f"{count} {noun}" for noun, count in report.changes.counts().items() if count) or "nothing"
         console.line(f"  {'changed':<18} {told}, since {report.changes.since.title}")
+    if uncompared:
+        console.line(f"  {'changed':<10} {words['open']:<7} {uncompared}")
     console.line(f"  page       {os.path.relpath(page)}")

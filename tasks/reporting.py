@@ -81,14 +81,17 @@ def earlier(path: Path) -> Snapshot:
 
 
 def last_before(path: Path, manifest: BundleManifest) -> Path | None:
-    """The bundle directory beside `path` that was made last before it and has its name; None when there is none."""
+    """The directory beside `path` with the bundle of its name that was made last before it; None when there is none.
+
+    Another of its own version is the same crossing made whole or as a delta: it is not the one before.
+    """
     found = []
     for beside in path.resolve().parent.iterdir():
         try:
             other = BundleManifest.decode((beside / MANIFEST).read_bytes())
         except (OSError, FormatError):
             continue
-        if other.name != manifest.name or other.id == manifest.id or other.created > manifest.created:
+        if other.name != manifest.name or other.version == manifest.version or other.created > manifest.created:
             continue
         found.append((other.created, other.delta is None, beside))
     return max(found)[2] if found else None

@@ -153,6 +153,32 @@ def test_since_something_that_is_no_bundle(bench: Workbench, name: str, content:
     assert not (bench.dist / "app-1.0.report.html").exists()
 
 
+@pytest.mark.parametrize(("name", "content"), [("airgap.json", None), ("airgap.json", "{"), ("SHA256SUMS", None)])
+def test_a_bundle_beside_it_that_is_damaged_is_not_compared_with(
+    bench: Workbench, name: str, content: str | None
+) -> None:
+    before = made(bench).bundle
+    next_version(bench)
+    (before / name).unlink()
+    if content is not None:
+        (before / name).write_text(content)
+    ran = bench.doit("report")
+    assert ran.code == 0, ran.out + ran.err
+    assert "  changed    open    " in ran.out
+    assert "app-1.0 can't be compared with: " in ran.out
+    assert data(bench.dist / "app-1.1.report.json")["changes"] is None
+    assert bench.doit("report", f"since={before}").code == 1
+
+
+def test_a_delta_beside_it_of_its_own_version_is_not_the_one_before(bench: Workbench, tmp_path: Path) -> None:
+    paper = tmp_path / "manifest-1.0.json"
+    shutil.copy(made(bench).bundle / "manifest.json", paper)
+    next_version(bench)
+    assert bench.doit("bundle", f"since={paper}").code == 0
+    ran = bench.doit("report")
+    assert (ran.code, "since app 1.0\n" in ran.out) == (0, True), ran.out + ran.err
+
+
 def test_a_damaged_bundle_is_told_and_fails(bench: Workbench) -> None:
     made(bench)
     note = bench.bundle / "files/note.txt"
