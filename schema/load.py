@@ -108,6 +108,7 @@ def _images(
     ]
     rules.check_unique(reader.problems, "image", nodes)
     rules.check_targets(reader.problems, (*built, *made), prefix)
+    rules.check_engine(reader.problems, root.get("engine"), built)
     return images, tuple(derived for _, derived in made)
 
 

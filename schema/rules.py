@@ -69,6 +69,20 @@ def check_versions(problems: Problems, node: Node, chart: ChartSpec, images: Map
             problems.add(item.place, what, expected=f"tag {wanted!r}")
 
 
+def check_engine(problems: Problems, engine: Node | None, images: Iterable[tuple[Node, ImageSpec]]) -> None:
+    """Note images that a Docker Engine would pull and whose signature is wanted: an Engine keeps none to check."""
+    if engine is None or engine.value != "docker":
+        return
+    for node, image in images:
+        wanted = node.get("verify")
+        if wanted and isinstance(image.source, RegistryImage):
+            what = (
+                f"image {image.name!r} has 'verify', but 'engine: docker' pulls it, and an Engine keeps no signatures"
+            )
+            hint = "leave one of them out; inside, engine=docker loads and pushes by an Engine all the same"
+            problems.add(wanted.place, what, hint=hint)
+
+
 def check_uses(problems: Problems, install: Node) -> None:
     """Note uses of `${secret.X}` that stand for several values, and of `${output.X.K}` where X prints none."""
     secrets = install.get("secrets")
