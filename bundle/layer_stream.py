@@ -4,8 +4,8 @@ import zlib
 from collections.abc import Iterator
 from itertools import chain
 
+from bundle.chunk_stream import ChunkStream
 from bundle.errors import FormatError
-from bundle.files import CHUNK
 
 ZSTD = b"\x28\xb5\x2f\xfd"
 _GZIP = b"\x1f\x8b"
@@ -15,41 +15,11 @@ _OUTPUT = 1024 * 1024  # bytes
 _MOST = 64 * 1024**3  # bytes of one unpacked layer; what is larger was made to keep us busy
 
 
-class LayerStream:
-    """The bytes of an unpacked layer; `position` counts those passed. FormatError for damaged or endless ones."""
+class LayerStream(ChunkStream):
+    """The bytes of an unpacked layer. FormatError for damaged or endless ones."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
-        self.position = 0
-        self._chunks = chunks
-        self._rest = memoryview(b"")
-
-    def read(self, size: int) -> bytes:
-        """The next `size` bytes in one piece; fewer at the end."""
-        return b"".join(self.chunks(size))
-
-    def skip(self, size: int) -> None:
-        """Pass over `size` bytes."""
-        for _ in self.chunks(size):
-            pass
-
-    def drain(self) -> None:
-        """Pass over all that is left, so that whoever checks the blob on the way sees it to its end."""
-        while self.read(CHUNK):
-            pass
-
-    def chunks(self, size: int) -> Iterator[memoryview]:
-        """The next `size` bytes in pieces; fewer at the end."""
-        while size > 0:
-            if not self._rest:
-                self._rest = memoryview(next(self._chunks, b""))
-                if not self._rest:
-                    return
-            chunk, self._rest = self._rest[:size], self._rest[size:]
-            size -= len(chunk)
-            self.position += len(chunk)
-            if self.position > _MOST:
-                raise FormatError(f"it unpacks to more than {_MOST // 1024**3} GiB")
-            yield chunk
+        super().__init__(_bounded(chunks))
 
 
 def unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -91,3 +61,12 @@ def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
         pass
     if not inflater.eof:
         raise FormatError("its compression is cut off")
+
+
+def _bounded(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > _MOST:
+            raise FormatError(f"it unpacks to more than {_MOST // 1024**3} GiB")
+        yield chunk

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from bundle.chunk_stream import ChunkStream
 from bundle.digest import Digest, Hasher
 from bundle.files import CHUNK
 
@@ -72,16 +73,15 @@ class Volume:
         return VolumeStream(self, on_damage)
 
 
-class VolumeStream:
+class VolumeStream(ChunkStream):
     """A volume from its start to its end. Close it, or use it as a context manager.
 
     The parts' digests are computed in a thread of their own, so that a reader that hashes too loses no time.
     """
 
     def __init__(self, volume: Volume, on_damage: OnDamage) -> None:
-        self.position = 0
         self._blocks = self._read_blocks(volume, on_damage)
-        self._block = memoryview(b"")
+        super().__init__(self._blocks)
         self._pool = ThreadPoolExecutor(1)
 
     def __enter__(self) -> Self:
@@ -94,32 +94,6 @@ class VolumeStream:
         """Close the file that is being read."""
         self._blocks.close()
         self._pool.shutdown()
-
-    def chunks(self, size: int) -> Iterator[memoryview]:
-        """The next `size` bytes, uncopied; fewer at the end of the volume."""
-        while size > 0:
-            if not self._block:
-                self._block = memoryview(next(self._blocks, b""))
-                if not self._block:
-                    return
-            chunk, self._block = self._block[:size], self._block[size:]
-            size -= len(chunk)
-            self.position += len(chunk)
-            yield chunk
-
-    def read(self, size: int) -> bytes:
-        """The next `size` bytes in one piece; fewer at the end of the volume."""
-        return b"".join(self.chunks(size))
-
-    def skip(self, size: int) -> None:
-        """Pass over `size` bytes; they are checked all the same."""
-        for _ in self.chunks(size):
-            pass
-
-    def drain(self) -> None:
-        """Pass over all that is left, so that the last part is checked to its end too."""
-        while self.read(CHUNK):
-            pass
 
     def _read_blocks(self, volume: Volume, on_damage: OnDamage) -> Generator[bytes, None, None]:
         for part in volume.parts:

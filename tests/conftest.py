@@ -1,9 +1,11 @@
-"""For all tests: AIRGAP_REQUIRE_PARTS=1 accepts no skips."""
+"""For all tests: a registry that does wrong on demand, and AIRGAP_REQUIRE_PARTS=1, which accepts no skips."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
+
+from tests.clients.faulty_registry import FaultyRegistry, faulty_registry
 
 
 @pytest.hookimpl(wrapper=True)
@@ -14,3 +16,9 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         report.outcome = "failed"
         report.longrepr = f"AIRGAP_REQUIRE_PARTS=1, but this was skipped: {report.longrepr}"
     return report
+
+
+@pytest.fixture
+def faulty() -> Iterator[FaultyRegistry]:
+    with faulty_registry() as registry:
+        yield registry

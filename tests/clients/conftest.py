@@ -56,12 +56,6 @@ def policy(pauses: list[float]) -> RetryPolicy:
 
 
 @pytest.fixture
-def faulty() -> Iterator[FaultyRegistry]:
-    with faulty_registry() as registry:
-        yield registry
-
-
-@pytest.fixture
 def other() -> Iterator[FaultyRegistry]:
     """A second host."""
     with faulty_registry() as registry:

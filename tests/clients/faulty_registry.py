@@ -17,6 +17,8 @@ from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from tests.clients.upload_side import UploadSide, refused
 
+OFTEN = 40  # as often as anybody tries again
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:

@@ -2,27 +2,19 @@
 
 import base64
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import trustme
 
-from tests.clients.faulty_registry import Fault, FaultyRegistry, faulty_registry, instead, refusal
+from tests.clients.faulty_registry import OFTEN, Fault, FaultyRegistry, faulty_registry, instead, refusal
 from tests.integration.clusters import Cluster, free_ports
 from tests.integration.helms import Helm
 from tests.integration.registries import RunningRegistry
 from tests.integration.site_bench import Site, make_site
 
 pytestmark = pytest.mark.parametrize("helm", [3], indirect=True, ids=["helm 3"])
-_OFTEN = 40  # as often as anybody tries again
-
-
-@pytest.fixture
-def faulty() -> Iterator[FaultyRegistry]:
-    with faulty_registry() as registry:
-        yield registry
 
 
 @pytest.fixture
@@ -51,7 +43,7 @@ def push_to(site: Site, host: str, **settings: object) -> None:
 def test_a_refusal_is_told_before_any_change(
     site: Site, faulty: FaultyRegistry, fault: Fault, told: tuple[str, ...]
 ) -> None:
-    faulty.plan("POST /v2", *[fault] * _OFTEN)
+    faulty.plan("POST /v2", *[fault] * OFTEN)
     push_to(site, faulty.host, plain_http=True)
     ran = site.refused()
     for text in (f"registry {faulty.host}: can't push to {faulty.host}/{site.namespace}", *told):

@@ -1,7 +1,6 @@
 """What refers to images, over whole runs: a registry with the referrers API on both sides, and every refusal."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,17 +9,10 @@ from bundle import media
 from bundle.descriptor import Descriptor
 from bundle.referrers import list_tag
 from tests.clients.cosign_objects import Artifact, bundled, new_key, referring, simple, write_public
-from tests.clients.faulty_registry import Fault, FaultyRegistry, faulty_registry, instead, refusal
+from tests.clients.faulty_registry import OFTEN, Fault, FaultyRegistry, instead, refusal
 from tests.tasks.workbench import Ran, Workbench
 
 KEY = new_key()
-_OFTEN = 40  # as often as anybody tries again
-
-
-@pytest.fixture
-def faulty() -> Iterator[FaultyRegistry]:
-    with faulty_registry() as registry:
-        yield registry
 
 
 @pytest.fixture
@@ -123,7 +115,7 @@ def test_a_bundle_that_lacks_a_signature_is_not_whole(
 def test_a_registry_that_refuses_to_tell(
     bench: Workbench, faulty: FaultyRegistry, image: Descriptor, part: str, fault: Fault, status: str
 ) -> None:
-    faulty.plan(part, *[fault] * _OFTEN)
+    faulty.plan(part, *[fault] * OFTEN)
     ran = bench.doit("bundle")
     assert ran.code == 1
     assert f"FAILED pin:app: image 'app' ({faulty.host}/team/app:1): {faulty.host} answered {status}" in ran.err
@@ -190,7 +182,7 @@ def test_a_registry_inside_that_takes_no_such_artifacts(
 ) -> None:
     attach(faulty, simple(KEY, image.digest), f"{list_tag(image.digest)}.sig")
     assert bench.doit("bundle").code == 0
-    faulty.plan(part, *[fault] * _OFTEN)
+    faulty.plan(part, *[fault] * OFTEN)
     ran = install(bench)
     assert ran.code == 1
     assert f"FAILED push:app: image 'app' (what is attached to it, {list_tag(image.digest)}.sig): " in ran.err
