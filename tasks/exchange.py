@@ -4,9 +4,11 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from doit.cmd_base import DoitCmdBase
+from doit.exceptions import InvalidCommand
 
 from bundle.artifact import Artifact, ArtifactSource
 from bundle.chart_push import chart_tag
@@ -19,6 +21,7 @@ from bundle.image import Manifest
 from bundle.manifest import MANIFEST, BundleManifest
 from bundle.opened import signer_of
 from bundle.push import push_image
+from bundle.reference import Reference
 from bundle.sizes import human
 from bundle.split import find_archive, sums_path
 from bundle.store import BlobStore
@@ -65,7 +68,10 @@ class Publish(ExchangeCommand):
     )
 
     def _execute(self) -> int:
-        return self._told(_publish)
+        to = self.loader.namespace["RECEIVER"].options.to
+        if to is None:
+            raise InvalidCommand("publish needs to know where to: to=oci://HOST/REPOSITORY:TAG")
+        return self._told(partial(_publish, to=to))
 
 
 class Fetch(ExchangeCommand):
@@ -80,13 +86,13 @@ class Fetch(ExchangeCommand):
     )
 
     def _execute(self) -> int:
-        return self._told(_fetch)
+        reference = self.loader.namespace["RECEIVER"].options.source
+        if reference is None:
+            raise InvalidCommand("fetch needs to know what: from=oci://HOST/REPOSITORY:TAG")
+        return self._told(partial(_fetch, reference=reference))
 
 
-def _publish(receiver: Receiver) -> None:
-    to = receiver.options.to
-    if to is None:
-        raise FormatError("publish needs to know where to", hint="give to=oci://HOST/REPOSITORY:TAG")
+def _publish(receiver: Receiver, *, to: Reference) -> None:
     source = ArtifactSource(receiver.path)
     bundle = source.manifest_of_bundle
     reference = to if to.tag else replace(to, tag=chart_tag(bundle.version))
@@ -105,10 +111,7 @@ def _publish(receiver: Receiver) -> None:
     console.line(f"next: doit fetch from=oci://{reference.repository}@{pushed.root.digest}")
 
 
-def _fetch(receiver: Receiver) -> None:
-    reference = receiver.options.source
-    if reference is None:
-        raise FormatError("fetch needs to know what", hint="give from=oci://HOST/REPOSITORY:TAG")
+def _fetch(receiver: Receiver, *, reference: Reference) -> None:
     out, subject = receiver.options.out, str(reference)
     work = out / ".work" / "fetch"
     with storage_errors(f"fetch {subject}", out), locked(work / "lock"), _registries(receiver) as registries:

@@ -19,6 +19,8 @@ COMMANDS = {
     "publish": "tasks.exchange:Publish",
     "fetch": "tasks.exchange:Fetch",
     "graph": "tasks.graph:GraphCommand",
+    "info": "tasks.info:InfoCommand",
+    "dumpdb": "tasks.info:DumpDB",
 }
 
 

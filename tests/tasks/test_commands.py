@@ -51,6 +51,16 @@ def test_an_unknown_task(bench: Workbench) -> None:
     assert bench.doit("bundel").code == 3
     assert bench.doit("plan", "bundel").code == 3
     assert bench.doit("lock", "three").code == 3
+    assert bench.doit("info", "pin:three").code == 3
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [("dumpdb", "info STEP"), ("publish", "to=oci://"), ("fetch", "from=oci://"), ("backup", "key=FILE.crt")],
+)
+def test_what_the_command_line_lacks(bench: Workbench, command: str, said: str) -> None:
+    ran = bench.doit(command)
+    assert (ran.code, said in ran.err) == (3, True), ran.err
 
 
 def test_a_damaged_lock(bench: Workbench) -> None:
