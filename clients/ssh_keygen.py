@@ -37,7 +37,7 @@ class SshKeygen:
         asked is a ProgramError. `place` is a directory of ours, on which the message can be linked.
         """
         if not key.is_file():
-            raise ProgramError(f"sign: there is no key {str(key)!r}", hint="set bundle.sign.key to a key file")
+            raise ProgramError(f"there is no key {str(key)!r}", hint="set bundle.sign.key to a key file")
         with storage_errors("sign", place), TemporaryDirectory(dir=place) as private:
             copy = Path(private) / message.name
             copy.symlink_to(message.resolve())
@@ -84,12 +84,12 @@ class SshKeygen:
 
 def _not_signed(done: Completed, key: Path, *, interactive: bool) -> ProgramError:
     said = " ".join(done.stderr.split()) or f"exit code {done.code}"
-    what = f"sign: ssh-keygen made no signature with {str(key)!r}: {said}"
+    what = f"ssh-keygen made no signature with {str(key)!r}: {said}"
     if _PASSPHRASE.search(said):
         if interactive:
             return ProgramError(what, hint="run again, and give the key's passphrase")
         return ProgramError(
-            f"sign: the key {str(key)!r} has a passphrase, and there is no terminal to ask for it",
+            f"the key {str(key)!r} has a passphrase, and there is no terminal to ask for it",
             hint=f"load it before: ssh-add {key}; and name its public key: sign: {{key: {key.name}.pub}}",
         )
     if _NO_AGENT.search(said):

@@ -55,6 +55,6 @@ def _sign(project: Project) -> None:
     try:
         signed = SshSignature.parse(made)
     except FormatError as err:
-        raise ProgramError(f"sign: what ssh-keygen made is no SSH signature: {err.what}") from err
+        raise ProgramError(f"what ssh-keygen made is no SSH signature: {err.what}") from err
     write_bytes(project.tree / SIGNATURE, made)
     project.note("sign", f"{SIGNATURE} by {signed.key}, for {NAMESPACE}")

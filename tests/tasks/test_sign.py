@@ -140,7 +140,7 @@ def test_a_key_that_the_agent_lacks(bench: Workbench, key: Key, tmp_path: Path, 
             ran = bench.doit("bundle")
     assert ran.code == 1
     assert ran.err.count("FAILED") == 1, ran.err
-    assert "FAILED sign: sign: ssh-keygen made no signature" in ran.err
+    assert "FAILED sign: ssh-keygen made no signature" in ran.err
     assert "is in no agent: start ssh-agent, and ssh-add release" in ran.err
     assert not bench.bundle.exists()
 
@@ -198,7 +198,7 @@ def test_no_key_and_no_ssh_keygen(bench: Workbench, key: Key, tmp_path: Path) ->
     key.path.unlink()
     ran = bench.doit("bundle")
     assert (ran.code, ran.err.count("FAILED")) == (1, 1)
-    assert f"FAILED sign: sign: there is no key '{bench.place}/../keys/release'" in ran.err
+    assert f"FAILED sign: there is no key '{bench.place}/../keys/release'" in ran.err
     assert bench.files() == before, "the last good bundle stays"
 
 
@@ -206,7 +206,7 @@ def test_what_is_no_key(bench: Workbench, key: Key) -> None:
     key.path.write_text("no key\n")
     ran = bench.doit("bundle")
     assert (ran.code, ran.err.count("FAILED")) == (1, 1)
-    assert "FAILED sign: sign: ssh-keygen made no signature with" in ran.err
+    assert "FAILED sign: ssh-keygen made no signature with" in ran.err
 
 
 @pytest.mark.parametrize(
