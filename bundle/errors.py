@@ -131,11 +131,12 @@ _STORAGE_HINTS = {
 def storage_errors(doing: str, place: Path) -> Iterator[None]:
     """Turn an OSError of the body into a StorageError that names what was being done, and where.
 
-    `doing` completes "can't ...", for example "write image 'api'".
+    `doing` completes "can't ...", for example "write image 'api'". `Path()` is no place: it is left out.
     """
     try:
         yield
     except OSError as err:
         reason = os.strerror(err.errno) if err.errno else str(err)
         named = err.filename if isinstance(err.filename, str) else str(place)
-        raise StorageError(f"can't {doing}: {named}: {reason}", hint=_STORAGE_HINTS.get(err.errno or 0, "")) from err
+        where = "" if named == str(Path()) else f"{named}: "
+        raise StorageError(f"can't {doing}: {where}{reason}", hint=_STORAGE_HINTS.get(err.errno or 0, "")) from err

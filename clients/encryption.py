@@ -34,7 +34,7 @@ class Recipient:
         A FormatError for what is no certificate, a MissingToolError without openssl, a ProgramError when openssl can't
         encrypt to it.
         """
-        with storage_errors(f"read the recipient's certificate {str(path)!r}", path), path.open("rb") as file:
+        with storage_errors("read the recipient's certificate", path), path.open("rb") as file:
             held = file.read(_MAX_CERTIFICATE).decode("latin-1")
         try:
             parse_authorities(held)
