@@ -16,7 +16,7 @@ from bundle.finding import Finding
 from bundle.layout import DOCKER_MANIFEST, INDEX, OCI_LAYOUT, REF_NAME, blob_name, is_manifest, reachable
 from bundle.layout_source import LayoutSource, read_index
 from bundle.manifest import MANIFEST, BundleManifest, ImageEntry
-from bundle.sizes import human
+from bundle.sizes import counted, human
 from bundle.sums import SIGNATURE, SUMS
 from bundle.tree import Below, TarTree, Tree, index_members, read_small
 from bundle.trust import read_signature
@@ -223,7 +223,7 @@ def _need(result: Completeness, descriptor: Descriptor, image: ImageEntry) -> No
 
 def _check_base(result: Completeness, manifest: BundleManifest, base: Base | None) -> None:
     """What is left out must be in the base, where one is given; else the note says what is needed."""
-    needs = f"{len(result.needed)} blobs ({human(sum(result.needed.values()))})"
+    needs = f"{counted(len(result.needed), 'blob')} ({human(sum(result.needed.values()))})"
     if manifest.delta is None:
         result.note = "a full bundle, which needs no base"
     elif base is None:

@@ -5,6 +5,7 @@ from functools import partial
 
 from bundle.digest import Digest
 from bundle.files import writing
+from bundle.sizes import counted
 from bundle.sums import hash_files
 from schema.carried import INSTALL, carried_files
 from tasks.project import Project
@@ -45,4 +46,4 @@ def _carry(project: Project) -> None:
         executable = path.stat().st_mode & 0o111
         with path.open("rb") as reader, writing(project.tree / name, mode=0o755 if executable else 0o644) as writer:
             writer.write(reader.read())
-    project.note("carry", f"{len(files)} files in {INSTALL}/")
+    project.note("carry", f"{counted(len(files), 'file')} in {INSTALL}/")

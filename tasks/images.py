@@ -17,7 +17,7 @@ from bundle.layout import LayoutImage
 from bundle.locations import ImageLocation, RegistryImage
 from bundle.reference import Reference
 from bundle.referrers import ReferrerSource
-from bundle.sizes import human
+from bundle.sizes import counted, human
 from bundle.sums import hash_files
 from schema.lock import ImagePin
 from schema.spec import ImageSpec, platform_text
@@ -264,7 +264,7 @@ def _pull(project: Project, image: ImageSpec) -> None:
         meter=project.console,
         transfers=project.transfers,
     )
-    blobs = f"{len(fetched.blobs)} blobs, {human(fetched.size)}"
+    blobs = f"{counted(len(fetched.blobs), 'blob')}, {human(fetched.size)}"
     blobs += ", signature checked" if image.cosign_key else ""
     project.note(f"pull:{image.name}", f"{blobs}, already present" if lacking == [] else blobs)
 
@@ -339,7 +339,7 @@ def _placed(project: Project, part: Descriptor) -> dict[str, Any]:
 def _write_index(project: Project) -> None:
     project.claim()
     layout.write_index(project.images, [_tagged(project, image) for image in project.spec.images])
-    project.note("layout", f"index of {len(project.spec.images)} images")
+    project.note("layout", f"index of {counted(len(project.spec.images), 'image')}")
 
 
 def image_archive(name: str) -> str:

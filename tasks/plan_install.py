@@ -6,7 +6,7 @@ from typing import Any
 
 from bundle.digest import Digest
 from bundle.errors import AirgapError
-from bundle.sizes import human
+from bundle.sizes import counted, human
 from clients.process import masked
 from schema.install import ReleaseSpec
 from schema.values import key_text
@@ -65,7 +65,7 @@ class InstallPlan:
             yield from (f"   {line}" for line in release.values)
         yield from (f"not known: {reason}" for reason in self.unknown)
         yield from (f"not there: {reason}" for reason in self.lacking)
-        yield f"to send: {human(self.bytes_to_send)} in {len(self.images)} images"
+        yield f"to send: {human(self.bytes_to_send)} in {counted(len(self.images), 'image')}"
 
 
 def plan_install(receiver: Receiver, due: Collection[str]) -> InstallPlan:

@@ -17,6 +17,7 @@ from bundle.errors import AirgapError, MissingToolError, storage_errors
 from bundle.files import write_bytes
 from bundle.opened import is_signed, signer_of
 from bundle.platform import Platform
+from bundle.sizes import counted
 from clients.isolation import isolate
 from clients.outside import OutsideWatch
 from clients.process import run
@@ -187,8 +188,13 @@ class _Stage:
                 problems, count = [str(err)], 0
             self.failures += problems
             if not problems:
-                self.say("install", f"release {release.name}: {_count(count)} of it can be pulled from the registry")
-                self.proven.append(f"release {release.name!r} renders, and {_count(count)} of it can be pulled")
+                self.say(
+                    "install",
+                    f"release {release.name}: {counted(count, 'image')} of it can be pulled from the registry",
+                )
+                self.proven.append(
+                    f"release {release.name!r} renders, and {counted(count, 'image')} of it can be pulled"
+                )
 
     def _receipt(self, receiver: Receiver) -> None:
         path = self.scene.place / "state" / "receipt.json"
@@ -211,7 +217,7 @@ class _Stage:
                 continue
             self.say("receipt", f"image {image.name}: {found}, made of {image.base}")
         if not self.failures:
-            count = _count(len(receiver.bundle.manifest.images))
+            count = counted(len(receiver.bundle.manifest.images), "image")
             self.proven.append(f"{count} inside with the digest of the bundle, as receipt and registry say")
 
     def _say_what_is_left_out(self) -> None:
@@ -300,7 +306,3 @@ class _Stage:
 
 def _names(items: Sequence[Any]) -> str:
     return ", ".join(item.name for item in items)
-
-
-def _count(images: int) -> str:
-    return "1 image" if images == 1 else f"{images} images"

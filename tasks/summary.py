@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bundle.sizes import human
+from bundle.sizes import counted, human
 from tasks.assemble import archive_parts
 from tasks.connected_helm import INSTALL_HINT
 from tasks.delta import carried, goes_back, unchanged
@@ -23,7 +23,8 @@ def summarise(project: Project, selected: Sequence[str], *, ran: int, skipped: i
             console.line(f"nothing to do: {skipped} steps are up to date")
         return
     spec = project.spec
-    counts = f"{_count(spec.images, 'image')}, {_count(spec.charts, 'chart')}, {_count(spec.files, 'file')}"
+    contents = ((spec.images, "image"), (spec.charts, "chart"), (spec.files, "file"))
+    counts = ", ".join(counted(len(items), noun) for items, noun in contents)
     if ran == 0:
         console.line(f"nothing to do: bundle {spec.bundle.name} {spec.bundle.version} is up to date ({counts})")
     else:
@@ -46,8 +47,8 @@ def _left_out(project: Project) -> Iterator[str]:
     found = carried(project)
     if found is None:
         return
-    yield f"  carried    {_count(range(found.held), 'blob')}, {human(found.held_size)}"
-    yield f"  left out   {_count(range(found.left_out), 'blob')}, {human(found.left_out_size)}, which are inside"
+    yield f"  carried    {counted(found.held, 'blob')}, {human(found.held_size)}"
+    yield f"  left out   {counted(found.left_out, 'blob')}, {human(found.left_out_size)}, which are inside"
     yield f"             as {found.base} says"
     if goes_back(project):
         yield f"             that is a later version: this bundle goes back to {project.spec.bundle.version}"
@@ -72,16 +73,13 @@ def _installed(project: Project, *, ran: int, skipped: int) -> None:
         return
     console.line()
     console.line(f"installed: {ran} steps run in {console.seconds:.1f} s, {skipped} up to date")
-    console.line(f"  pushed     {human(console.moved)}, already present {human(console.reused)}")
+    if console.moved or console.reused:  # what a Docker Engine pushes is not counted
+        console.line(f"  pushed     {human(console.moved)}, already present {human(console.reused)}")
     console.line(
         f"  receipt    {_shown(project.options.state / 'receipt.json')}: carry it back, it tells what is inside"
     )
     for line in project.closing.splitlines():
         console.line(line)
-
-
-def _count(items: Sequence[object], noun: str) -> str:
-    return f"{len(items)} {noun}" if len(items) == 1 else f"{len(items)} {noun}s"
 
 
 def _shown(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bundle.sizes import human
+from bundle.sizes import counted, human
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,8 @@ from bundle.sizes import human
 )
 def test_sizes(size: int, text: str) -> None:
     assert human(size) == text
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 images"), (1, "1 image"), (2, "2 images")])
+def test_how_many(number: int, text: str) -> None:
+    assert counted(number, "image") == text

@@ -43,7 +43,7 @@ def test_it_ends_as_a_full_bundle_does(
     assert "a delta, complete together with the receipt of shop 1.0" in verified.out
     planned = crossing.inside(delta, "plan", "install")
     config = 419  # bytes
-    assert f"to send: {human(len(crossing.tops['api'].data) + config)} in 1 images" in planned.out
+    assert f"to send: {human(len(crossing.tops['api'].data) + config)} in 1 image\n" in planned.out
     with registry.recorded() as requests:
         ran = crossing.installed(delta)
     assert {"verify", "preflight", "push:api", "receipt"} == set(ran.steps)
