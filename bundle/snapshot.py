@@ -83,7 +83,7 @@ class Snapshot:
                 return cls.of_receipt(Receipt.from_dict(data), source)
             return cls.of_manifest(BundleManifest.from_dict(data), source)
         except FormatError as err:
-            raise FormatError(f"{source}: {err.what}", hint=_HINT) from err
+            raise FormatError(f"{source}: {err.what.removeprefix(f'{source}: ')}", hint=_HINT) from err
 
     @classmethod
     def of_receipt(cls, receipt: Receipt, source: str) -> Self:

@@ -47,12 +47,20 @@ def open_project(env: Mapping[str, str] | None = None) -> Project:
 
 def _check_start(cwd: Path) -> None:
     """doit finds our commands and our state by the pyproject.toml of where it starts; the zipapp brings them itself."""
+    if "tasks.receive" in sys.modules or _names_commands(cwd / "pyproject.toml"):
+        return
     checkout = Path(__file__).resolve().parents[1]
-    if "tasks.receive" not in sys.modules and cwd != checkout:
-        hint = f"start it there: cd {checkout} && doit spec={cwd / 'airgap.yaml'}"
-        raise AirgapError(
-            f"doit was started in {str(cwd)!r}, where it finds none of this program's commands", hint=hint
-        )
+    raise AirgapError(
+        f"doit was started in {str(cwd)!r}, where it finds none of this program's commands",
+        hint=f"start it there: cd {checkout} && doit spec={cwd / 'airgap.yaml'}",
+    )
+
+
+def _names_commands(path: Path) -> bool:
+    try:
+        return b'"tasks.run:Run"' in path.read_bytes()
+    except OSError:
+        return False
 
 
 def _user_state(env: Mapping[str, str]) -> Path:

@@ -93,7 +93,13 @@ RECEIPT: dict[str, Any] = {
     "installed": "2026-01-01T00:00:00Z",
     "tool": "0.1.0",
     "releases": [],
-    "bundle": {"name": "shop", "version": "2.0.0", "platform": "linux/amd64", "id": "sha256:" + "0" * 64},
+    "bundle": {
+        "name": "shop",
+        "version": "2.0.0",
+        "created": "2026-01-01T00:00:00Z",
+        "platform": "linux/amd64",
+        "id": "sha256:" + "0" * 64,
+    },
     "images": [{"name": "api", "ref": "h.example:5000/shop/api:2.0.0", "digest": "sha256:" + "1" * 64, "blobs": {}}],
     "charts": [{"name": "shop", "version": "2.0.0", "sha256": "2" * 64}],
 }
