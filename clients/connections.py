@@ -12,6 +12,7 @@ from urllib3.util import Url, make_headers, parse_url
 from bundle.errors import SourceError
 from bundle.hosts import HostSettings
 from clients.proxies import Proxies
+from clients.tls_context import client_context
 
 _HOSTS = 64  # hosts whose connections are kept
 _DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -91,17 +92,11 @@ class Connections:
 
 def _tls(settings: HostSettings, *, subject: str, host: str) -> ssl.SSLContext:
     """The system's CAs and the declared one, and the client certificate if there is one."""
-    context = ssl.create_default_context()
     try:
-        if settings.ca:
-            context.load_verify_locations(cafile=settings.ca)
-        if settings.client_cert:
-            # A password prompt would wait for ever in a pipeline.
-            context.load_cert_chain(settings.client_cert, settings.client_key, password="")
+        return client_context(ca=settings.ca, certificate=settings.client_cert, key=settings.client_key)
     except OSError as err:  # ssl.SSLError is one too
         files = ", ".join(str(file) for file in (settings.ca, settings.client_cert, settings.client_key) if file)
         raise SourceError(
             f"{subject}: the certificates declared for {host} can't be used ({files}): {err.strerror or err}",
             hint="give PEM files: ca, and client_cert with its unencrypted client_key",
         ) from err
-    return context

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bundle.errors import EngineError
+from clients.tls_context import client_context
 
 USUAL_SOCKET = "/var/run/docker.sock"
 _PLAIN_PORT, _TLS_PORT = 2375, 2376
@@ -27,22 +28,17 @@ class TlsFiles:
 
     def context(self, subject: str) -> ssl.SSLContext:
         """Ready to connect; an EngineError for files that can't be used."""
-        context = ssl.create_default_context()
-        if not self.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
         try:
-            if self.ca:
-                context.load_verify_locations(cafile=self.ca)
-            if self.certificate:
-                # A password prompt would wait for ever in a pipeline.
-                context.load_cert_chain(self.certificate, self.key, password="")
+            context = client_context(ca=self.ca, certificate=self.certificate, key=self.key)
         except OSError as err:  # ssl.SSLError is one too
             files = ", ".join(str(file) for file in (self.ca, self.certificate, self.key) if file)
             raise EngineError(
                 f"{subject}: its certificates can't be used ({files}): {err.strerror or err}",
                 hint="give PEM files ca.pem, cert.pem and an unencrypted key.pem in DOCKER_CERT_PATH",
             ) from err
+        if not self.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
         return context
 
 

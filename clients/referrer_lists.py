@@ -9,7 +9,6 @@ from bundle.image import MAX_MANIFEST, Manifest
 from bundle.reference import Reference
 from bundle.referrers import list_tag, merged_list
 from clients.blob_upload import MAX_ANSWER
-from clients.referrers import list_referrers
 from clients.registry import registry_address
 from clients.upload import Uploads
 
@@ -51,14 +50,8 @@ class ReferrerLists:
                 self._put(subject, merged_list(there, wanted) if there else wanted.raw)
 
     def _by_api(self, subject: Digest) -> frozenset[Digest] | None:
-        if self._host in self._registries.without_referrers:
-            return None
-        url = f"{self._url}/referrers/{subject}"
-        found = list_referrers(self._transport, url, auth=self._access, subject=self._subject)
-        if found is None:
-            self._registries.without_referrers.add(self._host)
-            return None
-        return frozenset(each.digest for each in found)
+        found = self._registries.referring(self._host, self._url, subject, access=self._access, subject=self._subject)
+        return None if found is None else frozenset(each.digest for each in found)
 
     def _tagged(self, subject: Digest) -> Manifest | None:
         try:

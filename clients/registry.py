@@ -38,7 +38,21 @@ class Registries:
         self.meter = meter or SilentMeter()
         self.authenticator = Authenticator(transport, credentials or Credentials(os.environ))
         self.unreachable: set[str] = set()
-        self.without_referrers: set[str] = set()
+        self._without_referrers: set[str] = set()
+
+    def referring(
+        self, host: str, repository: str, digest: Digest, *, access: RepositoryAccess, subject: str
+    ) -> tuple[Descriptor, ...] | None:
+        """What refers to a manifest (distribution-spec, "Listing Referrers"); None where `host` has no such API.
+
+        `repository` is its address below /v2/. A host without the API is asked once in a run.
+        """
+        if host in self._without_referrers:
+            return None
+        found = list_referrers(self.transport, f"{repository}/referrers/{digest}", auth=access, subject=subject)
+        if found is None:
+            self._without_referrers.add(host)
+        return found
 
     def repository(self, reference: Reference, *, subject: str) -> "RegistryRepository":
         """The repository of an image or artifact; `subject` is what the user calls it."""
@@ -125,17 +139,11 @@ class RegistryRepository:
 
     def referring(self, subject: Digest) -> tuple[Descriptor, ...] | None:
         """What refers to a manifest (distribution-spec, "Listing Referrers"); None where there is no such API."""
-
-        def ask(endpoint: _Endpoint) -> tuple[Descriptor, ...] | None:
-            if endpoint.name in self._registries.without_referrers:
-                return None
-            url = f"{endpoint.url}/referrers/{subject}"
-            found = list_referrers(self._transport, url, auth=endpoint.access, subject=self._subject)
-            if found is None:
-                self._registries.without_referrers.add(endpoint.name)
-            return found
-
-        return self._any(ask)
+        return self._any(
+            lambda endpoint: self._registries.referring(
+                endpoint.name, endpoint.url, subject, access=endpoint.access, subject=self._subject
+            )
+        )
 
     def _any(self, ask: Callable[[_Endpoint], T | None]) -> T | None:
         """The answer of the first endpoint that has one; a mirror often has not all that its registry has."""

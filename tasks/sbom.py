@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from bundle.digest import Digest
@@ -50,8 +50,9 @@ def digests(project: Project) -> dict[str, Digest]:
     return hash_files(project.tree, files(project))
 
 
+@cache
 def find_syft(project: Project) -> Path | None:
-    """The syft of this machine; None where there is none."""
+    """The syft of this machine; None where there is none. Looked for once in a run, not for each image."""
     found = shutil.which("syft", path=project.env.get("PATH"))
     return Path(found) if found else None
 
