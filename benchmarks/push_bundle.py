@@ -16,15 +16,13 @@ from clients.registry import Registries
 from clients.transport import Transport
 from clients.upload import Uploads
 
-IMAGES = 4  # at once, so that no worker waits while another image's manifests are written
-
 
 def main(arguments: Sequence[str]) -> int:
-    """Push, as the install's tasks do: images side by side, their blobs under one bound."""
+    """Push, as the install's tasks do: as many images side by side (tasks/setup.py), their blobs under one bound."""
     path, host, jobs, ca = Path(arguments[0]), arguments[1], int(arguments[2]), [Path(file) for file in arguments[3:]]
     bundle, transfers = open_bundle(path), Transfers(jobs)
     settings = HostSettings(ca=ca[0] if ca else None, plain_http=not ca)
-    with Transport({host: settings}) as transport, ThreadPoolExecutor(IMAGES) as pool:
+    with Transport({host: settings}) as transport, ThreadPoolExecutor(max(4, 2 * jobs)) as pool:
         uploads = Uploads(Registries(transport))
 
         def push(image: ImageEntry) -> PushedImage:

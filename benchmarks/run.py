@@ -127,10 +127,10 @@ def _once(contender: Contender, registry: RunningRegistry, data: DataSet, place:
     place.mkdir()
     commands = list(contender.commands(registry, data, place))
     env = {**os.environ, **contender.environment(registry, place)}
-    touch_memory(place, data.size)
     os.sync()
     cost = measure.NOTHING
     for argv in commands:
+        touch_memory(place, 2 * data.size)
         cost = cost.then(measure.run(argv, env=env, directory=ROOT, log=place / "log"))
     written = measure.total_size([place])
     if written < data.size:
@@ -147,10 +147,10 @@ def _push_once(pusher: Pusher, bundle: OpenedBundle, size: int, place: Path, *, 
         commands = list(pusher.commands(registry, bundle, place / "own"))
         env = {**os.environ, **pusher.environment(registry, place / "own")}
         warm_files(bundle.path)
-        touch_memory(place, size)
         os.sync()
         cost = measure.NOTHING
         for argv in commands:
+            touch_memory(place, 2 * size)
             cost = cost.then(measure.run(argv, env=env, directory=ROOT, log=place / "log"))
         stored = measure.total_size([registry.data])
     if stored < size:

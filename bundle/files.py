@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import itertools
 import os
@@ -14,10 +15,12 @@ from typing import IO
 
 from bundle.errors import FormatError
 
-CHUNK = 1024 * 1024  # bytes; 8 KiB chunks cost 40 % of the throughput
+CHUNK = 512 * 1024  # bytes; small enough to stay in a core's own cache until it is copied, hashed and written
 _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file
 _AT_FDCWD = -100  # fcntl.h
 _RENAME_EXCHANGE = 2  # linux/fs.h
+_KEEP_SIZE = 1  # linux/falloc.h
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _counter = itertools.count()
 
 
@@ -81,6 +84,29 @@ def _copy(source: Path, target: Path) -> None:
         writer.flush()
         os.fsync(writer.fileno())
     shutil.copystat(source, target)
+
+
+def reserve(handle: int, size: int) -> None:
+    """Have the file system set aside the blocks of a file that will get `size` bytes; what it has stays as it is.
+
+    OSError where there is no room for them: better before they are fetched than near their end. Does nothing where
+    the file system or the C library can't.
+    """
+    try:
+        fallocate = ctypes.CDLL(None, use_errno=True).fallocate64
+    except (OSError, AttributeError):
+        return
+    if fallocate(handle, _KEEP_SIZE, ctypes.c_int64(0), ctypes.c_int64(size)) == 0:
+        return
+    code = ctypes.get_errno()
+    if code in _NO_ROOM:
+        release(handle)
+        raise OSError(code, os.strerror(code))
+
+
+def release(handle: int) -> None:
+    """Give back blocks that were set aside and not written to."""
+    os.ftruncate(handle, os.fstat(handle).st_size)
 
 
 def sync_directory(path: Path) -> None:

@@ -26,8 +26,8 @@ class OpenedBundle:
     """One bundle's files by their names in SHA256SUMS. Safe for several threads; no file stays open between calls.
 
     What `read` and `extract` give is checked against SHA256SUMS. An image's manifests are checked by their digests,
-    which manifest.json and its indexes state; its blobs are not: whoever stores or pushes them checks each one's
-    digest while it streams (bundle/store.py, bundle/push.py).
+    which manifest.json and its indexes state; its blobs are not: whoever stores them checks each one's digest, be it
+    our store while it streams (bundle/store.py) or the registry that they are pushed to (bundle/push.py).
     """
 
     def __init__(
@@ -178,7 +178,7 @@ def fingerprint(path: Path) -> Digest:
 
     Equal fingerprints mean that no program has written to the files since, as far as their file system keeps account:
     one that keeps no time of change (FAT, some network shares) shows no write that puts size and time back. Bytes
-    that rot on the medium are never seen here; pushing and extracting find those, as they check what they move. A
+    that rot on the medium are never seen here; pushing and extracting find those, as what they move is checked. A
     copy, and on some media a remount, has another fingerprint, which costs one more verification and nothing else.
     """
     with storage_errors(f"read bundle {str(path)!r}", path):

@@ -3,14 +3,15 @@
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from typing import Literal, Protocol
 
 from bundle.descriptor import Descriptor
-from bundle.digest import Digest, Hasher
-from bundle.errors import IntegrityError, StorageError
+from bundle.digest import Digest
+from bundle.errors import IntegrityError, RegistryError, StorageError
 from bundle.fetch import walk_manifests
 from bundle.image import ImageSource, Manifest
 from bundle.meter import Meter
@@ -18,7 +19,7 @@ from bundle.transfers import Transfers
 
 Outcome = Literal["sent", "present", "mounted"]
 ReadBlob = Callable[[int], Generator[bytes, None, None]]
-"""A blob's bytes from an offset on, checked: the last of them never come where the blob is not what it must be."""
+"""A blob's bytes from an offset on, as many as it must have; whoever stores them checks that they have its digest."""
 
 
 class ImageSink(Protocol):
@@ -56,8 +57,9 @@ def push_image(
 ) -> PushedImage:
     """Bring `root` (its size may be 0 where it is not known) and everything below it to the sink, under its tag.
 
-    Blobs go through `transfers`, each checked while it streams: an IntegrityError names a damaged one, and its upload
-    is never completed. A manifest is stored only after what it names, so one that is there already is whole.
+    Blobs go through `transfers`. A sink refuses bytes that have not the digest it was told (distribution-spec, "Pushing
+    blobs"); what it refuses is looked at here, and an IntegrityError names a blob that is damaged. A manifest is stored
+    only after what it names, so one that is there already is whole.
     """
     changed = sink.current() != root.digest
     manifests = list(walk_manifests(_loader(source, subject), root, subject))
@@ -71,13 +73,23 @@ def push_image(
 
     def put(blob: Descriptor) -> None:
         reading = _Reading(source, blob, subject=subject, meter=meter, transfers=transfers)
-        outcome = sink.put_blob(blob, reading.open)
+        try:
+            outcome = sink.put_blob(blob, reading.open)
+        except RegistryError as err:
+            if err.status == HTTPStatus.BAD_REQUEST:
+                reading.check()
+            raise
         if outcome != "sent":
             meter.reuse(subject, blob.size)
         with guard:
             moved[outcome] += blob.size
 
-    transfers.run_all([partial(put, blob) for blob in absent.values()], [blob.size for blob in absent.values()])
+    lacking = tuple(absent.values())
+    transfers.run_all(
+        [partial(put, blob) for blob in lacking],
+        [blob.size for blob in lacking],
+        [blob.digest for blob in lacking],
+    )
     for manifest in missing:
         if manifest.digest != root.digest:
             sink.put_manifest(manifest, tagged=False)
@@ -120,30 +132,37 @@ class _Reading:
         self._told = 0
 
     def open(self, offset: int) -> Generator[bytes, None, None]:
-        """The bytes from `offset` on. Those before it are read and checked too: the digest is that of all."""
-        hasher, at, size = self._blob.digest.hasher(), 0, self._blob.size
-        try:
-            for chunk in self._source.read(self._blob, 0):
-                self._transfers.check()
-                hasher.update(chunk)
-                start, at = at, at + len(chunk)
-                if at >= size:
-                    self._check(at, hasher)
-                if at > offset:
-                    yield chunk[max(0, offset - start) :]
-                    self._tell(at)
-        except OSError as err:
-            raise _unreadable(err, self._blob, self._subject) from err
-        if at < size:
-            self._check(at, hasher)
+        """The bytes from `offset` on. An IntegrityError where there are more or fewer of them than there must be."""
+        at = offset
+        for chunk in self._chunks(offset):
+            at += len(chunk)
+            if at > self._blob.size:
+                break
+            yield chunk
+            self._tell(at)
+        if at != self._blob.size:
+            self.check()
 
-    def _check(self, size: int, hasher: Hasher) -> None:
+    def check(self) -> None:
+        """Read the whole blob; an IntegrityError when it has not its size and digest."""
+        hasher, size = self._blob.digest.hasher(), 0
+        for chunk in self._chunks(0):
+            hasher.update(chunk)
+            size += len(chunk)
         if size != self._blob.size or hasher.hexdigest() != self._blob.digest.hex:
             raise IntegrityError(
                 f"{self._subject}: its blob {self._blob.digest} is damaged: expected {self._blob.size} bytes, "
                 f"found {size} with {self._blob.digest.algorithm}:{hasher.hexdigest()}; it was not pushed",
                 hint="run `doit verify` to see what is damaged, and carry that over again",
             )
+
+    def _chunks(self, offset: int) -> Iterator[bytes]:
+        try:
+            for chunk in self._source.read(self._blob, offset):
+                self._transfers.check()
+                yield chunk
+        except OSError as err:
+            raise _unreadable(err, self._blob, self._subject) from err
 
     def _tell(self, at: int) -> None:
         if at > self._told:

@@ -21,7 +21,7 @@ from pathlib import Path
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest, Hasher
 from bundle.errors import IntegrityError, storage_errors
-from bundle.files import CHUNK, writing
+from bundle.files import CHUNK, release, reserve, writing
 from bundle.meter import Meter, SilentMeter
 
 Read = Callable[[int], Iterator[bytes]]
@@ -203,13 +203,19 @@ class BlobStore:
             meter.say(subject, f"continuing {digest} at byte {have}" + ("" if size is None else f" of {size}"))
             meter.reuse(subject, have)
         complete = hasher.hexdigest() == digest.hex if size is None else have == size
-        for chunk in () if complete else read(have):
-            have += len(chunk)
-            if size is not None and have > size:
-                return False
-            hasher.update(chunk)
-            _write_all(part, chunk)
-            meter.advance(subject, len(chunk))
+        if size and not complete:
+            reserve(part, size)
+        try:
+            for chunk in () if complete else read(have):
+                have += len(chunk)
+                if size is not None and have > size:
+                    return False
+                hasher.update(chunk)
+                _write_all(part, chunk)
+                meter.advance(subject, len(chunk))
+        except BaseException:
+            release(part)
+            raise
         return size in (None, have) and hasher.hexdigest() == digest.hex
 
     def _commit(self, part: int, digest: Digest, place: Digest) -> None:

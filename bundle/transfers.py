@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from itertools import count, repeat
 
@@ -16,6 +16,7 @@ class Transfers:
 
     The largest of those that wait goes first, whoever asked for it: what is left for the end is then small, and no
     large blob goes on alone while the other workers have nothing to do. Equal ones go in the order they were asked for.
+    Steps that move the same thing go one after the other, and none of them keeps a worker while it waits for that.
 
     The workers are daemon threads: steps leave nothing half-written under a final name, so an exit need not wait for
     a connection that stalls.
@@ -28,18 +29,20 @@ class Transfers:
         self._stopped = threading.Event()
         self._guard = threading.Lock()
         self._workers = 0
+        self._behind: dict[Hashable, list[_Waiting]] = {}  # by what is moved now: the steps that wait for it
 
-    def run_all(self, steps: Sequence[Step], sizes: Sequence[int] = ()) -> None:
+    def run_all(self, steps: Sequence[Step], sizes: Sequence[int] = (), things: Sequence[Hashable] = ()) -> None:
         """Run the steps, of these `sizes` in bytes (0 where none is given), and wait for them all.
 
-        After a failure those not yet begun are left out.
+        `things` say what each of them moves; no two steps that move the same run at once. After a failure those not
+        yet begun are left out.
 
         Raises what failed: the error itself when there was one, a ProblemsError when there were several different.
         """
         self._start(len(steps))
         batch = _Batch(len(steps))
-        for step, size in zip(steps, sizes or repeat(0), strict=False):
-            self._waiting.put(_Waiting(order=(-size, next(self._numbers)), batch=batch, step=step))
+        for step, size, thing in zip(steps, sizes or repeat(0), things or repeat(None), strict=False):
+            self._waiting.put(_Waiting(order=(-size, next(self._numbers)), batch=batch, step=step, thing=thing))
         try:
             batch.done.wait()
         except BaseException:
@@ -67,8 +70,11 @@ class Transfers:
     def _work(self) -> None:
         while True:
             waiting = self._waiting.get()
+            if not self._take(waiting):
+                continue
             batch, step = waiting.batch, waiting.step
             if self._stopped.is_set() or batch.failed:
+                self._leave(waiting)
                 batch.finish(None)
                 continue
             error: BaseException | None = None
@@ -76,9 +82,28 @@ class Transfers:
                 step()
             except BaseException as err:  # carried over to the thread that waits
                 error = err
+            self._leave(waiting)
             batch.finish(error)
             # An idle worker must not hold on to what the last step held.
             del waiting, batch, step, error
+
+    def _take(self, waiting: "_Waiting") -> bool:
+        """Whether the step may go now; else it is queued again when what it moves is no longer moved by another."""
+        if waiting.thing is None:
+            return True
+        with self._guard:
+            behind = self._behind.get(waiting.thing)
+            if behind is None:
+                self._behind[waiting.thing] = []
+            else:
+                behind.append(waiting)
+        return behind is None
+
+    def _leave(self, waiting: "_Waiting") -> None:
+        with self._guard:
+            behind = self._behind.pop(waiting.thing, ())
+        for each in behind:
+            self._waiting.put(each)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -88,6 +113,7 @@ class _Waiting:
     order: tuple[int, int]
     batch: "_Batch" = field(compare=False)
     step: Step = field(compare=False)
+    thing: Hashable = field(compare=False)
 
 
 class _Batch:

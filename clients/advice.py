@@ -8,6 +8,7 @@ _ECR = re.compile(r"[0-9]+\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:ama
 _PUBLIC_ECR = "public.ecr.aws"
 _NO_REPOSITORY = frozenset({"NAME_UNKNOWN", "NAME_INVALID"})
 _GONE = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
+_OTHER_BYTES = "DIGEST_INVALID"
 _NO_MANIFEST = frozenset({"MANIFEST_UNKNOWN", "NOT_FOUND"})
 
 
@@ -70,6 +71,8 @@ def next_push_step(reference: Reference, status: int, code: str) -> str:
     }
     if code in _GONE:
         return f"run again: {host} has lost a blob that it had a moment ago"
+    if code == _OTHER_BYTES:
+        return f"run again; when it comes again, look for what changes bytes on the way to {host} (a proxy, a filter)"
     later = f"check the log and the free space of {host}, then run again; what is pushed stays"
     return steps.get(status, later if status >= 500 else "")
 

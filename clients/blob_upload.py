@@ -54,7 +54,10 @@ class BlobUploads:
         return None if answer.status == 201 else self._session(self._url, answer)
 
     def finish(self, session: Session, descriptor: Descriptor, read: ReadBlob) -> None:
-        """Send what the registry lacks, and close the upload; a TransientError where another attempt may succeed."""
+        """Send what the registry lacks, and close the upload; a TransientError where another attempt may succeed.
+
+        The registry compares what came with the digest that closes the upload, and keeps nothing else.
+        """
         url, left = session.url, descriptor.size - session.at
         try:
             if left:
@@ -66,7 +69,7 @@ class BlobUploads:
                 )  # fmt: skip
                 url = self._session(url, answer).url
             query = urlencode({"digest": str(descriptor.digest)})
-            self._transport.attempt(
+            answer = self._transport.attempt(
                 "PUT", f"{url}{'&' if '?' in url else '?'}{query}", subject=self._subject, auth=self._auth(url),
                 headers=_BINARY, body=b"", limit=MAX_ANSWER,
             )  # fmt: skip
@@ -75,6 +78,12 @@ class BlobUploads:
             if err.code in _LOST or err.status == 416 or (session.at and err.code == "DIGEST_INVALID"):
                 raise TransientError(err, reason="the registry lost an upload") from err
             raise
+        stored = answer.headers.get("Docker-Content-Digest", "")  # some send none
+        if stored and stored.startswith(descriptor.digest.algorithm) and stored != str(descriptor.digest):
+            raise IntegrityError(
+                f"{self._subject}: {netloc(url)} stored {stored}, expected {descriptor.digest}",
+                hint="something before the registry changes what it is sent",
+            )
 
     def resumed(self, session: Session) -> Session | None:
         """Where the upload goes on; None where the registry does not know, so that another one is to begin."""

@@ -23,6 +23,8 @@ from clients.transport import Response
 _ACCEPT = {"Accept": ", ".join(media.ACCEPT_MANIFEST)}
 _WORTH_ASKING = 1024 * 1024  # bytes; to send a smaller blob is as quick as to ask siblings for it
 _SIBLINGS_ASKED = 4  # for each blob that no push of this run has seen
+# How the CNCF's registry refuses a manifest while another push of the same image writes what it names.
+_NOT_SEEN = frozenset({"DIGEST_INVALID", "MANIFEST_BLOB_UNKNOWN"})
 _IMMUTABLE = frozenset({403, 405, 409, 412})  # how registries refuse to move a tag
 
 
@@ -111,10 +113,7 @@ class RegistrySink:
             self._meter.say(self._subject, f"{self._reference} moves from {self._before} to {manifest.digest}")
         with self._explained():
             try:
-                self._transport.request(
-                    "PUT", self._url(f"manifests/{name}"), subject=self._subject, auth=self._access,
-                    headers={"Content-Type": manifest.media_type}, body=manifest.raw, limit=MAX_ANSWER,
-                )  # fmt: skip
+                self._store_manifest(manifest, name)
             except RegistryError as err:
                 raise self._immutable(err, manifest) if tagged else err from err
             found = self._digest_of(name) if tagged else manifest.digest
@@ -124,6 +123,19 @@ class RegistrySink:
                 f"expected {manifest.digest}",
                 hint="somebody else pushes to this tag, or something before the registry changes what it is sent",
             )
+
+    def _store_manifest(self, manifest: Manifest, name: str) -> None:
+        for again in (True, False):
+            try:
+                self._transport.request(
+                    "PUT", self._url(f"manifests/{name}"), subject=self._subject, auth=self._access,
+                    headers={"Content-Type": manifest.media_type}, body=manifest.raw, limit=MAX_ANSWER,
+                )  # fmt: skip
+                return
+            except RegistryError as err:
+                if not again or err.code not in _NOT_SEEN:
+                    raise
+                self._transport.pause(self._subject, TransientError(err, reason="it misses what was just sent"), 1)
 
     @property
     def _name(self) -> str:

@@ -1,6 +1,7 @@
 """Images from a source into the blob cache."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,7 @@ class FakeSource:
         self.content: dict[Digest, bytes] = {}
         self.root: Descriptor | None = None
         self.asked: list[tuple[str, Digest]] = []
+        self.offsets: dict[Digest, list[int]] = defaultdict(list)
 
     def put(self, data: bytes, media_type: str, **more: Any) -> Descriptor:
         digest = Digest.of(data)
@@ -63,6 +65,7 @@ class FakeSource:
 
     def read(self, descriptor: Descriptor, offset: int) -> Iterator[bytes]:
         self.asked.append(("blob", descriptor.digest))
+        self.offsets[descriptor.digest].append(offset)
         if descriptor.digest not in self.content:
             raise SourceError(f"image 'app': no blob {descriptor.digest}")
         yield self.content[descriptor.digest][offset:]

@@ -12,7 +12,7 @@ from bundle import media
 from bundle.chart_push import ChartSource, chart_tag
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
-from bundle.errors import AirgapError, IntegrityError, SourceError, StorageError
+from bundle.errors import AirgapError, IntegrityError, RegistryError, SourceError, StorageError
 from bundle.image import Manifest
 from bundle.meter import SilentMeter
 from bundle.push import Outcome, PushedImage, ReadBlob, push_image
@@ -25,7 +25,7 @@ LAYER = b"a layer" * 1000
 
 @dataclass(slots=True)
 class FakeSink:
-    """Keeps what it is given."""
+    """Keeps what it is given, when it is what it must be, as a registry does."""
 
     content: dict[Digest, bytes] = field(default_factory=dict)
     tag: Digest | None = None
@@ -45,6 +45,8 @@ class FakeSink:
         if descriptor.digest in self.mountable:
             return "mounted"
         data = b"".join(read(0))
+        if not descriptor.digest.matches(data):
+            raise RegistryError("image 'app': refused", status=400, code="DIGEST_INVALID")
         with self.guard:
             self.content[descriptor.digest] = data
             self.order.append("blob")
@@ -142,24 +144,21 @@ def test_nothing_is_done_twice(source: FakeSource, sink: FakeSink) -> None:
 
 
 @pytest.mark.parametrize("offset", [1, 3500, len(LAYER) - 1, len(LAYER)])
-def test_reading_from_an_offset_checks_all_bytes(source: FakeSource, offset: int) -> None:
+def test_what_a_sink_has_is_not_read_again(source: FakeSource, offset: int) -> None:
     source.image(LAYER)
-    blob = Descriptor(media_type=media.OCI_LAYER, digest=Digest.of(LAYER), size=len(LAYER))
     parts: list[bytes] = []
 
     class Resuming(FakeSink):
         def put_blob(self, descriptor: Descriptor, read: ReadBlob) -> Outcome:
-            if descriptor.digest == blob.digest:
-                parts.extend(read(offset))
-            return FakeSink.put_blob(self, descriptor, read)
+            if descriptor.digest != Digest.of(LAYER):
+                return FakeSink.put_blob(self, descriptor, read)
+            parts.extend(read(offset))
+            self.content[descriptor.digest] = LAYER
+            return "sent"
 
-    meter = RecordingMeter()
-    push(source, Resuming(), meter)
+    push(source, Resuming())
     assert b"".join(parts) == LAYER[offset:]
-    assert meter.moved == meter.expected
-    source.content[blob.digest] = b"x" + LAYER[1:]
-    with pytest.raises(IntegrityError, match="is damaged"):
-        push(source, Resuming())
+    assert source.offsets[Digest.of(LAYER)] == [offset]
 
 
 def test_bytes_that_are_read_again_are_told_once(source: FakeSource) -> None:
@@ -185,27 +184,33 @@ DAMAGE = {"short": LAYER[:-1], "long": LAYER + b"x", "changed": b"x" + LAYER[1:]
 
 @pytest.mark.parametrize("name", DAMAGE)
 @pytest.mark.parametrize("step", [1, 1000, 100_000])
-def test_the_last_bytes_of_a_damaged_blob_never_come(
+def test_a_damaged_blob_is_told_and_its_image_is_not(
     source: FakeSource, sink: FakeSink, name: str, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source.image(LAYER)
-    came: list[bytes] = []
 
     def in_steps(descriptor: Descriptor, offset: int) -> Iterator[bytes]:
         data = DAMAGE[name] if descriptor.digest == Digest.of(LAYER) else source.content[descriptor.digest]
         yield from (data[at : at + step] for at in range(offset, len(data), step))
 
-    class Noting(FakeSink):
-        def put_blob(self, descriptor: Descriptor, read: ReadBlob) -> Outcome:
-            if descriptor.digest == Digest.of(LAYER):
-                came.extend(read(0))
-            return "sent"
-
     monkeypatch.setattr(source, "read", in_steps)
     with pytest.raises(IntegrityError) as caught:
-        push(source, Noting())
-    assert b"".join(came) != LAYER or name == "long", "the blob with something behind it: it is good up to there"
+        push(source, sink)
     assert caught.value.what.startswith(f"image 'app': its blob {Digest.of(LAYER)} is damaged: expected {len(LAYER)} ")
+    assert Digest.of(LAYER) not in sink.content
+    assert sink.tag is None
+
+
+@pytest.mark.parametrize("status", [400, 403, 500])
+def test_a_refusal_of_good_bytes_comes_through(source: FakeSource, status: int) -> None:
+    source.image(LAYER)
+
+    class Refusing(FakeSink):
+        def put_blob(self, descriptor: Descriptor, read: ReadBlob) -> Outcome:
+            raise RegistryError("in the registry's own words", status=status)
+
+    with pytest.raises(RegistryError, match="in the registry's own words"):
+        push(source, Refusing())
 
 
 def test_a_medium_that_can_not_be_read(source: FakeSource, sink: FakeSink, monkeypatch: pytest.MonkeyPatch) -> None:

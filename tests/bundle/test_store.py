@@ -11,7 +11,7 @@ import pytest
 
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
-from bundle.errors import IntegrityError, NetworkError, StorageError
+from bundle.errors import IntegrityError, NetworkError, SourceError, StorageError
 from bundle.store import BlobStore
 
 CONTENT = bytes(range(256)) * 40_000
@@ -224,3 +224,36 @@ def test_a_directory_that_can_not_be_made_is_a_clear_error(tmp_path: Path) -> No
     (tmp_path / "cache").write_bytes(b"a file")
     with pytest.raises(StorageError, match="can't store a blob of x"):
         BlobStore(tmp_path / "cache").fetch(BLOB, Source(), subject="x")
+
+
+def test_room_that_was_set_aside_for_a_blob_is_given_back(store: BlobStore) -> None:
+    size = 64 * 1024 * 1024
+    blob = Descriptor(media_type="", digest=Digest.of(b"never whole"), size=size)
+    held = 0
+
+    def cut(offset: int) -> Iterator[bytes]:
+        nonlocal held
+        (part,) = (store.root / "partial").iterdir()
+        held = part.stat().st_blocks * 512
+        yield b"begun"
+        raise SourceError("cut")
+
+    with pytest.raises(SourceError):
+        store.fetch(blob, cut, subject="app")
+    (part,) = (store.root / "partial").iterdir()
+    assert held >= size
+    assert part.read_bytes() == b"begun"
+    assert part.stat().st_blocks * 512 < size
+
+
+def test_a_blob_that_has_no_room_is_refused_before_it_is_fetched(store: BlobStore) -> None:
+    asked: list[int] = []
+
+    def read(offset: int) -> Iterator[bytes]:
+        asked.append(offset)
+        yield b""
+
+    blob = Descriptor(media_type="", digest=Digest.of(b"larger than any disk"), size=1 << 60)
+    with pytest.raises(StorageError, match="store a blob of app"):
+        store.fetch(blob, read, subject="app")
+    assert not asked

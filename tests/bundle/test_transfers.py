@@ -68,6 +68,46 @@ def test_the_largest_goes_first_whoever_asks() -> None:
     assert done == ["a 9", "b 7", "a 5", "a 2", "b 2"]
 
 
+def test_who_waits_for_the_same_thing_keeps_no_worker() -> None:
+    transfers, begun, go, other = Transfers(2), threading.Event(), threading.Event(), threading.Event()
+    inside, most, guard = 0, 0, threading.Lock()
+
+    def move() -> None:
+        nonlocal inside, most
+        with guard:
+            inside += 1
+            most = max(most, inside)
+        begun.set()
+        assert go.wait(10)
+        with guard:
+            inside -= 1
+
+    def small() -> None:
+        other.set()
+        go.set()
+
+    same = threading.Thread(target=transfers.run_all, args=([move, move, move], [9, 9, 9], ["layer"] * 3))
+    same.start()
+    assert begun.wait(10)
+    transfers.run_all([small], [1], ["config"])
+    assert other.is_set()
+    same.join(10)
+    assert not same.is_alive()
+    assert most == 1
+
+
+def test_a_thing_that_failed_does_not_hold_up_others() -> None:
+    transfers, done = Transfers(1), list[int]()
+
+    def fail() -> None:
+        raise SourceError("no")
+
+    with pytest.raises(SourceError):
+        transfers.run_all([fail, partial(done.append, 1)], things=["layer", "layer"])
+    transfers.run_all([partial(done.append, 2)], things=["layer"])
+    assert done == [2]
+
+
 class Told(list[Step]):
     """Steps that tell when the last of them was asked for."""
 

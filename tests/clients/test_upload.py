@@ -358,7 +358,6 @@ REFUSALS = [
     (413, "", "PATCH ", "client_max_body_size"),
     (507, "", "PATCH ", "free space"),
     (415, "MANIFEST_INVALID", "PUT /v2/team/app/manifests", "media type"),
-    (400, "MANIFEST_BLOB_UNKNOWN", "PUT /v2/team/app/manifests", "lost a blob"),
 ]
 
 
@@ -373,6 +372,25 @@ def test_a_refusal_is_final_and_says_what_to_do(
     assert ("in the registry's own words" in caught.value.what) is not part.startswith("HEAD")
     assert not pauses
     assert not faulty.manifests or part.startswith("PUT ")
+
+
+@pytest.mark.parametrize("code", ["MANIFEST_BLOB_UNKNOWN", "DIGEST_INVALID"])
+def test_a_manifest_that_another_push_races_is_sent_once_more(
+    push: Push, faulty: FaultyRegistry, source: FakeSource, pauses: list[float], meter: RecordingMeter, code: str
+) -> None:
+    faulty.plan("PUT /v2/team/app/manifests", refusal(400, code, "not yet"))
+    push()
+    whole(faulty, source)
+    assert len(pauses) == 1
+    assert any("it misses what was just sent; trying again" in said for said in meter.said)
+
+
+def test_a_manifest_whose_blob_is_lost(push: Push, faulty: FaultyRegistry, pauses: list[float]) -> None:
+    faulty.plan("PUT /v2/team/app/manifests", *[refusal(400, "MANIFEST_BLOB_UNKNOWN", "gone")] * 3)
+    with pytest.raises(RegistryError, match=rf"image 'app': {faulty.host} answered 400.*gone") as caught:
+        push()
+    assert "lost a blob" in caught.value.hint
+    assert len(pauses) == 1
 
 
 def test_a_fault_that_stays(push: Push, faulty: FaultyRegistry) -> None:
@@ -544,13 +562,28 @@ def test_a_registry_that_tells_no_digest(push: Push, faulty: FaultyRegistry, sou
     "damage", [lambda data: data[:-1], lambda data: data + b"x", lambda data: b"x" + data[1:]],
     ids=["short", "long", "changed"],
 )  # fmt: skip
-def test_a_damaged_blob_never_completes_an_upload(
+def test_a_damaged_blob_is_told_and_never_stored(
     push: Push, faulty: FaultyRegistry, source: FakeSource, damage: Callable[[bytes], bytes]
 ) -> None:
     source.content[Digest.of(LAYER)] = damage(LAYER)
     with pytest.raises(IntegrityError, match=rf"image 'app': its blob {Digest.of(LAYER)} is damaged"):
         push()
-    assert not faulty.requests(f"digest=sha256%3A{Digest.of(LAYER).hex}")
+    assert ("team/app", str(Digest.of(LAYER))) not in faulty.uploads.held
+    assert not faulty.manifests
+
+
+def test_what_the_registry_refuses_though_it_is_good(push: Push, faulty: FaultyRegistry) -> None:
+    faulty.plan(f"digest=sha256%3A{Digest.of(LAYER).hex}", refusal(400, "DIGEST_INVALID", "other bytes came"))
+    with pytest.raises(RegistryError, match=r"image 'app': .* answered 400 .*other bytes came") as caught:
+        push()
+    assert "changes bytes on the way" in caught.value.hint
+
+
+def test_a_registry_that_says_it_stored_something_else(push: Push, faulty: FaultyRegistry) -> None:
+    other = str(Digest.of(b"other"))
+    faulty.plan(f"digest=sha256%3A{Digest.of(LAYER).hex}", with_headers(Docker_Content_Digest=other))
+    with pytest.raises(IntegrityError, match=rf"image 'app': {faulty.host} stored {other}, expected "):
+        push()
     assert not faulty.manifests
 
 
