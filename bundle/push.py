@@ -76,7 +76,7 @@ def push_image(
         try:
             outcome = sink.put_blob(blob, reading.open)
         except RegistryError as err:
-            if err.status == HTTPStatus.BAD_REQUEST:
+            if reading.begun and err.status == HTTPStatus.BAD_REQUEST:
                 reading.check()
             raise
         if outcome != "sent":
@@ -130,10 +130,11 @@ class _Reading:
         self._meter = meter
         self._transfers = transfers
         self._told = 0
+        self.begun = False
 
     def open(self, offset: int) -> Generator[bytes, None, None]:
         """The bytes from `offset` on. An IntegrityError where there are more or fewer of them than there must be."""
-        at = offset
+        self.begun, at = True, offset
         for chunk in self._chunks(offset):
             at += len(chunk)
             if at > self._blob.size:

@@ -202,7 +202,7 @@ def test_a_damaged_blob_is_told_and_its_image_is_not(
 
 
 @pytest.mark.parametrize("status", [400, 403, 500])
-def test_a_refusal_of_good_bytes_comes_through(source: FakeSource, status: int) -> None:
+def test_a_refusal_before_anything_was_sent_comes_through(source: FakeSource, status: int) -> None:
     source.image(LAYER)
 
     class Refusing(FakeSink):
@@ -211,6 +211,7 @@ def test_a_refusal_of_good_bytes_comes_through(source: FakeSource, status: int) 
 
     with pytest.raises(RegistryError, match="in the registry's own words"):
         push(source, Refusing())
+    assert not source.offsets, "read in order to find out about a refusal that came before any byte was sent"
 
 
 def test_a_medium_that_can_not_be_read(source: FakeSource, sink: FakeSink, monkeypatch: pytest.MonkeyPatch) -> None:
