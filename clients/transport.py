@@ -184,7 +184,7 @@ class Transport:
         self, url: str, *, subject: str, size: int | None, offset: int = 0,
         headers: Mapping[str, str] | None = None, auth: Authorizer | None = None,
     ) -> Iterator[bytes]:  # fmt: skip
-        """The body from `offset` on in chunks of up to 1 MiB, never beyond `size` bytes in all (None: until it ends).
+        """The body from `offset` on, a CHUNK or less at a time, never beyond `size` bytes in all (None: until it ends).
 
         After a cut or stalled connection it goes on where it was, by Range, or by skipping where the server ignores
         that. Ends in a NetworkError when attempts without progress are used up, in an IntegrityError when the server

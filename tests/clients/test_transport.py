@@ -6,6 +6,7 @@ import pytest
 import trustme
 
 from bundle.errors import AirgapError, IntegrityError, NetworkError, RegistryError, SourceError
+from bundle.files import CHUNK
 from bundle.hosts import HostSettings
 from clients.transport import Transport
 from tests.clients.conftest import MakeTransport, RecordingMeter
@@ -139,12 +140,12 @@ def test_what_changes_meanwhile_is_not_mixed(transport: Transport, faulty: Fault
         fetch(transport, blob, size=None)
 
 
-def test_chunks_grow_to_a_mebibyte(transport: Transport, faulty: FaultyRegistry) -> None:
+def test_chunks_grow_to_their_full_size(transport: Transport, faulty: FaultyRegistry) -> None:
     data = bytes(4 * 1024 * 1024)
     url = f"{faulty.url}/v2/team/app/blobs/{faulty.put_blob(data)}"
     sizes = [len(chunk) for chunk in transport.stream(url, subject="s", size=len(data))]
     assert sizes[0] == 64 * 1024
-    assert max(sizes) == 1024 * 1024
+    assert max(sizes) == CHUNK
     assert sum(sizes) == len(data)
 
 

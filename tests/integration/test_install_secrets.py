@@ -67,9 +67,16 @@ def leaks(texts: dict[str, str], data: str | bytes) -> list[str]:
     return [name for name, text in texts.items() if text.encode() in found]
 
 
+def is_below(process: int) -> bool:
+    """Whether it is of this test, and not of one that runs beside it. OSError when it has ended."""
+    while process > 1 and process != os.getpid():
+        process = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+    return process == os.getpid()
+
+
 @contextmanager
 def watched() -> Iterator[tuple[set[bytes], dict[str, int]]]:
-    """The command lines of all processes while the body runs, and the modes of what lies in private places."""
+    """The command lines of all processes while the body runs, and the modes of what its own put into private places."""
     lines: set[bytes] = set()
     modes: dict[str, int] = {}
     over = threading.Event()
@@ -81,7 +88,8 @@ def watched() -> Iterator[tuple[set[bytes], dict[str, int]]]:
                     lines.add(path.read_bytes())
             for path in Path("/dev/shm").glob("airgap-values-*"):
                 with contextlib.suppress(OSError):
-                    modes[str(path)] = path.stat().st_mode & 0o777
+                    if is_below(int(path.name.split("-")[2])):
+                        modes[str(path)] = path.stat().st_mode & 0o777
 
     thread = threading.Thread(target=look)
     thread.start()

@@ -252,7 +252,7 @@ def test_killed_and_run_again(tmp_path: Path) -> None:
 def test_a_registry_that_restarts_half_way(tmp_path: Path) -> None:
     root = tmp_path / "registry"
     with cncf_registry(root) as registry:
-        layout = large_layout(tmp_path / "layout", 150 * MIB)
+        layout = large_layout(tmp_path / "layout", 400 * MIB)
         process = pusher(layout, f"{registry.host}/push/restarted:1")
         wait_until(lambda: uploaded(registry.data) > 10 * MIB)
     assert not list(registry.data.glob("**/_manifests/tags")), "it was not stopped half-way"
