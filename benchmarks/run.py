@@ -8,7 +8,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -127,11 +127,7 @@ def _once(contender: Contender, registry: RunningRegistry, data: DataSet, place:
     place.mkdir()
     commands = list(contender.commands(registry, data, place))
     env = {**os.environ, **contender.environment(registry, place)}
-    os.sync()
-    cost = measure.NOTHING
-    for argv in commands:
-        touch_memory(place, 2 * data.size)
-        cost = cost.then(measure.run(argv, env=env, directory=ROOT, log=place / "log"))
+    cost = _measured(commands, env, place, data.size)
     written = measure.total_size([place])
     if written < data.size:
         raise measure.RunError(f"{contender.name} wrote {written} bytes, expected at least {data.size}")
@@ -147,15 +143,21 @@ def _push_once(pusher: Pusher, bundle: OpenedBundle, size: int, place: Path, *, 
         commands = list(pusher.commands(registry, bundle, place / "own"))
         env = {**os.environ, **pusher.environment(registry, place / "own")}
         warm_files(bundle.path)
-        os.sync()
-        cost = measure.NOTHING
-        for argv in commands:
-            touch_memory(place, 2 * size)
-            cost = cost.then(measure.run(argv, env=env, directory=ROOT, log=place / "log"))
+        cost = _measured(commands, env, place, size)
         stored = measure.total_size([registry.data])
     if stored < size:
         raise measure.RunError(f"{pusher.name} stored {stored} bytes, expected at least {size}")
     shutil.rmtree(place)
+    return cost
+
+
+def _measured(commands: Sequence[Sequence[str]], env: Mapping[str, str], place: Path, size: int) -> measure.Cost:
+    """What one contender takes. Each command finds memory at hand for twice the `size` bytes that all of them write."""
+    os.sync()
+    cost = measure.NOTHING
+    for argv in commands:
+        touch_memory(place, 2 * size)
+        cost = cost.then(measure.run(argv, env=env, directory=ROOT, log=place / "log"))
     return cost
 
 

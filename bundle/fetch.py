@@ -59,11 +59,7 @@ def fetch_image(
 
         store.fetch(blob, read, subject=subject, meter=meter)
 
-    transfers.run_all(
-        [partial(fetch, blob) for blob in image.blobs],
-        [blob.size for blob in image.blobs],
-        [blob.digest for blob in image.blobs],
-    )
+    transfers.move_all(fetch, image.blobs)
     for manifest in manifests:
         store.fetch(manifest.descriptor, partial(_from_memory, manifest.raw), subject=subject, meter=SilentMeter())
     return image

@@ -8,7 +8,7 @@ import itertools
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -89,19 +89,14 @@ def _copy(source: Path, target: Path) -> None:
 def reserve(handle: int, size: int) -> None:
     """Have the file system set aside the blocks of a file that will get `size` bytes; what it has stays as it is.
 
-    OSError where there is no room for them: better before they are fetched than near their end. Does nothing where
-    the file system or the C library can't.
+    OSError where there is no room for all of them, be some set aside or not: better before they are fetched than near
+    their end. Does nothing where the file system or the C library can't.
     """
-    try:
-        fallocate = ctypes.CDLL(None, use_errno=True).fallocate64
-    except (OSError, AttributeError):
-        return
-    if fallocate(handle, _KEEP_SIZE, ctypes.c_int64(0), ctypes.c_int64(size)) == 0:
-        return
-    code = ctypes.get_errno()
-    if code in _NO_ROOM:
-        release(handle)
-        raise OSError(code, os.strerror(code))
+    fallocate = _c_function("fallocate64")
+    if fallocate and fallocate(handle, _KEEP_SIZE, ctypes.c_int64(0), ctypes.c_int64(size)) != 0:
+        code = ctypes.get_errno()
+        if code in _NO_ROOM:
+            raise OSError(code, os.strerror(code))
 
 
 def release(handle: int) -> None:
@@ -156,9 +151,16 @@ def replace_directory(new: Path, target: Path) -> None:
 
 def _exchange(one: Path, other: Path) -> bool:
     """Swap two names (renameat2 with RENAME_EXCHANGE); False where there is no such call."""
-    try:
-        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
-    except (OSError, AttributeError):
+    renameat2 = _c_function("renameat2")
+    if renameat2 is None:
         return False
-    done = renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
-    return bool(done == 0)
+    return renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0
+
+
+def _c_function(name: str) -> Callable[..., int] | None:
+    """A call of the C library that Python lacks; None where there is no such."""
+    try:
+        found: Callable[..., int] = getattr(ctypes.CDLL(None, use_errno=True), name)
+    except (OSError, AttributeError):
+        return None
+    return found

@@ -5,7 +5,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from functools import partial
 from http import HTTPStatus
 from typing import Literal, Protocol
 
@@ -84,12 +83,7 @@ def push_image(
         with guard:
             moved[outcome] += blob.size
 
-    lacking = tuple(absent.values())
-    transfers.run_all(
-        [partial(put, blob) for blob in lacking],
-        [blob.size for blob in lacking],
-        [blob.digest for blob in lacking],
-    )
+    transfers.move_all(put, absent.values())
     for manifest in missing:
         if manifest.digest != root.digest:
             sink.put_manifest(manifest, tagged=False)

@@ -203,9 +203,9 @@ class BlobStore:
             meter.say(subject, f"continuing {digest} at byte {have}" + ("" if size is None else f" of {size}"))
             meter.reuse(subject, have)
         complete = hasher.hexdigest() == digest.hex if size is None else have == size
-        if size and not complete:
-            reserve(part, size)
         try:
+            if size and not complete:
+                reserve(part, size)
             for chunk in () if complete else read(have):
                 have += len(chunk)
                 if size is not None and have > size:

@@ -2,17 +2,19 @@
 
 import queue
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count, repeat
 
+from bundle.descriptor import Descriptor
 from bundle.errors import AirgapError, ProblemsError
 
 Step = Callable[[], None]
 
 
 class Transfers:
-    """At most `jobs` steps at once, whoever asks and from whichever thread. Steps must not call `run_all` themselves.
+    """At most `jobs` steps at once, whoever asks and from whichever thread. Steps must not ask for others themselves.
 
     The largest of those that wait goes first, whoever asked for it: what is left for the end is then small, and no
     large blob goes on alone while the other workers have nothing to do. Equal ones go in the order they were asked for.
@@ -30,6 +32,11 @@ class Transfers:
         self._guard = threading.Lock()
         self._workers = 0
         self._behind: dict[Hashable, list[_Waiting]] = {}  # by what is moved now: the steps that wait for it
+
+    def move_all(self, move: Callable[[Descriptor], None], blobs: Collection[Descriptor]) -> None:
+        """Have `move` called with each of the blobs, as `run_all` runs steps."""
+        steps = [partial(move, blob) for blob in blobs]
+        self.run_all(steps, [blob.size for blob in blobs], [blob.digest for blob in blobs])
 
     def run_all(self, steps: Sequence[Step], sizes: Sequence[int] = (), things: Sequence[Hashable] = ()) -> None:
         """Run the steps, of these `sizes` in bytes (0 where none is given), and wait for them all.
@@ -73,15 +80,12 @@ class Transfers:
             if not self._take(waiting):
                 continue
             batch, step = waiting.batch, waiting.step
-            if self._stopped.is_set() or batch.failed:
-                self._leave(waiting)
-                batch.finish(None)
-                continue
             error: BaseException | None = None
-            try:
-                step()
-            except BaseException as err:  # carried over to the thread that waits
-                error = err
+            if not self._stopped.is_set() and not batch.failed:
+                try:
+                    step()
+                except BaseException as err:  # carried over to the thread that waits
+                    error = err
             self._leave(waiting)
             batch.finish(error)
             # An idle worker must not hold on to what the last step held.
