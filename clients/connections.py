@@ -13,11 +13,12 @@ from bundle.errors import SourceError
 from bundle.hosts import HostSettings
 from clients.proxies import Proxies
 from clients.tls_context import client_context
+from clients.tls_socket import FillingSocket
 
 _HOSTS = 64  # hosts whose connections are kept
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
-_Key = tuple[Path | None, Path | None, Path | None, str]
+_Key = tuple[Path | None, Path | None, Path | None, str, bool]
 
 
 class Connections:
@@ -60,10 +61,12 @@ class Connections:
                 hint=f"if that is wanted, declare it under registries in the spec: {named}: {{plain_http: true}}",
             )
         proxy = self._proxies.choose(url.scheme, host, port)
-        key = (settings.ca, settings.client_cert, settings.client_key, proxy)
+        encrypted = url.scheme == "https" or proxy.startswith("https:")
+        key = (settings.ca, settings.client_cert, settings.client_key, proxy, encrypted)
         with self._guard:
             if key not in self._managers:
-                context = _tls(settings, subject=subject, host=named)
+                # To read the system's authorities takes as long as many small requests.
+                context = _tls(settings, subject=subject, host=named) if encrypted else None
                 self._managers[key] = self._manager(proxy, context, subject=subject)
             return self._managers[key]
 
@@ -74,7 +77,7 @@ class Connections:
                 manager.clear()
             self._managers.clear()
 
-    def _manager(self, proxy: str, context: ssl.SSLContext, *, subject: str) -> urllib3.PoolManager:
+    def _manager(self, proxy: str, context: ssl.SSLContext | None, *, subject: str) -> urllib3.PoolManager:
         if not proxy:
             return urllib3.PoolManager(_HOSTS, maxsize=self._pool_size, timeout=self._timeout, ssl_context=context)
         user = parse_url(proxy).auth
@@ -93,10 +96,12 @@ class Connections:
 def _tls(settings: HostSettings, *, subject: str, host: str) -> ssl.SSLContext:
     """The system's CAs and the declared one, and the client certificate if there is one."""
     try:
-        return client_context(ca=settings.ca, certificate=settings.client_cert, key=settings.client_key)
+        context = client_context(ca=settings.ca, certificate=settings.client_cert, key=settings.client_key)
     except OSError as err:  # ssl.SSLError is one too
         files = ", ".join(str(file) for file in (settings.ca, settings.client_cert, settings.client_key) if file)
         raise SourceError(
             f"{subject}: the certificates declared for {host} can't be used ({files}): {err.strerror or err}",
             hint="give PEM files: ca, and client_cert with its unencrypted client_key",
         ) from err
+    context.sslsocket_class = FillingSocket
+    return context

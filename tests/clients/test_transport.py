@@ -319,6 +319,11 @@ def test_what_is_posted_does_not_follow_a_redirect_elsewhere(
 # Hosts.
 
 
+def test_plain_http_reads_no_authorities(transport: Transport, blob: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clients.connections.client_context", lambda **_: pytest.fail("there is no TLS"))
+    assert fetch(transport, blob) == DATA
+
+
 def test_plain_http_must_be_declared(make_transport: MakeTransport, faulty: FaultyRegistry, blob: str) -> None:
     with pytest.raises(SourceError, match="without TLS") as caught:
         get(make_transport({}), blob)
@@ -341,6 +346,28 @@ def test_tls_with_a_declared_ca(make_transport: MakeTransport, certificate: Path
         faulty.plan("GET", cut(100_000))
         transport = make_transport({faulty.host: HostSettings(ca=ca)})
         assert fetch(transport, url) == DATA
+        transport.close()
+
+
+@pytest.mark.parametrize(
+    ("faults", "requests"),
+    [
+        pytest.param([], 1, id="none"),
+        pytest.param([with_headers(Content_Length="")], 1, id="until it ends"),
+        pytest.param([cut(100_000)], 2, id="cut"),
+        pytest.param([stall(100_000)], 2, id="stall"),
+        pytest.param([cut(0), cut(70_000), stall(16_384)], 4, id="again and again"),
+    ],
+)
+def test_a_stream_over_tls(
+    make_transport: MakeTransport, certificate: Path, ca: Path, faults: list[Fault], requests: int
+) -> None:
+    with faulty_registry(certificate=certificate) as faulty:
+        url = f"{faulty.url}/v2/team/app/blobs/{faulty.put_blob(DATA)}"
+        faulty.plan("GET", *faults)
+        transport = make_transport({faulty.host: HostSettings(ca=ca)}, read_timeout=0.5)
+        assert fetch(transport, url) == DATA
+        assert len(faulty.seen) == requests
         transport.close()
 
 
