@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 
 from bundle.digest import Digest
 from bundle.errors import BundleError, IntegrityError, SourceError, storage_errors
+from bundle.file_names import MANIFEST
 from bundle.files import inside
-from bundle.manifest import MANIFEST
 from bundle.meter import Meter, SilentMeter
 from bundle.split import ArchiveFiles, find_archive, sums_path, writing_parts
 from bundle.sums import SIGNATURE, SUMS, list_files, parse_sums

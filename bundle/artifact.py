@@ -16,9 +16,10 @@ from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import BundleError, FormatError, SourceError
 from bundle.fields import require_unique, time_text
+from bundle.file_names import MANIFEST
 from bundle.files import CHUNK, inside
 from bundle.image import MAX_MANIFEST, Manifest
-from bundle.manifest import MANIFEST, BundleManifest
+from bundle.manifest import BundleManifest
 from bundle.opened import open_bundle
 from bundle.split import sums_path
 from bundle.store import hash_file

@@ -12,7 +12,8 @@ from bundle.delta import BaseName
 from bundle.digest import Digest
 from bundle.errors import FormatError, SourceError, storage_errors
 from bundle.fields import Fields
-from bundle.manifest import MANIFEST, BundleManifest, platform_text
+from bundle.file_names import MANIFEST
+from bundle.manifest import BundleManifest, platform_text
 from bundle.platform import Platform
 from bundle.receipt import RECEIPT, Receipt
 from bundle.reference import Reference

@@ -12,10 +12,11 @@ from bundle.base import Base
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import FormatError, IntegrityError, SourceError
+from bundle.file_names import MANIFEST
 from bundle.finding import Finding
 from bundle.layout import DOCKER_MANIFEST, INDEX, OCI_LAYOUT, REF_NAME, blob_name, is_manifest, reachable
 from bundle.layout_source import LayoutSource, read_index
-from bundle.manifest import MANIFEST, BundleManifest, ImageEntry
+from bundle.manifest import BundleManifest, ImageEntry
 from bundle.sizes import counted, human
 from bundle.sums import SIGNATURE, SUMS
 from bundle.tree import Below, TarTree, Tree, index_members, read_small

@@ -1,12 +1,6 @@
-"""What a bundle and its report are called as files."""
+"""What the files that tell of a bundle are called."""
 
-from bundle.manifest import BundleManifest
-
+MANIFEST = "manifest.json"
+MANIFEST_TEXT = "manifest.txt"
 REPORT = "report.html"
 REPORT_DATA = "report.json"
-
-
-def bundle_stem(manifest: BundleManifest) -> str:
-    """The name of the bundle's directory, and of its archive without `.tar`; a delta has one of its own."""
-    since = f"-since-{manifest.delta.base.version}" if manifest.delta else ""
-    return f"{manifest.name}-{manifest.version}{since}"

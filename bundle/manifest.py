@@ -13,12 +13,11 @@ from bundle.digest import Digest
 from bundle.entries import ChartEntry, FileEntry, ProofEntry
 from bundle.errors import FormatError
 from bundle.fields import Fields, require_unique, time_text
+from bundle.file_names import MANIFEST
 from bundle.platform import Platform
 from bundle.reference import Reference
 
 FORMAT_VERSION = 1
-MANIFEST = "manifest.json"
-MANIFEST_TEXT = "manifest.txt"
 ALL_PLATFORMS = "all"
 
 Layout = Literal["oci", "docker-archive"]
@@ -147,6 +146,12 @@ class BundleManifest:
     delta: Delta | None = None
     derived: tuple[DerivedEntry, ...] = ()
     signed: bool = False
+
+    @property
+    def stem(self) -> str:
+        """The name of the bundle's directory, and of its archive without `.tar`; a delta has one of its own."""
+        since = f"-since-{self.delta.base.version}" if self.delta else ""
+        return f"{self.name}-{self.version}{since}"
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:

@@ -8,10 +8,11 @@ from bundle.archive import present_archive
 from bundle.completeness import IMAGES
 from bundle.digest import Digest
 from bundle.errors import BundleError, FormatError, IntegrityError, SourceError, storage_errors
+from bundle.file_names import MANIFEST
 from bundle.files import writing
 from bundle.image import ImageSource
 from bundle.layout_source import LayoutSource
-from bundle.manifest import MANIFEST, BundleManifest, ImageEntry
+from bundle.manifest import BundleManifest, ImageEntry
 from bundle.signers import Signer
 from bundle.split import find_archive, sums_path
 from bundle.sums import SUMS, format_sums, parse_sums

@@ -6,7 +6,6 @@ from pathlib import Path
 from bundle.manifest import BundleManifest
 from bundle.receipt import RECEIPT
 from bundle.report import Command
-from bundle.report_files import bundle_stem
 from bundle.split import sums_path
 from bundle.ssh_signature import NAMESPACE
 from bundle.sums import SUMS
@@ -15,7 +14,7 @@ from bundle.trust import CHECK_COMMAND
 
 def check_commands(manifest: BundleManifest) -> Iterator[Command]:
     """From what is carried to what is in it."""
-    directory = bundle_stem(manifest)
+    directory = manifest.stem
     if manifest.archive:
         archive = f"{directory}.tar"
         yield Command(

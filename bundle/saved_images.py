@@ -11,10 +11,10 @@ from bundle import media, strict_json
 from bundle.descriptor import Descriptor
 from bundle.errors import FormatError, IntegrityError, SourceError, storage_errors
 from bundle.fetch import walk_manifests
+from bundle.file_names import MANIFEST
 from bundle.image import ImageSource
 from bundle.local_source import names_in, open_local
 from bundle.locations import LocalImage
-from bundle.manifest import MANIFEST
 from bundle.meter import Meter
 from bundle.sums import SUMS
 

@@ -1,16 +1,18 @@
 """Opens the right source for where an image comes from."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from bundle.local_source import open_local
 from bundle.locations import DaemonImage, ImageLocation, LocalImage, RegistryImage
 from bundle.referrers import ReferrerSource
-from clients.engine_source import EngineImages
 from clients.registry import Registries
+
+if TYPE_CHECKING:
+    from clients.engine_source import EngineImages
 
 
 def open_image(
-    location: ImageLocation, *, subject: str, registries: Registries, engine: Callable[[], EngineImages]
+    location: ImageLocation, *, subject: str, registries: Registries, engine: "Callable[[], EngineImages]"
 ) -> ReferrerSource:
     """The image at `location`. Nothing is connected to yet; local files are opened.
 
@@ -21,6 +23,8 @@ def open_image(
         case RegistryImage(reference=reference):
             return registries.repository(reference, subject=subject)
         case LocalImage():
+            from bundle.local_source import open_local  # noqa: PLC0415 - a registry's images need no archives read
+
             return open_local(location, subject=subject)
         case DaemonImage(name=name):
             return engine().present(name, subject=subject)

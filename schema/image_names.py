@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from bundle.digest import Digest
 from bundle.errors import FormatError
-from bundle.manifest import BundleManifest, ImageEntry
 from bundle.reference import Reference, looks_like_host
 from schema.derived import DerivedImageSpec
 from schema.problems import did_you_mean, listed
 from schema.template import Name
+
+if TYPE_CHECKING:
+    from bundle.manifest import BundleManifest, ImageEntry
 
 
 def check_prefix(text: str) -> None:
@@ -39,7 +41,7 @@ class ImageNames:
     `registered` gives the digest that the registry has an image under, of its name and the bundle's digest.
     """
 
-    images: Mapping[str, ImageEntry]
+    images: "Mapping[str, ImageEntry]"
     references: Mapping[str, Reference]
     derived: Mapping[str, Callable[[], Digest]] = field(default_factory=dict)
     registered: Callable[[str, Digest], Digest] = _as_it_is
@@ -47,7 +49,7 @@ class ImageNames:
     @classmethod
     def of(
         cls,
-        manifest: BundleManifest,
+        manifest: "BundleManifest",
         *,
         prefix: str,
         registry: str = "",

@@ -48,7 +48,7 @@ def _remembered(receiver: Receiver, action: ActionSpec) -> dict[str, str]:
 
 
 def _run(receiver: Receiver, action: ActionSpec) -> None:
-    from clients.process import masked, run  # noqa: PLC0415 - see tasks.project
+    from clients.process import masked, run  # see tasks.project
 
     namespace = receiver.action_namespace(action)
     call = _call(receiver, action)
@@ -59,7 +59,7 @@ def _run(receiver: Receiver, action: ActionSpec) -> None:
         environ={**receiver.programs.env, **_remembered(receiver, action)},
         mask=lambda text: masked(text, receiver.known),
     )
-    receiver.kubectl.apply([ActionRecord.of(call, outputs).to_object(namespace, receiver.known)])
-    receiver.changed_secret(record_name(action.name), namespace)
+    receiver.cluster.kubectl.apply([ActionRecord.of(call, outputs).to_object(namespace, receiver.known)])
+    receiver.cluster.changed_secret(record_name(action.name), namespace)
     told = f"{len(outputs)} outputs kept in secret {record_name(action.name)!r}" if outputs else "done"
     receiver.project.note(f"action:{action.name}", told)

@@ -1,11 +1,15 @@
 """Whether an install would put an older bundle in the place of a newer one: somebody may have kept it back."""
 
+from typing import TYPE_CHECKING
+
 from bundle.errors import BundleError, FormatError, StorageError, storage_errors
 from bundle.fields import time_text
-from bundle.receipt import Receipt
 from bundle.versions import Version
 from tasks.receipt import receipt_path
 from tasks.receiver import Receiver
+
+if TYPE_CHECKING:
+    from bundle.receipt import Receipt
 
 
 def downgrade(receiver: Receiver) -> str:
@@ -29,7 +33,7 @@ def refuse_downgrade(receiver: Receiver) -> None:
         raise BundleError(f"{reason}, says {receipt_path(receiver)}", [], hint=hint)
 
 
-def _older(receiver: Receiver, last: Receipt) -> bool:
+def _older(receiver: Receiver, last: "Receipt") -> bool:
     """By version; where versions are the same or have no order, by the time of making."""
     manifest = receiver.bundle.manifest
     there, here = _order(last.version), _order(manifest.version)
@@ -38,8 +42,10 @@ def _older(receiver: Receiver, last: Receipt) -> bool:
     return manifest.created < last.created
 
 
-def _last(receiver: Receiver) -> Receipt | None:
+def _last(receiver: Receiver) -> "Receipt | None":
     """What the last install left; None when there was none, or its receipt tells nothing."""
+    from bundle.receipt import Receipt
+
     path = receipt_path(receiver)
     try:
         with storage_errors("read the receipt", path):

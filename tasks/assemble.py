@@ -7,19 +7,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bundle import archive
 from bundle.digest import Digest
+from bundle.file_names import MANIFEST, MANIFEST_TEXT, REPORT, REPORT_DATA
 from bundle.files import inside, place, replace_directory, write_bytes
 from bundle.image import Manifest
 from bundle.locations import DaemonImage
-from bundle.manifest import MANIFEST, MANIFEST_TEXT, BundleManifest, DerivedEntry, ImageEntry
-from bundle.manifest_text import manifest_text
-from bundle.report_files import REPORT, REPORT_DATA
 from bundle.sbom_summary import sbom_path
 from bundle.sizes import human
-from bundle.split import find_archive, sums_path
 from bundle.sums import SIGNATURE, SUMS, hash_files, parse_sums, write_sums
 from schema.carried import carried_files
 from schema.lock import FilePin, ImagePin
@@ -31,6 +27,10 @@ from tasks.project import Project
 from tasks.state import signature
 from tasks.step import Inputs, Step
 from tasks.version import VERSION
+
+if TYPE_CHECKING:
+    from bundle.manifest import ImageEntry
+
 
 _STATED = (MANIFEST, MANIFEST_TEXT, RESOLVED_SPEC)
 
@@ -106,6 +106,8 @@ def archive_path(project: Project) -> Path:
 
 def archive_parts(project: Project) -> Sequence[Path]:
     """The archive, or its parts in order, as far as they are there; nothing when the spec wants none."""
+    from bundle.split import find_archive, sums_path
+
     if not project.spec.bundle.archive or not sums_path(archive_path(project)).exists():
         return ()
     found = find_archive(archive_path(project))
@@ -114,6 +116,8 @@ def archive_parts(project: Project) -> Sequence[Path]:
 
 def archive_files(project: Project) -> Sequence[Path]:
     """The list of checksums, and the archive or parts that it lists."""
+    from bundle.split import sums_path
+
     return (sums_path(archive_path(project)), *archive_parts(project))
 
 
@@ -195,6 +199,9 @@ def _stamp(path: Path) -> list[int] | None:
 
 
 def _write_manifest(project: Project) -> None:
+    from bundle.manifest import BundleManifest, DerivedEntry
+    from bundle.manifest_text import manifest_text
+
     project.claim()
     epoch = project.created
     spec = project.spec
@@ -233,7 +240,9 @@ def _write_zipapp(project: Project) -> None:
     project.note("zipapp", f"{zipapp.NAME}, {human(len(data))}")
 
 
-def _image_entry(project: Project, image: ImageSpec) -> ImageEntry:
+def _image_entry(project: Project, image: ImageSpec) -> "ImageEntry":
+    from bundle.manifest import ImageEntry
+
     pin = images.required_pin(project, image)
     held = images.stored(project, image)
     return ImageEntry(
@@ -287,6 +296,9 @@ def _prune(tree: Path, wanted: Collection[str]) -> None:
 
 
 def _pack(project: Project) -> None:
+    from bundle import archive
+    from bundle.manifest import BundleManifest
+
     project.claim()
     manifest = BundleManifest.decode((project.directory / MANIFEST).read_bytes())
     packed = archive.pack(

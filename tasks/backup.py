@@ -137,7 +137,7 @@ class _Making:
     def gather(self) -> None:
         """Releases first: without any there is nothing to keep. Dumps last, as they take longest."""
         for release in self._receiver.spec.install.releases:
-            found = self._receiver.release(release)
+            found = self._receiver.cluster.release(release)
             if found:
                 about = {
                     "name": found.name,
@@ -146,7 +146,7 @@ class _Making:
                     "chart": found.chart,
                 }
                 self.releases.append(about)
-                values = self._receiver.helm.get_values(found.name, namespace=found.namespace)
+                values = self._receiver.cluster.helm.get_values(found.name, namespace=found.namespace)
                 self._encrypted(f"values/{found.namespace}.{found.name}.json", values)
         if not self.releases:
             raise ReleaseError("none of the bundle's releases is installed: there is nothing to back up")
@@ -194,7 +194,7 @@ class _Making:
 
     def _objects(self, namespace: str) -> Iterator[dict[str, Any]]:
         """A namespace's secrets, as they can be applied again."""
-        for each in self._receiver.kubectl.list("secret", namespace=namespace):
+        for each in self._receiver.cluster.kubectl.list("secret", namespace=namespace):
             if each.get("type") in _LEFT_OUT:
                 continue
             metadata = {key: value for key, value in each["metadata"].items() if key in _KEPT_METADATA}
@@ -233,7 +233,7 @@ def _facts(receiver: Receiver, commands: tuple[DumpSpec, ...]) -> Facts:
     env = gather(uses_of(texts), site=receiver.site, env=receiver.project.env, directory=Path.cwd(), ask=receiver.ask)
     secrets = {}
     for secret in receiver.spec.install.secrets:
-        stored = receiver.stored_secret(secret.name, secret.namespaces[0])
+        stored = receiver.cluster.secret(secret.name, secret.namespaces[0])
         if stored and (value := single_value(secret, stored)):
             secrets[secret.name] = value
     names, here = receiver.images, Path.cwd()

@@ -34,14 +34,16 @@ def check_values(receiver: Receiver, release: ReleaseSpec) -> None:
 
 def install(receiver: Receiver, release: ReleaseSpec) -> None:
     """Install or upgrade a release and look after it; what an interrupted helm left is freed first."""
-    helm, console = receiver.helm, receiver.project.console
-    before = receiver.release(release)
+    helm, console = receiver.cluster.helm, receiver.project.console
+    before = receiver.cluster.release(release)
     if before and before.is_pending:
         told = helm.recover(release.name, namespace=release.namespace, timeout=release.timeout)
-        receiver.changed_releases()
-        before = receiver.release(release)
+        receiver.cluster.changed_releases()
+        before = receiver.cluster.release(release)
         console.line(f"   {told}")
-    watching = Watch(release.name, namespace=release.namespace, cluster=receiver.kubectl, secrets=receiver.known)
+    watching = Watch(
+        release.name, namespace=release.namespace, cluster=receiver.cluster.kubectl, secrets=receiver.known
+    )
     values = receiver.values(release)
     with rendered_file(values.data) as path:
         try:
@@ -56,7 +58,7 @@ def install(receiver: Receiver, release: ReleaseSpec) -> None:
                 description=f"bundle {receiver.bundle.manifest.name} {receiver.bundle.manifest.version}",
             )
         finally:
-            receiver.changed_releases()
+            receiver.cluster.changed_releases()
     revisions = Revisions(receiver.state)
     revisions.note(release, before=before.revision if before else 0, after=now.revision, run=receiver.run)
     was = f"upgraded from revision {before.revision} to" if before else "installed as"
@@ -78,7 +80,7 @@ def prove_health(receiver: Receiver, release: ReleaseSpec) -> None:
 
 
 def _ailments(receiver: Receiver, release: ReleaseSpec) -> Sequence[str]:
-    lacking = unready_workloads(receiver.kubectl, release.name, namespace=release.namespace)
+    lacking = unready_workloads(receiver.cluster.kubectl, release.name, namespace=release.namespace)
     if lacking:
         return lacking
     findings = [finding for item in release.health for finding in _ask(receiver, item)]

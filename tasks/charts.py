@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bundle.chart import list_chart
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
-from bundle.entries import ChartEntry
 from bundle.errors import AirgapError, LockError
 from bundle.files import place
 from bundle.locations import LocalChart
@@ -18,6 +17,9 @@ from schema.spec import ChartSpec
 from tasks.chart_signature import check_signed, keyring_digest
 from tasks.project import Project
 from tasks.step import Inputs, Step
+
+if TYPE_CHECKING:
+    from bundle.entries import ChartEntry
 
 
 def chart_steps(project: Project) -> Iterator[Step]:
@@ -66,8 +68,10 @@ def packaged(project: Project, chart: ChartSpec) -> Path:
     return project.store.path(pin.sha256)
 
 
-def chart_entry(project: Project, chart: ChartSpec) -> ChartEntry:
+def chart_entry(project: Project, chart: ChartSpec) -> "ChartEntry":
     """What the manifest says of a chart."""
+    from bundle.entries import ChartEntry
+
     pin = _required_pin(project, chart)
     return ChartEntry(
         name=chart.name,
@@ -120,6 +124,8 @@ def _inputs(project: Project, chart: ChartSpec) -> Inputs | None:
 
 def _local_files(chart: ChartSpec) -> Sequence[Path]:
     """The files that a local chart is made of; none when they can't be listed, which fetching it will report."""
+    from bundle.chart import list_chart
+
     if not isinstance(chart.source, LocalChart):
         return ()
     path = chart.source.path

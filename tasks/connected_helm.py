@@ -29,7 +29,7 @@ def is_carried(project: Project) -> bool:
 
 def open_helm(project: Project) -> "Helm":
     """A helm that runs here; a ProgramError when there is none, or when it is of another platform or too old."""
-    from clients.helm import Helm  # noqa: PLC0415 - a no-op run starts no programs
+    from clients.helm import Helm  # a no-op run starts no programs
 
     program = find_helm(project)
     if not program:

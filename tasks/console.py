@@ -79,7 +79,7 @@ class Console:
             if self._live or not self._out.isatty() or os.environ.get("TERM") == "dumb" or os.environ.get("CI"):
                 return
             try:
-                from rich import console, progress  # noqa: PLC0415 - a run with nothing to do never needs it
+                from rich import console, progress  # a run with nothing to do never needs it
             except ImportError:
                 return
             self._live = progress.Progress(

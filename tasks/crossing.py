@@ -38,7 +38,7 @@ class Crossing:
         """The registry that images are brought to, by whichever way."""
         if self._engine is None:
             return Destination(self._place)
-        from tasks.engine_destination import EngineDestination  # noqa: PLC0415 - few installs use one
+        from tasks.engine_destination import EngineDestination  # few installs use one
 
         return EngineDestination(self._place, images=self._engine(), state=self._state, open_image=self.source)
 

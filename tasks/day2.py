@@ -106,19 +106,19 @@ def _rollback(receiver: Receiver) -> None:
             console.line(f"release {each.name}: was not there before; left as it is")
             continue
         timeout = specs[each.namespace, each.name].timeout
-        receiver.helm.rollback(each.name, each.before, namespace=each.namespace, timeout=timeout)
+        receiver.cluster.helm.rollback(each.name, each.before, namespace=each.namespace, timeout=timeout)
         console.line(f"release {each.name}: back to what revision {each.before} was")
     revisions.clear()
 
 
 def _revision(receiver: Receiver, release: ReleaseSpec) -> int:
-    found = receiver.release(release)
+    found = receiver.cluster.release(release)
     return found.revision if found else 0
 
 
 def _uninstall(receiver: Receiver, *, yes: bool, secrets: bool) -> None:
     console = receiver.project.console
-    releases = [each for each in reversed(receiver.spec.install.releases) if receiver.release(each)]
+    releases = [each for each in reversed(receiver.spec.install.releases) if receiver.cluster.release(each)]
     doomed = list(_secrets(receiver, generated=secrets))
     if not releases and not doomed:
         console.line("nothing to remove")
@@ -131,16 +131,16 @@ def _uninstall(receiver: Receiver, *, yes: bool, secrets: bool) -> None:
         raise ProblemsError("nothing was removed", [], hint="say yes when asked, or give --yes")
     receiver.claim()
     for release in releases:
-        receiver.helm.uninstall(release.name, namespace=release.namespace, timeout=release.timeout)
+        receiver.cluster.helm.uninstall(release.name, namespace=release.namespace, timeout=release.timeout)
     for name, namespace in doomed:
-        receiver.kubectl.delete("secret", name, namespace=namespace)
+        receiver.cluster.kubectl.delete("secret", name, namespace=namespace)
     console.line(f"removed {len(releases)} releases and {len(doomed)} secrets")
 
 
 def _diagnose(receiver: Receiver) -> None:
     console = receiver.project.console
     releases = [(release.name, release.namespace) for release in receiver.spec.install.releases]
-    scenes = survey(releases, helm=receiver.helm, cluster=receiver.kubectl)
+    scenes = survey(releases, helm=receiver.cluster.helm, cluster=receiver.cluster.kubectl)
     made = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     here = Path.cwd()
     beside = receiver.path.resolve() in (here, *here.parents)  # a bundle with one file more is not good any more
@@ -158,7 +158,7 @@ def _secrets(receiver: Receiver, *, generated: bool) -> Iterator[tuple[str, str]
     install = receiver.spec.install
     names = [(s.name, n) for s in install.secrets if generated or not s.generate for n in s.namespaces]
     names += [(record_name(action.name), receiver.action_namespace(action)) for action in install.actions]
-    return ((name, namespace) for name, namespace in names if receiver.stored_secret(name, namespace) is not None)
+    return ((name, namespace) for name, namespace in names if receiver.cluster.secret(name, namespace) is not None)
 
 
 def _confirmed() -> bool:

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bundle.delta import Delta
 from bundle.digest import Digest
 from bundle.errors import FormatError
 from bundle.sizes import human
@@ -12,6 +11,9 @@ from bundle.versions import Version
 from schema.spec import ImageSpec
 from tasks.images import left_out, pin_of, stored
 from tasks.project import Project
+
+if TYPE_CHECKING:
+    from bundle.delta import Delta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +48,10 @@ class Carried:
             yield f"not counted: {', '.join(self.unknown)}, whose blobs are not known before they are fetched"
 
 
-def stated(project: Project) -> Delta | None:
+def stated(project: Project) -> "Delta | None":
     """What manifest.json says of a delta; None for a full bundle."""
+    from bundle.delta import Delta
+
     if project.base is None:
         return None
     digests = {digest for image in project.spec.images for digest in left_out(project, image)}

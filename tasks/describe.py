@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bundle.file_names import REPORT, REPORT_DATA
 from bundle.files import write_bytes
-from bundle.opened import open_growing
-from bundle.report_files import REPORT, REPORT_DATA
 from tasks.assemble import identity, known_digests, stated
 from tasks.project import Project
 from tasks.step import Step
@@ -30,8 +29,9 @@ def describe_steps(project: Project) -> Iterator[Step]:
 
 
 def _describe(project: Project) -> None:
-    from bundle.report_page import report_page  # noqa: PLC0415 - a run with nothing to do draws nothing
-    from tasks.reporting import compose, unfinished  # noqa: PLC0415
+    from bundle.opened import open_growing
+    from bundle.report_page import report_page  # a run with nothing to do draws nothing
+    from tasks.reporting import compose, unfinished
 
     project.claim()
     bundle = open_growing(project.tree, known_digests(project))
@@ -43,7 +43,7 @@ def _describe(project: Project) -> None:
 
 def _base(project: Project) -> "Snapshot | None":
     """What a delta was made against; a full bundle is compared with none, to be the same wherever it is made."""
-    from bundle.snapshot import Snapshot  # noqa: PLC0415
+    from bundle.snapshot import Snapshot
 
     if not project.base or not project.options.since:
         return None

@@ -135,7 +135,7 @@ class Destination:
 
     def findings(self) -> "Findings":
         """What stands in the way of pushing."""
-        from clients.site_checks import registry  # noqa: PLC0415 - only a run that changes something needs the probes
+        from clients.site_checks import registry  # only a run that changes something needs the probes
 
         return registry(
             [self.target(entry) for entry in self.images],
@@ -187,7 +187,7 @@ class Destination:
 
     def lists(self, entry: ImageEntry, tag: str) -> "ReferrerLists":
         """The lists of what refers to manifests of an image's repository."""
-        from clients.referrer_lists import ReferrerLists  # noqa: PLC0415 - a run that only verifies needs no HTTP
+        from clients.referrer_lists import ReferrerLists  # a run that only verifies needs no HTTP
 
         return ReferrerLists(self._uploads, self.target(entry), subject=_attached(entry, tag))
 
@@ -220,7 +220,7 @@ class Destination:
             return err
 
     def _has(self, entry: ImageEntry, attachment: Attachment) -> bool:
-        from clients.referrer_lists import ReferrerLists  # noqa: PLC0415
+        from clients.referrer_lists import ReferrerLists
 
         subject, target = _attached(entry, attachment.tag), self.target(entry)
         if attachment.is_list:
@@ -236,21 +236,21 @@ class Destination:
 
     @cached_property
     def _uploads(self) -> "Uploads":
-        from clients.retry import RetryPolicy  # noqa: PLC0415 - a run that only verifies needs no HTTP
+        from clients.retry import RetryPolicy  # a run that only verifies needs no HTTP
 
         return self._reached(RetryPolicy())
 
     @cached_property
     def _glances(self) -> "Uploads":
         """With little patience: a fault that would have passed costs a step that then finds all in place."""
-        from clients.retry import RetryPolicy  # noqa: PLC0415
+        from clients.retry import RetryPolicy
 
         return self._reached(RetryPolicy(attempts=2, cap=1.0, longest_asked=1.0))
 
     def _reached(self, retry: "RetryPolicy") -> "Uploads":
-        from clients.registry import Registries  # noqa: PLC0415
-        from clients.transport import Transport  # noqa: PLC0415
-        from clients.upload import Uploads  # noqa: PLC0415
+        from clients.registry import Registries
+        from clients.transport import Transport
+        from clients.upload import Uploads
 
         transport = Transport(self._place.hosts, meter=self._place.console, pool_size=self._place.jobs, retry=retry)
         return Uploads(Registries(transport, meter=self._place.console))

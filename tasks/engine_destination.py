@@ -112,7 +112,7 @@ class EngineDestination(Destination):
 
     def findings(self) -> "Findings":
         """What stands in the way: no Engine, or a registry that does not let the Engine in."""
-        from clients.preflight import finding_of  # noqa: PLC0415 - only a run that changes something needs the probes
+        from clients.preflight import finding_of  # only a run that changes something needs the probes
 
         try:
             self._engine.ping(subject="Docker Engine")
@@ -131,7 +131,7 @@ class EngineDestination(Destination):
         return ()
 
     def _look(self, entry: Named) -> Present | AirgapError:
-        from clients.engine import NOT_OFFERED  # noqa: PLC0415
+        from clients.engine import NOT_OFFERED
 
         try:
             return Present(digest=self._engine.registry_digest(self.target(entry), subject=_subject(entry)))

@@ -38,7 +38,7 @@ class EngineUndo:
 
     @property
     def _names(self) -> "EngineNames":
-        from clients.engine import Engine  # noqa: PLC0415 - only cleaning up needs it
-        from clients.engine_names import EngineNames  # noqa: PLC0415
+        from clients.engine import Engine  # only cleaning up needs it
+        from clients.engine_names import EngineNames
 
         return EngineNames(self._state, Engine(self._env))

@@ -15,10 +15,11 @@ from bundle.chart_push import chart_tag
 from bundle.descriptor import Descriptor
 from bundle.errors import AirgapError, BundleError, FormatError, SourceError, storage_errors
 from bundle.fetch import fetch_image
+from bundle.file_names import MANIFEST
 from bundle.files import inside, locked, place, replace_directory, sync_directory
 from bundle.hosts import HostSettings
 from bundle.image import Manifest
-from bundle.manifest import MANIFEST, BundleManifest
+from bundle.manifest import BundleManifest
 from bundle.opened import signer_of
 from bundle.push import push_image
 from bundle.reference import Reference

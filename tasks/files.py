@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
-from bundle.entries import FileEntry
 from bundle.errors import IntegrityError, LockError, SourceError
 from bundle.files import CHUNK, place, writing
 from bundle.sizes import human
@@ -14,6 +14,9 @@ from schema.lock import FilePin
 from schema.spec import FileSpec
 from tasks.project import Project
 from tasks.step import Inputs, Step
+
+if TYPE_CHECKING:
+    from bundle.entries import FileEntry
 
 
 def file_steps(project: Project) -> Iterator[Step]:
@@ -44,8 +47,10 @@ def resolve(project: Project, file: FileSpec) -> FilePin:
     return FilePin(source=file.source_text, sha256=found.digest, size=found.size)
 
 
-def file_entry(project: Project, file: FileSpec) -> FileEntry:
+def file_entry(project: Project, file: FileSpec) -> "FileEntry":
     """What the manifest says of a file."""
+    from bundle.entries import FileEntry
+
     pin = _required_pin(project, file)
     return FileEntry(
         name=file.name,
@@ -109,7 +114,7 @@ def _file(project: Project, file: FileSpec) -> None:
 
 
 def _take(project: Project, file: FileSpec, *, expected: Digest | None, size: int | None) -> Descriptor:
-    from clients.download import download, take_local  # noqa: PLC0415 - see tasks.project
+    from clients.download import download, take_local  # see tasks.project
 
     subject = f"file {file.name!r}"
     if isinstance(file.source, Path):
@@ -124,7 +129,7 @@ def _take(project: Project, file: FileSpec, *, expected: Digest | None, size: in
 def _check_unchanged(file: FileSpec, pin: FilePin) -> None:
     if not isinstance(file.source, Path) or file.sha256:
         return
-    from clients.download import describe_local  # noqa: PLC0415 - see tasks.project
+    from clients.download import describe_local  # see tasks.project
 
     now = describe_local(file.source, subject=f"file {file.name!r}")
     if now.digest != pin.sha256:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundle.errors import AirgapError, BundleError, FormatError, storage_errors
+from bundle.file_names import MANIFEST, MANIFEST_TEXT
 from bundle.locations import RegistryImage
-from bundle.manifest import MANIFEST, MANIFEST_TEXT
 from bundle.meter import Meter
 from bundle.reference import Reference
 from bundle.saved_images import SavedImage, chart_files, image_files, read_archive_images

@@ -111,13 +111,13 @@ def _missing(receiver: Receiver, name: str) -> dict[Digest, int]:
 
 
 def _release(receiver: Receiver, release: ReleaseSpec, *, changes: bool) -> ReleasePlan:
-    found = receiver.release(release)
+    found = receiver.cluster.release(release)
     chart = receiver.chart(release.chart).name.removesuffix(".tgz")
     if found is None:
         return ReleasePlan(name=release.name, change="install", chart=chart, values=())
     if not changes:
         return ReleasePlan(name=release.name, change="leave", chart=chart, values=())
-    now = receiver.helm.get_values(release.name, namespace=release.namespace)
+    now = receiver.cluster.helm.get_values(release.name, namespace=release.namespace)
     then = receiver.values(release).data
     lines = tuple(masked(line, receiver.known) for line in _differences(now, then, ()))
     return ReleasePlan(name=release.name, change="upgrade", chart=chart, values=lines)

@@ -26,7 +26,7 @@ def _asked(receiver: Receiver) -> bool:
 
 
 def _preflight(receiver: Receiver) -> None:
-    from tasks.site_probes import probe_site  # noqa: PLC0415 - only a run that changes something needs the probes
+    from tasks.site_probes import probe_site  # only a run that changes something needs the probes
 
     if not _asked(receiver):
         receiver.claim()

@@ -4,14 +4,16 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bundle.opened import OpenedBundle
+if TYPE_CHECKING:
+    from bundle.opened import OpenedBundle
 
 
 class Programs:
     """The tools of one bundle, copied out of it when one is first needed; `env` is the installing environment."""
 
-    def __init__(self, bundle: OpenedBundle, state: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, bundle: "OpenedBundle", state: Path, env: Mapping[str, str]) -> None:
         self._bundle = bundle
         self._state = state
         self._env = env
@@ -33,6 +35,6 @@ class Programs:
 
     def find(self, name: str) -> Path:
         """The program of this name; a MissingToolError says where was looked."""
-        from clients.process import find_program  # noqa: PLC0415 - a run that only verifies starts no program
+        from clients.process import find_program  # a run that only verifies starts no program
 
         return find_program(name, directories=[self.directory], path=self._env.get("PATH"))

@@ -10,11 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bundle.base import Base, read_base
 from bundle.errors import AirgapError, EngineError, SourceError
 from bundle.files import locked, write_bytes
 from bundle.locations import ImageLocation, RegistryImage
-from bundle.referrers import ReferrerSource
 from bundle.store import BlobStore
 from schema.load import load
 from schema.lock import Lock
@@ -24,6 +22,8 @@ from tasks.engine_undo import EngineUndo
 from tasks.options import Options
 
 if TYPE_CHECKING:
+    from bundle.base import Base
+    from bundle.referrers import ReferrerSource
     from bundle.transfers import Transfers
     from clients.charts import Charts
     from clients.engine_source import EngineImages
@@ -90,11 +90,13 @@ class Project:
         return load(self.options.spec, env=self.env, valid=self._validated)
 
     @cached_property
-    def base(self) -> Base | None:
+    def base(self) -> "Base | None":
         """What the other side has (`since=FILE`), None without; an AirgapError where the file can't tell it."""
         since = self.options.since
         if since is None:
             return None
+        from bundle.base import read_base
+
         try:
             base = read_base(since)
             if self.options.bundle is None:
@@ -118,23 +120,23 @@ class Project:
     @cached_property
     def transport(self) -> "Transport":
         """HTTP, as the spec's `registries` says."""
-        from clients.transport import Transport  # noqa: PLC0415 - a no-op run needs no HTTP
+        from clients.transport import Transport  # a no-op run needs no HTTP
 
         return Transport(self.spec.hosts, meter=self.console, pool_size=self.options.jobs)
 
     @cached_property
     def registries(self) -> "Registries":
         """All registries, with the logins that docker's config leads to."""
-        from clients.registry import Registries  # noqa: PLC0415
+        from clients.registry import Registries
 
         return Registries(self.transport, meter=self.console)
 
-    def image_source(self, image: ImageSpec, location: ImageLocation, *, subject: str) -> ReferrerSource:
+    def image_source(self, image: ImageSpec, location: ImageLocation, *, subject: str) -> "ReferrerSource":
         """Where an image comes from: its `location`, which may be pinned, reached as this run reaches images.
 
         An EngineError where a signature is wanted of what a Docker Engine pulls: it has none to check.
         """
-        from clients.images import open_image  # noqa: PLC0415
+        from clients.images import open_image
 
         if isinstance(location, RegistryImage) and self.pulls_by_engine(location):
             if image.cosign_key:
@@ -157,9 +159,9 @@ class Project:
     @cached_property
     def engine_images(self) -> "EngineImages":
         """The images of the Docker Engine."""
-        from clients.engine import Engine  # noqa: PLC0415
-        from clients.engine_names import EngineNames  # noqa: PLC0415
-        from clients.engine_source import EngineImages  # noqa: PLC0415
+        from clients.engine import Engine
+        from clients.engine_names import EngineNames
+        from clients.engine_source import EngineImages
 
         engine = Engine(self.env)
         names = EngineNames(self.options.state / "engine.json", engine)
@@ -169,14 +171,14 @@ class Project:
     @cached_property
     def charts(self) -> "Charts":
         """Where charts come from."""
-        from clients.charts import Charts  # noqa: PLC0415
+        from clients.charts import Charts
 
         return Charts(self.registries)
 
     @cached_property
     def transfers(self) -> "Transfers":
         """The one bound on transfers."""
-        from bundle.transfers import Transfers  # noqa: PLC0415 - a no-op run starts no threads
+        from bundle.transfers import Transfers  # a no-op run starts no threads
 
         return Transfers(self.options.jobs)
 
@@ -242,7 +244,7 @@ class Project:
         with self._guard:
             if self._run_lock is not None:
                 return
-            from tasks.runlock import RunLock  # noqa: PLC0415 - a no-op run claims nothing
+            from tasks.runlock import RunLock  # a no-op run claims nothing
 
             self._run_lock = RunLock(self.work / "lock", say=self.console.line)
             self._run_lock.sweep(self.options.out, self.work)

@@ -5,9 +5,8 @@ import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bundle.entries import ProofEntry
 from bundle.errors import FormatError, ProgramError
 from bundle.files import write_bytes
 from schema.install import ReleaseSpec
@@ -20,6 +19,10 @@ from tasks.images import pin_of
 from tasks.project import Project
 from tasks.step import Inputs, Step
 from tasks.version import VERSION
+
+if TYPE_CHECKING:
+    from bundle.entries import ProofEntry
+
 
 _REASON = "helm was not at hand"
 
@@ -42,8 +45,10 @@ def prove_steps(project: Project) -> Iterator[Step]:
         )
 
 
-def results(project: Project) -> tuple[ProofEntry, ...] | None:
+def results(project: Project) -> "tuple[ProofEntry, ...] | None":
     """What was found out for each release, in the order of the spec; None while a release was not looked at."""
+    from bundle.entries import ProofEntry
+
     found = []
     for release in project.spec.install.releases:
         try:
@@ -113,6 +118,8 @@ def _digest(data: Any) -> str:
 
 
 def _prove(project: Project, release: ReleaseSpec) -> None:
+    from bundle.entries import ProofEntry
+
     project.claim()
     try:
         helm = open_helm(project)
@@ -124,8 +131,8 @@ def _prove(project: Project, release: ReleaseSpec) -> None:
         project.note(f"prove:{release.name}", f"NOT PROVEN: {err.what}")
         return
     # What renders charts is imported only then: a run with nothing to do starts without it.
-    from tasks.discover import discover  # noqa: PLC0415
-    from tasks.proof import Judge, check  # noqa: PLC0415
+    from tasks.discover import discover
+    from tasks.proof import Judge, check
 
     chart = project.tree / charts.chart_entry(project, _chart(project, release)).file
     found = discover(project, release, chart, helm)
@@ -138,5 +145,5 @@ def _prove(project: Project, release: ReleaseSpec) -> None:
     project.note(f"prove:{release.name}", f"{count} image{'' if count == 1 else 's'}, all in the bundle or ignored")
 
 
-def _keep(project: Project, release: ReleaseSpec, entry: ProofEntry) -> None:
+def _keep(project: Project, release: ReleaseSpec, entry: "ProofEntry") -> None:
     write_bytes(_result(project, release), json.dumps(entry.to_dict()).encode())

@@ -3,19 +3,21 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
-from bundle.chart_push import ChartSource, chart_tag
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
-from bundle.entries import ChartEntry
 from bundle.errors import FormatError
 from bundle.fetch import walk_manifests
-from bundle.manifest import ImageEntry
-from bundle.push import ImageSink, push_image
 from bundle.reference import Reference
-from tasks.attachments import push_attachments
 from tasks.receiver import Receiver
 from tasks.step import Step
+
+if TYPE_CHECKING:
+    from bundle.chart_push import ChartSource
+    from bundle.entries import ChartEntry
+    from bundle.manifest import ImageEntry
+    from bundle.push import ImageSink
 
 
 def push_steps(receiver: Receiver) -> Iterator[Step]:
@@ -56,7 +58,7 @@ def push_steps(receiver: Receiver) -> Iterator[Step]:
             )
 
 
-def image_entry(receiver: Receiver, name: str) -> ImageEntry:
+def image_entry(receiver: Receiver, name: str) -> "ImageEntry":
     """The image of this name: the bundle's, or one that is made of the bundle's."""
     if name in receiver.derivations:
         return receiver.derivations[name].entry
@@ -66,7 +68,7 @@ def image_entry(receiver: Receiver, name: str) -> ImageEntry:
     raise FormatError(f"the bundle holds no image {name!r}", hint="make the bundle again")
 
 
-def image_parts(receiver: Receiver, entry: ImageEntry) -> Mapping[Digest, Descriptor]:
+def image_parts(receiver: Receiver, entry: "ImageEntry") -> Mapping[Digest, Descriptor]:
     """The blobs (configs and layers) that an image consists of."""
     source = receiver.crossing.source(entry)
     manifests = walk_manifests(source.manifest, entry.root, f"image {entry.name!r}")
@@ -88,6 +90,8 @@ def _derived_absent(receiver: Receiver, name: str) -> str:
 
 
 def _push(receiver: Receiver, name: str) -> None:
+    from tasks.attachments import push_attachments
+
     project, entry = receiver.project, image_entry(receiver, name)
     source = receiver.crossing.source(entry)
     told = receiver.destination.deliver(entry, source, project.transfers)
@@ -97,6 +101,8 @@ def _push(receiver: Receiver, name: str) -> None:
 
 
 def _push_chart(receiver: Receiver, name: str) -> None:
+    from bundle.push import push_image
+
     project, source = receiver.project, _chart_source(receiver, name)
     target = _chart_target(receiver, _chart_entry(receiver, name))
     pushed = push_image(
@@ -115,14 +121,16 @@ def _chart_absent(receiver: Receiver, name: str) -> str:
     return "" if found == wanted else f"chart {name!r} is not in the registry"
 
 
-def _chart_entry(receiver: Receiver, name: str) -> ChartEntry:
+def _chart_entry(receiver: Receiver, name: str) -> "ChartEntry":
     for entry in receiver.bundle.manifest.charts:
         if entry.name == name:
             return entry
     raise FormatError(f"the bundle holds no chart {name!r}", hint="make the bundle again")
 
 
-def _chart_source(receiver: Receiver, name: str) -> ChartSource:
+def _chart_source(receiver: Receiver, name: str) -> "ChartSource":
+    from bundle.chart_push import ChartSource
+
     entry = _chart_entry(receiver, name)
     return ChartSource(
         receiver.bundle.read(entry.file),
@@ -132,9 +140,11 @@ def _chart_source(receiver: Receiver, name: str) -> ChartSource:
     )
 
 
-def _chart_target(receiver: Receiver, entry: ChartEntry) -> Reference:
+def _chart_target(receiver: Receiver, entry: "ChartEntry") -> Reference:
+    from bundle.chart_push import chart_tag
+
     return replace(receiver.destination.chart_target(entry.name), tag=chart_tag(entry.version))
 
 
-def _chart_sink(receiver: Receiver, name: str) -> ImageSink:
+def _chart_sink(receiver: Receiver, name: str) -> "ImageSink":
     return receiver.destination.chart_sink(_chart_target(receiver, _chart_entry(receiver, name)), name)

@@ -4,14 +4,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bundle.files import write_bytes
-from bundle.receipt import RECEIPT, Receipt, ReceivedChart, ReceivedImage, ReceivedRelease
 from schema import template
 from tasks.push import image_entry, image_parts
 from tasks.receiver import Receiver
 from tasks.step import Inputs, Step
 from tasks.version import VERSION
+
+if TYPE_CHECKING:
+    from bundle.receipt import ReceivedImage, ReceivedRelease
 
 
 def receipt_steps(receiver: Receiver) -> Iterator[Step]:
@@ -34,6 +37,8 @@ def receipt_steps(receiver: Receiver) -> Iterator[Step]:
 
 def receipt_path(receiver: Receiver) -> Path:
     """Where the receipt is written: beside doit's state."""
+    from bundle.receipt import RECEIPT
+
     return receiver.state / RECEIPT
 
 
@@ -55,6 +60,8 @@ def _inputs(receiver: Receiver) -> Inputs:
 
 
 def _write(receiver: Receiver) -> None:
+    from bundle.receipt import Receipt, ReceivedChart
+
     manifest = receiver.bundle.manifest
     receipt = Receipt(
         tool=VERSION,
@@ -74,7 +81,9 @@ def _write(receiver: Receiver) -> None:
     receiver.project.closing = closing_notes(receiver)
 
 
-def _image(receiver: Receiver, name: str) -> ReceivedImage:
+def _image(receiver: Receiver, name: str) -> "ReceivedImage":
+    from bundle.receipt import ReceivedImage
+
     entry = image_entry(receiver, name)
     parts = receiver.destination.held(entry, image_parts(receiver, entry))
     return ReceivedImage(
@@ -85,8 +94,10 @@ def _image(receiver: Receiver, name: str) -> ReceivedImage:
     )
 
 
-def _releases(receiver: Receiver) -> Iterator[ReceivedRelease]:
+def _releases(receiver: Receiver) -> "Iterator[ReceivedRelease]":
+    from bundle.receipt import ReceivedRelease
+
     for release in receiver.spec.install.releases:
-        now = receiver.release(release)
+        now = receiver.cluster.release(release)
         if now:
             yield ReceivedRelease(name=now.name, namespace=now.namespace, revision=now.revision, chart=now.chart)

@@ -4,9 +4,7 @@ import getpass
 import posixpath
 import sys
 import threading
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from secrets import token_hex
@@ -15,9 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bundle import strict_json
 from bundle.errors import AirgapError, FormatError
 from bundle.hosts import HostSettings
-from bundle.opened import OpenedBundle, fingerprint, open_bundle
 from bundle.secret import KnownSecrets, Secret
-from bundle.trust import Trust
 from schema.actions import ActionRecord, record_name
 from schema.carried import INSTALL
 from schema.facts import Facts
@@ -25,7 +21,7 @@ from schema.image_names import ImageNames
 from schema.install import ActionSpec, ReleaseSpec, SecretSpec
 from schema.rehearsal import rehearsed, stand_in_outputs
 from schema.rendered import digest, state_key
-from schema.secret_objects import read_data, read_object, single_value
+from schema.secret_objects import read_data, single_value
 from schema.site import Site
 from schema.spec import Spec
 from schema.uses import gather, uses
@@ -33,18 +29,17 @@ from schema.values import Values, counting, release_values
 from schema.values_check import read_all
 from schema.values_file import Lookup, ValuesFile
 from tasks.carry import RESOLVED_SPEC, SPEC_PLACE
-from tasks.crossing import Crossing
-from tasks.derivation import Derivation, derivations
-from tasks.destination import Destination, Place
+from tasks.cluster import Cluster
 from tasks.programs import Programs
 from tasks.project import Project
 from tasks.runlock import RunLock
-from tasks.trust import site_trust
 
 if TYPE_CHECKING:
-    from clients.helm import Helm
-    from clients.kubectl import Kubectl
-    from clients.releases import Release
+    from bundle.opened import OpenedBundle
+    from bundle.trust import Trust
+    from tasks.crossing import Crossing
+    from tasks.derivation import Derivation
+    from tasks.destination import Destination
 
 
 class Receiver:
@@ -56,9 +51,6 @@ class Receiver:
         self.known = KnownSecrets()
         self.run = token_hex(8)
         self._guard = threading.RLock()
-        self._namespaces: dict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._releases: dict[str, Release] | None = None
-        self._secrets: dict[tuple[str, str], Mapping[str, Secret] | None] = {}
         self._run_lock: RunLock | None = None
 
     def claim(self) -> None:
@@ -72,8 +64,8 @@ class Receiver:
 
     def _waits(self, told: str) -> None:
         self.project.console.line(told)
-        self._releases, self._secrets = None, {}
-        self.__dict__.pop("crossing", None)
+        for asked in ("cluster", "crossing"):
+            self.__dict__.pop(asked, None)
 
     # The bundle.
 
@@ -83,12 +75,16 @@ class Receiver:
         return self.options.bundle or self.project.directory
 
     @cached_property
-    def bundle(self) -> OpenedBundle:
+    def bundle(self) -> "OpenedBundle":
         """The bundle, read in place, when the site trusts who signed it; else a TrustError says why not."""
+        from bundle.opened import open_bundle
+
         return open_bundle(self.path, vouch=self.trust(self.path))
 
-    def trust(self, path: Path) -> Trust | None:
+    def trust(self, path: Path) -> "Trust | None":
         """What the site demands of the origin of the bundle at `path`; None where it demands nothing."""
+        from tasks.trust import site_trust
+
         return site_trust(self.options, self.site, path, self.project.env)
 
     @cached_property
@@ -139,6 +135,8 @@ class Receiver:
     @cached_property
     def fingerprint(self) -> str:
         """Changes when anything of the bundle does, as far as times and sizes tell."""
+        from bundle.opened import fingerprint
+
         return str(fingerprint(self.path))
 
     @property
@@ -173,8 +171,10 @@ class Receiver:
         return ImageNames.of(self.bundle.manifest, prefix=prefix, registry=self.registry, derived=made)
 
     @cached_property
-    def derivations(self) -> Mapping[str, Derivation]:
+    def derivations(self) -> "Mapping[str, Derivation]":
         """The images that are made here of the bundle's, by name."""
+        from tasks.derivation import derivations
+
         facts, meter = lambda: self.facts_before_secrets, self.project.console
         read = lambda entry: self.crossing.image(entry)  # noqa: E731, PLW0108 - which needs the names of these first
         return derivations(self.spec, self.bundle.manifest, read, self.options, facts=facts, meter=meter)
@@ -204,54 +204,9 @@ class Receiver:
         return Programs(self.bundle, self.state, self.project.env)
 
     @cached_property
-    def kubectl(self) -> "Kubectl":
-        """The cluster, by kubectl."""
-        from clients.kubectl import Kubectl  # noqa: PLC0415
-
-        return Kubectl(self.programs.find("kubectl"))
-
-    @cached_property
-    def helm(self) -> "Helm":
-        """The cluster, by helm."""
-        from clients.helm import Helm  # noqa: PLC0415
-
-        return Helm(self.programs.find("helm"), secrets=self.known)
-
-    def release(self, spec: ReleaseSpec) -> "Release | None":
-        """The release as the cluster has it; all of them are asked for at once, and again after a change."""
-        with self._guard:
-            if self._releases is None:
-                namespaces = [each.namespace for each in self.spec.install.releases]
-                found = self.helm.list(namespaces)
-                self._releases = {f"{each.namespace}/{each.name}": each for each in found}
-            return self._releases.get(f"{spec.namespace}/{spec.name}")
-
-    @contextmanager
-    def alone(self, namespace: str) -> Iterator[None]:
-        """One release of a namespace at a time: an unlabelled hook tells nobody which release it belongs to."""
-        with self._guard:
-            guard = self._namespaces[namespace]
-        with guard:
-            yield
-
-    def changed_releases(self) -> None:
-        """Ask for the releases again when they are needed next."""
-        with self._guard:
-            self._releases = None
-
-    def stored_secret(self, name: str, namespace: str) -> Mapping[str, Secret] | None:
-        """What a secret holds in the cluster; None when there is none."""
-        with self._guard:
-            key = (namespace, name)
-            if key not in self._secrets:
-                found = self.kubectl.get("secret", name, namespace=namespace)
-                self._secrets[key] = read_object(found, self.known) if found else None
-            return self._secrets[key]
-
-    def changed_secret(self, name: str, namespace: str) -> None:
-        """Ask for a secret again when it is needed next."""
-        with self._guard:
-            self._secrets.pop((namespace, name), None)
+    def cluster(self) -> Cluster:
+        """The cluster, and what is known of it."""
+        return Cluster(self.programs, self.known, self.spec.install.releases)
 
     # Names of the values.
 
@@ -271,12 +226,12 @@ class Receiver:
     def secret_data(self, secret: SecretSpec) -> Mapping[str, Secret] | None:
         """What a secret is to hold: a generated one's value from the cluster (None while it is not made)."""
         if secret.generate:
-            return self.stored_secret(secret.name, secret.namespaces[0])
+            return self.cluster.secret(secret.name, secret.namespaces[0])
         return read_data(secret, self.facts_before_secrets, self.known)
 
     def record(self, action: ActionSpec) -> ActionRecord | None:
         """What the cluster remembers of an action."""
-        contents = self.stored_secret(record_name(action.name), self.action_namespace(action))
+        contents = self.cluster.secret(record_name(action.name), self.action_namespace(action))
         return ActionRecord.from_contents(action.name, contents) if contents else None
 
     def action_namespace(self, action: ActionSpec) -> str:
@@ -326,8 +281,11 @@ class Receiver:
         return (self.options.engine or self.plan_spec.engine) == "docker" and not self.options.rehearsal
 
     @cached_property
-    def crossing(self) -> Crossing:
+    def crossing(self) -> "Crossing":
         """The way of the images into the registry."""
+        from tasks.crossing import Crossing
+        from tasks.destination import Place
+
         place = Place(
             images=(*self.bundle.manifest.images, *self.spec.derived),
             names=self.images,
@@ -342,6 +300,6 @@ class Receiver:
         return Crossing(self.bundle, place, made=lambda: self.derivations, engine=engine, state=self.state)
 
     @property
-    def destination(self) -> Destination:
+    def destination(self) -> "Destination":
         """The registry that images are brought to."""
         return self.crossing.destination

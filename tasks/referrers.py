@@ -62,7 +62,7 @@ def check(project: Project, image: ImageSpec, pin: ImagePin, source: ReferrerSou
     """
     if not image.cosign_key:
         return
-    from clients.cosign import check_signed  # noqa: PLC0415 - cryptography is for who checks signatures only
+    from clients.cosign import check_signed  # cryptography is for who checks signatures only
 
     if not pin.referrers:
         raise SignatureError(

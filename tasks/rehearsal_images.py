@@ -30,7 +30,7 @@ def unpullable(receiver: Receiver, release: ReleaseSpec, site: Path) -> tuple[in
     values = receiver.values(release, lookup)
     defaults = ChartValues.read(chart.read_bytes(), subject=f"chart {release.chart!r}")
     with rendered_file(shaped(values, defaults)) as path:
-        text = receiver.helm.template(release.name, chart, namespace=release.namespace, values=path)
+        text = receiver.cluster.helm.template(release.name, chart, namespace=release.namespace, values=path)
     found = find_images(text, fields=spec.discovery.fields, subject=f"release {release.name!r}")
     certain = {each.text: each for each in found if each.certain and not _ignored(each, release)}
     return len(certain), [problem for each in certain.values() for problem in _problem(receiver, release, each)]

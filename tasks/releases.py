@@ -66,7 +66,7 @@ def _values_inputs(receiver: Receiver, release: ReleaseSpec) -> Inputs:
 
 
 def _release_inputs(receiver: Receiver, release: ReleaseSpec) -> Inputs:
-    found = receiver.release(release)
+    found = receiver.cluster.release(release)
     return {**_values_inputs(receiver, release), "revision": found.revision if found else 0}
 
 
@@ -75,26 +75,26 @@ def _chart_digest(receiver: Receiver, release: ReleaseSpec) -> str:
 
 
 def _not_deployed(receiver: Receiver, release: ReleaseSpec) -> str:
-    found = receiver.release(release)
+    found = receiver.cluster.release(release)
     if found is None:
         return f"release {release.name!r} is not installed"
     return "" if found.status == "deployed" else f"release {release.name!r} is {found.status}"
 
 
 def _check_values(receiver: Receiver, release: ReleaseSpec) -> None:
-    from tasks.bring_up import check_values  # noqa: PLC0415 - what works on a cluster is imported when it does
+    from tasks.bring_up import check_values  # what works on a cluster is imported when it does
 
     check_values(receiver, release)
 
 
 def _install(receiver: Receiver, release: ReleaseSpec) -> None:
-    from tasks.bring_up import install  # noqa: PLC0415
+    from tasks.bring_up import install
 
-    with receiver.alone(release.namespace):
+    with receiver.cluster.alone(release.namespace):
         install(receiver, release)
 
 
 def _prove_health(receiver: Receiver, release: ReleaseSpec) -> None:
-    from tasks.bring_up import prove_health  # noqa: PLC0415
+    from tasks.bring_up import prove_health
 
     prove_health(receiver, release)

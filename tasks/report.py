@@ -7,11 +7,10 @@ from pathlib import Path
 
 from bundle.base import Base, read_base
 from bundle.errors import AirgapError, BundleError, TrustError, storage_errors
+from bundle.file_names import MANIFEST, REPORT, REPORT_DATA
 from bundle.files import write_bytes
-from bundle.manifest import MANIFEST
 from bundle.opened import OpenedBundle, is_signed, open_bundle, signer_of
 from bundle.report import Medium, Report, Result, proof_result
-from bundle.report_files import REPORT, REPORT_DATA, bundle_stem
 from bundle.report_page import report_page
 from bundle.sizes import human
 from bundle.snapshot import Snapshot
@@ -138,7 +137,7 @@ def _rehearsal(receiver: Receiver, bundle: OpenedBundle) -> Result:
 
 def _media(path: Path, bundle: OpenedBundle) -> tuple[Medium, ...]:
     """The archive or parts that the bundle is carried as, when they are here."""
-    archive = path.parent / f"{bundle_stem(bundle.manifest)}.tar" if path.is_dir() else path
+    archive = path.parent / f"{bundle.manifest.stem}.tar" if path.is_dir() else path
     if path.is_dir() and not sums_path(archive).is_file():
         return ()
     files = find_archive(archive)
@@ -152,7 +151,7 @@ def _size(path: Path) -> int | None:
 
 
 def _write(receiver: Receiver, report: Report) -> Path:
-    stem = bundle_stem(report.manifest)
+    stem = report.manifest.stem
     place = _place(receiver)
     page = place / f"{stem}.{REPORT}"
     with storage_errors("write the report", page):

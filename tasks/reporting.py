@@ -6,7 +6,8 @@ from pathlib import Path
 
 from bundle.changes import changes
 from bundle.errors import FormatError, SourceError, storage_errors
-from bundle.manifest import MANIFEST, BundleManifest
+from bundle.file_names import MANIFEST
+from bundle.manifest import BundleManifest
 from bundle.opened import OpenedBundle, open_bundle
 from bundle.report import Medium, Report, Result, proof_result
 from bundle.report_commands import check_commands

@@ -78,8 +78,8 @@ def _outputs(project: Project, image: ImageSpec) -> list[Path]:
 
 def _write(project: Project, image: ImageSpec) -> None:
     # What reads images and writes CycloneDX is imported only here: a run with nothing to do starts without it.
-    from clients.sbom_writer import write_sbom  # noqa: PLC0415
-    from tasks.image_packages import look_inside  # noqa: PLC0415
+    from clients.sbom_writer import write_sbom
+    from tasks.image_packages import look_inside
 
     project.claim()
     made = look_inside(project, image, syft=find_syft(project))

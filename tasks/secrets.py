@@ -50,19 +50,19 @@ def secret_steps(receiver: Receiver) -> Iterator[Step]:
 
 
 def _lacks_namespace(receiver: Receiver, name: str) -> str:
-    return "" if receiver.kubectl.get("namespace", name) else f"there is no namespace {name!r}"
+    return "" if receiver.cluster.kubectl.get("namespace", name) else f"there is no namespace {name!r}"
 
 
 def _make_namespace(receiver: Receiver, name: str) -> None:
     thing = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(MANAGED_BY)}}
-    if not receiver.kubectl.get("namespace", name):
-        receiver.kubectl.create(thing)
+    if not receiver.cluster.kubectl.get("namespace", name):
+        receiver.cluster.kubectl.create(thing)
     receiver.project.note(f"namespace:{name}", "is there")
 
 
 def _differs(receiver: Receiver, secret: SecretSpec) -> str:
     for namespace in secret.namespaces:
-        found = receiver.stored_secret(secret.name, namespace)
+        found = receiver.cluster.secret(secret.name, namespace)
         if found is None:
             return f"there is no secret {secret.name!r} in namespace {namespace!r}"
     if secret.generate:
@@ -70,7 +70,7 @@ def _differs(receiver: Receiver, secret: SecretSpec) -> str:
         return "" if len(values) == 1 else f"its namespaces hold different values for {secret.name!r}"
     for thing in _objects(receiver, secret):
         namespace = thing["metadata"]["namespace"]
-        if read_object(thing, receiver.known) != receiver.stored_secret(secret.name, namespace):
+        if read_object(thing, receiver.known) != receiver.cluster.secret(secret.name, namespace):
             return f"secret {secret.name!r} in namespace {namespace!r} holds something else"
     return ""
 
@@ -79,9 +79,9 @@ def _make_secret(receiver: Receiver, secret: SecretSpec) -> None:
     if secret.generate:
         _make_generated(receiver, secret, secret.generate)
     else:
-        receiver.kubectl.apply(_objects(receiver, secret))
+        receiver.cluster.kubectl.apply(_objects(receiver, secret))
     for namespace in secret.namespaces:
-        receiver.changed_secret(secret.name, namespace)
+        receiver.cluster.changed_secret(secret.name, namespace)
     receiver.project.note(f"secret:{secret.name}", f"in {', '.join(secret.namespaces)}")
 
 
@@ -95,12 +95,12 @@ def _make_generated(receiver: Receiver, secret: SecretSpec, how: Generate) -> No
         )
     value = existing[0] if existing else generate(how, receiver.known)
     for namespace in secret.namespaces:
-        if receiver.stored_secret(secret.name, namespace) is None:
-            receiver.kubectl.create(secret_object(secret.name, namespace, {GENERATED_KEY: value}))
+        if receiver.cluster.secret(secret.name, namespace) is None:
+            receiver.cluster.kubectl.create(secret_object(secret.name, namespace, {GENERATED_KEY: value}))
 
 
 def _generated(receiver: Receiver, secret: SecretSpec, namespace: str) -> Secret | None:
-    found: Mapping[str, Secret] | None = receiver.stored_secret(secret.name, namespace)
+    found: Mapping[str, Secret] | None = receiver.cluster.secret(secret.name, namespace)
     return found.get(GENERATED_KEY) if found else None
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from bundle.digest import Digest
 from bundle.errors import FormatError, ProgramError
 from bundle.files import write_bytes
-from bundle.ssh_signature import NAMESPACE, SshSignature
 from bundle.sums import SIGNATURE, SUMS
 from tasks.project import Project
 from tasks.state import signature
@@ -43,7 +42,8 @@ def _key(project: Project) -> Path:
 
 
 def _sign(project: Project) -> None:
-    from clients.ssh_keygen import SshKeygen  # noqa: PLC0415 - a no-op run starts no program
+    from bundle.ssh_signature import NAMESPACE, SshSignature
+    from clients.ssh_keygen import SshKeygen  # a no-op run starts no program
 
     project.claim()
     interactive = sys.stdin is not None and sys.stdin.isatty()

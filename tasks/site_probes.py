@@ -93,7 +93,7 @@ def _cluster(receiver: Receiver) -> Findings:
         image_host=next((each.host for each in receiver.images.references.values()), ""),
     )
     try:
-        return (*findings, *cluster(receiver.kubectl, needs))
+        return (*findings, *cluster(receiver.cluster.kubectl, needs))
     except AirgapError as err:
         return (*findings, finding_of(err, "cluster"))
 
@@ -106,7 +106,7 @@ def _rendered(receiver: Receiver) -> tuple[list[RenderedObjects], Findings]:
         try:
             values = receiver.values(release, without_secrets(receiver.facts_before_secrets))
             with rendered_file(values.data) as path:
-                text = receiver.helm.template(
+                text = receiver.cluster.helm.template(
                     release.name, receiver.chart(release.chart), namespace=release.namespace, values=path
                 )
             rendered.append(RenderedObjects.read(text, namespace=release.namespace, subject=subject))
@@ -126,7 +126,7 @@ def _joined(parts: Iterable[Mapping[str, frozenset[_T]]]) -> dict[str, set[_T]]:
 
 def _helm(receiver: Receiver) -> Findings:
     try:
-        receiver.helm.version()
+        receiver.cluster.helm.version()
     except AirgapError as err:
         return (finding_of(err, "helm"),)
     return ()

@@ -6,19 +6,19 @@ Nothing is unpacked or written. The signature comes first; before an install, so
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bundle.digest import Digest
 from bundle.errors import AirgapError, BundleError
-from bundle.opened import fingerprint, is_signed, signer_of
-from bundle.saved_images import is_hand_made
 from bundle.sizes import human
-from bundle.trust import Trust
-from bundle.verify import verify
 from tasks.age import downgrade, refuse_downgrade
 from tasks.assemble import archive_parts
 from tasks.console import LocalWork
 from tasks.receiver import Receiver
 from tasks.step import Inputs, Step
+
+if TYPE_CHECKING:
+    from bundle.trust import Trust
 
 
 def verify_steps(receiver: Receiver) -> Iterator[Step]:
@@ -46,6 +46,8 @@ def _asked(receiver: Receiver) -> bool:
 
 
 def _inputs(receiver: Receiver) -> Inputs:
+    from bundle.opened import fingerprint
+
     paths = _bundles(receiver)
     trusts = [trust for path in paths if (trust := receiver.trust(path))]
     base = receiver.project.base
@@ -59,6 +61,9 @@ def _inputs(receiver: Receiver) -> Inputs:
 
 
 def _verify(receiver: Receiver) -> None:
+    from bundle.saved_images import is_hand_made
+    from bundle.verify import verify
+
     good, bad = [], []
     for path in _bundles(receiver):
         try:
@@ -83,8 +88,10 @@ def _verify(receiver: Receiver) -> None:
         raise BundleError("\n".join(bad), [])
 
 
-def _origin(path: Path, trust: Trust | None) -> tuple[str, ...]:
+def _origin(path: Path, trust: "Trust | None") -> tuple[str, ...]:
     """What is known of who made the bundle; a TrustError where that is not enough."""
+    from bundle.opened import is_signed, signer_of
+
     if trust is None:
         return ("it is signed, and by whom was not asked: trust=FILE names who may",) if is_signed(path) else ()
     signer = signer_of(path, trust)
@@ -92,7 +99,7 @@ def _origin(path: Path, trust: Trust | None) -> tuple[str, ...]:
 
 
 def _tell_hand_made(receiver: Receiver, path: Path) -> None:
-    from tasks.hand_made import check_hand_made  # noqa: PLC0415 - the rare case reads charts, for which it needs YAML
+    from tasks.hand_made import check_hand_made  # the rare case reads charts, for which it needs YAML
 
     project = receiver.project
     spec = project.spec if project.options.spec.is_file() else None

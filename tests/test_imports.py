@@ -1,6 +1,8 @@
 """The shape of the house: one-way imports, no cycles, one place that prints, modules that stay small."""
 
 import ast
+import json
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
@@ -145,3 +147,40 @@ def test_printing_is_found(source: str, lines: list[int]) -> None:
 def test_modules_are_small_and_named_for_what_they_hold(name: str) -> None:
     assert name.rpartition(".")[2] not in MEANINGLESS
     assert len(modules()[name].read_text().splitlines()) <= LONGEST
+
+
+FOR_STEPS = {
+    "bundle.archive",
+    "bundle.base",
+    "bundle.completeness",
+    "bundle.derived_image",
+    "bundle.manifest",
+    "bundle.opened",
+    "bundle.push",
+    "bundle.receipt",
+    "bundle.trust",
+    "bundle.verify",
+    "cryptography",
+    "cyclonedx",
+    "rich",
+    "tasks.destination",
+    "urllib3",
+}
+
+
+def test_a_list_of_the_tasks_imports_nothing_that_only_steps_need(tmp_path: Path) -> None:
+    program = (
+        "import json, runpy, sys\n"
+        "try: runpy.run_module('doit', run_name='__main__', alter_sys=True)\n"
+        "finally: open(sys.argv[-1].partition('=')[2] + '/modules', 'w').write(json.dumps(sorted(sys.modules)))"
+    )
+    spec = ROOT / "examples" / "hello" / "airgap.yaml"
+    subprocess.run(
+        [sys.executable, "-c", program, "list", f"spec={spec}", f"state={tmp_path / 'state'}", f"out={tmp_path}"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    loaded = set(json.loads((tmp_path / "modules").read_text()))
+    assert {"tasks.receiver", "tasks.assemble", "schema.load"} <= loaded
+    assert loaded & (FOR_STEPS | {name for name in loaded if name.startswith("clients")}) == set()

@@ -9,8 +9,9 @@ from bundle.delta import Delta
 from bundle.digest import Digest
 from bundle.docker_archive import write_image
 from bundle.entries import ChartEntry, FileEntry
+from bundle.file_names import MANIFEST, MANIFEST_TEXT
 from bundle.layout import LayoutImage, place_image, write_index
-from bundle.manifest import MANIFEST, MANIFEST_TEXT, BundleManifest, ImageEntry, Layout
+from bundle.manifest import BundleManifest, ImageEntry, Layout
 from bundle.manifest_text import manifest_text
 from bundle.platform import Platform
 from bundle.reference import Reference

@@ -14,7 +14,8 @@ from bundle.archive import pack
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import BundleError, FormatError, SourceError
-from bundle.manifest import MANIFEST, BundleManifest
+from bundle.file_names import MANIFEST
+from bundle.manifest import BundleManifest
 from bundle.sums import SUMS, hash_files, list_files, write_sums
 from bundle.verify import verify
 from tests.bundle.made_bundle import CHART, CONTENT, make_bundle

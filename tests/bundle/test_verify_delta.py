@@ -10,7 +10,8 @@ from bundle.archive import pack
 from bundle.base import Base
 from bundle.delta import Delta
 from bundle.digest import Digest
-from bundle.manifest import MANIFEST, BundleManifest, Layout
+from bundle.file_names import MANIFEST
+from bundle.manifest import BundleManifest, Layout
 from bundle.sums import SUMS, hash_files, list_files, write_sums
 from bundle.verify import VerifyReport, verify
 from tests.bundle.made_bundle import CONTENT, PREFIX, make_bundle

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from bundle.digest import Digest
-from bundle.manifest import MANIFEST, BundleManifest
+from bundle.file_names import MANIFEST
+from bundle.manifest import BundleManifest
 from bundle.sbom_summary import SbomSummary
 from tests.integration.cosigns import Cosign
 from tests.integration.images import AMD64, ARM64, Index, image, index, layer
