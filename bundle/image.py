@@ -9,6 +9,7 @@ from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import FormatError, SourceError
 from bundle.platform import Platform
+from bundle.volume import FilePiece
 
 MAX_MANIFEST = 4 * 1024 * 1024  # bytes; the distribution-spec asks registries to accept manifests up to this size
 
@@ -27,6 +28,14 @@ class ImageSource(Protocol):
 
     def read(self, descriptor: Descriptor, offset: int) -> Iterator[bytes]:
         """The blob's bytes from `offset` on. Not checked here: whoever stores them does."""
+
+
+@runtime_checkable
+class PlacedSource(Protocol):
+    """An ImageSource whose blobs lie in files."""
+
+    def pieces(self, descriptor: Descriptor, offset: int) -> Iterator[FilePiece]:
+        """What `read` gives, as pieces of those files. Each is open until the next one is asked for."""
 
 
 @runtime_checkable

@@ -13,6 +13,7 @@ from bundle.image import MAX_MANIFEST, Manifest
 from bundle.layout import CONTAINERD_NAME, INDEX, NO_PLATFORM, OCI_LAYOUT, REF_NAME, blob_name, is_manifest
 from bundle.reference import Reference
 from bundle.tree import Tree, read_small
+from bundle.volume import FilePiece
 
 COSIGN_KIND = "kind"
 _COSIGN = "dev.cosignproject.cosign"
@@ -100,6 +101,14 @@ class LayoutSource:
             yield from self._tree.read(blob_name(descriptor.digest), offset)
         except FileNotFoundError as err:
             raise self._lacks(descriptor) from err
+
+    def pieces(self, descriptor: Descriptor, offset: int) -> Iterator[FilePiece]:
+        """The same bytes as pieces of the files that they lie in."""
+        try:
+            extent = self._tree.extent(blob_name(descriptor.digest))
+        except FileNotFoundError as err:
+            raise self._lacks(descriptor) from err
+        yield from extent.pieces(offset, extent.size - offset)
 
     def _lacks(self, descriptor: Descriptor) -> SourceError:
         return SourceError(

@@ -4,21 +4,26 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import IntegrityError, RegistryError, StorageError
 from bundle.fetch import walk_manifests
-from bundle.image import ImageSource, Manifest
+from bundle.image import ImageSource, Manifest, PlacedSource
 from bundle.meter import Meter
 from bundle.transfers import Transfers
+from bundle.volume import FilePiece
 
 Outcome = Literal["sent", "present", "mounted"]
-ReadBlob = Callable[[int], Generator[bytes, None, None]]
+ReadBlob = Callable[[int], Generator[bytes | FilePiece, None, None]]
 """A blob's bytes from an offset on, as many as it must have; whoever stores them checks that they have its digest."""
+
+T = TypeVar("T")
 
 
 class ImageSink(Protocol):
@@ -126,14 +131,18 @@ class _Reading:
         self._told = 0
         self.begun = False
 
-    def open(self, offset: int) -> Generator[bytes, None, None]:
+    def open(self, offset: int) -> Generator[bytes | FilePiece, None, None]:
         """The bytes from `offset` on. An IntegrityError where there are more or fewer of them than there must be."""
         self.begun, at = True, offset
-        for chunk in self._chunks(offset):
+        for chunk in self._checked(partial(self._chunks, offset)):
             at += len(chunk)
             if at > self._blob.size:
                 break
-            yield chunk
+            try:
+                yield chunk
+            except GeneratorExit:
+                self._look_into(chunk)
+                raise
             self._tell(at)
         if at != self._blob.size:
             self.check()
@@ -141,7 +150,7 @@ class _Reading:
     def check(self) -> None:
         """Read the whole blob; an IntegrityError when it has not its size and digest."""
         hasher, size = self._blob.digest.hasher(), 0
-        for chunk in self._chunks(0):
+        for chunk in self._checked(partial(self._source.read, self._blob, 0)):
             hasher.update(chunk)
             size += len(chunk)
         if size != self._blob.size or hasher.hexdigest() != self._blob.digest.hex:
@@ -151,11 +160,29 @@ class _Reading:
                 hint="run `doit verify` to see what is damaged, and carry that over again",
             )
 
-    def _chunks(self, offset: int) -> Iterator[bytes]:
-        try:
-            for chunk in self._source.read(self._blob, offset):
+    def _chunks(self, offset: int) -> Iterator[bytes | FilePiece]:
+        if isinstance(self._source, PlacedSource):
+            return self._source.pieces(self._blob, offset)
+        return self._source.read(self._blob, offset)
+
+    def _checked(self, give: Callable[[], Iterator[T]]) -> Iterator[T]:
+        with self._explained():
+            for chunk in give():
                 self._transfers.check()
                 yield chunk
+
+    def _look_into(self, chunk: bytes | FilePiece) -> None:
+        """After a sending that broke off: an error when it is the file that can't be read, as no attempt mends that."""
+        if isinstance(chunk, FilePiece):
+            with self._explained():
+                found = sum(len(part) for part in chunk.read())
+            if found != chunk.size:
+                self.check()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as err:
             raise _unreadable(err, self._blob, self._subject) from err
 

@@ -11,6 +11,7 @@ from urllib3.util import Url, make_headers, parse_url
 
 from bundle.errors import SourceError
 from bundle.hosts import HostSettings
+from clients.file_bodies import POOLS
 from clients.proxies import Proxies
 from clients.tls_context import client_context
 from clients.tls_socket import FillingSocket
@@ -79,18 +80,21 @@ class Connections:
 
     def _manager(self, proxy: str, context: ssl.SSLContext | None, *, subject: str) -> urllib3.PoolManager:
         if not proxy:
-            return urllib3.PoolManager(_HOSTS, maxsize=self._pool_size, timeout=self._timeout, ssl_context=context)
-        user = parse_url(proxy).auth
-        try:
-            return urllib3.ProxyManager(
-                proxy, _HOSTS, maxsize=self._pool_size, timeout=self._timeout, ssl_context=context,
-                proxy_headers=make_headers(proxy_basic_auth=user) if user else None,
-            )  # fmt: skip
-        except ProxySchemeUnknown as err:
-            raise SourceError(
-                f"{subject}: the proxy that the environment names is neither http nor https",
-                hint="set HTTPS_PROXY to http://HOST:PORT, or name the host in NO_PROXY",
-            ) from err
+            manager = urllib3.PoolManager(_HOSTS, maxsize=self._pool_size, timeout=self._timeout, ssl_context=context)
+        else:
+            user = parse_url(proxy).auth
+            try:
+                manager = urllib3.ProxyManager(
+                    proxy, _HOSTS, maxsize=self._pool_size, timeout=self._timeout, ssl_context=context,
+                    proxy_headers=make_headers(proxy_basic_auth=user) if user else None,
+                )  # fmt: skip
+            except ProxySchemeUnknown as err:
+                raise SourceError(
+                    f"{subject}: the proxy that the environment names is neither http nor https",
+                    hint="set HTTPS_PROXY to http://HOST:PORT, or name the host in NO_PROXY",
+                ) from err
+        manager.pool_classes_by_scheme = POOLS
+        return manager
 
 
 def _tls(settings: HostSettings, *, subject: str, host: str) -> ssl.SSLContext:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import urllib3
 from urllib3.util import parse_url
@@ -14,6 +14,7 @@ from bundle.errors import IntegrityError, NetworkError, SourceError
 from bundle.files import CHUNK
 from bundle.hosts import HostSettings
 from bundle.meter import Meter, SilentMeter
+from bundle.volume import FilePiece
 from clients.addresses import address, netloc, origin
 from clients.connections import Connections
 from clients.faults import Fault, network_fault, refusal
@@ -41,10 +42,13 @@ class Authorizer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamedBody:
-    """`size` bytes to send that are made anew, from the start, for each attempt. Errors of `open` come through."""
+    """`size` bytes to send that are made anew, from the start, for each attempt. Errors of `open` come through.
+
+    Pieces of files are sent without being read, where there is no TLS.
+    """
 
     size: int
-    open: Callable[[], Generator[bytes, None, None]]
+    open: Callable[[], Generator[bytes | FilePiece, None, None]]
 
 
 Body = bytes | StreamedBody
@@ -309,7 +313,7 @@ class Transport:
 
 
 @contextmanager
-def _opened(body: Body | None, headers: dict[str, str]) -> Iterator[bytes | Iterator[bytes] | None]:
+def _opened(body: Body | None, headers: dict[str, str]) -> Iterator[Any]:
     """A body as it is sent once; one that streams states its length."""
     if not isinstance(body, StreamedBody):
         yield body

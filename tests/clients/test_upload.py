@@ -1,23 +1,28 @@
 """Pushes against a stand-in that does wrong on demand; the image goes through push_image, as in an install."""
 
+import errno
 import json
+import os
+import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from bundle import media
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
-from bundle.errors import IntegrityError, NetworkError, RegistryError, SourceError
+from bundle.errors import IntegrityError, NetworkError, RegistryError, SourceError, StorageError
 from bundle.hosts import HostSettings
 from bundle.image import Manifest
 from bundle.push import PushedImage, push_image
 from bundle.reference import Reference
 from bundle.transfers import Transfers
+from bundle.volume import FilePiece, Part, Volume
 from clients.credentials import Credentials
 from clients.registry import Registries
 from clients.upload import Uploads
@@ -42,10 +47,32 @@ SUBJECT = "image 'app'"
 Push = Callable[..., PushedImage]
 
 
-@pytest.fixture
-def source() -> FakeSource:
+class FilesSource(FakeSource):
+    """Has its blobs in files, as a carried bundle has."""
+
+    def __init__(self, place: Path) -> None:
+        super().__init__()
+        self.place = place
+
+    def pieces(self, descriptor: Descriptor, offset: int) -> Iterator[FilePiece]:
+        data = b"".join(self.read(descriptor, 0))
+        path = self.place / descriptor.digest.hex
+        path.write_bytes(data)
+        yield from Volume([Part(path=path)]).pieces(offset, len(data) - offset)
+
+
+@pytest.fixture(params=["memory", "files"])
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> FakeSource:
     """An image with a large and a small layer."""
-    source = FakeSource()
+    source = FilesSource(tmp_path) if request.param == "files" else FakeSource()
+    source.image(LAYER, SMALL)
+    return source
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> FilesSource:
+    """The same image, in files."""
+    source = FilesSource(tmp_path)
     source.image(LAYER, SMALL)
     return source
 
@@ -592,6 +619,70 @@ def test_a_blob_that_the_source_lacks(push: Push, faulty: FaultyRegistry, source
     with pytest.raises(SourceError, match=r"image 'app': no blob"):
         push()
     assert not faulty.manifests
+
+
+@pytest.fixture(params=["http", "tls"])
+def end(request: pytest.FixtureRequest, certificate: Path) -> Iterator[FaultyRegistry]:
+    """A registry with or without TLS."""
+    with faulty_registry(certificate=certificate if request.param == "tls" else None) as registry:
+        yield registry
+
+
+@pytest.fixture
+def push_files(
+    make_transport: MakeTransport, end: FaultyRegistry, ca: Path, logins: Path, files: FilesSource
+) -> Callable[[], PushedImage]:
+    transport = make_transport({end.host: HostSettings(ca=ca, plain_http=end.url.startswith("http:"))})
+    registries = Registries(transport, credentials=Credentials({"DOCKER_CONFIG": str(logins.parent)}))
+    sink = Uploads(registries).repository(Reference.parse(f"{end.host}/team/app:1"), subject=SUBJECT)
+    meter = RecordingMeter()
+    return lambda: push_image(files, files.resolve(), sink, subject=SUBJECT, meter=meter, transfers=Transfers(1))
+
+
+def test_pieces_of_files(end: FaultyRegistry, files: FilesSource, push_files: Callable[[], PushedImage]) -> None:
+    assert push_files().pushed == sum(len(files.content[blob]) for blob in files.content) - files.resolve().size
+    whole(end, files)
+
+
+def test_a_file_that_is_cut_while_it_is_sent(
+    end: FaultyRegistry, files: FilesSource, push_files: Callable[[], PushedImage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(descriptor: Descriptor, offset: int) -> Iterator[FilePiece]:
+        for piece in FilesSource.pieces(files, descriptor, offset):
+            if descriptor.digest == Digest.of(LAYER):
+                os.truncate(files.place / descriptor.digest.hex, MIB)
+                files.content[descriptor.digest] = LAYER[:MIB]
+            yield piece
+
+    monkeypatch.setattr(files, "pieces", cut)
+    with pytest.raises(IntegrityError, match=rf"image 'app': its blob {Digest.of(LAYER)} is damaged: .* found {MIB} "):
+        push_files()
+    assert not end.manifests
+
+
+def test_a_medium_that_fails_while_it_is_sent(
+    end: FaultyRegistry, files: FilesSource, push_files: Callable[[], PushedImage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "pread", fail)
+    monkeypatch.setattr(os, "sendfile", fail)
+    monkeypatch.setattr(socket.socket, "_sendfile_use_send", fail)
+    with pytest.raises(StorageError, match=r"image 'app': can't read sha256:[0-9a-f]{64}: Input/output error"):
+        push_files()
+    assert not end.manifests
+
+
+def test_a_file_system_that_sends_no_files(
+    end: FaultyRegistry, files: FilesSource, push_files: Callable[[], PushedImage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(os, "sendfile", refuse)
+    push_files()
+    whole(end, files)
 
 
 def test_an_interrupted_push_stops(faulty: FaultyRegistry, registries: Registries, source: FakeSource) -> None:
