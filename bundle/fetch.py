@@ -97,7 +97,7 @@ def pin_image(source: ImageSource, platform: Platform | None, *, subject: str) -
     """
     root = named = source.resolve()
     attestation: Digest | None = None
-    load = _remembering(source)  # what is looked at for its platform is walked again
+    load = source.manifest
     if platform:
         top = _parse(load(root), root, subject)
         while top.is_index:
@@ -146,18 +146,6 @@ def _loader(store: BlobStore, source: ImageSource | None) -> LoadManifest:
         if source is None:
             raise _AbsentError
         return source.manifest(descriptor)
-
-    return load
-
-
-def _remembering(source: ImageSource) -> LoadManifest:
-    """Asks the source for each manifest once."""
-    known: dict[Digest, bytes] = {}
-
-    def load(descriptor: Descriptor) -> bytes:
-        if descriptor.digest not in known:
-            known[descriptor.digest] = source.manifest(descriptor)
-        return known[descriptor.digest]
 
     return load
 

@@ -38,6 +38,7 @@ class Registries:
         self.meter = meter or SilentMeter()
         self.authenticator = Authenticator(transport, credentials or Credentials(os.environ))
         self.unreachable: set[str] = set()
+        self.manifests: dict[Digest, bytes] = {}  # that were asked for in this run: nobody is asked for one again
         self._without_referrers: set[str] = set()
 
     def referring(
@@ -96,13 +97,15 @@ class RegistryRepository:
         """The exact bytes of a manifest or index; an IntegrityError when they are not what the descriptor says."""
 
         def ask(endpoint: _Endpoint) -> bytes:
-            raw = self._get_manifest(endpoint, str(descriptor.digest)).body
+            raw = self._registries.manifests.get(descriptor.digest)
+            if raw is None:
+                raw = self._get_manifest(endpoint, str(descriptor.digest)).body
             if descriptor.size and len(raw) != descriptor.size:
                 raise IntegrityError(
                     f"{self._subject}: {endpoint.name} gave {len(raw)} bytes for manifest {descriptor.digest}, "
                     f"expected {descriptor.size}"
                 )
-            self._check(raw, descriptor.digest, endpoint)
+            self._remember(raw, descriptor.digest, endpoint)
             return raw
 
         return self._first(ask)
@@ -215,7 +218,7 @@ class RegistryRepository:
             manifest = Manifest.parse(answer.body, media_type=_media_type(answer), digest=digest)
         except FormatError as err:
             raise SourceError(f"{self._subject}: {endpoint.name}: {err.what}", hint=err.hint) from err
-        self._check(answer.body, digest, endpoint)
+        self._remember(answer.body, digest, endpoint)
         return manifest.descriptor
 
     def _head_manifest(self, endpoint: _Endpoint, name: str) -> Response | None:
@@ -242,12 +245,14 @@ class RegistryRepository:
         except FormatError as err:
             raise SourceError(f"{self._subject}: {endpoint.name} announces {err.what}") from err
 
-    def _check(self, raw: bytes, digest: Digest, endpoint: _Endpoint) -> None:
+    def _remember(self, raw: bytes, digest: Digest, endpoint: _Endpoint) -> None:
+        """Keep a manifest for this run; an IntegrityError when it has not its digest."""
         if not digest.matches(raw):
             raise IntegrityError(
                 f"{self._subject}: {endpoint.name} gave a manifest with digest {Digest.of(raw)}, expected {digest}",
                 hint="the registry or something between it and here changes bytes; nothing was kept",
             )
+        self._registries.manifests[digest] = raw
 
     def _endpoint(self, name: str, address: str, path: str, *, is_mirror: bool) -> _Endpoint:
         access = self._registries.authenticator.access(name, path, subject=self._subject)

@@ -113,7 +113,7 @@ def test_an_expired_token_is_replaced_once(registries: Registries, tokens: Fault
     first.manifest(image)
     assert tokens.issued == 2
     tokens.tokens.clear()
-    registries.repository(reference, subject="s").manifest(image)  # finds the expired token at hand
+    registries.repository(reference, subject="s").resolve()  # finds the expired token at hand
     assert tokens.issued == 3
 
 

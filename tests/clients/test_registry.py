@@ -60,6 +60,16 @@ def test_a_tag(app: RegistryRepository, faulty: FaultyRegistry, image: Descripto
     assert seen.headers["accept"].split(", ") == list(media.ACCEPT_MANIFEST)
 
 
+def test_a_manifest_is_asked_for_once_in_a_run(
+    app: RegistryRepository, open_: Open, faulty: FaultyRegistry, image: Descriptor
+) -> None:
+    raw = app.manifest(image)
+    assert open_(f"team/app@{image.digest}").manifest(image) == raw
+    assert len(faulty.seen) == 1
+    with pytest.raises(IntegrityError, match=rf"gave {len(raw)} bytes for manifest {image.digest}, expected 7"):
+        app.manifest(replace(image, size=7))
+
+
 def test_no_tag_is_latest(open_: Open, faulty: FaultyRegistry) -> None:
     faulty.put_image("team/app", "latest")
     open_("team/app").resolve()
