@@ -1,5 +1,6 @@
 """How doit gets its project: from the command line's variables and the environment."""
 
+import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -42,6 +43,7 @@ def open_project(env: Mapping[str, str] | None = None) -> Project:
         project.base  # noqa: B018
     except AirgapError as err:
         raise InvalidDodoFile(str(err)) from err
+    gc.freeze()  # what is loaded by now stays to the end: the collector need not go through it again, nor at the exit
     return project
 
 
