@@ -17,6 +17,7 @@ from bundle.saved_images import SavedImage, is_hand_made
 from schema.spec import Spec
 from schema.spec_edit import NewChart, NewImage, NewSource, add_charts, add_images, change_sources
 from tasks.adding import rewrite_spec
+from tasks.command import PlainCommand
 from tasks.console import LocalWork
 from tasks.hand_made import HandMade, SavedChart, match_chart, match_image, read_hand_made, reference_of
 from tasks.project import Project
@@ -50,7 +51,7 @@ class Adoption:
         return add_charts(text, self.new_charts) if self.new_charts else text
 
 
-class Adopt(DoitCmdBase):  # type: ignore[misc]
+class Adopt(PlainCommand, DoitCmdBase):  # type: ignore[misc]
     """Makes sources of what lies in a directory."""
 
     name = "adopt"

@@ -127,6 +127,11 @@ class Console:
             self._live.remove_task(self._rows.pop(subject))
 
 
+def flush() -> None:
+    """Have everything on standard output go out; a BrokenPipeError where nobody reads it any more."""
+    sys.stdout.flush()
+
+
 class LocalWork:
     """A Meter for work on what is here already: shown as any other, and not counted as moved."""
 

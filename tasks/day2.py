@@ -15,6 +15,7 @@ from clients.diagnose import gather, likely_causes
 from clients.survey import survey
 from schema.actions import record_name
 from schema.install import ReleaseSpec
+from tasks.command import PlainCommand
 from tasks.receiver import Receiver
 from tasks.revisions import Revisions
 
@@ -28,7 +29,7 @@ _SECRETS = {
 }
 
 
-class ReceiverCommand(DoitCmdBase):  # type: ignore[misc]
+class ReceiverCommand(PlainCommand, DoitCmdBase):  # type: ignore[misc]
     """A command about an installation: its errors are told without traceback, exit code 1."""
 
     def _told(self, work: Any) -> int:

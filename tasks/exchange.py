@@ -31,12 +31,13 @@ from bundle.verify import verify
 from clients.registry import Registries
 from clients.transport import Transport
 from clients.upload import Uploads
+from tasks.command import PlainCommand
 from tasks.console import LocalWork
 from tasks.project import Project
 from tasks.receiver import Receiver
 
 
-class ExchangeCommand(DoitCmdBase):  # type: ignore[misc]
+class ExchangeCommand(PlainCommand, DoitCmdBase):  # type: ignore[misc]
     """A command that moves a bundle: its errors are told without traceback, exit code 1."""
 
     def _told(self, work: Callable[[Receiver], None]) -> int:

@@ -10,6 +10,8 @@ from typing import Any
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
+from tasks.command import PlainCommand
+
 FEW = 3  # steps of one kind that are shown one by one
 
 _FORMAT = {
@@ -65,7 +67,7 @@ class Graph:
         yield "}"
 
 
-class GraphCommand(DoitCmdBase):  # type: ignore[misc]
+class GraphCommand(PlainCommand, DoitCmdBase):  # type: ignore[misc]
     """Draws the graph."""
 
     name = "graph"

@@ -17,6 +17,7 @@ from clients.rendered_images import FoundImage
 from schema.install import ReleaseSpec
 from tasks import charts
 from tasks.adding import add_to_spec, lacking
+from tasks.command import PlainCommand
 from tasks.connected_helm import open_helm
 from tasks.discover import discover, releases_of
 from tasks.project import Project
@@ -67,7 +68,7 @@ class Listed:
         }
 
 
-class Images(DoitCmdBase):  # type: ignore[misc]
+class Images(PlainCommand, DoitCmdBase):  # type: ignore[misc]
     """Lists images."""
 
     name = "images"

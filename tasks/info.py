@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from doit.cmd_base import Command
 from doit.cmd_info import Info
 from doit.exceptions import InvalidCommand
 
+from tasks.command import PlainCommand
 
-class InfoCommand(Info):  # type: ignore[misc]
+
+class InfoCommand(PlainCommand, Info):  # type: ignore[misc]
     """doit's, that knows when there is no such step."""
 
     name = "info"
@@ -18,7 +19,7 @@ class InfoCommand(Info):  # type: ignore[misc]
         return int(super()._execute(pos_args, hide_status) or 0)
 
 
-class DumpDB(Command):  # type: ignore[misc]
+class DumpDB(PlainCommand):
     """doit's reads none of our state, which is a journal."""
 
     name = "dumpdb"

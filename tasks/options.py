@@ -10,6 +10,7 @@ from typing import Self
 from bundle.errors import AirgapError, FormatError
 from bundle.hosts import HostSettings
 from bundle.reference import Reference, looks_like_host
+from schema.image_names import check_prefix
 from schema.rehearsal import Extent
 from schema.spec import EngineKind
 
@@ -100,8 +101,8 @@ class Options:
             out=cwd / given.get("out", "dist"),
             state=cwd / given["state"] if "state" in given else beside,
             bundle=bundle,
-            site=cwd / given["site"] if "site" in given else None,
-            registry=given.get("registry", "").removeprefix(_HTTP),
+            site=_site(cwd / given["site"]) if given.get("site") else None,
+            registry=_registry(given.get("registry", "")),
             jobs=_jobs(given.get("jobs", str(default_jobs))),
             engine=_engine(given.get("engine")),
             plain_http=_plain_http(given.get("registry", "")),
@@ -136,6 +137,22 @@ def _jobs(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 64:
         raise OptionError(f"jobs={text} is not a number of transfers", hint="give a whole number from 1 to 64")
     return int(text)
+
+
+def _site(path: Path) -> Path:
+    if not path.is_file():
+        raise OptionError(f"site={path}: there is no such file", hint="name the YAML file with the facts of this site")
+    return path
+
+
+def _registry(text: str) -> str:
+    place = text.removeprefix(_HTTP)
+    if place:
+        try:
+            check_prefix(place)
+        except FormatError as err:
+            raise OptionError(f"registry={text}: {err.what}", hint=err.hint) from err
+    return place
 
 
 def _list_of_signers(path: Path) -> Path:

@@ -10,6 +10,7 @@ from doit.control import TaskControl
 from doit.exceptions import InvalidCommand
 
 from bundle.errors import AirgapError
+from tasks.command import PlainCommand
 from tasks.delta import Carried, carried
 from tasks.estimate import FetchEstimate, fetch_estimate
 from tasks.plan_install import InstallPlan, plan_install
@@ -37,7 +38,7 @@ class Planned:
         return {"step": self.name, "run": bool(self.reason), "reason": self.reason}
 
 
-class Plan(DoitCmdBase):  # type: ignore[misc]
+class Plan(PlainCommand, DoitCmdBase):  # type: ignore[misc]
     """Shows what would run."""
 
     name = "plan"

@@ -22,6 +22,7 @@ from bundle.split import find_archive, sums_path
 from bundle.tree import walk_files
 from clients.process import run
 from clients.throwaway_cluster import lacking
+from tasks.command import PlainCommand
 from tasks.project import Project
 from tasks.rehearsal import KEPT, Result, Scene, step_mark
 from tasks.rehearsal_stage import RESULT
@@ -36,7 +37,7 @@ _HOURS = 8 * 3600.0  # seconds
 _PROGRAM = "import sys; sys.path.insert(0, {root!r}); from tasks.{module} import main; sys.exit(main())"
 
 
-class Rehearse(DoitCmdBase):  # type: ignore[misc]
+class Rehearse(PlainCommand, DoitCmdBase):  # type: ignore[misc]
     """Rehearses the crossing."""
 
     name = "rehearse"

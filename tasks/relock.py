@@ -13,6 +13,7 @@ from bundle.errors import AirgapError
 from schema.lock import ImagePin, Lock
 from schema.spec import ChartSpec, FileSpec, ImageSpec
 from tasks import charts, files, images
+from tasks.command import PlainCommand
 from tasks.project import Project
 
 
@@ -30,7 +31,7 @@ Look = tuple[str, Callable[[], Move]]
 """The name of an image, chart or file, and how to find out what its pin should be."""
 
 
-class LockCommand(DoitCmdBase):  # type: ignore[misc]
+class LockCommand(PlainCommand, DoitCmdBase):  # type: ignore[misc]
     """Pins tags, charts and files anew."""
 
     name = "lock"

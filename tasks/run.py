@@ -8,6 +8,7 @@ from typing import Any
 from doit.cmd_run import Run as DoitRun
 from doit.runner import ERROR, FAILURE
 
+from tasks.command import PlainCommand
 from tasks.reporter import Reporter
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -21,7 +22,7 @@ class Interrupted(KeyboardInterrupt):
         self.number = number
 
 
-class Run(DoitRun):  # type: ignore[misc]
+class Run(PlainCommand, DoitRun):  # type: ignore[misc]
     """Runs tasks. A step that only could not be reached counts as failed (1), not as broken (2)."""
 
     name = "run"

@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from doit.cmd_base import Command
 from doit.exceptions import InvalidCommand
 
+from tasks.command import PlainCommand
 from tasks.console import Console
 
 _FILES = {"airgap": "airgap.schema.json", "manifest": "manifest.schema.json", "report": "report.schema.json"}
 
 
-class SchemaCommand(Command):  # type: ignore[misc]
+class SchemaCommand(PlainCommand):
     """Prints a schema."""
 
     name = "schema"

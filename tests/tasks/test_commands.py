@@ -47,6 +47,61 @@ def test_started_elsewhere(bench: Workbench, command: str) -> None:
     assert f"start it there: cd {ROOT} && doit spec={bench.place / 'airgap.yaml'}" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run",
+        "plan",
+        "lock",
+        "images",
+        "adopt",
+        "publish",
+        "fetch",
+        "backup",
+        "rollback",
+        "uninstall",
+        "diagnose",
+        "report",
+        "rehearse",
+        "graph",
+        "info",
+        "dumpdb",
+        "schema",
+    ],
+)
+def test_an_unknown_option(bench: Workbench, command: str) -> None:
+    ran = bench.doit(command, "--nope")
+    assert ran.code == 3
+    assert ran.err == f"ERROR: option --nope not recognized; `doit help {command}` lists the options\n"
+
+
+@pytest.mark.parametrize("words", [["graph"], ["schema"], ["plan", "bundle"]], ids=" ".join)
+def test_a_reader_that_has_had_enough(bench: Workbench, words: list[str]) -> None:
+    given, env = bench.command(*words)
+    argv = [sys.executable, "-m", "doit", *given]
+    run = subprocess.Popen(argv, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert run.stdout
+    assert run.stderr
+    run.stdout.close()
+    assert run.stderr.read() == ""
+    run.stderr.close()
+    assert run.wait(60) == 141
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("registry=:::", "registry=:::: ':::' is no place in a registry"),
+        ("registry=https://registry.internal/team", "'https://registry.internal/team' is an address"),
+        ("site=nowhere.yaml", "there is no such file"),
+    ],
+)
+def test_what_an_install_is_given(bench: Workbench, given: str, said: str) -> None:
+    ran = bench.doit("install", given)
+    assert (ran.code, ran.out) == (3, "")
+    assert said in ran.err
+
+
 def test_an_unknown_task(bench: Workbench) -> None:
     assert bench.doit("bundel").code == 3
     assert bench.doit("plan", "bundel").code == 3
