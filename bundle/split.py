@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import IO
 
 from bundle.digest import Digest
-from bundle.errors import FormatError, SourceError, StorageError
+from bundle.errors import FormatError, SourceError, StorageError, storage_errors
 from bundle.files import is_temporary, sync_directory, temporary
-from bundle.sums import parse_sums, write_sums
+from bundle.sums import SUMS, parse_sums, write_sums
 from bundle.tarball import HashingSink
 from bundle.volume import Part, Volume
 
@@ -175,6 +175,23 @@ def find_archive(path: Path) -> ArchiveFiles:
             hint="name an unpacked bundle, its .tar, or the first of its parts (.tar.001)",
         )
     return ArchiveFiles(archive=archive, names=_numbered(archive.name, int(max(present)[-3:])))
+
+
+def named_bundle(path: Path) -> Path:
+    """The bundle that a name stands for: the path itself, or the one archive in a directory that is no bundle.
+
+    A SourceError where several archives lie in it.
+    """
+    if not path.is_dir() or any((path / name).exists() for name in (SUMS, "images", "charts")):
+        return path
+    with storage_errors("look for a bundle", path):
+        names = [each.name for each in path.iterdir() if each.is_file()]
+    listed = {name.removesuffix(_SUMS_SUFFIX) for name in names if name.endswith(f".tar{_SUMS_SUFFIX}")}
+    parts = (match["archive"] for name in names if (match := _PART.fullmatch(name)))
+    found = sorted(listed or {name for name in (*names, *parts) if name.endswith(".tar")})
+    if len(found) > 1:
+        raise SourceError(f"{str(path)!r} holds several bundles: {', '.join(found)}", hint="name one of them")
+    return path / found[0] if found else path
 
 
 def _numbered(archive: str, count: int) -> tuple[str, ...]:

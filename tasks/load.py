@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from tasks.push import image_entry
+from tasks.push import image_entry, planned_images, unmade
 from tasks.receiver import Receiver
 from tasks.step import Step
 
@@ -16,7 +16,7 @@ def load_steps(receiver: Receiver) -> Iterator[Step]:
     """`load:<image>`: the Engine has the image under the name that it is pushed by."""
     if not receiver.uses_engine:
         return
-    for image in receiver.plan_spec.images:
+    for image, before in planned_images(receiver):
         yield Step(
             base="load",
             name=image.name,
@@ -25,30 +25,13 @@ def load_steps(receiver: Receiver) -> Iterator[Step]:
             inputs=dict,
             ready=partial(_absent, receiver, image.name),
             live=True,
-            after=("verify", "preflight"),
+            after=before,
             undo=receiver.project.engine_names(f"load:{image.name}"),
-        )
-    for derived in receiver.plan_spec.derived:
-        yield Step(
-            base="load",
-            name=derived.name,
-            doc="load it into the Docker Engine, and name it there",
-            action=partial(_load, receiver, derived.name),
-            inputs=dict,
-            ready=partial(_derived_absent, receiver, derived.name),
-            live=True,
-            after=(f"derive:{derived.name}",),
-            undo=receiver.project.engine_names(f"load:{derived.name}"),
         )
 
 
 def _absent(receiver: Receiver, name: str) -> str:
-    return _destination(receiver).not_loaded(image_entry(receiver, name))
-
-
-def _derived_absent(receiver: Receiver, name: str) -> str:
-    """As _absent; what is not made yet is not made to tell."""
-    return _absent(receiver, name) if receiver.derivations[name].is_known else f"image {name!r} is not made yet"
+    return unmade(receiver, name) or _destination(receiver).not_loaded(image_entry(receiver, name))
 
 
 def _load(receiver: Receiver, name: str) -> None:

@@ -18,7 +18,7 @@ VARIABLES = {
     "spec": "the spec (default: airgap.yaml)",
     "out": "where bundles go (default: dist)",
     "state": "where the cache and doit's state lie (default: .airgap beside the spec, else the user's state directory)",
-    "bundle": "a bundle directory, an archive, or the first part of one (default: the spec's bundle)",
+    "bundle": "a bundle directory, an archive, a part of one, or the directory with these (default: the spec's bundle)",
     "since": "a receipt.json from inside, or an earlier bundle's manifest.json: the bundle leaves out what is there; "
     "for report also an earlier bundle itself: what it compares with",
     "site": "the site's facts, a YAML file, for install",
@@ -91,7 +91,7 @@ class Options:
                 hint = f"did you mean {close[0]}=?" if close else f"known are: {known}"
                 raise OptionError(f"unknown variable {name!r} on the command line", hint=hint)
         spec = cwd / given.get("spec", "airgap.yaml")
-        bundle = cwd / given["bundle"] if "bundle" in given else carried
+        bundle = _bundle(cwd / given["bundle"] if "bundle" in given else carried)
         at_home = not carried and (spec.exists() or not bundle)
         beside = spec.parent / ".airgap" if at_home else user_state
         since = cwd / given["since"] if "since" in given else None
@@ -137,6 +137,17 @@ def _jobs(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 64:
         raise OptionError(f"jobs={text} is not a number of transfers", hint="give a whole number from 1 to 64")
     return int(text)
+
+
+def _bundle(path: Path | None) -> Path | None:
+    if path is None:
+        return None
+    from bundle.split import named_bundle
+
+    try:
+        return named_bundle(path)
+    except AirgapError as err:
+        raise OptionError(f"bundle={err.what}", hint=err.hint) from err
 
 
 def _site(path: Path) -> Path:

@@ -10,6 +10,8 @@ from bundle.digest import Digest
 from bundle.errors import FormatError
 from bundle.fetch import walk_manifests
 from bundle.reference import Reference
+from schema.derived import DerivedImageSpec
+from schema.spec import ImageSpec
 from tasks.receiver import Receiver
 from tasks.step import Step
 
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 
 def push_steps(receiver: Receiver) -> Iterator[Step]:
     """`push:<image>`: the registry has the image under its name, with the bundle's digest."""
-    for image in receiver.plan_spec.images:
+    for image, before in planned_images(receiver):
+        base = (f"push:{image.base}",) if isinstance(image, DerivedImageSpec) else ()
         yield Step(
             base="push",
             name=image.name,
@@ -31,18 +34,7 @@ def push_steps(receiver: Receiver) -> Iterator[Step]:
             inputs=dict,
             ready=partial(_absent, receiver, image.name),
             live=True,
-            after=("verify", "preflight", *_loaded(receiver, image.name)),
-        )
-    for derived in receiver.plan_spec.derived:
-        yield Step(
-            base="push",
-            name=derived.name,
-            doc=f"push it to {derived.target}",
-            action=partial(_push, receiver, derived.name),
-            inputs=dict,
-            ready=partial(_derived_absent, receiver, derived.name),
-            live=True,
-            after=(f"derive:{derived.name}", f"push:{derived.base}", *_loaded(receiver, derived.name)),
+            after=(*before, *base, *_loaded(receiver, image.name)),
         )
     if receiver.plan_spec.registry.charts:
         for chart in receiver.plan_spec.charts:
@@ -56,6 +48,20 @@ def push_steps(receiver: Receiver) -> Iterator[Step]:
                 live=True,
                 after=("verify", "preflight"),
             )
+
+
+def planned_images(receiver: Receiver) -> Iterator[tuple[ImageSpec | DerivedImageSpec, tuple[str, ...]]]:
+    """The images that come inside, carried ones and those that are made of them, each with the steps right before."""
+    for image in receiver.plan_spec.images:
+        yield image, ("verify", "preflight")
+    for derived in receiver.plan_spec.derived:
+        yield derived, (f"derive:{derived.name}",)
+
+
+def unmade(receiver: Receiver, name: str) -> str:
+    """That an image is not made yet, where it is one to be made: to tell whether it is inside, none is made."""
+    made = receiver.derivations.get(name)
+    return f"image {name!r} is not made yet" if made and not made.is_known else ""
 
 
 def image_entry(receiver: Receiver, name: str) -> "ImageEntry":
@@ -81,12 +87,7 @@ def _loaded(receiver: Receiver, name: str) -> list[str]:
 
 
 def _absent(receiver: Receiver, name: str) -> str:
-    return receiver.destination.stale(image_entry(receiver, name))
-
-
-def _derived_absent(receiver: Receiver, name: str) -> str:
-    """As _absent; what is not made yet is not made to tell."""
-    return _absent(receiver, name) if receiver.derivations[name].is_known else f"image {name!r} is not made yet"
+    return unmade(receiver, name) or receiver.destination.stale(image_entry(receiver, name))
 
 
 def _push(receiver: Receiver, name: str) -> None:

@@ -95,7 +95,8 @@ def _origin(path: Path, trust: "Trust | None") -> tuple[str, ...]:
     if trust is None:
         return ("it is signed, and by whom was not asked: trust=FILE names who may",) if is_signed(path) else ()
     signer = signer_of(path, trust)
-    return (f"signed by {signer.identity} ({signer.key})" if signer else "not signed",)
+    passed_over = (f"{trust.signers.label}, {line}: passed over" for line in trust.signers.unreadable)
+    return (f"signed by {signer.identity} ({signer.key})" if signer else "not signed", *passed_over)
 
 
 def _tell_hand_made(receiver: Receiver, path: Path) -> None:

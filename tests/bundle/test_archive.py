@@ -12,7 +12,7 @@ import pytest
 
 from bundle.archive import open_archive, pack
 from bundle.errors import BundleError, FormatError, IntegrityError, SourceError, StorageError
-from bundle.split import MAX_PARTS, find_archive, writing_parts
+from bundle.split import MAX_PARTS, find_archive, named_bundle, writing_parts
 from bundle.sums import SUMS
 from bundle.tar_reader import members
 from bundle.verify import verify
@@ -214,3 +214,30 @@ def test_lists_of_parts_that_are_none(tmp_path: Path, listed: list[str]) -> None
     (tmp_path / "x.tar.sha256").write_text(lines)
     with pytest.raises(FormatError):
         find_archive(tmp_path / "x.tar")
+
+
+@pytest.mark.parametrize(
+    ("files", "meant"),
+    [
+        pytest.param(["x.tar"], "x.tar", id="archive"),
+        pytest.param(["x.tar.001", "x.tar.002", "x.tar.sha256", "notes.txt"], "x.tar", id="parts"),
+        pytest.param(["x.tar.001", "x.tar.002"], "x.tar", id="parts without their list"),
+        pytest.param(["x.tar", "x.tar.sha256", "backup.tar"], "x.tar", id="the one with a list"),
+        pytest.param(["SHA256SUMS", "x.tar"], "", id="a bundle"),
+        pytest.param(["images/x.tar", "y.tar"], "", id="made by hand"),
+        pytest.param(["notes.txt", "x.tar.d/y.tar"], "", id="none"),
+    ],
+)
+def test_what_a_directory_means(tmp_path: Path, files: list[str], meant: str) -> None:
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert named_bundle(tmp_path) == tmp_path / meant
+    assert named_bundle(tmp_path / files[0]) == tmp_path / files[0]
+
+
+def test_several_archives_in_a_directory(tmp_path: Path) -> None:
+    for name in ("x.tar", "y.tar.001"):
+        (tmp_path / name).touch()
+    with pytest.raises(SourceError, match=r"holds several bundles: x\.tar, y\.tar"):
+        named_bundle(tmp_path)

@@ -156,6 +156,22 @@ def test_verify_needs_no_spec(bench: Workbench, tmp_path: Path) -> None:
     assert "gone" in ran.err
 
 
+def test_the_stick_will_do(tmp_path: Path) -> None:
+    bench = make(tmp_path / "project", bundle={"archive": True, "split": "4KiB"})
+    assert bench.doit("bundle").code == 0
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    for path in bench.dist.glob("app-1.0.tar*"):
+        path.rename(stick / path.name)
+    ran = Workbench(place=tmp_path / "elsewhere").doit("verify", f"bundle={stick}")
+    assert ran.code == 0, ran.err
+    assert f"{stick / 'app-1.0.tar'}: " in ran.out
+    (stick / "other.tar.sha256").touch()
+    ran = Workbench(place=tmp_path / "elsewhere").doit("verify", f"bundle={stick}")
+    assert ran.code == 3
+    assert "holds several bundles: app-1.0.tar, other.tar\n  next: name one of them" in ran.err
+
+
 @pytest.mark.parametrize("name", ["airgap", "manifest"])
 def test_schema_prints_json(tmp_path: Path, name: str) -> None:
     ran = Workbench(place=tmp_path).doit("schema", name)

@@ -118,6 +118,17 @@ def test_every_kind_of_key(bench: Workbench, tmp_path: Path, kind: str) -> None:
     assert "signed by release@example.com (" in ran.out
 
 
+def test_a_line_that_is_passed_over_is_told(bench: Workbench, key: Key, tmp_path: Path) -> None:
+    signs_with(bench, key.path)
+    bundled(bench)
+    signers = key.signers(tmp_path / "signers")
+    assert "passed over" not in bench.doit("verify", f"trust={signers}").out
+    signers.write_text(f"someone ssh-rsa\n{signers.read_text()}")
+    ran = bench.doit("verify", f"trust={signers}")
+    assert ran.code == 0, ran.err
+    assert f"{signers}, line 1: expected: principals, options, type and base64 of a key: passed over" in ran.out
+
+
 def test_a_key_of_an_agent(bench: Workbench, key: Key, tmp_path: Path) -> None:
     with agent(tmp_path, key) as env:
         key.path.unlink()
