@@ -97,10 +97,8 @@ class LayoutSource:
 
     def read(self, descriptor: Descriptor, offset: int) -> Iterator[bytes]:
         """The blob's bytes from `offset` on. Not checked here: whoever stores them does."""
-        try:
-            yield from self._tree.read(blob_name(descriptor.digest), offset)
-        except FileNotFoundError as err:
-            raise self._lacks(descriptor) from err
+        for piece in self.pieces(descriptor, offset):
+            yield from piece.read()
 
     def pieces(self, descriptor: Descriptor, offset: int) -> Iterator[FilePiece]:
         """The same bytes as pieces of the files that they lie in."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bundle.errors import FormatError
-from bundle.files import CHUNK, inside
+from bundle.files import inside
 from bundle.tar_reader import Member, link_target, members
 from bundle.volume import Extent, Part, Section, Volume
 
@@ -50,10 +50,8 @@ class DirectoryTree:
 
     def read(self, name: str, offset: int = 0) -> Iterator[bytes]:
         """The file's bytes from `offset` on."""
-        with self._path(name).open("rb", buffering=0) as file:
-            file.seek(offset)
-            while chunk := file.read(CHUNK):
-                yield chunk
+        extent = self.extent(name)
+        return extent.read(offset, extent.size - offset)
 
     def extent(self, name: str) -> Volume:
         """The file, by position."""

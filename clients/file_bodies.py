@@ -1,6 +1,6 @@
 """Connections whose bodies may hold pieces of files: the system sends those itself where nothing encrypts them.
 
-That saves two copies of every byte (sendfile(2)): a tenth of a push's processor time.
+That saves two copies of every byte (sendfile(2)): a third of the client's processor time in a push.
 """
 
 import errno

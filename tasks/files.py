@@ -114,7 +114,7 @@ def _file(project: Project, file: FileSpec) -> None:
 
 
 def _take(project: Project, file: FileSpec, *, expected: Digest | None, size: int | None) -> Descriptor:
-    from clients.download import download, take_local  # see tasks.project
+    from clients.download import download, take_local
 
     subject = f"file {file.name!r}"
     if isinstance(file.source, Path):
@@ -129,7 +129,7 @@ def _take(project: Project, file: FileSpec, *, expected: Digest | None, size: in
 def _check_unchanged(file: FileSpec, pin: FilePin) -> None:
     if not isinstance(file.source, Path) or file.sha256:
         return
-    from clients.download import describe_local  # see tasks.project
+    from clients.download import describe_local
 
     now = describe_local(file.source, subject=f"file {file.name!r}")
     if now.digest != pin.sha256:
