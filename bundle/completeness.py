@@ -14,7 +14,8 @@ from bundle.digest import Digest
 from bundle.errors import FormatError, IntegrityError, SourceError
 from bundle.file_names import MANIFEST
 from bundle.finding import Finding
-from bundle.layout import DOCKER_MANIFEST, INDEX, OCI_LAYOUT, REF_NAME, blob_name, is_manifest, reachable
+from bundle.image import is_manifest, reachable
+from bundle.layout import DOCKER_MANIFEST, INDEX, OCI_LAYOUT, REF_NAME, blob_name
 from bundle.layout_source import LayoutSource, read_index
 from bundle.manifest import BundleManifest, ImageEntry
 from bundle.sizes import counted, human

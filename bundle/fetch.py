@@ -1,15 +1,15 @@
 """Images from a source into the blob cache: what exists is skipped, children come before what names them."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
 from bundle import media
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
-from bundle.errors import FormatError, IntegrityError, SourceError
-from bundle.image import ImageSource, Manifest
+from bundle.errors import IntegrityError, SourceError
+from bundle.image import ImageSource, LoadManifest, Manifest, parse_manifest, walk_manifests
 from bundle.meter import Meter, SilentMeter
 from bundle.platform import Platform
 from bundle.store import BlobStore
@@ -17,10 +17,6 @@ from bundle.transfers import Transfers
 
 ATTESTS_TO = "vnd.docker.reference.digest"  # BuildKit's annotation of a manifest that only tells of another
 
-LoadManifest = Callable[[Descriptor], bytes]
-"""Gives the bytes of a manifest, checked against its digest."""
-
-_MAX_DEPTH = 8  # indexes in indexes; real ones have one
 _MAX_CONFIG = 16 * 1024 * 1024  # bytes of an image config; real ones have a few thousand
 
 
@@ -99,11 +95,11 @@ def pin_image(source: ImageSource, platform: Platform | None, *, subject: str) -
     attestation: Digest | None = None
     load = source.manifest
     if platform:
-        top = _parse(load(root), root, subject)
+        top = parse_manifest(load, root, subject)
         while top.is_index:
             root = _select(top, platform, subject)
             attestation = _attestation(top, root)
-            top = _parse(load(root), root, subject)
+            top = parse_manifest(load, root, subject)
         _check_platform(source, top, platform, subject)
         root = top.descriptor
     manifests = list(walk_manifests(load, root, subject))
@@ -122,16 +118,6 @@ def _attestation(index: Manifest, image: Descriptor) -> Digest | None:
     return next((each.digest for each in about if each.media_type == media.OCI_MANIFEST), None)
 
 
-def leads_to(index: Descriptor, digest: Digest, load: LoadManifest, *, subject: str) -> bool:
-    """Whether an index lists a manifest, itself or by an index in it."""
-    top = _parse(load(index), index, subject)
-    listed = top.manifests if top.is_index else ()
-    below = (each for each in listed if each.media_type in media.INDEXES)
-    return any(each.digest == digest for each in listed) or any(
-        leads_to(each, digest, load, subject=subject) for each in below
-    )
-
-
 class _AbsentError(Exception):
     """A manifest that is not in the cache, where nothing else may be asked."""
 
@@ -148,32 +134,6 @@ def _loader(store: BlobStore, source: ImageSource | None) -> LoadManifest:
         return source.manifest(descriptor)
 
     return load
-
-
-def walk_manifests(load: LoadManifest, root: Descriptor, subject: str) -> Iterator[Manifest]:
-    """The manifest and those below it, children first, each once. A SourceError for what is no manifest."""
-    done: set[Digest] = set()
-
-    def walk(descriptor: Descriptor, depth: int) -> Iterator[Manifest]:
-        if descriptor.digest in done:
-            return
-        if depth > _MAX_DEPTH:
-            raise SourceError(f"{subject}: its indexes are nested more than {_MAX_DEPTH} deep ({descriptor.digest})")
-        done.add(descriptor.digest)
-        manifest = _parse(load(descriptor), descriptor, subject)
-        if manifest.is_index:
-            for child in manifest.manifests:
-                yield from walk(child, depth + 1)
-        yield manifest
-
-    return walk(root, 0)
-
-
-def _parse(raw: bytes, descriptor: Descriptor, subject: str) -> Manifest:
-    try:
-        return Manifest.parse(raw, media_type=descriptor.media_type, digest=descriptor.digest)
-    except FormatError as err:
-        raise SourceError(f"{subject}: {err.what} ({descriptor.digest})", hint=err.hint) from err
 
 
 def _select(index: Manifest, platform: Platform, subject: str) -> Descriptor:

@@ -1,6 +1,7 @@
 """Image manifests and indexes, kept as the bytes they are (OCI image-spec manifest.md and image-index.md)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -12,6 +13,10 @@ from bundle.platform import Platform
 from bundle.volume import FilePiece
 
 MAX_MANIFEST = 4 * 1024 * 1024  # bytes; the distribution-spec asks registries to accept manifests up to this size
+_MAX_DEPTH = 8  # indexes in indexes; real ones have one
+
+LoadManifest = Callable[[Descriptor], bytes]
+"""Gives the bytes of a manifest, checked against its digest."""
 
 
 class ImageSource(Protocol):
@@ -132,6 +137,81 @@ class Manifest:
             f"no image for platform {wanted}; the index offers: {offered}",
             hint="choose one of these as `platform`, or `all`",
         )
+
+
+def is_manifest(descriptor: Descriptor) -> bool:
+    """Whether a descriptor is one of a manifest or an index, which name further content."""
+    return descriptor.media_type in media.MANIFESTS | media.INDEXES
+
+
+def read_manifest(descriptor: Descriptor, load: LoadManifest) -> Manifest:
+    """The parsed manifest or index behind a descriptor; a FormatError names its digest when it is neither."""
+    try:
+        return Manifest.parse(load(descriptor), media_type=descriptor.media_type, digest=descriptor.digest)
+    except FormatError as err:
+        raise FormatError(f"{err.what} ({descriptor.digest})", hint=err.hint) from err
+
+
+def reachable(root: Descriptor, load: LoadManifest) -> tuple[Descriptor, ...]:
+    """Everything that `root` needs and itself, each once, children before parents.
+
+    A FormatError for what is no manifest, and for indexes nested deeper than anybody makes them.
+    """
+    if not is_manifest(root):
+        return (root,)
+    found: dict[Digest, Descriptor] = {}
+    for descriptor, manifest in _walk(load, root, set(), 0):
+        if not manifest.is_index:
+            for blob in manifest.children():
+                found.setdefault(blob.digest, blob)
+        found[descriptor.digest] = descriptor
+    return tuple(found.values())
+
+
+def walk_manifests(load: LoadManifest, root: Descriptor, subject: str) -> Iterator[Manifest]:
+    """The manifest and those below it, children first, each once. A SourceError for what is no manifest."""
+    with _source_errors(subject):
+        for _, manifest in _walk(load, root, set(), 0):
+            yield manifest
+
+
+def parse_manifest(load: LoadManifest, descriptor: Descriptor, subject: str) -> Manifest:
+    """The manifest or index that a source has; a SourceError for what is neither."""
+    with _source_errors(subject):
+        return read_manifest(descriptor, load)
+
+
+def leads_to(index: Descriptor, digest: Digest, load: LoadManifest, *, subject: str) -> bool:
+    """Whether an index lists a manifest, itself or by an index in it."""
+    top = parse_manifest(load, index, subject)
+    listed = top.manifests if top.is_index else ()
+    below = (each for each in listed if each.media_type in media.INDEXES)
+    return any(each.digest == digest for each in listed) or any(
+        leads_to(each, digest, load, subject=subject) for each in below
+    )
+
+
+def _walk(
+    load: LoadManifest, descriptor: Descriptor, done: set[Digest], depth: int
+) -> Iterator[tuple[Descriptor, Manifest]]:
+    if descriptor.digest in done:
+        return
+    if depth > _MAX_DEPTH:
+        raise FormatError(f"its indexes are nested more than {_MAX_DEPTH} deep ({descriptor.digest})")
+    done.add(descriptor.digest)
+    manifest = read_manifest(descriptor, load)
+    if manifest.is_index:
+        for child in manifest.manifests:
+            yield from _walk(load, child, done, depth + 1)
+    yield descriptor, manifest
+
+
+@contextmanager
+def _source_errors(subject: str) -> Iterator[None]:
+    try:
+        yield
+    except FormatError as err:
+        raise SourceError(f"{subject}: {err.what}", hint=err.hint) from err
 
 
 def _guess(data: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ Both lists stand over the same compressed blobs, so that OCI tools and every Doc
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import FormatError, IntegrityError, SourceError, storage_errors
 from bundle.files import place, write_bytes
-from bundle.image import Manifest
+from bundle.image import LoadManifest, Manifest, is_manifest, reachable, read_manifest
 from bundle.platform import Platform
 from bundle.reference import Reference
 from bundle.store import BlobStore
@@ -27,10 +27,7 @@ CONTAINERD_NAME = "io.containerd.image.name"
 NO_PLATFORM = Platform(os="unknown", architecture="unknown")
 LAYOUT_VERSION = b'{"imageLayoutVersion":"1.0.0"}'
 
-_MAX_DEPTH = 8
 _DOCKER_DEFAULT = Platform(os="linux", architecture="amd64")
-
-ReadManifest = Callable[[Descriptor], bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,37 +53,6 @@ def blob_name(digest: Digest) -> str:
     return f"blobs/{digest.algorithm}/{digest.hex}"
 
 
-def is_manifest(descriptor: Descriptor) -> bool:
-    """Whether a descriptor is one of a manifest or an index, which name further content."""
-    return descriptor.media_type in media.MANIFESTS | media.INDEXES
-
-
-def read_manifest(descriptor: Descriptor, read: ReadManifest) -> Manifest:
-    """The parsed manifest or index behind a descriptor."""
-    return Manifest.parse(read(descriptor), media_type=descriptor.media_type, digest=descriptor.digest)
-
-
-def reachable(root: Descriptor, read: ReadManifest) -> tuple[Descriptor, ...]:
-    """Everything that `root` needs and itself, each once, children before parents.
-
-    Indexes nested deeper than anybody makes them are a FormatError.
-    """
-    found: dict[Digest, Descriptor] = {}
-
-    def visit(descriptor: Descriptor, depth: int) -> None:
-        if descriptor.digest in found:
-            return
-        if depth > _MAX_DEPTH:
-            raise FormatError(f"index {root.digest} nests others more than {_MAX_DEPTH} deep")
-        if is_manifest(descriptor):
-            for child in read_manifest(descriptor, read).children():
-                visit(child, depth + 1)
-        found[descriptor.digest] = descriptor
-
-    visit(root, 0)
-    return tuple(found.values())
-
-
 def index_bytes(images: Sequence[LayoutImage]) -> bytes:
     """The index.json that names each image by its internal reference, sorted by it, and then what is attached to them.
 
@@ -103,7 +69,7 @@ def index_bytes(images: Sequence[LayoutImage]) -> bytes:
     return _json({"schemaVersion": 2, "mediaType": media.OCI_INDEX, "manifests": entries})
 
 
-def docker_manifest_bytes(images: Sequence[LayoutImage], read: ReadManifest) -> bytes:
+def docker_manifest_bytes(images: Sequence[LayoutImage], read: LoadManifest) -> bytes:
     """Docker's manifest.json, one entry for each manifest with all its names; what is no container image is left out.
 
     Docker keeps one platform: of an index linux/amd64 where it is there, else the first one.
@@ -173,7 +139,7 @@ def stored_content(image: LayoutImage, store: BlobStore, *, without: Collection[
     return tuple(content.values())
 
 
-def docker_choice(root: Descriptor, read: ReadManifest) -> Manifest | None:
+def docker_choice(root: Descriptor, read: LoadManifest) -> Manifest | None:
     """What Docker keeps of `root`: the manifest itself, or of an index linux/amd64 where it is there, else the first.
 
     None for what holds no manifest.
@@ -189,7 +155,7 @@ def docker_choice(root: Descriptor, read: ReadManifest) -> Manifest | None:
     return next((choice for choice in choices if choice), None)
 
 
-def _placed(images_dir: Path) -> ReadManifest:
+def _placed(images_dir: Path) -> LoadManifest:
     """Reads manifests that lie in a layout, checking each against its digest."""
 
     def read(descriptor: Descriptor) -> bytes:

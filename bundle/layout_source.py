@@ -9,8 +9,8 @@ from bundle import strict_json
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import FormatError, IntegrityError, SourceError
-from bundle.image import MAX_MANIFEST, Manifest
-from bundle.layout import CONTAINERD_NAME, INDEX, NO_PLATFORM, OCI_LAYOUT, REF_NAME, blob_name, is_manifest
+from bundle.image import MAX_MANIFEST, Manifest, is_manifest
+from bundle.layout import CONTAINERD_NAME, INDEX, NO_PLATFORM, OCI_LAYOUT, REF_NAME, blob_name
 from bundle.reference import Reference
 from bundle.tree import Tree, read_small
 from bundle.volume import FilePiece

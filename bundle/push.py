@@ -13,8 +13,7 @@ from typing import Literal, Protocol, TypeVar
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import IntegrityError, RegistryError, StorageError
-from bundle.fetch import walk_manifests
-from bundle.image import ImageSource, Manifest, PlacedSource
+from bundle.image import ImageSource, Manifest, PlacedSource, walk_manifests
 from bundle.meter import Meter
 from bundle.transfers import Transfers
 from bundle.volume import FilePiece

@@ -10,9 +10,8 @@ from pathlib import Path
 from bundle import media, strict_json
 from bundle.descriptor import Descriptor
 from bundle.errors import FormatError, IntegrityError, SourceError, storage_errors
-from bundle.fetch import walk_manifests
 from bundle.file_names import MANIFEST
-from bundle.image import ImageSource
+from bundle.image import ImageSource, walk_manifests
 from bundle.local_source import names_in, open_local
 from bundle.locations import LocalImage
 from bundle.meter import Meter

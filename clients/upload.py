@@ -9,8 +9,7 @@ from bundle import media
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import FormatError, IntegrityError, RegistryError
-from bundle.image import MAX_MANIFEST, Manifest
-from bundle.layout import is_manifest
+from bundle.image import MAX_MANIFEST, Manifest, is_manifest
 from bundle.push import Outcome, ReadBlob
 from bundle.reference import Reference
 from clients.advice import next_push_step

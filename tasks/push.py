@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import FormatError
-from bundle.fetch import walk_manifests
+from bundle.image import walk_manifests
 from bundle.reference import Reference
 from schema.derived import DerivedImageSpec
 from schema.spec import ImageSpec

@@ -8,8 +8,8 @@ from bundle.attachment import Attachment
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import IntegrityError, SignatureError, storage_errors
-from bundle.fetch import FetchedImage, FoundImage, leads_to, stored_image
-from bundle.image import Manifest
+from bundle.fetch import FetchedImage, FoundImage, stored_image
+from bundle.image import Manifest, leads_to
 from bundle.referrers import (
     Referrer,
     ReferrerSource,

@@ -10,16 +10,8 @@ from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.docker_archive import write_image
 from bundle.errors import FormatError, IntegrityError, SourceError
-from bundle.image import Manifest
-from bundle.layout import (
-    LayoutImage,
-    blob_name,
-    docker_manifest_bytes,
-    index_bytes,
-    place_image,
-    reachable,
-    write_index,
-)
+from bundle.image import Manifest, reachable
+from bundle.layout import LayoutImage, blob_name, docker_manifest_bytes, index_bytes, place_image, write_index
 from bundle.platform import Platform
 from bundle.reference import Reference
 from bundle.store import BlobStore
@@ -159,7 +151,7 @@ def test_indexes_nested_too_deep_are_refused(store: BlobStore) -> None:
     for _ in range(20):
         raw = json.dumps({"schemaVersion": 2, "mediaType": media.OCI_INDEX, "manifests": [root.to_dict()]}).encode()
         root = Descriptor(media_type=media.OCI_INDEX, digest=store.put(raw), size=len(raw))
-    with pytest.raises(FormatError, match="nests others more than 8 deep"):
+    with pytest.raises(FormatError, match="its indexes are nested more than 8 deep"):
         reachable(root, lambda descriptor: store.get(descriptor.digest) or b"")
     deep = LayoutImage(name="deep", reference=Reference.parse(f"{PREFIX}/deep:1"), root=root)
     with pytest.raises(SourceError, match="image 'deep': index"):

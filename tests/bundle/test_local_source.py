@@ -16,8 +16,8 @@ from bundle import media
 from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.errors import AirgapError, IntegrityError, SourceError
-from bundle.image import ImageSource, Manifest
-from bundle.layout import blob_name, is_manifest, place_image, reachable, write_index
+from bundle.image import ImageSource, Manifest, is_manifest, reachable
+from bundle.layout import blob_name, place_image, write_index
 from bundle.local_source import open_local
 from bundle.locations import LocalImage
 from bundle.store import BlobStore

@@ -12,8 +12,7 @@ import pytest
 from bundle.archive import pack
 from bundle.digest import Digest
 from bundle.errors import AirgapError, BundleError, FormatError, IntegrityError, SourceError
-from bundle.image import ImageSource
-from bundle.layout import is_manifest, reachable
+from bundle.image import ImageSource, is_manifest, reachable
 from bundle.manifest import Layout
 from bundle.opened import OpenedBundle, fingerprint, open_bundle
 from bundle.sums import SUMS

@@ -16,8 +16,8 @@ from bundle.descriptor import Descriptor
 from bundle.digest import Digest
 from bundle.docker_archive import write_image
 from bundle.errors import StorageError
-from bundle.image import ImageSource
-from bundle.layout import LayoutImage, is_manifest, place_image, reachable, write_index
+from bundle.image import ImageSource, is_manifest, reachable
+from bundle.layout import LayoutImage, place_image, write_index
 from bundle.local_source import open_local
 from bundle.locations import LocalImage
 from bundle.manifest import Layout

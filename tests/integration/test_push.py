@@ -22,8 +22,7 @@ from bundle import media
 from bundle.archive import pack
 from bundle.digest import Digest
 from bundle.errors import IntegrityError, RegistryError
-from bundle.image import Manifest
-from bundle.layout import is_manifest, reachable
+from bundle.image import Manifest, is_manifest, reachable
 from bundle.local_source import open_local
 from bundle.locations import LocalImage
 from bundle.manifest import ImageEntry, Layout
