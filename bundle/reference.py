@@ -87,3 +87,16 @@ def _check_path(text: str, path: str) -> None:
             raise FormatError(f"{text!r} has no valid repository path (at {component!r})", hint=hint)
     if len(path) > 255:
         raise FormatError(f"{text!r} has a repository path of {len(path)} characters, at most 255 are allowed")
+
+
+def check_prefix(text: str) -> None:
+    """Refuse what is not HOST[:PORT][/PATH]."""
+    hint = "write HOST[:PORT][/PATH], for example registry.mycompany.com/zenml"
+    if "://" in text:
+        raise FormatError(f"{text!r} is an address", hint=f"leave out {text.partition('://')[0]}://")
+    if not looks_like_host(text.partition("/")[0]):
+        raise FormatError(f"{text!r} names no registry host", hint=hint)
+    try:
+        Reference.parse(f"{text}/image")
+    except FormatError as err:
+        raise FormatError(f"{text!r} is no place in a registry", hint=hint) from err

@@ -15,10 +15,9 @@ from bundle.image_field import ImageField
 from bundle.json_path import JsonPath
 from bundle.locations import DaemonImage, ImageLocation, LocalChart, LocalImage, RegistryImage, parse_chart, parse_image
 from bundle.platform import Platform
-from bundle.reference import Reference
+from bundle.reference import Reference, check_prefix
 from schema.discovery import DiscoverySpec
 from schema.document import Node
-from schema.image_names import check_prefix
 from schema.problems import Problems
 from schema.quantities import parse_size
 from schema.secrecy import has_login

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from bundle.errors import FormatError, SpecError, storage_errors
+from bundle.file_names import INSTALL
 from bundle.files import inside
 from bundle.reference import Reference
 from schema import template
 from schema.spec import Spec
 
-INSTALL = "install"
 _PRIVATE_KEY = b"PRIVATE KEY-----"  # RFC 7468: the label of every form of one
 
 

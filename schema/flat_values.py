@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bundle.errors import FormatError
-from schema.carried import INSTALL
+from bundle.file_names import INSTALL
 from schema.document import Node, parse
 from schema.problems import Problems
 from schema.secrecy import sounds_secret

@@ -6,26 +6,13 @@ from typing import TYPE_CHECKING, Self
 
 from bundle.digest import Digest
 from bundle.errors import FormatError
-from bundle.reference import Reference, looks_like_host
+from bundle.reference import Reference, check_prefix
 from schema.derived import DerivedImageSpec
 from schema.problems import did_you_mean, listed
 from schema.template import Name
 
 if TYPE_CHECKING:
     from bundle.manifest import BundleManifest, ImageEntry
-
-
-def check_prefix(text: str) -> None:
-    """Refuse what is not HOST[:PORT][/PATH]."""
-    hint = "write HOST[:PORT][/PATH], for example registry.mycompany.com/zenml"
-    if "://" in text:
-        raise FormatError(f"{text!r} is an address", hint=f"leave out {text.partition('://')[0]}://")
-    if not looks_like_host(text.partition("/")[0]):
-        raise FormatError(f"{text!r} names no registry host", hint=hint)
-    try:
-        Reference.parse(f"{text}/image")
-    except FormatError as err:
-        raise FormatError(f"{text!r} is no place in a registry", hint=hint) from err
 
 
 def _as_it_is(image: str, digest: Digest) -> Digest:

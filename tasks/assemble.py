@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bundle.digest import Digest
-from bundle.file_names import MANIFEST, MANIFEST_TEXT, REPORT, REPORT_DATA
+from bundle.file_names import MANIFEST, MANIFEST_TEXT, REPORT, REPORT_DATA, RESOLVED_SPEC, ZIPAPP
 from bundle.files import inside, place, replace_directory, write_bytes
 from bundle.image import Manifest
 from bundle.locations import DaemonImage
@@ -21,16 +21,14 @@ from schema.carried import carried_files
 from schema.lock import FilePin, ImagePin
 from schema.spec import ImageSpec
 from tasks import carry, charts, delta, files, images, prove, referrers, sbom, zipapp
-from tasks.carry import RESOLVED_SPEC
 from tasks.console import LocalWork
-from tasks.project import Project
+from tasks.project import Project, archive_parts, archive_path
 from tasks.state import signature
 from tasks.step import Inputs, Step
 from tasks.version import VERSION
 
 if TYPE_CHECKING:
     from bundle.manifest import ImageEntry
-
 
 _STATED = (MANIFEST, MANIFEST_TEXT, RESOLVED_SPEC)
 
@@ -51,10 +49,10 @@ def zipapp_steps(project: Project) -> Iterator[Step]:
     """`zipapp`: the receiving half of this program, as one file that needs nothing but Python."""
     yield Step(
         base="zipapp",
-        doc=f"write {zipapp.NAME}, the receiving half of this program",
+        doc=f"write {ZIPAPP}, the receiving half of this program",
         action=partial(_write_zipapp, project),
         inputs=lambda: {"version": VERSION, "tree": str(project.tree)},
-        outputs=lambda: (project.tree / zipapp.NAME,),
+        outputs=lambda: (project.tree / ZIPAPP,),
         local=zipapp.sources(),
     )
 
@@ -99,21 +97,6 @@ def pack_steps(project: Project) -> Iterator[Step]:
     )
 
 
-def archive_path(project: Project) -> Path:
-    """The archive's name, of which parts are numbered."""
-    return project.options.out / f"{project.directory_name}.tar"
-
-
-def archive_parts(project: Project) -> Sequence[Path]:
-    """The archive, or its parts in order, as far as they are there; nothing when the spec wants none."""
-    from bundle.split import find_archive, sums_path
-
-    if not project.spec.bundle.archive or not sums_path(archive_path(project)).exists():
-        return ()
-    found = find_archive(archive_path(project))
-    return tuple(found.path(name) for name in found.names)
-
-
 def archive_files(project: Project) -> Sequence[Path]:
     """The list of checksums, and the archive or parts that it lists."""
     from bundle.split import sums_path
@@ -155,7 +138,7 @@ def _proven_identity(project: Project) -> Inputs | None:
 
 def stated(project: Project, *more: str) -> dict[str, Any]:
     """The state of the small files that the checksums cover and that no pin tells of, and of others by their names."""
-    names = (MANIFEST, zipapp.NAME, *carried_files(project.spec), *sbom.files(project), *more)
+    names = (MANIFEST, ZIPAPP, *carried_files(project.spec), *sbom.files(project), *more)
     return {name: _stamp(project.tree / name) for name in names}
 
 
@@ -184,7 +167,7 @@ def known_digests(project: Project) -> dict[str, Digest]:
     """
     kinds = (images, charts, files, carry, sbom)
     digests = {name: digest for kind in kinds for name, digest in kind.digests(project).items()}
-    return digests | hash_files(project.tree, (*_STATED, zipapp.NAME, *images.index_files(project)))
+    return digests | hash_files(project.tree, (*_STATED, ZIPAPP, *images.index_files(project)))
 
 
 def _reports(project: Project) -> Sequence[str]:
@@ -236,8 +219,8 @@ def _write_manifest(project: Project) -> None:
 def _write_zipapp(project: Project) -> None:
     project.claim()
     data = zipapp.build(small=project.base is not None)
-    write_bytes(project.tree / zipapp.NAME, data, mode=0o755)
-    project.note("zipapp", f"{zipapp.NAME}, {human(len(data))}")
+    write_bytes(project.tree / ZIPAPP, data, mode=0o755)
+    project.note("zipapp", f"{ZIPAPP}, {human(len(data))}")
 
 
 def _image_entry(project: Project, image: ImageSpec) -> "ImageEntry":

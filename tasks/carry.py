@@ -4,15 +4,13 @@ from collections.abc import Iterator
 from functools import partial
 
 from bundle.digest import Digest
+from bundle.file_names import INSTALL
 from bundle.files import writing
 from bundle.sizes import counted
 from bundle.sums import hash_files
-from schema.carried import INSTALL, carried_files
+from schema.carried import carried_files
 from tasks.project import Project
 from tasks.step import Inputs, Step
-
-RESOLVED_SPEC = "airgap.json"
-SPEC_PLACE = f"{INSTALL}/airgap.yaml"  # where the paths of the resolved spec begin; the file itself is not carried
 
 
 def carry_steps(project: Project) -> Iterator[Step]:

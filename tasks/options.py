@@ -9,8 +9,7 @@ from typing import Self
 
 from bundle.errors import AirgapError, FormatError
 from bundle.hosts import HostSettings
-from bundle.reference import Reference, looks_like_host
-from schema.image_names import check_prefix
+from bundle.reference import Reference, check_prefix, looks_like_host
 from schema.rehearsal import Extent
 from schema.spec import EngineKind
 

@@ -5,13 +5,13 @@ What talks to the network is imported only then: a run with nothing to do starts
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, MutableSet
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bundle.errors import AirgapError, EngineError, SourceError
-from bundle.files import locked, write_bytes
+from bundle.files import locked
 from bundle.locations import ImageLocation, RegistryImage
 from bundle.store import BlobStore
 from schema.load import load
@@ -20,6 +20,7 @@ from schema.spec import ImageSpec, Spec
 from tasks.console import Console, LocalWork
 from tasks.engine_undo import EngineUndo
 from tasks.options import Options
+from tasks.state import ValidatedSpecs
 
 if TYPE_CHECKING:
     from bundle.base import Base
@@ -29,45 +30,6 @@ if TYPE_CHECKING:
     from clients.engine_source import EngineImages
     from clients.registry import Registries
     from clients.transport import Transport
-
-
-class ValidatedSpecs(MutableSet[str]):
-    """Fingerprints of specs that were found valid, so that a run with nothing to do need not load JSON Schema.
-
-    Read when first asked; kept by `save`, which a run calls that writes anyway.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._new: str = ""
-
-    @cached_property
-    def _known(self) -> frozenset[str]:
-        try:
-            return frozenset(self._path.read_text(encoding="ascii").split())
-        except (OSError, UnicodeDecodeError):
-            return frozenset()
-
-    def __contains__(self, item: object) -> bool:
-        return item in self._known or item == self._new
-
-    def __iter__(self) -> Iterator[str]:
-        return iter({*self._known, self._new} - {""})
-
-    def __len__(self) -> int:
-        return len({*self._known, self._new} - {""})
-
-    def add(self, value: str) -> None:
-        """Remember one more until `save`."""
-        self._new = value
-
-    def discard(self, value: str) -> None:
-        """Nothing is ever taken back: a fingerprint names content, whose verdict can't change."""
-
-    def save(self) -> None:
-        """Keep the last few fingerprints."""
-        if self._new:
-            write_bytes(self._path, "\n".join([*sorted(self._known)[-20:], self._new, ""]).encode())
 
 
 class Project:
@@ -263,3 +225,18 @@ class Project:
     def note(self, task: str, text: str) -> None:
         """What the console shows beside a finished step."""
         self.notes[task] = text
+
+
+def archive_path(project: Project) -> Path:
+    """The archive's name, of which parts are numbered."""
+    return project.options.out / f"{project.directory_name}.tar"
+
+
+def archive_parts(project: Project) -> Sequence[Path]:
+    """The archive, or its parts in order, as far as they are there; nothing when the spec wants none."""
+    from bundle.split import find_archive, sums_path
+
+    if not project.spec.bundle.archive or not sums_path(archive_path(project)).exists():
+        return ()
+    found = find_archive(archive_path(project))
+    return tuple(found.path(name) for name in found.names)

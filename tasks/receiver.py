@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from bundle import strict_json
 from bundle.errors import AirgapError, FormatError
+from bundle.file_names import INSTALL, RESOLVED_SPEC, SPEC_PLACE
 from bundle.hosts import HostSettings
 from bundle.secret import KnownSecrets, Secret
 from schema.actions import ActionRecord, record_name
-from schema.carried import INSTALL
 from schema.facts import Facts
 from schema.image_names import ImageNames
 from schema.install import ActionSpec, ReleaseSpec, SecretSpec
@@ -28,7 +28,6 @@ from schema.uses import gather, uses
 from schema.values import Values, counting, release_values
 from schema.values_check import read_all
 from schema.values_file import Lookup, ValuesFile
-from tasks.carry import RESOLVED_SPEC, SPEC_PLACE
 from tasks.cluster import Cluster
 from tasks.programs import Programs
 from tasks.project import Project

@@ -16,6 +16,7 @@ from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
 from bundle.errors import AirgapError, BundleError, ProblemsError, ProgramError, storage_errors
+from bundle.file_names import ZIPAPP
 from bundle.files import locked, place, write_bytes
 from bundle.opened import open_bundle
 from bundle.split import find_archive, sums_path
@@ -28,7 +29,6 @@ from tasks.rehearsal import KEPT, Result, Scene, step_mark
 from tasks.rehearsal_stage import RESULT
 from tasks.run import SIGNALS, interrupt
 from tasks.version import VERSION
-from tasks.zipapp import NAME
 
 _ROOT = Path(__file__).parents[1]
 _KUBECONFIG = "AIRGAP_REHEARSAL_KUBECONFIG"
@@ -128,12 +128,12 @@ def _carry(bundle: Path, target: Path) -> Path:
 
 
 def _scene(project: Project, here: Path, carried: Path) -> Scene:
-    program = carried / NAME
+    program = carried / ZIPAPP
     if not carried.is_dir():
-        program = here / NAME
-        open_bundle(carried).extract(NAME, program)
+        program = here / ZIPAPP
+        open_bundle(carried).extract(ZIPAPP, program)
     elif not program.is_file():
-        raise BundleError(f"bundle {carried.name!r} can't install itself", [f"missing: {NAME}"], hint="doit bundle")
+        raise BundleError(f"bundle {carried.name!r} can't install itself", [f"missing: {ZIPAPP}"], hint="doit bundle")
     assets = Path(project.env[_ASSETS]) if project.env.get(_ASSETS) else None
     if assets and (absent := lacking(assets)):
         hint = "tools/build makes all of them and prints where; unset it to rehearse without a cluster"

@@ -6,16 +6,14 @@ from pathlib import Path
 
 from bundle.changes import changes
 from bundle.errors import FormatError, SourceError, storage_errors
-from bundle.file_names import MANIFEST
+from bundle.file_names import INSTALL, MANIFEST, RESOLVED_SPEC
 from bundle.manifest import BundleManifest
 from bundle.opened import OpenedBundle, open_bundle
 from bundle.report import Medium, Report, Result, proof_result
 from bundle.report_commands import check_commands
 from bundle.sbom_summary import SbomSummary
 from bundle.snapshot import Snapshot
-from schema.carried import INSTALL
 from schema.flat_values import flat_values
-from tasks.carry import RESOLVED_SPEC
 
 _PAPERS = 64 * 1024 * 1024  # bytes of a manifest.json, report.json or receipt.json
 

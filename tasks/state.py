@@ -7,6 +7,8 @@ anew. Here each success is one appended line, and the file is rewritten (atomica
 import contextlib
 import json
 import os
+from collections.abc import Iterator, MutableSet
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -122,3 +124,42 @@ class StatChecker(FileChangedChecker):  # type: ignore[misc]
 def signature(stat: os.stat_result) -> list[int]:
     """What changes whenever a file is written or replaced: time in ns, size in bytes, inode."""
     return [stat.st_mtime_ns, stat.st_size, stat.st_ino]
+
+
+class ValidatedSpecs(MutableSet[str]):
+    """Fingerprints of specs that were found valid, so that a run with nothing to do need not load JSON Schema.
+
+    Read when first asked; kept by `save`, which a run calls that writes anyway.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._new: str = ""
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        try:
+            return frozenset(self._path.read_text(encoding="ascii").split())
+        except (OSError, UnicodeDecodeError):
+            return frozenset()
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._known or item == self._new
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({*self._known, self._new} - {""})
+
+    def __len__(self) -> int:
+        return len({*self._known, self._new} - {""})
+
+    def add(self, value: str) -> None:
+        """Remember one more until `save`."""
+        self._new = value
+
+    def discard(self, value: str) -> None:
+        """Nothing is ever taken back: a fingerprint names content, whose verdict can't change."""
+
+    def save(self) -> None:
+        """Keep the last few fingerprints."""
+        if self._new:
+            write_bytes(self._path, "\n".join([*sorted(self._known)[-20:], self._new, ""]).encode())

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bundle.sizes import counted, human
-from tasks.assemble import archive_parts
 from tasks.connected_helm import INSTALL_HINT
 from tasks.delta import carried, goes_back, unchanged
-from tasks.project import Project
+from tasks.project import Project, archive_parts
 from tasks.prove import results
 
 

@@ -12,8 +12,8 @@ from bundle.digest import Digest
 from bundle.errors import AirgapError, BundleError
 from bundle.sizes import human
 from tasks.age import downgrade, refuse_downgrade
-from tasks.assemble import archive_parts
 from tasks.console import LocalWork
+from tasks.project import archive_parts
 from tasks.receiver import Receiver
 from tasks.step import Inputs, Step
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from bundle.errors import AirgapError
 
-NAME = "airgap.pyz"
 OUR_PACKAGES = ("bundle", "clients", "schema", "tasks")
 THEIR_PACKAGES = {"doit": "doit", "urllib3": "urllib3", "yaml": "PyYAML"}
 _SHEBANG = b"#!/usr/bin/env python3\n"
