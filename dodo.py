@@ -10,18 +10,22 @@ from tasks import (
     charts,
     derive,
     describe,
+    directory,
     files,
     images,
     load,
+    pack,
     preflight,
     prove,
     push,
     receipt,
     releases,
+    save,
     sbom,
     secrets,
     sign,
     verify,
+    zipapp,
 )
 from tasks.receiver import Receiver
 from tasks.setup import doit_config, open_project
@@ -40,16 +44,16 @@ if PROJECT.has_spec:
         yield from to_doit("pull", "fetch the images' blobs into the cache", images.pull_steps(PROJECT))
 
     def task_tag():
-        yield from to_doit("tag", "give the images their internal names", images.tag_steps(PROJECT))
+        yield from to_doit("tag", "give the images their internal names", save.tag_steps(PROJECT))
 
     def task_save():
-        yield from to_doit("save", "write the images into the bundle", images.save_steps(PROJECT))
+        yield from to_doit("save", "write the images into the bundle", save.save_steps(PROJECT))
 
     def task_sbom():
         yield from to_doit("sbom", "list the packages in the images", sbom.sbom_steps(PROJECT))
 
     def task_layout():
-        yield from to_doit("layout", "write the index of the images", images.layout_steps(PROJECT))
+        yield from to_doit("layout", "write the index of the images", save.layout_steps(PROJECT))
 
     def task_chart():
         yield from to_doit("chart", "bring the charts into the bundle", charts.chart_steps(PROJECT))
@@ -67,22 +71,22 @@ if PROJECT.has_spec:
         yield from to_doit("manifest", "state what the bundle holds", assemble.manifest_steps(PROJECT))
 
     def task_zipapp():
-        yield from to_doit("zipapp", "write the receiving half of this program", assemble.zipapp_steps(PROJECT))
+        yield from to_doit("zipapp", "write the receiving half of this program", zipapp.zipapp_steps(PROJECT))
 
     def task_describe():
         yield from to_doit("describe", "write the report on the bundle", describe.describe_steps(PROJECT))
 
     def task_checksum():
-        yield from to_doit("checksum", "list the checksum of every file", assemble.checksum_steps(PROJECT))
+        yield from to_doit("checksum", "list the checksum of every file", directory.checksum_steps(PROJECT))
 
     def task_sign():
         yield from to_doit("sign", "sign the list of checksums", sign.sign_steps(PROJECT))
 
     def task_directory():
-        yield from to_doit("directory", "put the finished bundle in its place", assemble.directory_steps(PROJECT))
+        yield from to_doit("directory", "put the finished bundle in its place", directory.directory_steps(PROJECT))
 
     def task_pack():
-        yield from to_doit("pack", "write the archive or its parts", assemble.pack_steps(PROJECT))
+        yield from to_doit("pack", "write the archive or its parts", pack.pack_steps(PROJECT))
 
     def task_bundle():
         yield group("bundle", "make the bundle: all of the above", after=["directory", "pack"])

@@ -16,13 +16,14 @@ from bundle.json_path import JsonPath
 from bundle.locations import DaemonImage, ImageLocation, LocalChart, LocalImage, RegistryImage, parse_chart, parse_image
 from bundle.platform import Platform
 from bundle.reference import Reference, check_prefix
+from schema.contents import ChartSpec, FileSpec, ImageSpec, parse_file_source
+from schema.contents import parse_platform as read_platform
 from schema.discovery import DiscoverySpec
 from schema.document import Node
 from schema.problems import Problems
 from schema.quantities import parse_size
 from schema.secrecy import has_login
-from schema.spec import BundleSpec, ChartSpec, FileSpec, ImageSpec, Layout, RegistrySpec, SignSpec, parse_file_source
-from schema.spec import parse_platform as read_platform
+from schema.spec import BundleSpec, Layout, RegistrySpec, SignSpec
 
 _T = TypeVar("_T")
 _DEFAULT_PLATFORM = Platform(os="linux", architecture="amd64")

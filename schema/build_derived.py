@@ -8,10 +8,10 @@ from bundle.errors import FormatError, storage_errors
 from bundle.reference import Reference
 from schema import template
 from schema.build import Reader, text
+from schema.contents import ImageSpec
 from schema.derived import DerivedImageSpec
 from schema.document import Node
 from schema.problems import did_you_mean, listed
-from schema.spec import ImageSpec
 
 _KEYS = ("name", "base", "add_ca", "target")
 _SPACES = ("site", "file", "env")

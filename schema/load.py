@@ -21,12 +21,13 @@ from schema.build import (
 )
 from schema.build_derived import build_derived
 from schema.build_install import build_install
+from schema.contents import ChartSpec, ImageSpec
 from schema.derived import DerivedImageSpec
 from schema.document import Node, read
 from schema.interpolation import interpolate, named
 from schema.problems import Problems, raise_together
 from schema.secrecy import check_variables
-from schema.spec import VERSION, ChartSpec, EngineKind, ImageSpec, Spec
+from schema.spec import VERSION, EngineKind, Spec
 from schema.validation import fingerprint, validate
 from schema.values_check import check_values
 

@@ -13,7 +13,7 @@ from bundle.digest import Digest
 from bundle.errors import FormatError, LockError, storage_errors
 from bundle.files import write_bytes
 from bundle.referrers import Referrer
-from schema.spec import ChartSpec, FileSpec, ImageSpec, platform_text
+from schema.contents import ChartSpec, FileSpec, ImageSpec, platform_text
 
 VERSION = 1
 _Pin = TypeVar("_Pin")

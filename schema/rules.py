@@ -4,10 +4,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from bundle.locations import LocalChart, RegistryImage
 from schema import template
+from schema.contents import ChartSpec, ImageSpec
 from schema.derived import DerivedImageSpec
 from schema.document import Node
 from schema.problems import Problems, did_you_mean, listed
-from schema.spec import ChartSpec, ImageSpec
 
 
 def check_unique(problems: Problems, kind: str, items: Iterable[Node]) -> None:

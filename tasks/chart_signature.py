@@ -6,8 +6,8 @@ from pathlib import Path
 from bundle.digest import Digest
 from bundle.errors import MissingToolError, SignatureError, storage_errors
 from bundle.files import place
+from schema.contents import ChartSpec
 from schema.lock import ChartPin
-from schema.spec import ChartSpec
 from tasks.connected_helm import open_helm
 from tasks.project import Project
 

@@ -12,8 +12,8 @@ from bundle.files import place
 from bundle.locations import LocalChart
 from bundle.media import HELM_CHART
 from bundle.sizes import human
+from schema.contents import ChartSpec
 from schema.lock import ChartPin
-from schema.spec import ChartSpec
 from tasks.chart_signature import check_signed, keyring_digest
 from tasks.project import Project
 from tasks.step import Inputs, Step

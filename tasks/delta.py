@@ -8,9 +8,10 @@ from bundle.digest import Digest
 from bundle.errors import FormatError
 from bundle.sizes import human
 from bundle.versions import Version
-from schema.spec import ImageSpec
-from tasks.images import left_out, pin_of, stored
+from schema.contents import ImageSpec
+from tasks.images import pin_of, stored
 from tasks.project import Project
+from tasks.save import left_out
 
 if TYPE_CHECKING:
     from bundle.delta import Delta

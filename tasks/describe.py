@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from bundle.file_names import REPORT, REPORT_DATA
 from bundle.files import write_bytes
-from tasks.assemble import identity, known_digests, stated
+from tasks.assemble import identity, stated
+from tasks.directory import known_digests
 from tasks.project import Project
 from tasks.step import Step
 

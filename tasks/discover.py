@@ -11,11 +11,11 @@ from clients.chart_annotations import annotated_images
 from clients.helm import Helm
 from clients.rendered_images import FoundImage, find_images
 from schema.chart_values import ChartValues
+from schema.contents import ChartSpec
 from schema.image_names import ImageNames
 from schema.install import DEFAULT_TIMEOUT, ReleaseSpec
 from schema.rendered import rendered_file
 from schema.site import Site
-from schema.spec import ChartSpec
 from schema.stand_ins import StandIns, shaped
 from schema.unknown_keys import unknown_keys
 from schema.values import release_values

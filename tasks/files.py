@@ -10,8 +10,8 @@ from bundle.digest import Digest
 from bundle.errors import IntegrityError, LockError, SourceError
 from bundle.files import CHUNK, place, writing
 from bundle.sizes import human
+from schema.contents import FileSpec
 from schema.lock import FilePin
-from schema.spec import FileSpec
 from tasks.project import Project
 from tasks.step import Inputs, Step
 

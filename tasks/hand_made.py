@@ -13,7 +13,8 @@ from bundle.saved_images import SavedImage, chart_files, image_files, read_archi
 from bundle.sizes import human
 from bundle.sums import SUMS
 from clients.chart_metadata import read_metadata
-from schema.spec import ChartSpec, ImageSpec, Spec
+from schema.contents import ChartSpec, ImageSpec
+from schema.spec import Spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,9 +14,10 @@ from bundle.errors import AirgapError, EngineError, SourceError
 from bundle.files import locked
 from bundle.locations import ImageLocation, RegistryImage
 from bundle.store import BlobStore
+from schema.contents import ImageSpec
 from schema.load import load
 from schema.lock import Lock
-from schema.spec import ImageSpec, Spec
+from schema.spec import Spec
 from tasks.console import Console, LocalWork
 from tasks.engine_undo import EngineUndo
 from tasks.options import Options

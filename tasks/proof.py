@@ -9,10 +9,10 @@ from bundle.errors import ProofError
 from bundle.locations import RegistryImage
 from bundle.reference import Reference
 from clients.rendered_images import FoundImage
+from schema.contents import ImageSpec
 from schema.derived import DerivedImageSpec
 from schema.install import ReleaseSpec
 from schema.lock import ImagePin
-from schema.spec import ImageSpec
 from tasks.discover import UNKNOWN
 from tasks.images import pin_of
 from tasks.project import Project

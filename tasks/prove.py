@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from bundle.errors import FormatError, ProgramError
 from bundle.files import write_bytes
+from schema.contents import ChartSpec
 from schema.install import ReleaseSpec
 from schema.lock import Lock
-from schema.spec import ChartSpec
 from schema.values_check import release_files
 from tasks import charts
 from tasks.connected_helm import INSTALL_HINT, find_helm, is_carried, open_helm

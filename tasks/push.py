@@ -10,8 +10,8 @@ from bundle.digest import Digest
 from bundle.errors import FormatError
 from bundle.image import walk_manifests
 from bundle.reference import Reference
+from schema.contents import ImageSpec
 from schema.derived import DerivedImageSpec
-from schema.spec import ImageSpec
 from tasks.receiver import Receiver
 from tasks.step import Step
 

@@ -9,7 +9,7 @@ from bundle.digest import Digest
 from bundle.files import write_bytes
 from bundle.sbom_summary import sbom_path
 from bundle.sums import hash_files
-from schema.spec import ImageSpec
+from schema.contents import ImageSpec
 from tasks import referrers
 from tasks.delta import is_inside
 from tasks.images import pin_of

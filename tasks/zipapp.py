@@ -8,10 +8,17 @@ import io
 import stat
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
 from bundle.errors import AirgapError
+from bundle.file_names import ZIPAPP
+from bundle.files import write_bytes
+from bundle.sizes import human
+from tasks.project import Project
+from tasks.step import Step
+from tasks.version import VERSION
 
 OUR_PACKAGES = ("bundle", "clients", "schema", "tasks")
 THEIR_PACKAGES = {"doit": "doit", "urllib3": "urllib3", "yaml": "PyYAML"}
@@ -82,3 +89,22 @@ def _licences(distribution: str) -> Iterator[tuple[str, bytes]]:
     for file in metadata.files(distribution) or ():
         if file.name.upper().startswith(("LICENSE", "LICENCE", "COPYING")):
             yield f"licenses/{distribution}/{file.name}", Path(str(file.locate())).read_bytes()
+
+
+def zipapp_steps(project: Project) -> Iterator[Step]:
+    """`zipapp`: the receiving half of this program, as one file that needs nothing but Python."""
+    yield Step(
+        base="zipapp",
+        doc=f"write {ZIPAPP}, the receiving half of this program",
+        action=partial(_write_zipapp, project),
+        inputs=lambda: {"version": VERSION, "tree": str(project.tree)},
+        outputs=lambda: (project.tree / ZIPAPP,),
+        local=sources(),
+    )
+
+
+def _write_zipapp(project: Project) -> None:
+    project.claim()
+    data = build(small=project.base is not None)
+    write_bytes(project.tree / ZIPAPP, data, mode=0o755)
+    project.note("zipapp", f"{ZIPAPP}, {human(len(data))}")

@@ -154,7 +154,7 @@ def test_indexes_nested_too_deep_are_refused(store: BlobStore) -> None:
     with pytest.raises(FormatError, match="its indexes are nested more than 8 deep"):
         reachable(root, lambda descriptor: store.get(descriptor.digest) or b"")
     deep = LayoutImage(name="deep", reference=Reference.parse(f"{PREFIX}/deep:1"), root=root)
-    with pytest.raises(SourceError, match="image 'deep': index"):
+    with pytest.raises(SourceError, match="image 'deep': its indexes"):
         place_image(store.root / "x", deep, store)
 
 

@@ -10,8 +10,8 @@ from bundle.errors import LockError, StorageError
 from bundle.locations import LocalChart, RegistryImage
 from bundle.platform import Platform
 from bundle.reference import Reference
+from schema.contents import ChartSpec, FileSpec, ImageSpec
 from schema.lock import ChartPin, FilePin, ImagePin, Lock
-from schema.spec import ChartSpec, FileSpec, ImageSpec
 
 D1, D2 = Digest.of(b"1"), Digest.of(b"2")
 IMAGE = ImagePin(
