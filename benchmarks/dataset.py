@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundle.digest import Digest
+from bundle.oci.digest import Digest
 from tests.integration.images import Layer, image, layer
 from tests.integration.registries import RunningRegistry
 

@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from bundle.hosts import HostSettings
-from bundle.manifest import ImageEntry
+from bundle.archive.reader import open_bundle
+from bundle.metadata.manifest import ImageEntry
 from bundle.meter import SilentMeter
-from bundle.opened import open_bundle
-from bundle.push import PushedImage, push_image
-from bundle.transfers import Transfers
+from bundle.oci.zz_hosts import HostSettings
+from bundle.transfer.push import PushedImage, push_image
+from bundle.transfer.transfers import Transfers
 from clients.registry import Registries
 from clients.transport import Transport
 from clients.upload import Uploads

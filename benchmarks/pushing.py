@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmarks.contenders import GO_TOOLS, built, version_of
-from bundle.manifest import ImageEntry
-from bundle.opened import OpenedBundle
+from bundle.archive.reader import OpenedBundle
+from bundle.metadata.manifest import ImageEntry
 from tests.integration.parts import PartError, program
 from tests.integration.registries import RunningRegistry
 

@@ -17,7 +17,7 @@ from benchmarks import measure
 from benchmarks.contenders import PEERS, ROOT, Contender, Ours, doit, peers, write_spec
 from benchmarks.dataset import FULL, SMOKE, DataSet, Plan, fill, many, touch_memory, warm, warm_files
 from benchmarks.pushing import PUSHERS, OurPush, Pusher, pushers
-from bundle.opened import OpenedBundle, open_bundle
+from bundle.archive.reader import OpenedBundle, open_bundle
 from tests.integration.parts import PartError
 from tests.integration.registries import RunningRegistry, TlsFiles, cncf_registry
 

@@ -2,7 +2,7 @@
 
 import re
 
-from bundle.reference import DOCKER_HUB, Reference
+from bundle.oci.reference import DOCKER_HUB, Reference
 
 _ECR = re.compile(r"[0-9]+\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)")
 _PUBLIC_ECR = "public.ecr.aws"

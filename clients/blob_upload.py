@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlencode
 
-from bundle.descriptor import Descriptor
 from bundle.errors import IntegrityError, RegistryError, SourceError
-from bundle.push import ReadBlob
+from bundle.oci.descriptor import Descriptor
+from bundle.transfer.push import ReadBlob
 from clients.addresses import address, netloc, origin
 from clients.auth import RepositoryAccess
 from clients.retry import TransientError

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from bundle.chart import read_archive
+from bundle.charts.package import read_archive
 from clients.rendered_images import FoundImage
 
 _ANNOTATIONS = ("artifacthub.io/images", "images", "helm.sh/images")

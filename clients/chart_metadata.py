@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import yaml
 
-from bundle.chart import read_archive
+from bundle.charts.package import read_archive
 from bundle.errors import FormatError
 
 # Every scalar stays the text it is: `version: 1.10` means 1.10.

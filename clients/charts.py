@@ -7,20 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-from bundle import media
-from bundle.chart import MAX_UNPACKED, package_chart
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
+from bundle.charts.package import MAX_UNPACKED, package_chart
 from bundle.errors import FormatError, IntegrityError, LockError, RegistryError, SourceError, storage_errors
-from bundle.image import ImageSource, Manifest
-from bundle.locations import ChartLocation, LocalChart, OciChart
-from bundle.reference import Reference
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.locations import ChartLocation, LocalChart, OciChart
+from bundle.oci.reference import Reference
+from bundle.transfer.image import ImageSource, Manifest
 from clients.chart_index import MAX_INDEX, ChartIndex
 from clients.chart_metadata import ChartMetadata, read_metadata
 from clients.registry import Registries
 from clients.web import access_to, next_steps, shown
 
-_CHART_LAYERS = frozenset({media.HELM_CHART, "application/tar+gzip"})  # the second is that of Helm's experimental time
+_CHART_LAYERS = frozenset(
+    {media_types.HELM_CHART, "application/tar+gzip"}
+)  # the second is that of Helm's experimental time
 _MAX_PROVENANCE = 1024 * 1024  # bytes
 _PROVENANCE_START = b"-----BEGIN PGP SIGNED MESSAGE-----"
 _NO_INDEX = {404: "check the repository's address: index.yaml is looked for right below it"}
@@ -95,15 +97,15 @@ class Charts:
                 err.hint = f"the path ends with the chart's name: perhaps oci://{tagged.repository}/{wanted.name}"
             raise
         kind = "an image index" if manifest.is_index else manifest.config.media_type
-        if kind != media.HELM_CONFIG:
+        if kind != media_types.HELM_CONFIG:
             raise SourceError(
-                f"{wanted.subject}: oci://{tagged} is no Helm chart: it is {kind}, expected {media.HELM_CONFIG}",
+                f"{wanted.subject}: oci://{tagged} is no Helm chart: it is {kind}, expected {media_types.HELM_CONFIG}",
                 hint="check the path: this one holds something else, perhaps an image",
             )
         package = [layer for layer in manifest.layers if layer.media_type in _CHART_LAYERS]
         if len(package) != 1:
             raise SourceError(f"{wanted.subject}: oci://{tagged} has {len(package)} chart layers, expected one")
-        signed = [layer for layer in manifest.layers if layer.media_type == media.HELM_PROVENANCE]
+        signed = [layer for layer in manifest.layers if layer.media_type == media_types.HELM_PROVENANCE]
         provenance = self._read_blob(source, signed[0], _MAX_PROVENANCE, wanted) if signed else None
         return self._read_blob(source, package[0], MAX_UNPACKED, wanted), provenance
 

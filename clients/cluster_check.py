@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from bundle.errors import ClusterError
-from bundle.platform import Platform
-from bundle.versions import Version
+from bundle.formats.versions import Version
+from bundle.oci.platform import Platform
 from clients.kubectl import JsonObject, Right, Versions
 from clients.preflight import Finding, Findings, finding_of
 

@@ -10,7 +10,7 @@ from urllib3.exceptions import ProxySchemeUnknown
 from urllib3.util import Url, make_headers, parse_url
 
 from bundle.errors import SourceError
-from bundle.hosts import HostSettings
+from bundle.oci.zz_hosts import HostSettings
 from clients.file_bodies import POOLS
 from clients.proxies import Proxies
 from clients.tls_context import client_context

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from bundle.cosign import signatures
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import FormatError, SignatureError
-from bundle.image import Manifest
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.transfer.cosign import signatures
+from bundle.transfer.image import Manifest
 from clients.public_key import PublicKey
 
 _SHOWN = 3  # digests or reasons

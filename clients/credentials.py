@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bundle.errors import SourceError
-from bundle.reference import DOCKER_HUB
+from bundle.oci.reference import DOCKER_HUB
 
 _HUB_KEY = "https://index.docker.io/v1/"
 _HUB_HOSTS = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 from bundle.errors import AirgapError, FormatError, NetworkError
-from bundle.versions import Version
+from bundle.formats.versions import Version
 from clients.endpoints import TIMEOUT, Endpoint, dial
 from clients.preflight import Finding, Findings, finding_of
 

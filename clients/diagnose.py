@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bundle.errors import FormatError
-from bundle.reference import DOCKER_HUB, Reference
+from bundle.oci.reference import DOCKER_HUB, Reference
 from clients.causes import causes
 from clients.readiness import unready
 from clients.redaction import redact_object, redact_text

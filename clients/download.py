@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import IntegrityError, RegistryError, SourceError, storage_errors
-from bundle.files import CHUNK
 from bundle.meter import Meter
-from bundle.store import BlobStore, Read
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.storage.blob_store import BlobStore, Read
+from bundle.storage.files import CHUNK
 from clients.registry import Registries
 from clients.retry import TRANSIENT_STATUSES
 from clients.transport import Authorizer

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bundle.errors import ProgramError
-from bundle.files import CHUNK
+from bundle.storage.files import CHUNK
 
 _TAIL = 4096  # bytes kept of what it says on standard error
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from bundle.authorities import parse_authorities
 from bundle.errors import FormatError, ProgramError, storage_errors
+from bundle.formats.zz_authorities import parse_authorities
 from clients.process import find_program, run
 
 SUFFIX = ".cms"

@@ -14,11 +14,11 @@ from functools import cached_property
 from typing import Any, Self
 from urllib.parse import quote
 
-from bundle.digest import Digest
 from bundle.errors import EngineError, FormatError
 from bundle.meter import Meter
-from bundle.platform import Platform
-from bundle.reference import DOCKER_HUB, Reference
+from bundle.oci.digest import Digest
+from bundle.oci.platform import Platform
+from bundle.oci.reference import DOCKER_HUB, Reference
 from clients.credentials import Credential, Credentials
 from clients.engine_advice import next_step
 from clients.engine_connection import Answer, EngineConnection

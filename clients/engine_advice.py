@@ -1,6 +1,6 @@
 """The next step after what a Docker Engine says, which speaks with a registry on our behalf."""
 
-from bundle.reference import Reference
+from bundle.oci.reference import Reference
 from clients import advice
 
 _STATUSES = {

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from bundle.errors import EngineError
-from bundle.files import CHUNK
+from bundle.storage.files import CHUNK
 from clients.engine_host import EngineHost
 
 _CONNECT_SECONDS = 15.0

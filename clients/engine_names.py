@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bundle.errors import EngineError
-from bundle.files import locked, write_bytes
+from bundle.storage.files import locked, write_bytes
 from clients.engine import Engine
 
 FORMAT_VERSION = 1

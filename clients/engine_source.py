@@ -9,16 +9,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import EngineError, SourceError
-from bundle.image import ImageSource
+from bundle.images.docker_save import SaveSource
+from bundle.images.zz_save_stream import keep_saved
 from bundle.meter import Meter
-from bundle.platform import Platform
-from bundle.reference import Reference
-from bundle.save_source import SaveSource
-from bundle.save_stream import keep_saved
-from bundle.store import BlobStore
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.platform import Platform
+from bundle.oci.reference import Reference
+from bundle.storage.blob_store import BlobStore
+from bundle.transfer.image import ImageSource
 from clients.engine import Engine, EngineImage
 from clients.engine_names import EngineNames
 

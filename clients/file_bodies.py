@@ -9,7 +9,7 @@ from typing import Any
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from bundle.volume import FilePiece
+from bundle.storage.volume import FilePiece
 
 
 class _PlainConnection(HTTPConnection):

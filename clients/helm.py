@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bundle.errors import FormatError, ProgramError, ReleaseError, SignatureError, storage_errors
-from bundle.versions import Version
+from bundle.formats.versions import Version
 from clients.helm_faults import NOT_FOUND, helm_error
 from clients.process import Completed, Runner, masked, run
 from clients.releases import Release, last_good

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from bundle.errors import FormatError
-from bundle.reference import Reference, looks_like_host
+from bundle.oci.reference import Reference, looks_like_host
 
 _NAMED = re.compile(r"image(?!s?[-_]?(?:pull|secret))", re.IGNORECASE)
 _BREAKS = re.compile(r"[\s'\"`,;=|<>()\[\]{}\\]+")

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from bundle.errors import FormatError
-from bundle.reference import Reference
+from bundle.oci.reference import Reference
 
 _RUNTIME_PREFIX = re.compile(r"^.*?ErrImagePull: |rpc error: code = \w+ desc = |failed to pull and unpack image \S+ ")
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from bundle.locations import DaemonImage, ImageLocation, LocalImage, RegistryImage
-from bundle.referrers import ReferrerSource
+from bundle.oci.locations import DaemonImage, ImageLocation, LocalImage, RegistryImage
+from bundle.transfer.referrers import ReferrerSource
 from clients.registry import Registries
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def open_image(
         case RegistryImage(reference=reference):
             return registries.repository(reference, subject=subject)
         case LocalImage():
-            from bundle.local_source import open_local  # noqa: PLC0415 - a registry's images need no archives read
+            from bundle.images.local import open_local  # noqa: PLC0415 - a registry's images need no archives read
 
             return open_local(location, subject=subject)
         case DaemonImage(name=name):

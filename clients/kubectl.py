@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bundle.errors import ClusterError, FormatError, ProgramError
-from bundle.versions import Version
+from bundle.formats.versions import Version
 from clients.cluster_faults import cluster_error
 from clients.process import Completed, Runner, masked, run
 from clients.trouble import Event

@@ -14,9 +14,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from bundle.digest import Digest
 from bundle.errors import FormatError
-from bundle.files import CHUNK, write_bytes
+from bundle.oci.digest import Digest
+from bundle.storage.files import CHUNK, write_bytes
 
 _PATH = re.compile(r"/v2/(?P<name>[a-z0-9][a-z0-9._/-]*)/(?P<kind>blobs|manifests)/(?P<rest>\S+)")
 _UPLOADS = "uploads/"

@@ -2,12 +2,12 @@
 Subject"): a registry with the referrers API keeps them by itself, in another they are indexes with a tag.
 """
 
-from bundle import media
-from bundle.digest import Digest
 from bundle.errors import FormatError, RegistryError, SourceError
-from bundle.image import MAX_MANIFEST, Manifest
-from bundle.reference import Reference
-from bundle.referrers import list_tag, merged_list
+from bundle.oci import media_types
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
+from bundle.transfer.image import MAX_MANIFEST, Manifest
+from bundle.transfer.referrers import list_tag, merged_list
 from clients.blob_upload import MAX_ANSWER
 from clients.registry import registry_address
 from clients.upload import Uploads
@@ -58,7 +58,7 @@ class ReferrerLists:
             answer = self._transport.get(
                 self._place(subject),
                 subject=self._subject,
-                headers={"Accept": media.OCI_INDEX},
+                headers={"Accept": media_types.OCI_INDEX},
                 limit=MAX_MANIFEST,
                 auth=self._access,
             )
@@ -67,7 +67,7 @@ class ReferrerLists:
                 return None
             raise
         try:
-            found = Manifest.parse(answer.body, media_type=media.OCI_INDEX)
+            found = Manifest.parse(answer.body, media_type=media_types.OCI_INDEX)
         except FormatError as err:
             raise SourceError(f"{self._subject}: {list_tag(subject)}: {err.what}") from err
         if not found.is_index:
@@ -80,7 +80,7 @@ class ReferrerLists:
     def _put(self, subject: Digest, raw: bytes) -> None:
         self._transport.request(
             "PUT", self._place(subject), subject=self._subject, auth=self._access,
-            headers={"Content-Type": media.OCI_INDEX}, body=raw, limit=MAX_ANSWER,
+            headers={"Content-Type": media_types.OCI_INDEX}, body=raw, limit=MAX_ANSWER,
         )  # fmt: skip
 
     def _place(self, subject: Digest) -> str:

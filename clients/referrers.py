@@ -2,10 +2,10 @@
 
 import re
 
-from bundle import media
-from bundle.descriptor import Descriptor
 from bundle.errors import FormatError, RegistryError, SourceError
-from bundle.image import MAX_MANIFEST, Manifest
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.transfer.image import MAX_MANIFEST, Manifest
 from clients.addresses import address, origin
 from clients.transport import Authorizer, Transport
 
@@ -22,17 +22,17 @@ def list_referrers(transport: Transport, url: str, *, auth: Authorizer, subject:
     for _ in range(_MOST_PAGES):
         try:
             answer = transport.get(
-                page, subject=subject, headers={"Accept": media.OCI_INDEX}, limit=MAX_MANIFEST, auth=auth
+                page, subject=subject, headers={"Accept": media_types.OCI_INDEX}, limit=MAX_MANIFEST, auth=auth
             )
         except RegistryError as err:
             if err.status in _UNKNOWN_API and page == url:
                 return None
             raise
         content_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if content_type != media.OCI_INDEX and page == url:
+        if content_type != media_types.OCI_INDEX and page == url:
             return None  # a page of a portal, say: the specification wants this type
         try:
-            found += Manifest.parse(answer.body, media_type=media.OCI_INDEX).manifests
+            found += Manifest.parse(answer.body, media_type=media_types.OCI_INDEX).manifests
         except FormatError as err:
             raise SourceError(f"{subject}: the list of its referrers: {err.what}") from err
         following = _NEXT.search(answer.headers.get("Link", ""))

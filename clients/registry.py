@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from bundle import media
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import FormatError, IntegrityError, NetworkError, RegistryError, SourceError
-from bundle.image import MAX_MANIFEST, Manifest
 from bundle.meter import Meter, SilentMeter
-from bundle.reference import DOCKER_HUB, Reference
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.reference import DOCKER_HUB, Reference
+from bundle.transfer.image import MAX_MANIFEST, Manifest
 from clients.advice import next_step
 from clients.auth import Authenticator, RepositoryAccess
 from clients.credentials import Credentials
@@ -22,7 +22,7 @@ from clients.retry import TRANSIENT_STATUSES
 from clients.transport import Response, Transport
 
 _HUB_ADDRESS = "registry-1.docker.io"
-_ACCEPT = ", ".join(media.ACCEPT_MANIFEST)
+_ACCEPT = ", ".join(media_types.ACCEPT_MANIFEST)
 
 T = TypeVar("T")
 
@@ -210,7 +210,7 @@ class RegistryRepository:
         if head:
             media_type, length = _media_type(head), head.headers.get("Content-Length", "")
             digest = pinned or self._announced(head, endpoint)
-            if digest and media_type in media.ACCEPT_MANIFEST and length.isdigit() and int(length):
+            if digest and media_type in media_types.ACCEPT_MANIFEST and length.isdigit() and int(length):
                 return Descriptor(media_type=media_type, digest=digest, size=int(length))
         answer = self._get_manifest(endpoint, name)
         digest = pinned or self._announced(answer, endpoint) or Digest.of(answer.body)

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import yaml
 
 from bundle.errors import FormatError
-from bundle.image_field import ImageField
-from bundle.json_path import KeyPath, members, place_text
-from bundle.reference import Reference
+from bundle.formats.json_path import KeyPath, members, place_text
+from bundle.formats.zz_image_field import ImageField
+from bundle.oci.reference import Reference
 from clients.image_fields import fields_of, image_text
 from clients.image_hints import names_an_image, suspects
 

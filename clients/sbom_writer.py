@@ -12,10 +12,10 @@ from cyclonedx.model.license import DisjunctiveLicense, License, LicenseExpressi
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-from bundle.packages.image_contents import Contents, ImageContents
-from bundle.packages.inventory import LOOKED_FOR
-from bundle.packages.package import Package
-from bundle.sbom_summary import NOT_READ, SOURCE
+from bundle.sbom.image_contents import Contents, ImageContents
+from bundle.sbom.inventory import LOOKED_FOR
+from bundle.sbom.package import Package
+from bundle.sbom.summary import NOT_READ, SOURCE
 
 _FOUND_IN = "airgap:sbom:found-in"
 _PLATFORM = "airgap:sbom:platform"

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from bundle.errors import AirgapError, NetworkError, RegistryError, SourceError, storage_errors
-from bundle.hosts import HostSettings
-from bundle.reference import DOCKER_HUB, Reference
-from bundle.sizes import human
+from bundle.formats.sizes import human
+from bundle.oci.reference import DOCKER_HUB, Reference
+from bundle.oci.zz_hosts import HostSettings
 from clients.addresses import address, origin
 from clients.advice import has_projects, login_command
 from clients.auth import Authenticator

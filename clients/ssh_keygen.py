@@ -7,9 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bundle.errors import MissingToolError, ProgramError, storage_errors
-from bundle.signers import Signers
-from bundle.ssh_signature import NAMESPACE
-from bundle.trust import SignedData
+from bundle.signing.signers import Signers
+from bundle.signing.ssh_signature import NAMESPACE
+from bundle.signing.trust import SignedData
 from clients.process import Completed, find_program, run
 
 _SIGNING = 900.0  # seconds; somebody may have to find the token, or the passphrase

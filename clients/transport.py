@@ -11,10 +11,10 @@ import urllib3
 from urllib3.util import parse_url
 
 from bundle.errors import IntegrityError, NetworkError, SourceError
-from bundle.files import CHUNK
-from bundle.hosts import HostSettings
 from bundle.meter import Meter, SilentMeter
-from bundle.volume import FilePiece
+from bundle.oci.zz_hosts import HostSettings
+from bundle.storage.files import CHUNK
+from bundle.storage.volume import FilePiece
 from clients.addresses import address, netloc, origin
 from clients.connections import Connections
 from clients.faults import Fault, network_fault, refusal

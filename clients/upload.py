@@ -5,13 +5,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from bundle import media
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import FormatError, IntegrityError, RegistryError
-from bundle.image import MAX_MANIFEST, Manifest, is_manifest
-from bundle.push import Outcome, ReadBlob
-from bundle.reference import Reference
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
+from bundle.transfer.image import MAX_MANIFEST, Manifest, is_manifest
+from bundle.transfer.push import Outcome, ReadBlob
 from clients.advice import next_push_step
 from clients.auth import RepositoryAccess
 from clients.blob_upload import MAX_ANSWER, BlobUploads, Session
@@ -19,7 +19,7 @@ from clients.registry import Registries, registry_address
 from clients.retry import TransientError
 from clients.transport import Response
 
-_ACCEPT = {"Accept": ", ".join(media.ACCEPT_MANIFEST)}
+_ACCEPT = {"Accept": ", ".join(media_types.ACCEPT_MANIFEST)}
 _WORTH_ASKING = 1024 * 1024  # bytes; to send a smaller blob is as quick as to ask siblings for it
 _SIBLINGS_ASKED = 4  # for each blob that no push of this run has seen
 # How the CNCF's registry refuses a manifest while another push of the same image writes what it names.

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from bundle.errors import FormatError, ProgramError, SpecError, storage_errors
+from bundle.formats.strict_json import unique_members
 from bundle.secret import KnownSecrets, Secret
-from bundle.strict_json import unique_members
 from schema import template
 from schema.carried import command_files
 from schema.facts import remember

@@ -8,14 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
 
-from bundle.digest import Digest
 from bundle.errors import FormatError
-from bundle.hosts import HostSettings
-from bundle.image_field import ImageField
-from bundle.json_path import JsonPath
-from bundle.locations import DaemonImage, ImageLocation, LocalChart, LocalImage, RegistryImage, parse_chart, parse_image
-from bundle.platform import Platform
-from bundle.reference import Reference, check_prefix
+from bundle.formats.json_path import JsonPath
+from bundle.formats.zz_image_field import ImageField
+from bundle.oci.digest import Digest
+from bundle.oci.locations import (
+    DaemonImage,
+    ImageLocation,
+    LocalChart,
+    LocalImage,
+    RegistryImage,
+    parse_chart,
+    parse_image,
+)
+from bundle.oci.platform import Platform
+from bundle.oci.reference import Reference, check_prefix
+from bundle.oci.zz_hosts import HostSettings
 from schema.contents import ChartSpec, FileSpec, ImageSpec, parse_file_source
 from schema.contents import parse_platform as read_platform
 from schema.discovery import DiscoverySpec

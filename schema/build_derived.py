@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from bundle.authorities import parse_authorities
 from bundle.errors import FormatError, storage_errors
-from bundle.reference import Reference
+from bundle.formats.zz_authorities import parse_authorities
+from bundle.oci.reference import Reference
 from schema import template
 from schema.build import Reader, text
 from schema.contents import ImageSpec

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import cast
 
-from bundle.reference import Reference
+from bundle.oci.reference import Reference
 from schema import template
 from schema.build import Reader, mapping, text, texts
 from schema.build_backup import build_backup

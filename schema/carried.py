@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from bundle.errors import FormatError, SpecError, storage_errors
-from bundle.file_names import INSTALL
-from bundle.files import inside
-from bundle.reference import Reference
+from bundle.metadata.names import INSTALL
+from bundle.oci.reference import Reference
+from bundle.storage.files import inside
 from schema import template
 from schema.spec import Spec
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from bundle.chart import read_archive
+from bundle.charts.package import read_archive
 from schema.document import parse
 from schema.problems import Problems
 

@@ -5,7 +5,7 @@ A choice is the other's very text, or `<VERSION` or `>=VERSION`; the first that 
 
 from collections.abc import Iterable
 
-from bundle.versions import Version
+from bundle.formats.versions import Version
 
 _BELOW, _FROM = "<", ">="
 

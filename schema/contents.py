@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from bundle.digest import Digest
 from bundle.errors import FormatError
-from bundle.locations import ChartLocation, ImageLocation, parse_chart, parse_image
-from bundle.platform import Platform
-from bundle.reference import Reference
+from bundle.oci.digest import Digest
+from bundle.oci.locations import ChartLocation, ImageLocation, parse_chart, parse_image
+from bundle.oci.platform import Platform
+from bundle.oci.reference import Reference
 from schema.paths import optional_path, path_text
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from bundle.reference import Reference
+from bundle.oci.reference import Reference
 from schema import template
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bundle.errors import FormatError
-from bundle.file_names import INSTALL
+from bundle.metadata.names import INSTALL
 from schema.document import Node, parse
 from schema.problems import Problems
 from schema.secrecy import sounds_secret

@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from bundle.digest import Digest
 from bundle.errors import FormatError
-from bundle.reference import Reference, check_prefix
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference, check_prefix
 from schema.derived import DerivedImageSpec
 from schema.problems import did_you_mean, listed
 from schema.template import Name
 
 if TYPE_CHECKING:
-    from bundle.manifest import BundleManifest, ImageEntry
+    from bundle.metadata.manifest import BundleManifest, ImageEntry
 
 
 def _as_it_is(image: str, digest: Digest) -> Digest:

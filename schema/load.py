@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from bundle.errors import SpecError, storage_errors
-from bundle.platform import Platform
+from bundle.oci.platform import Platform
 from schema import rules
 from schema.build import (
     Reader,

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from bundle.digest import Digest
 from bundle.errors import FormatError, LockError, storage_errors
-from bundle.files import write_bytes
-from bundle.referrers import Referrer
+from bundle.oci.digest import Digest
+from bundle.storage.files import write_bytes
+from bundle.transfer.referrers import Referrer
 from schema.contents import ChartSpec, FileSpec, ImageSpec, platform_text
 
 VERSION = 1

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bundle.errors import FormatError, storage_errors
-from bundle.files import locked, write_bytes
+from bundle.storage.files import locked, write_bytes
 
 _KEY_BYTES = 32
 _PRIVATE = "airgap-values-"  # then the process's number

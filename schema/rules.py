@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-from bundle.locations import LocalChart, RegistryImage
+from bundle.oci.locations import LocalChart, RegistryImage
 from schema import template
 from schema.contents import ChartSpec, ImageSpec
 from schema.derived import DerivedImageSpec

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from bundle.errors import FormatError
-from bundle.reference import DOCKER_HUB
+from bundle.oci.reference import DOCKER_HUB
 from bundle.secret import KnownSecrets, Secret
 from schema import template
 from schema.install import Generate, SecretSpec

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Literal, Self, cast
 
 from bundle.errors import FormatError
-from bundle.hosts import HostSettings
-from bundle.platform import Platform
-from bundle.reference import Reference
+from bundle.oci.platform import Platform
+from bundle.oci.reference import Reference
+from bundle.oci.zz_hosts import HostSettings
 from schema.contents import ChartSpec, FileSpec, ImageSpec, parse_platform, platform_text
 from schema.derived import DerivedImageSpec
 from schema.discovery import DiscoverySpec

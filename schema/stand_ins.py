@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bundle.json_path import KeyPath
+from bundle.formats.json_path import KeyPath
 from schema.chart_values import ChartValues
 from schema.image_names import ImageNames
 from schema.install import Generate

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from bundle.errors import FormatError
+from bundle.formats.x509 import Certificate
 from bundle.secret import Secret
-from bundle.x509 import Certificate
 from schema.rendered import private_directory, write_private
 
 _TIME = "%Y-%m-%d %H:%M UTC"

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from bundle.errors import FormatError, SpecError, storage_errors
-from bundle.files import temporary
-from bundle.reference import Reference
+from bundle.oci.reference import Reference
+from bundle.storage.files import temporary
 from clients.rendered_images import FoundImage
 from schema.load import load
 from schema.spec import Spec

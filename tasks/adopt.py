@@ -11,9 +11,9 @@ from pathlib import Path
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
+from bundle.archive.hand_made import SavedImage, is_hand_made
 from bundle.errors import AirgapError, FormatError
-from bundle.locations import LocalChart, LocalImage
-from bundle.saved_images import SavedImage, is_hand_made
+from bundle.oci.locations import LocalChart, LocalImage
 from schema.spec import Spec
 from schema.spec_edit import NewChart, NewImage, NewSource, add_charts, add_images, change_sources
 from tasks.adding import rewrite_spec

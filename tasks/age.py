@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING
 
 from bundle.errors import BundleError, FormatError, StorageError, storage_errors
-from bundle.fields import time_text
-from bundle.versions import Version
+from bundle.formats.fields import time_text
+from bundle.formats.versions import Version
 from tasks.receipt import receipt_path
 from tasks.receiver import Receiver
 
 if TYPE_CHECKING:
-    from bundle.receipt import Receipt
+    from bundle.metadata.receipt import Receipt
 
 
 def downgrade(receiver: Receiver) -> str:
@@ -44,7 +44,7 @@ def _older(receiver: Receiver, last: "Receipt") -> bool:
 
 def _last(receiver: Receiver) -> "Receipt | None":
     """What the last install left; None when there was none, or its receipt tells nothing."""
-    from bundle.receipt import Receipt
+    from bundle.metadata.receipt import Receipt
 
     path = receipt_path(receiver)
     try:

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bundle.digest import Digest
-from bundle.file_names import MANIFEST, MANIFEST_TEXT, RESOLVED_SPEC, ZIPAPP
-from bundle.files import write_bytes
-from bundle.image import Manifest
-from bundle.locations import DaemonImage
-from bundle.sbom_summary import sbom_path
+from bundle.metadata.names import MANIFEST, MANIFEST_TEXT, RESOLVED_SPEC, ZIPAPP
+from bundle.oci.digest import Digest
+from bundle.oci.locations import DaemonImage
+from bundle.sbom.summary import sbom_path
+from bundle.storage.files import write_bytes
+from bundle.transfer.image import Manifest
 from schema.carried import carried_files
 from schema.contents import ImageSpec
 from schema.lock import FilePin, ImagePin
@@ -23,7 +23,7 @@ from tasks.step import Inputs, Step
 from tasks.version import VERSION
 
 if TYPE_CHECKING:
-    from bundle.manifest import ImageEntry
+    from bundle.metadata.manifest import ImageEntry
 
 _STATED = (MANIFEST, MANIFEST_TEXT, RESOLVED_SPEC)
 
@@ -84,8 +84,8 @@ def _stamp(path: Path) -> list[int] | None:
 
 
 def _write_manifest(project: Project) -> None:
-    from bundle.manifest import BundleManifest, DerivedEntry
-    from bundle.manifest_text import manifest_text
+    from bundle.metadata.manifest import BundleManifest, DerivedEntry
+    from bundle.report.manifest_text import manifest_text
 
     project.claim()
     epoch = project.created
@@ -119,7 +119,7 @@ def _write_manifest(project: Project) -> None:
 
 
 def _image_entry(project: Project, image: ImageSpec) -> "ImageEntry":
-    from bundle.manifest import ImageEntry
+    from bundle.metadata.manifest import ImageEntry
 
     pin = images.required_pin(project, image)
     held = images.stored(project, image)

@@ -1,10 +1,10 @@
 """Signatures and what else travels with an image, into its repository inside."""
 
-from bundle.attachment import Attachment
 from bundle.errors import RegistryError
-from bundle.image import ImageSource, Manifest
-from bundle.manifest import ImageEntry
-from bundle.push import push_image
+from bundle.metadata.manifest import ImageEntry
+from bundle.transfer.attachment import Attachment
+from bundle.transfer.image import ImageSource, Manifest
+from bundle.transfer.push import push_image
 from tasks.receiver import Receiver
 
 # Not logins, limits and faults: these say nothing of what was pushed.

@@ -12,14 +12,14 @@ from typing import Any
 
 from doit.exceptions import InvalidCommand
 
-from bundle.digest import Digest
 from bundle.errors import FormatError, ReleaseError, storage_errors
-from bundle.fields import time_text
-from bundle.files import CHUNK, writing
-from bundle.receipt import RECEIPT
-from bundle.sizes import human
-from bundle.tarball import TarWriter
-from bundle.x509 import Certificate
+from bundle.formats.fields import time_text
+from bundle.formats.sizes import human
+from bundle.formats.x509 import Certificate
+from bundle.metadata.receipt import RECEIPT
+from bundle.oci.digest import Digest
+from bundle.storage.files import CHUNK, writing
+from bundle.storage.tar_writer import TarWriter
 from clients.dump import dump
 from clients.encryption import SUFFIX, Recipient
 from clients.process import masked

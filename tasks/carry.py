@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from functools import partial
 
-from bundle.digest import Digest
-from bundle.file_names import INSTALL
-from bundle.files import writing
-from bundle.sizes import counted
-from bundle.sums import hash_files
+from bundle.formats.sizes import counted
+from bundle.metadata.checksums import hash_files
+from bundle.metadata.names import INSTALL
+from bundle.oci.digest import Digest
+from bundle.storage.files import writing
 from schema.carried import carried_files
 from tasks.project import Project
 from tasks.step import Inputs, Step

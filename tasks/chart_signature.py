@@ -3,9 +3,9 @@
 import tempfile
 from pathlib import Path
 
-from bundle.digest import Digest
 from bundle.errors import MissingToolError, SignatureError, storage_errors
-from bundle.files import place
+from bundle.oci.digest import Digest
+from bundle.storage.files import place
 from schema.contents import ChartSpec
 from schema.lock import ChartPin
 from tasks.connected_helm import open_helm

@@ -5,13 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import AirgapError, LockError
-from bundle.files import place
-from bundle.locations import LocalChart
-from bundle.media import HELM_CHART
-from bundle.sizes import human
+from bundle.formats.sizes import human
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.locations import LocalChart
+from bundle.oci.media_types import HELM_CHART
+from bundle.storage.files import place
 from schema.contents import ChartSpec
 from schema.lock import ChartPin
 from tasks.chart_signature import check_signed, keyring_digest
@@ -19,7 +19,7 @@ from tasks.project import Project
 from tasks.step import Inputs, Step
 
 if TYPE_CHECKING:
-    from bundle.entries import ChartEntry
+    from bundle.metadata.entries import ChartEntry
 
 
 def chart_steps(project: Project) -> Iterator[Step]:
@@ -70,7 +70,7 @@ def packaged(project: Project, chart: ChartSpec) -> Path:
 
 def chart_entry(project: Project, chart: ChartSpec) -> "ChartEntry":
     """What the manifest says of a chart."""
-    from bundle.entries import ChartEntry
+    from bundle.metadata.entries import ChartEntry
 
     pin = _required_pin(project, chart)
     return ChartEntry(
@@ -124,7 +124,7 @@ def _inputs(project: Project, chart: ChartSpec) -> Inputs | None:
 
 def _local_files(chart: ChartSpec) -> Sequence[Path]:
     """The files that a local chart is made of; none when they can't be listed, which fetching it will report."""
-    from bundle.chart import list_chart
+    from bundle.charts.package import list_chart
 
     if not isinstance(chart.source, LocalChart):
         return ()

@@ -5,9 +5,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundle.image import ImageSource
-from bundle.manifest import ImageEntry
-from bundle.opened import OpenedBundle
+from bundle.archive.reader import OpenedBundle
+from bundle.metadata.manifest import ImageEntry
+from bundle.transfer.image import ImageSource
 from tasks.derivation import Derivation
 from tasks.destination import Destination, Place
 from tasks.inside import Inside

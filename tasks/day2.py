@@ -10,7 +10,7 @@ from zipfile import ZipFile
 from doit.cmd_base import DoitCmdBase
 
 from bundle.errors import AirgapError, ProblemsError, storage_errors
-from bundle.files import writing
+from bundle.storage.files import writing
 from clients.diagnose import gather, likely_causes
 from clients.survey import survey
 from schema.actions import record_name

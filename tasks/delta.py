@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bundle.digest import Digest
 from bundle.errors import FormatError
-from bundle.sizes import human
-from bundle.versions import Version
+from bundle.formats.sizes import human
+from bundle.formats.versions import Version
+from bundle.oci.digest import Digest
 from schema.contents import ImageSpec
 from tasks.images import pin_of, stored
 from tasks.project import Project
 from tasks.save import left_out
 
 if TYPE_CHECKING:
-    from bundle.delta import Delta
+    from bundle.metadata.delta import Delta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class Carried:
 
 def stated(project: Project) -> "Delta | None":
     """What manifest.json says of a delta; None for a full bundle."""
-    from bundle.delta import Delta
+    from bundle.metadata.delta import Delta
 
     if project.base is None:
         return None

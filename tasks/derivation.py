@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundle import layout
-from bundle.authorities import Authority, parse_authorities
-from bundle.derived_image import RECIPE, DerivedImage, DerivedSource, derive_image
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import FormatError, storage_errors
-from bundle.files import write_bytes
-from bundle.image import ImageSource
-from bundle.manifest import BundleManifest, ImageEntry
+from bundle.formats.zz_authorities import Authority, parse_authorities
+from bundle.images import layout
+from bundle.images.derived import RECIPE, DerivedImage, DerivedSource, derive_image
+from bundle.metadata.manifest import BundleManifest, ImageEntry
 from bundle.meter import Meter
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.storage.files import write_bytes
+from bundle.transfer.image import ImageSource
 from schema import template
 from schema.derived import DerivedImageSpec
 from schema.facts import Facts

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bundle.file_names import REPORT, REPORT_DATA
-from bundle.files import write_bytes
+from bundle.metadata.names import REPORT, REPORT_DATA
+from bundle.storage.files import write_bytes
 from tasks.assemble import identity, stated
 from tasks.directory import known_digests
 from tasks.project import Project
 from tasks.step import Step
 
 if TYPE_CHECKING:
-    from bundle.snapshot import Snapshot
+    from bundle.report.snapshot import Snapshot
 
 
 def describe_steps(project: Project) -> Iterator[Step]:
@@ -30,8 +30,8 @@ def describe_steps(project: Project) -> Iterator[Step]:
 
 
 def _describe(project: Project) -> None:
-    from bundle.opened import open_growing
-    from bundle.report_page import report_page  # a run with nothing to do draws nothing
+    from bundle.archive.reader import open_growing
+    from bundle.report.page import report_page  # a run with nothing to do draws nothing
     from tasks.reporting import compose, unfinished
 
     project.claim()
@@ -44,7 +44,7 @@ def _describe(project: Project) -> None:
 
 def _base(project: Project) -> "Snapshot | None":
     """What a delta was made against; a full bundle is compared with none, to be the same wherever it is made."""
-    from bundle.snapshot import Snapshot
+    from bundle.report.snapshot import Snapshot
 
     if not project.base or not project.options.since:
         return None

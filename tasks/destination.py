@@ -7,22 +7,22 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
-from bundle.attachment import Attachment
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import AirgapError
-from bundle.hosts import HostSettings
-from bundle.image import ImageSource
-from bundle.manifest import ImageEntry
-from bundle.push import ImageSink, ReadBlob, push_image
-from bundle.reference import Reference
-from bundle.sizes import human
+from bundle.formats.sizes import human
+from bundle.metadata.manifest import ImageEntry
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
+from bundle.oci.zz_hosts import HostSettings
+from bundle.transfer.attachment import Attachment
+from bundle.transfer.image import ImageSource
+from bundle.transfer.push import ImageSink, ReadBlob, push_image
 from schema.image_names import ImageNames
 from schema.spec import RegistrySpec
 from tasks.console import Console
 
 if TYPE_CHECKING:
-    from bundle.transfers import Transfers
+    from bundle.transfer.transfers import Transfers
     from clients.preflight import Findings
     from clients.referrer_lists import ReferrerLists
     from clients.retry import RetryPolicy

@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bundle.digest import Digest
-from bundle.file_names import REPORT, REPORT_DATA, ZIPAPP
-from bundle.files import inside, place, replace_directory
-from bundle.sums import SIGNATURE, SUMS, hash_files, parse_sums, write_sums
+from bundle.metadata.checksums import SIGNATURE, SUMS, hash_files, parse_sums, write_sums
+from bundle.metadata.names import REPORT, REPORT_DATA, ZIPAPP
+from bundle.oci.digest import Digest
+from bundle.storage.files import inside, place, replace_directory
 from tasks import carry, charts, files, save, sbom
 from tasks.assemble import _STATED, _stamp, identity, stated
 from tasks.project import Project

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bundle.digest import Digest
 from bundle.errors import storage_errors
-from bundle.manifest import ImageEntry
+from bundle.metadata.manifest import ImageEntry
+from bundle.oci.digest import Digest
 from clients.chart_annotations import annotated_images
 from clients.helm import Helm
 from clients.rendered_images import FoundImage, find_images

@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundle.attachment import Attachment
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import AirgapError, EngineError, IntegrityError
-from bundle.image import ImageSource
-from bundle.load_stream import Loadable
-from bundle.manifest import ImageEntry
-from bundle.reference import Reference
-from bundle.transfers import Transfers
+from bundle.images.docker_load import Loadable
+from bundle.metadata.manifest import ImageEntry
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
+from bundle.transfer.attachment import Attachment
+from bundle.transfer.image import ImageSource
+from bundle.transfer.transfers import Transfers
 from tasks.destination import Destination, Named, Place, Present
 from tasks.engine_notes import EngineNotes
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from bundle.digest import Digest
-from bundle.files import locked, write_bytes
-from bundle.reference import Reference
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
+from bundle.storage.files import locked, write_bytes
 
 FORMAT_VERSION = 1
 

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bundle.digest import Digest
-from bundle.sizes import human
+from bundle.formats.sizes import human
+from bundle.oci.digest import Digest
 from tasks.images import missing, pin_of
 from tasks.project import Project
 

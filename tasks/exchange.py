@@ -10,24 +10,24 @@ from pathlib import Path
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
-from bundle.artifact import Artifact, ArtifactSource
-from bundle.chart_push import chart_tag
-from bundle.descriptor import Descriptor
+from bundle.archive.artifact import Artifact, ArtifactSource
+from bundle.archive.parts import find_archive, sums_path
+from bundle.archive.reader import signer_of
+from bundle.archive.verify import verify
+from bundle.charts.artifact import chart_tag
 from bundle.errors import AirgapError, BundleError, FormatError, SourceError, storage_errors
-from bundle.fetch import fetch_image
-from bundle.file_names import MANIFEST
-from bundle.files import inside, locked, place, replace_directory, sync_directory
-from bundle.hosts import HostSettings
-from bundle.image import Manifest
-from bundle.manifest import BundleManifest
-from bundle.opened import signer_of
-from bundle.push import push_image
-from bundle.reference import Reference
-from bundle.sizes import human
-from bundle.split import find_archive, sums_path
-from bundle.store import BlobStore
-from bundle.trust import Trust
-from bundle.verify import verify
+from bundle.formats.sizes import human
+from bundle.metadata.manifest import BundleManifest
+from bundle.metadata.names import MANIFEST
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.reference import Reference
+from bundle.oci.zz_hosts import HostSettings
+from bundle.signing.trust import Trust
+from bundle.storage.blob_store import BlobStore
+from bundle.storage.files import inside, locked, place, replace_directory, sync_directory
+from bundle.transfer.fetch import fetch_image
+from bundle.transfer.image import Manifest
+from bundle.transfer.push import push_image
 from clients.registry import Registries
 from clients.transport import Transport
 from clients.upload import Uploads

@@ -5,18 +5,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import IntegrityError, LockError, SourceError
-from bundle.files import CHUNK, place, writing
-from bundle.sizes import human
+from bundle.formats.sizes import human
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.storage.files import CHUNK, place, writing
 from schema.contents import FileSpec
 from schema.lock import FilePin
 from tasks.project import Project
 from tasks.step import Inputs, Step
 
 if TYPE_CHECKING:
-    from bundle.entries import FileEntry
+    from bundle.metadata.entries import FileEntry
 
 
 def file_steps(project: Project) -> Iterator[Step]:
@@ -49,7 +49,7 @@ def resolve(project: Project, file: FileSpec) -> FilePin:
 
 def file_entry(project: Project, file: FileSpec) -> "FileEntry":
     """What the manifest says of a file."""
-    from bundle.entries import FileEntry
+    from bundle.metadata.entries import FileEntry
 
     pin = _required_pin(project, file)
     return FileEntry(

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bundle.archive.hand_made import SavedImage, chart_files, image_files, read_archive_images
 from bundle.errors import AirgapError, BundleError, FormatError, storage_errors
-from bundle.file_names import MANIFEST, MANIFEST_TEXT
-from bundle.locations import RegistryImage
+from bundle.formats.sizes import human
+from bundle.metadata.checksums import SUMS
+from bundle.metadata.names import MANIFEST, MANIFEST_TEXT
 from bundle.meter import Meter
-from bundle.reference import Reference
-from bundle.saved_images import SavedImage, chart_files, image_files, read_archive_images
-from bundle.sizes import human
-from bundle.sums import SUMS
+from bundle.oci.locations import RegistryImage
+from bundle.oci.reference import Reference
 from clients.chart_metadata import read_metadata
 from schema.contents import ChartSpec, ImageSpec
 from schema.spec import Spec

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bundle import media
-from bundle.descriptor import Descriptor
 from bundle.errors import AirgapError
-from bundle.fetch import fetch_image
-from bundle.image import Manifest
-from bundle.layout import LayoutImage, place_image, write_index
-from bundle.packages.attested import read_attested
-from bundle.packages.foreign import from_cyclonedx
-from bundle.packages.image_contents import Contents, ImageContents, attesting, images_of, platform_of, read_layers
-from bundle.packages.inventory import Inventory
-from bundle.referrers import list_tag
+from bundle.images.layout import LayoutImage, place_image, write_index
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.sbom.documents import from_cyclonedx
+from bundle.sbom.image_contents import Contents, ImageContents, attesting, images_of, platform_of, read_layers
+from bundle.sbom.inventory import Inventory
+from bundle.sbom.zz_attested import read_attested
+from bundle.transfer.fetch import fetch_image
+from bundle.transfer.image import Manifest
+from bundle.transfer.referrers import list_tag
 from clients import syft as syft_client
 from clients.zstd import open_zstd
 from schema.contents import ImageSpec
@@ -72,7 +72,7 @@ def _attached(project: Project, image: ImageSpec, pin: ImagePin) -> tuple[tuple[
         if raw:
             found.append((each.tag, Manifest.parse(raw, media_type=each.media_type, digest=each.digest)))
     if pin.attestation:
-        root = Descriptor(media_type=media.OCI_MANIFEST, digest=pin.attestation, size=0)
+        root = Descriptor(media_type=media_types.OCI_MANIFEST, digest=pin.attestation, size=0)
         if project.store.get(pin.attestation) is None:
             source = project.image_source(image, image.source, subject=f"the attestation of image {image.name!r}")
             fetch_image(

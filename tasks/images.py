@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from bundle.descriptor import Descriptor
 from bundle.errors import LockError
-from bundle.fetch import FetchedImage, fetch_image, pin_image, stored_image
-from bundle.image import RepackedSource
-from bundle.locations import ImageLocation, RegistryImage
-from bundle.referrers import ReferrerSource
-from bundle.sizes import counted, human
+from bundle.formats.sizes import counted, human
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.locations import ImageLocation, RegistryImage
+from bundle.transfer.fetch import FetchedImage, fetch_image, pin_image, stored_image
+from bundle.transfer.image import RepackedSource
+from bundle.transfer.referrers import ReferrerSource
 from schema.contents import ImageSpec, platform_text
 from schema.lock import ImagePin
 from tasks import referrers

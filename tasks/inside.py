@@ -4,14 +4,14 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from bundle.delta import Delta
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import AirgapError, SourceError
-from bundle.image import ImageSource
-from bundle.manifest import BundleManifest, ImageEntry
-from bundle.reference import Reference
-from bundle.sizes import human
+from bundle.formats.sizes import human
+from bundle.metadata.delta import Delta
+from bundle.metadata.manifest import BundleManifest, ImageEntry
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
+from bundle.transfer.image import ImageSource
 from tasks.destination import Destination
 
 _AT_ONCE = 16  # questions

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from bundle.entries import ChartEntry
 from bundle.errors import storage_errors
-from bundle.fields import time_text
-from bundle.files import write_bytes
+from bundle.formats.fields import time_text
+from bundle.metadata.entries import ChartEntry
+from bundle.storage.files import write_bytes
 from clients.preflight import Finding
 from clients.releases import Release
 from schema.install import ReleaseSpec

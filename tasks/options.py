@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Self
 
 from bundle.errors import AirgapError, FormatError
-from bundle.hosts import HostSettings
-from bundle.reference import Reference, check_prefix, looks_like_host
+from bundle.oci.reference import Reference, check_prefix, looks_like_host
+from bundle.oci.zz_hosts import HostSettings
 from schema.rehearsal import Extent
 from schema.spec import EngineKind
 
@@ -141,7 +141,7 @@ def _jobs(text: str) -> int:
 def _bundle(path: Path | None) -> Path | None:
     if path is None:
         return None
-    from bundle.split import named_bundle
+    from bundle.archive.parts import named_bundle
 
     try:
         return named_bundle(path)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bundle.file_names import MANIFEST
-from bundle.sizes import human
+from bundle.formats.sizes import human
+from bundle.metadata.names import MANIFEST
 from tasks.assemble import identity
 from tasks.console import LocalWork
 from tasks.directory import _seal
@@ -29,14 +29,14 @@ def pack_steps(project: Project) -> Iterator[Step]:
 
 def archive_files(project: Project) -> Sequence[Path]:
     """The list of checksums, and the archive or parts that it lists."""
-    from bundle.split import sums_path
+    from bundle.archive.parts import sums_path
 
     return (sums_path(archive_path(project)), *archive_parts(project))
 
 
 def _pack(project: Project) -> None:
-    from bundle import archive
-    from bundle.manifest import BundleManifest
+    from bundle.archive import archive
+    from bundle.metadata.manifest import BundleManifest
 
     project.claim()
     manifest = BundleManifest.decode((project.directory / MANIFEST).read_bytes())

@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bundle.digest import Digest
 from bundle.errors import AirgapError
-from bundle.sizes import counted, human
+from bundle.formats.sizes import counted, human
+from bundle.oci.digest import Digest
 from clients.process import masked
 from schema.install import ReleaseSpec
 from schema.values import key_text

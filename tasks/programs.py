@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bundle.opened import OpenedBundle
+    from bundle.archive.reader import OpenedBundle
 
 
 class Programs:

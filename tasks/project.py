@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bundle.errors import AirgapError, EngineError, SourceError
-from bundle.files import locked
-from bundle.locations import ImageLocation, RegistryImage
-from bundle.store import BlobStore
+from bundle.oci.locations import ImageLocation, RegistryImage
+from bundle.storage.blob_store import BlobStore
+from bundle.storage.files import locked
 from schema.contents import ImageSpec
 from schema.load import load
 from schema.lock import Lock
@@ -24,9 +24,9 @@ from tasks.options import Options
 from tasks.state import ValidatedSpecs
 
 if TYPE_CHECKING:
-    from bundle.base import Base
-    from bundle.referrers import ReferrerSource
-    from bundle.transfers import Transfers
+    from bundle.metadata.base import Base
+    from bundle.transfer.referrers import ReferrerSource
+    from bundle.transfer.transfers import Transfers
     from clients.charts import Charts
     from clients.engine_source import EngineImages
     from clients.registry import Registries
@@ -58,7 +58,7 @@ class Project:
         since = self.options.since
         if since is None:
             return None
-        from bundle.base import read_base
+        from bundle.metadata.base import read_base
 
         try:
             base = read_base(since)
@@ -141,7 +141,7 @@ class Project:
     @cached_property
     def transfers(self) -> "Transfers":
         """The one bound on transfers."""
-        from bundle.transfers import Transfers  # a no-op run starts no threads
+        from bundle.transfer.transfers import Transfers  # a no-op run starts no threads
 
         return Transfers(self.options.jobs)
 
@@ -235,7 +235,7 @@ def archive_path(project: Project) -> Path:
 
 def archive_parts(project: Project) -> Sequence[Path]:
     """The archive, or its parts in order, as far as they are there; nothing when the spec wants none."""
-    from bundle.split import find_archive, sums_path
+    from bundle.archive.parts import find_archive, sums_path
 
     if not project.spec.bundle.archive or not sums_path(archive_path(project)).exists():
         return ()

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from bundle.digest import Digest
 from bundle.errors import ProofError
-from bundle.locations import RegistryImage
-from bundle.reference import Reference
+from bundle.oci.digest import Digest
+from bundle.oci.locations import RegistryImage
+from bundle.oci.reference import Reference
 from clients.rendered_images import FoundImage
 from schema.contents import ImageSpec
 from schema.derived import DerivedImageSpec

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bundle.errors import FormatError, ProgramError
-from bundle.files import write_bytes
+from bundle.storage.files import write_bytes
 from schema.contents import ChartSpec
 from schema.install import ReleaseSpec
 from schema.lock import Lock
@@ -21,7 +21,7 @@ from tasks.step import Inputs, Step
 from tasks.version import VERSION
 
 if TYPE_CHECKING:
-    from bundle.entries import ProofEntry
+    from bundle.metadata.entries import ProofEntry
 
 
 _REASON = "helm was not at hand"
@@ -47,7 +47,7 @@ def prove_steps(project: Project) -> Iterator[Step]:
 
 def results(project: Project) -> "tuple[ProofEntry, ...] | None":
     """What was found out for each release, in the order of the spec; None while a release was not looked at."""
-    from bundle.entries import ProofEntry
+    from bundle.metadata.entries import ProofEntry
 
     found = []
     for release in project.spec.install.releases:
@@ -118,7 +118,7 @@ def _digest(data: Any) -> str:
 
 
 def _prove(project: Project, release: ReleaseSpec) -> None:
-    from bundle.entries import ProofEntry
+    from bundle.metadata.entries import ProofEntry
 
     project.claim()
     try:

@@ -5,21 +5,21 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import FormatError
-from bundle.image import walk_manifests
-from bundle.reference import Reference
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
+from bundle.transfer.image import walk_manifests
 from schema.contents import ImageSpec
 from schema.derived import DerivedImageSpec
 from tasks.receiver import Receiver
 from tasks.step import Step
 
 if TYPE_CHECKING:
-    from bundle.chart_push import ChartSource
-    from bundle.entries import ChartEntry
-    from bundle.manifest import ImageEntry
-    from bundle.push import ImageSink
+    from bundle.charts.artifact import ChartSource
+    from bundle.metadata.entries import ChartEntry
+    from bundle.metadata.manifest import ImageEntry
+    from bundle.transfer.push import ImageSink
 
 
 def push_steps(receiver: Receiver) -> Iterator[Step]:
@@ -102,7 +102,7 @@ def _push(receiver: Receiver, name: str) -> None:
 
 
 def _push_chart(receiver: Receiver, name: str) -> None:
-    from bundle.push import push_image
+    from bundle.transfer.push import push_image
 
     project, source = receiver.project, _chart_source(receiver, name)
     target = _chart_target(receiver, _chart_entry(receiver, name))
@@ -130,7 +130,7 @@ def _chart_entry(receiver: Receiver, name: str) -> "ChartEntry":
 
 
 def _chart_source(receiver: Receiver, name: str) -> "ChartSource":
-    from bundle.chart_push import ChartSource
+    from bundle.charts.artifact import ChartSource
 
     entry = _chart_entry(receiver, name)
     return ChartSource(
@@ -142,7 +142,7 @@ def _chart_source(receiver: Receiver, name: str) -> "ChartSource":
 
 
 def _chart_target(receiver: Receiver, entry: "ChartEntry") -> Reference:
-    from bundle.chart_push import chart_tag
+    from bundle.charts.artifact import chart_tag
 
     return replace(receiver.destination.chart_target(entry.name), tag=chart_tag(entry.version))
 

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundle.files import write_bytes
+from bundle.storage.files import write_bytes
 from schema import template
 from tasks.push import image_entry, image_parts
 from tasks.receiver import Receiver
@@ -14,7 +14,7 @@ from tasks.step import Inputs, Step
 from tasks.version import VERSION
 
 if TYPE_CHECKING:
-    from bundle.receipt import ReceivedImage, ReceivedRelease
+    from bundle.metadata.receipt import ReceivedImage, ReceivedRelease
 
 
 def receipt_steps(receiver: Receiver) -> Iterator[Step]:
@@ -37,7 +37,7 @@ def receipt_steps(receiver: Receiver) -> Iterator[Step]:
 
 def receipt_path(receiver: Receiver) -> Path:
     """Where the receipt is written: beside doit's state."""
-    from bundle.receipt import RECEIPT
+    from bundle.metadata.receipt import RECEIPT
 
     return receiver.state / RECEIPT
 
@@ -60,7 +60,7 @@ def _inputs(receiver: Receiver) -> Inputs:
 
 
 def _write(receiver: Receiver) -> None:
-    from bundle.receipt import Receipt, ReceivedChart
+    from bundle.metadata.receipt import Receipt, ReceivedChart
 
     manifest = receiver.bundle.manifest
     receipt = Receipt(
@@ -82,7 +82,7 @@ def _write(receiver: Receiver) -> None:
 
 
 def _image(receiver: Receiver, name: str) -> "ReceivedImage":
-    from bundle.receipt import ReceivedImage
+    from bundle.metadata.receipt import ReceivedImage
 
     entry = image_entry(receiver, name)
     parts = receiver.destination.held(entry, image_parts(receiver, entry))
@@ -95,7 +95,7 @@ def _image(receiver: Receiver, name: str) -> "ReceivedImage":
 
 
 def _releases(receiver: Receiver) -> "Iterator[ReceivedRelease]":
-    from bundle.receipt import ReceivedRelease
+    from bundle.metadata.receipt import ReceivedRelease
 
     for release in receiver.spec.install.releases:
         now = receiver.cluster.release(release)

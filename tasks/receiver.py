@@ -10,10 +10,10 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from bundle import strict_json
 from bundle.errors import AirgapError, FormatError
-from bundle.file_names import INSTALL, RESOLVED_SPEC, SPEC_PLACE
-from bundle.hosts import HostSettings
+from bundle.formats import strict_json
+from bundle.metadata.names import INSTALL, RESOLVED_SPEC, SPEC_PLACE
+from bundle.oci.zz_hosts import HostSettings
 from bundle.secret import KnownSecrets, Secret
 from schema.actions import ActionRecord, record_name
 from schema.facts import Facts
@@ -34,8 +34,8 @@ from tasks.project import Project
 from tasks.runlock import RunLock
 
 if TYPE_CHECKING:
-    from bundle.opened import OpenedBundle
-    from bundle.trust import Trust
+    from bundle.archive.reader import OpenedBundle
+    from bundle.signing.trust import Trust
     from tasks.crossing import Crossing
     from tasks.derivation import Derivation
     from tasks.destination import Destination
@@ -76,7 +76,7 @@ class Receiver:
     @cached_property
     def bundle(self) -> "OpenedBundle":
         """The bundle, read in place, when the site trusts who signed it; else a TrustError says why not."""
-        from bundle.opened import open_bundle
+        from bundle.archive.reader import open_bundle
 
         return open_bundle(self.path, vouch=self.trust(self.path))
 
@@ -134,7 +134,7 @@ class Receiver:
     @cached_property
     def fingerprint(self) -> str:
         """Changes when anything of the bundle does, as far as times and sizes tell."""
-        from bundle.opened import fingerprint
+        from bundle.archive.reader import fingerprint
 
         return str(fingerprint(self.path))
 

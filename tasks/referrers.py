@@ -3,14 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
-from bundle import media
-from bundle.attachment import Attachment
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import IntegrityError, SignatureError, storage_errors
-from bundle.fetch import FetchedImage, FoundImage, stored_image
-from bundle.image import Manifest, leads_to
-from bundle.referrers import (
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.transfer.attachment import Attachment
+from bundle.transfer.fetch import FetchedImage, FoundImage, stored_image
+from bundle.transfer.image import Manifest, leads_to
+from bundle.transfer.referrers import (
     Referrer,
     ReferrerSource,
     attached_to,
@@ -130,7 +130,7 @@ def _check_listed(project: Project, pin: ImagePin, source: ReferrerSource, subje
             store.put(raw)
         return raw
 
-    index = Descriptor(media_type=media.OCI_INDEX, digest=pin.index or pin.digest, size=0)
+    index = Descriptor(media_type=media_types.OCI_INDEX, digest=pin.index or pin.digest, size=0)
     if not leads_to(index, pin.digest, load, subject=subject):
         raise SignatureError(
             f"{subject}: the signed index {pin.index} does not list {pin.digest}, which airgap.lock pins",

@@ -4,10 +4,10 @@ from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 
-from bundle.descriptor import Descriptor
 from bundle.errors import SourceError
-from bundle.sizes import human
-from bundle.store import BlobStore
+from bundle.formats.sizes import human
+from bundle.oci.descriptor import Descriptor
+from bundle.storage.blob_store import BlobStore
 from tasks.receiver import Receiver
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from bundle.digest import Digest
 from bundle.errors import AirgapError, FormatError, SourceError
-from bundle.reference import Reference
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
 from clients.registry import Registries
 from clients.rendered_images import FoundImage, find_images
 from clients.transport import Transport

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundle.errors import FormatError, storage_errors
-from bundle.files import inside
+from bundle.storage.files import inside
 from schema import template
 from schema.rehearsal import PLACEHOLDER, completed
 from schema.site import TRUST

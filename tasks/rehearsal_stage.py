@@ -13,11 +13,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from bundle.archive.reader import is_signed, signer_of
 from bundle.errors import AirgapError, MissingToolError, storage_errors
-from bundle.files import write_bytes
-from bundle.opened import is_signed, signer_of
-from bundle.platform import Platform
-from bundle.sizes import counted
+from bundle.formats.sizes import counted
+from bundle.oci.platform import Platform
+from bundle.storage.files import write_bytes
 from clients.isolation import isolate
 from clients.outside import OutsideWatch
 from clients.process import run

@@ -15,12 +15,12 @@ import doit
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
+from bundle.archive.parts import find_archive, sums_path
+from bundle.archive.reader import open_bundle
 from bundle.errors import AirgapError, BundleError, ProblemsError, ProgramError, storage_errors
-from bundle.file_names import ZIPAPP
-from bundle.files import locked, place, write_bytes
-from bundle.opened import open_bundle
-from bundle.split import find_archive, sums_path
-from bundle.tree import walk_files
+from bundle.metadata.names import ZIPAPP
+from bundle.storage.files import locked, place, write_bytes
+from bundle.storage.tree import walk_files
 from clients.process import run
 from clients.throwaway_cluster import lacking
 from tasks.command import PlainCommand

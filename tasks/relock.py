@@ -8,8 +8,8 @@ from functools import partial, reduce
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
-from bundle.digest import Digest
 from bundle.errors import AirgapError
+from bundle.oci.digest import Digest
 from schema.contents import ChartSpec, FileSpec, ImageSpec
 from schema.lock import ImagePin, Lock
 from tasks import charts, files, images

@@ -5,17 +5,17 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from bundle.base import Base, read_base
+from bundle.archive.parts import find_archive, sums_path
+from bundle.archive.reader import OpenedBundle, is_signed, open_bundle, signer_of
+from bundle.archive.verify import verify
 from bundle.errors import AirgapError, BundleError, TrustError, storage_errors
-from bundle.file_names import MANIFEST, REPORT, REPORT_DATA
-from bundle.files import write_bytes
-from bundle.opened import OpenedBundle, is_signed, open_bundle, signer_of
-from bundle.report import Medium, Report, Result, proof_result
-from bundle.report_page import report_page
-from bundle.sizes import human
-from bundle.snapshot import Snapshot
-from bundle.split import find_archive, sums_path
-from bundle.verify import verify
+from bundle.formats.sizes import human
+from bundle.metadata.base import Base, read_base
+from bundle.metadata.names import MANIFEST, REPORT, REPORT_DATA
+from bundle.report.model import Medium, Report, Result, proof_result
+from bundle.report.page import report_page
+from bundle.report.snapshot import Snapshot
+from bundle.storage.files import write_bytes
 from tasks.console import LocalWork
 from tasks.day2 import ReceiverCommand
 from tasks.receiver import Receiver

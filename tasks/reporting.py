@@ -4,15 +4,15 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from bundle.changes import changes
+from bundle.archive.reader import OpenedBundle, open_bundle
 from bundle.errors import FormatError, SourceError, storage_errors
-from bundle.file_names import INSTALL, MANIFEST, RESOLVED_SPEC
-from bundle.manifest import BundleManifest
-from bundle.opened import OpenedBundle, open_bundle
-from bundle.report import Medium, Report, Result, proof_result
-from bundle.report_commands import check_commands
-from bundle.sbom_summary import SbomSummary
-from bundle.snapshot import Snapshot
+from bundle.metadata.manifest import BundleManifest
+from bundle.metadata.names import INSTALL, MANIFEST, RESOLVED_SPEC
+from bundle.report.changes import changes
+from bundle.report.model import Medium, Report, Result, proof_result
+from bundle.report.snapshot import Snapshot
+from bundle.report.zz_report_commands import check_commands
+from bundle.sbom.summary import SbomSummary
 from schema.flat_values import flat_values
 
 _PAPERS = 64 * 1024 * 1024  # bytes of a manifest.json, report.json or receipt.json

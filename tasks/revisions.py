@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bundle.files import locked, write_bytes
+from bundle.storage.files import locked, write_bytes
 from schema.install import ReleaseSpec
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bundle.errors import storage_errors
-from bundle.files import is_temporary
+from bundle.storage.files import is_temporary
 
 
 class RunLock:

@@ -6,15 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bundle import docker_archive, layout
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import LockError
-from bundle.files import inside, write_bytes
-from bundle.layout import LayoutImage
-from bundle.reference import Reference
-from bundle.sizes import counted
-from bundle.sums import hash_files
+from bundle.formats.sizes import counted
+from bundle.images import docker_archive, layout
+from bundle.images.layout import LayoutImage
+from bundle.metadata.checksums import hash_files
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
+from bundle.storage.files import inside, write_bytes
 from schema.contents import ImageSpec
 from tasks import referrers
 from tasks.images import pin_of, required_pin, stored

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
 
-from bundle.digest import Digest
-from bundle.files import write_bytes
-from bundle.sbom_summary import sbom_path
-from bundle.sums import hash_files
+from bundle.metadata.checksums import hash_files
+from bundle.oci.digest import Digest
+from bundle.sbom.summary import sbom_path
+from bundle.storage.files import write_bytes
 from schema.contents import ImageSpec
 from tasks import referrers
 from tasks.delta import is_inside

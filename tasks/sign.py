@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from bundle.digest import Digest
 from bundle.errors import FormatError, ProgramError
-from bundle.files import write_bytes
-from bundle.sums import SIGNATURE, SUMS
+from bundle.metadata.checksums import SIGNATURE, SUMS
+from bundle.oci.digest import Digest
+from bundle.storage.files import write_bytes
 from tasks.project import Project
 from tasks.state import signature
 from tasks.step import Inputs, Step
@@ -42,7 +42,7 @@ def _key(project: Project) -> Path:
 
 
 def _sign(project: Project) -> None:
-    from bundle.ssh_signature import NAMESPACE, SshSignature
+    from bundle.signing.ssh_signature import NAMESPACE, SshSignature
     from clients.ssh_keygen import SshKeygen  # a no-op run starts no program
 
     project.claim()

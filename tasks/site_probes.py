@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
-from bundle.authorities import out_of_date
 from bundle.errors import AirgapError, ProblemsError, SpecError
+from bundle.formats.zz_authorities import out_of_date
 from clients.cluster_check import ClusterNeeds, cluster
 from clients.database_probes import mysql, postgres
 from clients.dns_probe import dns

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from doit.dependency import FileChangedChecker
 
-from bundle.files import write_bytes
+from bundle.storage.files import write_bytes
 
 
 class Codec(Protocol):

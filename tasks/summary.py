@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bundle.sizes import counted, human
+from bundle.formats.sizes import counted, human
 from tasks.connected_helm import INSTALL_HINT
 from tasks.delta import carried, goes_back, unchanged
 from tasks.project import Project, archive_parts

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bundle.errors import MissingToolError, TrustError, storage_errors
-from bundle.signers import Signers
-from bundle.trust import SignedData, Trust
+from bundle.signing.signers import Signers
+from bundle.signing.trust import SignedData, Trust
 from schema.site import Site
 from tasks.options import Options
 

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundle.digest import Digest
 from bundle.errors import AirgapError, BundleError
-from bundle.sizes import human
+from bundle.formats.sizes import human
+from bundle.oci.digest import Digest
 from tasks.age import downgrade, refuse_downgrade
 from tasks.console import LocalWork
 from tasks.project import archive_parts
@@ -18,7 +18,7 @@ from tasks.receiver import Receiver
 from tasks.step import Inputs, Step
 
 if TYPE_CHECKING:
-    from bundle.trust import Trust
+    from bundle.signing.trust import Trust
 
 
 def verify_steps(receiver: Receiver) -> Iterator[Step]:
@@ -46,7 +46,7 @@ def _asked(receiver: Receiver) -> bool:
 
 
 def _inputs(receiver: Receiver) -> Inputs:
-    from bundle.opened import fingerprint
+    from bundle.archive.reader import fingerprint
 
     paths = _bundles(receiver)
     trusts = [trust for path in paths if (trust := receiver.trust(path))]
@@ -61,8 +61,8 @@ def _inputs(receiver: Receiver) -> Inputs:
 
 
 def _verify(receiver: Receiver) -> None:
-    from bundle.saved_images import is_hand_made
-    from bundle.verify import verify
+    from bundle.archive.hand_made import is_hand_made
+    from bundle.archive.verify import verify
 
     good, bad = [], []
     for path in _bundles(receiver):
@@ -90,7 +90,7 @@ def _verify(receiver: Receiver) -> None:
 
 def _origin(path: Path, trust: "Trust | None") -> tuple[str, ...]:
     """What is known of who made the bundle; a TrustError where that is not enough."""
-    from bundle.opened import is_signed, signer_of
+    from bundle.archive.reader import is_signed, signer_of
 
     if trust is None:
         return ("it is signed, and by whom was not asked: trust=FILE names who may",) if is_signed(path) else ()

@@ -13,9 +13,9 @@ from importlib import metadata
 from pathlib import Path
 
 from bundle.errors import AirgapError
-from bundle.file_names import ZIPAPP
-from bundle.files import write_bytes
-from bundle.sizes import human
+from bundle.formats.sizes import human
+from bundle.metadata.names import ZIPAPP
+from bundle.storage.files import write_bytes
 from tasks.project import Project
 from tasks.step import Step
 from tasks.version import VERSION

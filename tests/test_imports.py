@@ -88,7 +88,7 @@ def cycle(sources: Mapping[str, str]) -> list[str]:
 
 
 def test_there_are_modules() -> None:
-    assert {"bundle.digest", "bundle", "tasks"} <= modules().keys()
+    assert {"bundle.oci.digest", "bundle", "tasks"} <= modules().keys()
 
 
 @pytest.mark.parametrize("name", modules())
@@ -150,16 +150,16 @@ def test_modules_are_small_and_named_for_what_they_hold(name: str) -> None:
 
 
 FOR_STEPS = {
-    "bundle.archive",
-    "bundle.base",
-    "bundle.completeness",
-    "bundle.derived_image",
-    "bundle.manifest",
-    "bundle.opened",
-    "bundle.push",
-    "bundle.receipt",
-    "bundle.trust",
-    "bundle.verify",
+    "bundle.archive.archive",
+    "bundle.metadata.base",
+    "bundle.archive._completeness",
+    "bundle.images.derived",
+    "bundle.metadata.manifest",
+    "bundle.archive.reader",
+    "bundle.transfer.push",
+    "bundle.metadata.receipt",
+    "bundle.signing.trust",
+    "bundle.archive.verify",
     "cryptography",
     "cyclonedx",
     "rich",

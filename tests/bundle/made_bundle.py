@@ -4,20 +4,20 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bundle.base import Base
-from bundle.delta import Delta
-from bundle.digest import Digest
-from bundle.docker_archive import write_image
-from bundle.entries import ChartEntry, FileEntry
-from bundle.file_names import MANIFEST, MANIFEST_TEXT
-from bundle.layout import LayoutImage, place_image, write_index
-from bundle.manifest import BundleManifest, ImageEntry, Layout
-from bundle.manifest_text import manifest_text
-from bundle.platform import Platform
-from bundle.reference import Reference
-from bundle.sbom_summary import sbom_path
-from bundle.store import BlobStore
-from bundle.sums import SUMS, hash_files, list_files, write_sums
+from bundle.images.docker_archive import write_image
+from bundle.images.layout import LayoutImage, place_image, write_index
+from bundle.metadata.base import Base
+from bundle.metadata.checksums import SUMS, hash_files, list_files, write_sums
+from bundle.metadata.delta import Delta
+from bundle.metadata.entries import ChartEntry, FileEntry
+from bundle.metadata.manifest import BundleManifest, ImageEntry, Layout
+from bundle.metadata.names import MANIFEST, MANIFEST_TEXT
+from bundle.oci.digest import Digest
+from bundle.oci.platform import Platform
+from bundle.oci.reference import Reference
+from bundle.report.manifest_text import manifest_text
+from bundle.sbom.summary import sbom_path
+from bundle.storage.blob_store import BlobStore
 from tests.integration.images import AMD64, ARM64, Image, Index, image, index, layer
 
 PREFIX = "internal-registry.example.com:5000/team"

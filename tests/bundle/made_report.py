@@ -5,16 +5,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from bundle.changes import changes
-from bundle.digest import Digest
-from bundle.entries import ChartEntry, FileEntry, ProofEntry
-from bundle.manifest import BundleManifest, ImageEntry
-from bundle.platform import Platform
-from bundle.reference import Reference
-from bundle.report import Medium, Report, Result, proof_result
-from bundle.report_commands import check_commands
-from bundle.sbom_summary import NOT_READ, SbomSummary
-from bundle.snapshot import Snapshot
+from bundle.metadata.entries import ChartEntry, FileEntry, ProofEntry
+from bundle.metadata.manifest import BundleManifest, ImageEntry
+from bundle.oci.digest import Digest
+from bundle.oci.platform import Platform
+from bundle.oci.reference import Reference
+from bundle.report.changes import changes
+from bundle.report.model import Medium, Report, Result, proof_result
+from bundle.report.snapshot import Snapshot
+from bundle.report.zz_report_commands import check_commands
+from bundle.sbom.summary import NOT_READ, SbomSummary
 
 MIB = 1024 * 1024
 NAMES = (

@@ -5,9 +5,9 @@ import io
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
-from bundle.image import Manifest
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.transfer.image import Manifest
 from tests.integration.images import Image, Index, Layer, image
 
 Files = Mapping[str, bytes | str | None]

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from bundle.archive import open_archive, pack
+from bundle.archive.archive import open_archive, pack
+from bundle.archive.parts import MAX_PARTS, find_archive, named_bundle, writing_parts
+from bundle.archive.verify import verify
 from bundle.errors import BundleError, FormatError, IntegrityError, SourceError, StorageError
-from bundle.split import MAX_PARTS, find_archive, named_bundle, writing_parts
-from bundle.sums import SUMS
-from bundle.tar_reader import members
-from bundle.verify import verify
+from bundle.metadata.checksums import SUMS
+from bundle.storage.tar_reader import members
 from tests.bundle.made_bundle import make_bundle
 
 EPOCH = 1_700_000_000
@@ -134,7 +134,7 @@ def test_a_signature_is_packed_beside_the_list(root: Path, archive: Path) -> Non
 
 def test_too_many_parts(root: Path, archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MAX_PARTS == 999
-    monkeypatch.setattr("bundle.split.MAX_PARTS", 3)
+    monkeypatch.setattr("bundle.archive.parts.MAX_PARTS", 3)
     with pytest.raises(StorageError, match=r"more than 3 parts of 100 bytes\n  next: set a larger"):
         pack(root, archive, epoch=EPOCH, split=100)
     assert names(root.parent) == []

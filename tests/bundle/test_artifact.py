@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from bundle import media
-from bundle.archive import pack
-from bundle.artifact import ARTIFACT, Artifact, ArtifactSource
-from bundle.digest import Digest
+from bundle.archive.archive import pack
+from bundle.archive.artifact import ARTIFACT, Artifact, ArtifactSource
 from bundle.errors import SourceError
-from bundle.image import Manifest
+from bundle.oci import media_types
+from bundle.oci.digest import Digest
+from bundle.transfer.image import Manifest
 from tests.bundle.made_bundle import make_bundle
 
 
@@ -50,7 +50,7 @@ def test_the_same_bundle_is_the_same_artifact(tmp_path: Path) -> None:
     assert one.resolve() == two.resolve()
     assert json.loads(one.manifest(one.resolve()))["artifactType"] == ARTIFACT
     with pytest.raises(SourceError):
-        one.manifest(two.resolve().__class__(media_type=media.OCI_MANIFEST, digest=Digest.of(b""), size=0))
+        one.manifest(two.resolve().__class__(media_type=media_types.OCI_MANIFEST, digest=Digest.of(b""), size=0))
 
 
 def test_what_lies_there_is_looked_at(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def _layer(data: dict[str, Any], **changed: object) -> None:
         ),
         pytest.param(lambda data: data["layers"].append(data["layers"][0]), "two files named", id="twice"),
         pytest.param(lambda data: data["layers"].clear(), "neither SHA256SUMS nor an archive", id="nothing"),
-        pytest.param(lambda data: data["config"].update(mediaType=media.OCI_CONFIG), "is an image", id="image"),
+        pytest.param(lambda data: data["config"].update(mediaType=media_types.OCI_CONFIG), "is an image", id="image"),
     ],
 )
 def test_what_is_no_bundle(tmp_path: Path, change: Callable[[dict[str, Any]], object], what: str) -> None:

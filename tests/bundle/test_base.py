@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from bundle.base import Base, read_base
-from bundle.digest import Digest
 from bundle.errors import FormatError, SourceError
-from bundle.manifest import BundleManifest
-from bundle.platform import Platform
-from bundle.receipt import ReceivedImage
-from bundle.reference import Reference
-from bundle.store import BlobStore
+from bundle.metadata.base import Base, read_base
+from bundle.metadata.manifest import BundleManifest
+from bundle.metadata.receipt import ReceivedImage
+from bundle.oci.digest import Digest
+from bundle.oci.platform import Platform
+from bundle.oci.reference import Reference
+from bundle.storage.blob_store import BlobStore
 from tests.bundle.made_bundle import CONTENT, PREFIX, manifest_of, stored
 from tests.bundle.test_receipt import RECEIPT
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from bundle.changes import changes
 from bundle.errors import FormatError
-from bundle.sbom_summary import SbomSummary
-from bundle.snapshot import Held, Snapshot
+from bundle.report.changes import changes
+from bundle.report.snapshot import Held, Snapshot
+from bundle.sbom.summary import SbomSummary
 from tests.bundle.made_report import report_of
 
 

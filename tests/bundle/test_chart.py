@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bundle.chart import MAX_UNPACKED, list_chart, pack, package_chart, read_archive
+from bundle.charts.package import MAX_UNPACKED, list_chart, pack, package_chart, read_archive
 from bundle.errors import FormatError, SourceError, StorageError
 
 FILES = {

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import trustme
 
-from bundle import media
-from bundle.authorities import merged, out_of_date, parse_authorities
-from bundle.derived_image import DerivedImage, DerivedSource, derive_image
-from bundle.digest import Digest
 from bundle.errors import FormatError, SourceError
-from bundle.image import Manifest
+from bundle.formats.zz_authorities import merged, out_of_date, parse_authorities
+from bundle.images.derived import DerivedImage, DerivedSource, derive_image
+from bundle.oci import media_types
+from bundle.oci.digest import Digest
+from bundle.transfer.image import Manifest
 from tests.bundle.system_images import ALPINE, DEBIAN, OLD, RED_HAT, Files, Held, layer_of, system
 from tests.integration.images import AMD64, ARM64, Image, Index, image, index
 
@@ -57,7 +57,7 @@ def test_certificates_are_added_to_the_systems_bundle(files: Files, bundle: str,
     was = Manifest.parse(base.raw)
     assert manifest.media_type == was.media_type
     assert manifest.layers[:-1] == was.layers
-    assert manifest.layers[-1].media_type == (media.DOCKER_LAYER if docker else media.OCI_LAYER)
+    assert manifest.layers[-1].media_type == (media_types.DOCKER_LAYER if docker else media_types.OCI_LAYER)
     assert config["rootfs"]["diff_ids"][-1] == str(manifest.layers[-1].digest)
     assert config["history"][-1] == {"created": "2026-01-01T00:00:00Z", "created_by": "airgap: add_ca"}
     assert len(config["history"]) == len(config["rootfs"]["diff_ids"]) == 3
@@ -140,10 +140,12 @@ def test_its_parts_come_from_memory_and_from_the_base() -> None:
 def test_what_is_no_image_is_refused() -> None:
     base = system(DEBIAN)
     data = json.loads(base.raw)
-    data["config"]["mediaType"] = media.HELM_CONFIG
+    data["config"]["mediaType"] = media_types.HELM_CONFIG
     raw = json.dumps(data).encode()
     chart = Image(descriptor=Manifest.parse(raw).descriptor, raw=raw, blobs=base.blobs, platform=AMD64)
-    with pytest.raises(SourceError, match=re.escape(f"image 'x': its base holds no image but {media.HELM_CONFIG}")):
+    with pytest.raises(
+        SourceError, match=re.escape(f"image 'x': its base holds no image but {media_types.HELM_CONFIG}")
+    ):
         derived(chart)
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bundle import ed25519
-from bundle.ed25519 import verify
+from bundle.signing import _ed25519 as ed25519
+from bundle.signing._ed25519 import verify
 
 # Section 7.1: TEST 1, TEST 2, TEST 3, TEST SHA(abc).
 VECTORS = {

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from bundle import media
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import IntegrityError, SourceError
-from bundle.fetch import fetch_image, pin_image, stored_image
 from bundle.meter import SilentMeter
-from bundle.platform import Platform
-from bundle.store import BlobStore
-from bundle.transfers import Transfers
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.platform import Platform
+from bundle.storage.blob_store import BlobStore
+from bundle.transfer.fetch import fetch_image, pin_image, stored_image
+from bundle.transfer.transfers import Transfers
 
 AMD64 = Platform(os="linux", architecture="amd64")
 ARM64 = Platform(os="linux", architecture="arm64")
@@ -37,22 +37,24 @@ class FakeSource:
         self.content[digest] = data
         return Descriptor(media_type=media_type, digest=digest, size=len(data), **more)
 
-    def image(self, *layers: bytes, platform: Platform = AMD64, config_type: str = media.OCI_CONFIG) -> Descriptor:
+    def image(
+        self, *layers: bytes, platform: Platform = AMD64, config_type: str = media_types.OCI_CONFIG
+    ) -> Descriptor:
         config = self.put(json.dumps(platform.to_dict()).encode(), config_type)
-        described = [self.put(layer, media.OCI_LAYER_GZIP) for layer in layers]
+        described = [self.put(layer, media_types.OCI_LAYER_GZIP) for layer in layers]
         manifest = {
             "schemaVersion": 2,
-            "mediaType": media.OCI_MANIFEST,
+            "mediaType": media_types.OCI_MANIFEST,
             "config": config.to_dict(),
             "layers": [layer.to_dict() for layer in described],
         }
-        self.root = self.put(json.dumps(manifest).encode(), media.OCI_MANIFEST)
+        self.root = self.put(json.dumps(manifest).encode(), media_types.OCI_MANIFEST)
         return self.root
 
     def index(self, *children: tuple[Descriptor, Platform]) -> Descriptor:
         manifests = [replace(child, platform=platform).to_dict() for child, platform in children]
-        index = {"schemaVersion": 2, "mediaType": media.OCI_INDEX, "manifests": manifests}
-        self.root = self.put(json.dumps(index).encode(), media.OCI_INDEX)
+        index = {"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": manifests}
+        self.root = self.put(json.dumps(index).encode(), media_types.OCI_INDEX)
         return self.root
 
     def resolve(self) -> Descriptor:
@@ -196,7 +198,7 @@ def test_an_index_without_the_platform(source: FakeSource) -> None:
 
 
 def test_a_chart_has_no_platform(source: FakeSource) -> None:
-    root = source.image(b"a", platform=ARM64, config_type=media.HELM_CONFIG)
+    root = source.image(b"a", platform=ARM64, config_type=media_types.HELM_CONFIG)
     assert pin(source, AMD64)[0] == root
 
 

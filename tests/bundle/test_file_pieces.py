@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import SourceError
-from bundle.image import PlacedSource
-from bundle.layout_source import LayoutSource
-from bundle.tree import DirectoryTree, TarTree, index_members
-from bundle.volume import FilePiece, Part, Section, Volume
+from bundle.images.layout_source import LayoutSource
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.storage.tree import DirectoryTree, TarTree, index_members
+from bundle.storage.volume import FilePiece, Part, Section, Volume
+from bundle.transfer.image import PlacedSource
 
 DATA = os.urandom(10_000_000)
 

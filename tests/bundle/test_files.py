@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import FormatError, StorageError, storage_errors
-from bundle.files import inside, is_temporary, locked, place, replace_directory, temporary, write_bytes, writing
+from bundle.storage.files import inside, is_temporary, locked, place, replace_directory, temporary, write_bytes, writing
 
 
 def test_writing_appears_whole(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_inside(tmp_path: Path) -> None:
 @pytest.mark.parametrize("swappable", [True, False], ids=["exchange", "two renames"])
 def test_replace_directory(swappable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if not swappable:
-        monkeypatch.setattr("bundle.files._exchange", lambda *_: False)
+        monkeypatch.setattr("bundle.storage.files._exchange", lambda *_: False)
     new, target = tmp_path / "new", tmp_path / "at" / "target"
     for content in ("first", "second"):
         new.mkdir()

@@ -2,8 +2,8 @@
 
 import pytest
 
+from bundle.charts._helmignore import IgnoreRules
 from bundle.errors import FormatError
-from bundle.helmignore import IgnoreRules
 
 CASES = [
     # Globs

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from bundle.html import Markup, element, joined, visible
+from bundle.report._html import Markup, element, joined, visible
 
 HOSTILE = [
     pytest.param("<script>alert(1)</script>", id="element"),

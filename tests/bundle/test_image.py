@@ -5,22 +5,22 @@ from typing import Any
 
 import pytest
 
-from bundle import media
-from bundle.digest import Digest
 from bundle.errors import FormatError, SourceError
-from bundle.image import Manifest
-from bundle.platform import Platform
+from bundle.oci import media_types
+from bundle.oci.digest import Digest
+from bundle.oci.platform import Platform
+from bundle.transfer.image import Manifest
 
 
-def descriptor(content: bytes, media_type: str = media.OCI_LAYER_GZIP, **more: Any) -> dict[str, Any]:
+def descriptor(content: bytes, media_type: str = media_types.OCI_LAYER_GZIP, **more: Any) -> dict[str, Any]:
     return {"mediaType": media_type, "digest": str(Digest.of(content)), "size": len(content), **more}
 
 
 def image(**more: Any) -> dict[str, Any]:
     return {
         "schemaVersion": 2,
-        "mediaType": media.OCI_MANIFEST,
-        "config": descriptor(b"{}", media.OCI_CONFIG),
+        "mediaType": media_types.OCI_MANIFEST,
+        "config": descriptor(b"{}", media_types.OCI_CONFIG),
         "layers": [descriptor(b"one"), descriptor(b"two")],
         **more,
     }
@@ -29,9 +29,10 @@ def image(**more: Any) -> dict[str, Any]:
 def index(*platforms: str) -> dict[str, Any]:
     return {
         "schemaVersion": 2,
-        "mediaType": media.OCI_INDEX,
+        "mediaType": media_types.OCI_INDEX,
         "manifests": [
-            descriptor(text.encode(), media.OCI_MANIFEST, platform=Platform.parse(text).to_dict()) for text in platforms
+            descriptor(text.encode(), media_types.OCI_MANIFEST, platform=Platform.parse(text).to_dict())
+            for text in platforms
         ],
     }
 
@@ -49,10 +50,10 @@ def test_bytes_are_kept() -> None:
 @pytest.mark.parametrize(
     ("data", "given", "expected"),
     [
-        (image(mediaType=None), "", media.OCI_MANIFEST),
-        (image(mediaType=None), media.DOCKER_MANIFEST, media.DOCKER_MANIFEST),
-        ({**index(), "mediaType": None}, "", media.OCI_INDEX),
-        (image(mediaType=media.DOCKER_MANIFEST), media.OCI_MANIFEST, media.DOCKER_MANIFEST),
+        (image(mediaType=None), "", media_types.OCI_MANIFEST),
+        (image(mediaType=None), media_types.DOCKER_MANIFEST, media_types.DOCKER_MANIFEST),
+        ({**index(), "mediaType": None}, "", media_types.OCI_INDEX),
+        (image(mediaType=media_types.DOCKER_MANIFEST), media_types.OCI_MANIFEST, media_types.DOCKER_MANIFEST),
     ],
     ids=["guessed image", "content type", "guessed index", "own type wins"],
 )

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from bundle.errors import FormatError
-from bundle.image_field import ImageField
-from bundle.json_path import JsonPath, place_text
+from bundle.formats.json_path import JsonPath, place_text
+from bundle.formats.zz_image_field import ImageField
 
 DATA: Any = {
     "spec": {

@@ -6,10 +6,10 @@ import tarfile
 
 import pytest
 
-from bundle.digest import Digest
 from bundle.errors import IntegrityError, SourceError
-from bundle.layer_files import LayeredFiles
+from bundle.images.layers.files import LayeredFiles
 from bundle.meter import SilentMeter
+from bundle.oci.digest import Digest
 from tests.bundle.system_images import Files, Held, layer_of, layers_of, system
 from tests.integration.images import Image, Layer, image
 

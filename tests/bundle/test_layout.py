@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from bundle import media
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
-from bundle.docker_archive import write_image
 from bundle.errors import FormatError, IntegrityError, SourceError
-from bundle.image import Manifest, reachable
-from bundle.layout import LayoutImage, blob_name, docker_manifest_bytes, index_bytes, place_image, write_index
-from bundle.platform import Platform
-from bundle.reference import Reference
-from bundle.store import BlobStore
+from bundle.images.docker_archive import write_image
+from bundle.images.layout import LayoutImage, blob_name, docker_manifest_bytes, index_bytes, place_image, write_index
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.platform import Platform
+from bundle.oci.reference import Reference
+from bundle.storage.blob_store import BlobStore
+from bundle.transfer.image import Manifest, reachable
 from tests.bundle.made_bundle import CONTENT, PREFIX, stored
 from tests.integration.images import AMD64, ARM64, Image, Index, image, index, layer
 
@@ -60,10 +60,10 @@ def test_the_index_keeps_media_types_and_names_images_in_full(store: BlobStore) 
     assert {
         entry["annotations"]["org.opencontainers.image.ref.name"]: entry["mediaType"] for entry in data["manifests"]
     } == {
-        f"{PREFIX}/api:1.0": media.OCI_MANIFEST,
-        f"{PREFIX}/docker:1.0": media.DOCKER_MANIFEST,
-        f"{PREFIX}/multi:1.0": media.OCI_INDEX,
-        f"{PREFIX}/plain:1.0": media.OCI_MANIFEST,
+        f"{PREFIX}/api:1.0": media_types.OCI_MANIFEST,
+        f"{PREFIX}/docker:1.0": media_types.DOCKER_MANIFEST,
+        f"{PREFIX}/multi:1.0": media_types.OCI_INDEX,
+        f"{PREFIX}/plain:1.0": media_types.OCI_MANIFEST,
     }
     assert all(
         entry["annotations"]["io.containerd.image.name"] == entry["annotations"]["org.opencontainers.image.ref.name"]
@@ -98,9 +98,9 @@ def test_docker_sees_one_platform_of_an_index(store: BlobStore, platforms: list[
 
 
 def test_docker_is_not_shown_what_is_no_image(store: BlobStore) -> None:
-    config = Descriptor(media_type=media.HELM_CONFIG, digest=store.put(b"{}"), size=2)
+    config = Descriptor(media_type=media_types.HELM_CONFIG, digest=store.put(b"{}"), size=2)
     raw = json.dumps({"schemaVersion": 2, "config": config.to_dict(), "layers": []}).encode()
-    root = Descriptor(media_type=media.OCI_MANIFEST, digest=store.put(raw), size=len(raw))
+    root = Descriptor(media_type=media_types.OCI_MANIFEST, digest=store.put(raw), size=len(raw))
     chart = LayoutImage(name="chart", reference=Reference.parse(f"{PREFIX}/chart:1"), root=root)
     assert as_json(store, [chart, stored(store, "api")])[0]["RepoTags"] == [f"{PREFIX}/api:1.0"]
     assert len(as_json(store, [chart, stored(store, "api")])) == 1
@@ -149,8 +149,10 @@ def test_indexes_nested_too_deep_are_refused(store: BlobStore) -> None:
     root = CONTENT["api"].descriptor
     store.put(CONTENT["api"].raw)
     for _ in range(20):
-        raw = json.dumps({"schemaVersion": 2, "mediaType": media.OCI_INDEX, "manifests": [root.to_dict()]}).encode()
-        root = Descriptor(media_type=media.OCI_INDEX, digest=store.put(raw), size=len(raw))
+        raw = json.dumps(
+            {"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": [root.to_dict()]}
+        ).encode()
+        root = Descriptor(media_type=media_types.OCI_INDEX, digest=store.put(raw), size=len(raw))
     with pytest.raises(FormatError, match="its indexes are nested more than 8 deep"):
         reachable(root, lambda descriptor: store.get(descriptor.digest) or b"")
     deep = LayoutImage(name="deep", reference=Reference.parse(f"{PREFIX}/deep:1"), root=root)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bundle import media
-from bundle.descriptor import Descriptor
 from bundle.errors import AirgapError, EngineError, IntegrityError
-from bundle.load_stream import Loadable
-from bundle.reference import Reference
+from bundle.images.docker_load import Loadable
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.reference import Reference
 from tests.bundle.made_bundle import CONTENT
 from tests.bundle.test_fetch import FakeSource
 from tests.integration.images import Image, Index, image, layer
@@ -87,9 +87,9 @@ def test_what_is_no_image() -> None:
 @pytest.mark.parametrize("config", [b"{}", b"nonsense", b'{"rootfs": 1}'], ids=["empty", "no JSON", "wrong"])
 def test_a_config_without_layers(config: bytes) -> None:
     source = FakeSource()
-    described = source.put(config, media.OCI_CONFIG)
-    data = {"schemaVersion": 2, "mediaType": media.OCI_MANIFEST, "config": described.to_dict(), "layers": []}
-    root = source.put(json.dumps(data).encode(), media.OCI_MANIFEST)
+    described = source.put(config, media_types.OCI_CONFIG)
+    data = {"schemaVersion": 2, "mediaType": media_types.OCI_MANIFEST, "config": described.to_dict(), "layers": []}
+    root = source.put(json.dumps(data).encode(), media_types.OCI_MANIFEST)
     with pytest.raises(AirgapError, match="image 'app': its config names no layers"):
         Loadable.of(source, root, subject="image 'app'")
 

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from bundle import media
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import AirgapError, IntegrityError, SourceError
-from bundle.image import ImageSource, Manifest, is_manifest, reachable
-from bundle.layout import blob_name, place_image, write_index
-from bundle.local_source import open_local
-from bundle.locations import LocalImage
-from bundle.store import BlobStore
+from bundle.images.layout import blob_name, place_image, write_index
+from bundle.images.local import open_local
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.locations import LocalImage
+from bundle.storage.blob_store import BlobStore
+from bundle.transfer.image import ImageSource, Manifest, is_manifest, reachable
 from tests.bundle.made_bundle import CONTENT, PREFIX, stored
 from tests.integration.images import image, layer
 
@@ -69,7 +69,7 @@ def test_the_only_image_needs_no_ref(layout: Path) -> None:
 @pytest.mark.parametrize("ref", [f"{PREFIX}/multi:1.0", "short", "docker.io/library/app:latest", "app"])
 def test_images_are_found_by_any_name(layout: Path, ref: str) -> None:
     def rename(index: Any) -> None:
-        entry = next(e for e in index["manifests"] if e["mediaType"] == media.OCI_INDEX)
+        entry = next(e for e in index["manifests"] if e["mediaType"] == media_types.OCI_INDEX)
         entry["annotations"]["org.opencontainers.image.ref.name"] = f"{PREFIX}/multi:1.0" if "multi" in ref else "short"
         entry["annotations"]["io.containerd.image.name"] = "docker.io/library/app:latest"
 
@@ -209,9 +209,9 @@ def test_a_saved_image_gets_a_manifest(tmp_path: Path, ref: str) -> None:
     store = BlobStore(tmp_path / "store")
     root = fetched(source, store)
     manifest = Manifest.parse(store.get(root.digest) or b"")
-    assert manifest.config == Descriptor(media_type=media.OCI_CONFIG, digest=Digest.of(CONFIG), size=len(CONFIG))
+    assert manifest.config == Descriptor(media_type=media_types.OCI_CONFIG, digest=Digest.of(CONFIG), size=len(CONFIG))
     assert [(each.digest, each.media_type) for each in manifest.layers] == [
-        (each.diff_id, media.OCI_LAYER) for each in LAYERS
+        (each.diff_id, media_types.OCI_LAYER) for each in LAYERS
     ]
     assert [store.get(each.digest) for each in manifest.layers] == [each.data for each in LAYERS]
     again = opened(save(tmp_path / "y.tar", dict(reversed(SAVED.items()))), ref, "docker-archive")
@@ -223,7 +223,7 @@ def test_compressed_layers_are_taken_as_they_are(tmp_path: Path) -> None:
     source = opened(save(tmp_path / "x.tar", {**SAVED, "1/layer.tar": packed}), transport="docker-archive")
     root = fetched(source, BlobStore(tmp_path / "store"))
     first = Manifest.parse(source.manifest(root)).layers[0]
-    assert first == Descriptor(media_type=media.OCI_LAYER_GZIP, digest=Digest.of(packed), size=len(packed))
+    assert first == Descriptor(media_type=media_types.OCI_LAYER_GZIP, digest=Digest.of(packed), size=len(packed))
 
 
 def test_another_image_than_was_locked_is_refused(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import FormatError
-from bundle.locations import (
+from bundle.oci.locations import (
     DaemonImage,
     LocalChart,
     LocalImage,
@@ -15,7 +15,7 @@ from bundle.locations import (
     parse_chart,
     parse_image,
 )
-from bundle.reference import Reference
+from bundle.oci.reference import Reference
 
 BASE = Path("/base")
 

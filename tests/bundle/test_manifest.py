@@ -8,13 +8,13 @@ from typing import Any
 import jsonschema
 import pytest
 
-from bundle.delta import BaseName, Delta
-from bundle.digest import Digest
-from bundle.entries import ProofEntry
 from bundle.errors import FormatError
-from bundle.manifest import BundleManifest, Layout
-from bundle.manifest_text import manifest_text
-from bundle.store import BlobStore
+from bundle.metadata.delta import BaseName, Delta
+from bundle.metadata.entries import ProofEntry
+from bundle.metadata.manifest import BundleManifest, Layout
+from bundle.oci.digest import Digest
+from bundle.report.manifest_text import manifest_text
+from bundle.storage.blob_store import BlobStore
 from tests.bundle.made_bundle import CONTENT, manifest_of, stored
 
 PROOF = (

@@ -2,11 +2,11 @@
 
 import pytest
 
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import FormatError
-from bundle.platform import Platform
-from bundle.reference import Reference
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.platform import Platform
+from bundle.oci.reference import Reference
 
 HEX = "ab" * 32
 SHA = f"sha256:{HEX}"

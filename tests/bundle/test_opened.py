@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from bundle.archive import pack
-from bundle.digest import Digest
+from bundle.archive.archive import pack
+from bundle.archive.reader import OpenedBundle, fingerprint, open_bundle
 from bundle.errors import AirgapError, BundleError, FormatError, IntegrityError, SourceError
-from bundle.image import ImageSource, is_manifest, reachable
-from bundle.manifest import Layout
-from bundle.opened import OpenedBundle, fingerprint, open_bundle
-from bundle.sums import SUMS
-from bundle.volume import Part, Section, Volume
+from bundle.metadata.checksums import SUMS
+from bundle.metadata.manifest import Layout
+from bundle.oci.digest import Digest
+from bundle.storage.volume import Part, Section, Volume
+from bundle.transfer.image import ImageSource, is_manifest, reachable
 from tests.bundle.made_bundle import CHART, CONTENT, TOOL, make_bundle
 from tests.integration.images import Index
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bundle import media
-from bundle.chart_push import ChartSource, chart_tag
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
+from bundle.charts.artifact import ChartSource, chart_tag
 from bundle.errors import AirgapError, IntegrityError, RegistryError, SourceError, StorageError
-from bundle.image import Manifest
 from bundle.meter import SilentMeter
-from bundle.push import Outcome, PushedImage, ReadBlob, push_image
-from bundle.transfers import Transfers
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.transfer.image import Manifest
+from bundle.transfer.push import Outcome, PushedImage, ReadBlob, push_image
+from bundle.transfer.transfers import Transfers
 from tests.bundle.test_fetch import AMD64, ARM64, FakeSource
 from tests.clients.conftest import RecordingMeter
 
@@ -229,7 +229,7 @@ def test_a_medium_that_can_not_be_read(source: FakeSource, sink: FakeSink, monke
 
 
 def test_what_is_no_manifest(source: FakeSource, sink: FakeSink) -> None:
-    source.root = source.put(b"{}", media.OCI_MANIFEST)
+    source.root = source.put(b"{}", media_types.OCI_MANIFEST)
     with pytest.raises(SourceError, match="image 'app': "):
         push(source, sink)
 
@@ -246,10 +246,12 @@ def test_a_chart_is_helms_artifact(sink: FakeSink, provenance: bytes | None) -> 
         source, source.resolve(), sink, subject="chart 'demo'", meter=SilentMeter(), transfers=Transfers(1)
     )
     manifest = Manifest.parse(sink.content[done.root.digest])
-    assert manifest.media_type == media.OCI_MANIFEST
-    assert manifest.config.media_type == media.HELM_CONFIG
+    assert manifest.media_type == media_types.OCI_MANIFEST
+    assert manifest.config.media_type == media_types.HELM_CONFIG
     assert json.loads(sink.content[manifest.config.digest]) == METADATA
-    expected = [(media.HELM_CHART, b"packaged"), (media.HELM_PROVENANCE, b"signed")][: 2 if provenance else 1]
+    expected = [(media_types.HELM_CHART, b"packaged"), (media_types.HELM_PROVENANCE, b"signed")][
+        : 2 if provenance else 1
+    ]
     assert [(each.media_type, sink.content[each.digest]) for each in manifest.layers] == expected
     assert manifest.data["annotations"]["org.opencontainers.image.version"] == METADATA["version"]
 
@@ -264,7 +266,7 @@ def test_a_chart_has_one_digest_only() -> None:
 
 def test_a_chart_source_has_nothing_else() -> None:
     source = ChartSource(b"x", metadata=METADATA, provenance=None, subject="chart 'demo'")
-    absent = Descriptor(media_type=media.HELM_CHART, digest=Digest.of(b"y"), size=1)
+    absent = Descriptor(media_type=media_types.HELM_CHART, digest=Digest.of(b"y"), size=1)
     with pytest.raises(SourceError, match="chart 'demo' has no sha256"):
         list(source.read(absent, 0))
     assert b"".join(source.read(Descriptor(media_type="", digest=Digest.of(b"x"), size=1), 1)) == b""

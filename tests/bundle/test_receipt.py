@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from bundle.digest import Digest
 from bundle.errors import FormatError
-from bundle.platform import Platform
-from bundle.receipt import Receipt, ReceivedChart, ReceivedImage, ReceivedRelease
-from bundle.reference import Reference
+from bundle.metadata.receipt import Receipt, ReceivedChart, ReceivedImage, ReceivedRelease
+from bundle.oci.digest import Digest
+from bundle.oci.platform import Platform
+from bundle.oci.reference import Reference
 
 RECEIPT = Receipt(
     tool="0.1.0",

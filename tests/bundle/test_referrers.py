@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from bundle import media
-from bundle.attachment import Attachment
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import FormatError, IntegrityError, SourceError
-from bundle.image import Manifest
-from bundle.layout import INDEX, OCI_LAYOUT, blob_name
-from bundle.layout_source import LayoutSource
-from bundle.referrers import (
+from bundle.images.layout import INDEX, OCI_LAYOUT, blob_name
+from bundle.images.layout_source import LayoutSource
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.storage.blob_store import BlobStore
+from bundle.storage.tree import DirectoryTree
+from bundle.transfer.attachment import Attachment
+from bundle.transfer.image import Manifest
+from bundle.transfer.referrers import (
     Referrer,
     attached_to,
     attachments,
@@ -24,8 +26,6 @@ from bundle.referrers import (
     merged_list,
     named_roots,
 )
-from bundle.store import BlobStore
-from bundle.tree import DirectoryTree
 from tests.clients.cosign_objects import Artifact, bundled, new_key, referring, simple
 from tests.integration.images import image, layer
 
@@ -49,7 +49,7 @@ def write(place: Path, *entries: tuple[Artifact | bytes, Mapping[str, str]]) -> 
     listed = [{**IMAGE.descriptor.to_dict(), "annotations": {NAME: "example.com/app:1"}}]
     for made, annotations in entries:
         raw = made if isinstance(made, bytes) else made.raw
-        kind = media.OCI_INDEX if isinstance(made, bytes) else media.OCI_MANIFEST
+        kind = media_types.OCI_INDEX if isinstance(made, bytes) else media_types.OCI_MANIFEST
         described = Descriptor(media_type=kind, digest=Digest.of(raw), size=len(raw), annotations=dict(annotations))
         listed.append(described.to_dict())
         blobs |= {described.digest: raw} if isinstance(made, bytes) else {described.digest: raw, **made.blobs}
@@ -115,9 +115,10 @@ def test_what_is_attached_is_no_image_of_the_layout(tmp_path: Path) -> None:
 
 def test_more_than_anybody_can_want(tmp_path: Path) -> None:
     entries = [
-        {"mediaType": media.OCI_MANIFEST, "digest": str(Digest.of(b"%d" % number)), "size": 1} for number in range(1001)
+        {"mediaType": media_types.OCI_MANIFEST, "digest": str(Digest.of(b"%d" % number)), "size": 1}
+        for number in range(1001)
     ]
-    raw = json.dumps({"schemaVersion": 2, "mediaType": media.OCI_INDEX, "manifests": entries}).encode()
+    raw = json.dumps({"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": entries}).encode()
     with pytest.raises(SourceError, match="image 'app': more than 1000 artifacts refer to it"):
         find(write(tmp_path, (raw, {NAME: list_tag(DIGEST)})))
 
@@ -208,7 +209,7 @@ def test_referrers_and_attachments_come_back_as_they_were() -> None:
     kept = referrer(OLDER, f"{list_tag(DIGEST)}.sig")
     assert Referrer.from_dict(json.loads(json.dumps(kept.to_dict()))) == kept
     named = Attachment(
-        tag=list_tag(DIGEST), digest=DIGEST, media_type=media.OCI_INDEX, size=7, artifacts={DIGEST: "a/type"}
+        tag=list_tag(DIGEST), digest=DIGEST, media_type=media_types.OCI_INDEX, size=7, artifacts={DIGEST: "a/type"}
     )
     assert Attachment.from_dict(json.loads(json.dumps(named.to_dict()))) == named
     assert named.subject == DIGEST

@@ -8,13 +8,13 @@ import pytest
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from bundle.delta import BaseName, Delta
-from bundle.entries import ProofEntry
-from bundle.licences import NO_LICENCE
-from bundle.manifest import Layout
-from bundle.opened import open_bundle
-from bundle.report import proof_result
-from bundle.sharing import left_out, shares
+from bundle.archive.reader import open_bundle
+from bundle.metadata.delta import BaseName, Delta
+from bundle.metadata.entries import ProofEntry
+from bundle.metadata.manifest import Layout
+from bundle.report._sharing import left_out, shares
+from bundle.report.model import proof_result
+from bundle.sbom.zz_licences import NO_LICENCE
 from tests.bundle.made_bundle import CONTENT, SHARED, blobs_of, make_bundle, manifest_of
 from tests.bundle.made_report import report_of
 

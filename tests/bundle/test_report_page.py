@@ -6,14 +6,14 @@ from itertools import pairwise
 
 import pytest
 
-from bundle.attachment import Attachment
-from bundle.digest import Digest
-from bundle.entries import ProofEntry
-from bundle.html import VOID, visible
-from bundle.manifest import DerivedEntry, ImageEntry
-from bundle.report import Report, Result
-from bundle.report_page import report_page
-from bundle.sbom_summary import SbomSummary
+from bundle.metadata.entries import ProofEntry
+from bundle.metadata.manifest import DerivedEntry, ImageEntry
+from bundle.oci.digest import Digest
+from bundle.report._html import VOID, visible
+from bundle.report.model import Report, Result
+from bundle.report.page import report_page
+from bundle.sbom.summary import SbomSummary
+from bundle.transfer.attachment import Attachment
 from tests.bundle.made_report import report_of
 from tests.bundle.test_html import HOSTILE
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bundle.report_style import DARK, LIGHT, style_sheet
+from bundle.report._style import DARK, LIGHT, style_sheet
 
 TEXTS = ("text", "quiet", "link", "good", "open", "bad")
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from bundle.digest import Digest
 from bundle.errors import SourceError
-from bundle.fetch import fetch_image
+from bundle.images.docker_save import SaveSource
+from bundle.images.zz_save_stream import keep_saved
 from bundle.meter import SilentMeter
-from bundle.save_source import SaveSource
-from bundle.save_stream import keep_saved
-from bundle.store import BlobStore
-from bundle.transfers import Transfers
+from bundle.oci.digest import Digest
+from bundle.storage.blob_store import BlobStore
+from bundle.transfer.fetch import fetch_image
+from bundle.transfer.transfers import Transfers
 from tests.integration.images import layer
 
 BIG, SMALL = layer("big", 300_000, compressed=False), layer("small", 100, compressed=False)

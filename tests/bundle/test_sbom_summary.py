@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from bundle.errors import FormatError
-from bundle.sbom_summary import NOT_READ, SOURCE, SbomSummary, sbom_path
+from bundle.sbom.summary import NOT_READ, SOURCE, SbomSummary, sbom_path
 
 
 def component(purl: str, version: str, *licences: dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import FormatError, TrustError
-from bundle.signers import Signer, Signers, matches
-from bundle.ssh_signature import PublicKey
+from bundle.signing.signers import Signer, Signers, matches
+from bundle.signing.ssh_signature import PublicKey
 from tests.integration.parts import program
 from tests.integration.ssh_keys import Key, make_key
 

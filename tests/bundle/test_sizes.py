@@ -2,7 +2,7 @@
 
 import pytest
 
-from bundle.sizes import counted, human
+from bundle.formats.sizes import counted, human
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import FormatError
-from bundle.ssh_signature import PublicKey, SshSignature
+from bundle.signing.ssh_signature import PublicKey, SshSignature
 from tests.integration.ssh_keys import Key, make_key
 
 MESSAGE = b"0123  a file\n"

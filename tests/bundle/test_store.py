@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import IntegrityError, NetworkError, SourceError, StorageError
-from bundle.store import BlobStore
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.storage.blob_store import BlobStore
 
 CONTENT = bytes(range(256)) * 40_000
 BLOB = Descriptor(media_type="x", digest=Digest.of(CONTENT), size=len(CONTENT))
@@ -127,7 +127,7 @@ def test_a_blob_without_mark_is_hashed_and_marked_again(store: BlobStore) -> Non
 
 def test_a_fetched_blob_is_trusted_until_the_next_boot(store: BlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.fetch(BLOB, Source(), subject="x")
-    monkeypatch.setattr("bundle.store._this_boot", lambda: 12345)
+    monkeypatch.setattr("bundle.storage.blob_store._this_boot", lambda: 12345)
     assert not store.holds(BLOB)
     source = Source()
     assert not store.fetch(BLOB, source, subject="x"), "it is hashed, and is good"
@@ -138,13 +138,13 @@ def test_a_fetched_blob_is_trusted_until_the_next_boot(store: BlobStore, monkeyp
 def test_a_settled_blob_is_trusted_for_good(store: BlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.fetch(BLOB, Source(), subject="x")
     store.settle(BLOB)
-    monkeypatch.setattr("bundle.store._this_boot", lambda: 12345)
+    monkeypatch.setattr("bundle.storage.blob_store._this_boot", lambda: 12345)
     assert store.holds(BLOB)
 
 
 def test_without_boot_ids_a_blob_is_synced_at_once(store: BlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
-    monkeypatch.setattr("bundle.store._this_boot", lambda: 0)
+    monkeypatch.setattr("bundle.storage.blob_store._this_boot", lambda: 0)
     monkeypatch.setattr("os.fsync", synced.append)
     store.fetch(BLOB, Source(), subject="x")
     assert len(synced) == 1

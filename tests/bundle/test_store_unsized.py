@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import IntegrityError
-from bundle.store import BlobStore
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.storage.blob_store import BlobStore
 
 BODY = os.urandom(5000)
 DIGEST = Digest.of(BODY)

@@ -3,7 +3,7 @@
 import pytest
 
 from bundle.errors import FormatError
-from bundle.strict_json import decode
+from bundle.formats.strict_json import decode
 
 
 def test_what_it_reads() -> None:

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from bundle.digest import Digest
 from bundle.errors import FormatError
-from bundle.sums import format_sums, hash_files, list_files, parse_sums, write_sums
+from bundle.metadata.checksums import format_sums, hash_files, list_files, parse_sums, write_sums
+from bundle.oci.digest import Digest
 
 A, B = Digest.of(b"a"), Digest.of(b"b")
 

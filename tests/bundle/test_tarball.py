@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from bundle.digest import Digest
 from bundle.errors import FormatError, IntegrityError
-from bundle.tar_reader import MAX_MEMBERS, Member, link_target, members
-from bundle.tarball import HashingSink, TarWriter
-from bundle.tree import index_tar, read_small
+from bundle.oci.digest import Digest
+from bundle.storage.tar_reader import MAX_MEMBERS, Member, link_target, members
+from bundle.storage.tar_writer import HashingSink, TarWriter
+from bundle.storage.tree import index_tar, read_small
 
 
 class Forward:

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from bundle.errors import ProblemsError, SourceError
-from bundle.transfers import Step, Transfers
+from bundle.transfer.transfers import Step, Transfers
 
 
 class Gauge:

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from bundle.archive import pack
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
+from bundle.archive.archive import pack
+from bundle.archive.verify import verify
 from bundle.errors import BundleError, FormatError, SourceError
-from bundle.file_names import MANIFEST
-from bundle.manifest import BundleManifest
-from bundle.sums import SUMS, hash_files, list_files, write_sums
-from bundle.verify import verify
+from bundle.metadata.checksums import SUMS, hash_files, list_files, write_sums
+from bundle.metadata.manifest import BundleManifest
+from bundle.metadata.names import MANIFEST
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
 from tests.bundle.made_bundle import CHART, CONTENT, make_bundle
 
 API_BLOB = f"images/blobs/sha256/{list(CONTENT['api'].blobs)[-1].hex}"  # type: ignore[union-attr]

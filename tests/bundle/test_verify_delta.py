@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from bundle.archive import pack
-from bundle.base import Base
-from bundle.delta import Delta
-from bundle.digest import Digest
-from bundle.file_names import MANIFEST
-from bundle.manifest import BundleManifest, Layout
-from bundle.sums import SUMS, hash_files, list_files, write_sums
-from bundle.verify import VerifyReport, verify
+from bundle.archive.archive import pack
+from bundle.archive.verify import VerifyReport, verify
+from bundle.metadata.base import Base
+from bundle.metadata.checksums import SUMS, hash_files, list_files, write_sums
+from bundle.metadata.delta import Delta
+from bundle.metadata.manifest import BundleManifest, Layout
+from bundle.metadata.names import MANIFEST
+from bundle.oci.digest import Digest
 from tests.bundle.made_bundle import CONTENT, PREFIX, make_bundle
 from tests.bundle.test_receipt import RECEIPT
 from tests.integration.images import Image

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from bundle.version_order import compare
+from bundle.report._version_order import compare
 
 ORDERED = [
     pytest.param("deb", "1.2~rc1-1", "1.2-1", id="tilde"),

@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from bundle.errors import FormatError
-from bundle.x509 import Certificate
+from bundle.formats.x509 import Certificate
 
 START = datetime(2026, 3, 1, 12, 30, 15, tzinfo=UTC)
 

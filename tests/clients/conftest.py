@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from bundle.hosts import HostSettings
-from bundle.reference import Reference
+from bundle.oci.reference import Reference
+from bundle.oci.zz_hosts import HostSettings
 from clients.credentials import Credentials
 from clients.registry import Registries, RegistryRepository
 from clients.retry import RetryPolicy

@@ -10,10 +10,10 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
-from bundle import media
-from bundle.cosign import SIGN_PREDICATE, SIMPLE_SIGNING
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.transfer.cosign import SIGN_PREDICATE, SIMPLE_SIGNING
 
 SIGSTORE_BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
@@ -63,7 +63,7 @@ class Artifact:
 
     @property
     def descriptor(self) -> Descriptor:
-        return Descriptor(media_type=media.OCI_MANIFEST, digest=Digest.of(self.raw), size=len(self.raw))
+        return Descriptor(media_type=media_types.OCI_MANIFEST, digest=Digest.of(self.raw), size=len(self.raw))
 
 
 def simple(key: PrivateKey, digest: Digest, *, payload: bytes | None = None, signed: bytes | None = None) -> Artifact:
@@ -108,7 +108,7 @@ def bundled(
 
 def referring(subject: Digest, kind: str, data: bytes = b"{}") -> Artifact:
     """An artifact of this type that holds one blob and refers to a manifest."""
-    about = {"mediaType": media.OCI_MANIFEST, "digest": str(subject), "size": 1}
+    about = {"mediaType": media_types.OCI_MANIFEST, "digest": str(subject), "size": 1}
     return artifact(kind, data, config=b"{}", artifactType=kind, subject=about, annotations_of={"made": "by a test"})
 
 
@@ -122,12 +122,12 @@ def artifact(
     **more: Any,
 ) -> Artifact:
     """A manifest with one layer of this type; `annotations` are the layer's, `annotations_of` the manifest's."""
-    config_type = media.OCI_EMPTY if config == b"{}" else media.OCI_CONFIG
+    config_type = media_types.OCI_EMPTY if config == b"{}" else media_types.OCI_CONFIG
     layer = Descriptor(media_type=kind, digest=Digest.of(data), size=len(data), annotations=dict(annotations or {}))
     described = Descriptor(media_type=config_type, digest=Digest.of(config), size=len(config))
     manifest = {
         "schemaVersion": 2,
-        "mediaType": media.OCI_MANIFEST,
+        "mediaType": media_types.OCI_MANIFEST,
         "config": described.to_dict(),
         "layers": [layer.to_dict()],
         **({"annotations": dict(annotations_of)} if annotations_of else {}),

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from bundle import media
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
 from tests.clients.upload_side import UploadSide, refused
 
 OFTEN = 40  # as often as anybody tries again
@@ -99,26 +99,26 @@ class FaultyRegistry:
         """An OCI image with these layers, its config for linux/amd64."""
         config_bytes = json.dumps(config or {"os": "linux", "architecture": "amd64", "of": repository}).encode()
         described = [
-            Descriptor(media_type=media.OCI_LAYER, digest=self.put_blob(layer), size=len(layer)).to_dict()
+            Descriptor(media_type=media_types.OCI_LAYER, digest=self.put_blob(layer), size=len(layer)).to_dict()
             for layer in layers
         ]
         manifest = {
             "schemaVersion": 2,
-            "mediaType": media.OCI_MANIFEST,
+            "mediaType": media_types.OCI_MANIFEST,
             "config": Descriptor(
-                media_type=media.OCI_CONFIG, digest=self.put_blob(config_bytes), size=len(config_bytes)
+                media_type=media_types.OCI_CONFIG, digest=self.put_blob(config_bytes), size=len(config_bytes)
             ).to_dict(),
             "layers": described,
         }
-        return self.put_manifest(repository, tag, json.dumps(manifest).encode(), media.OCI_MANIFEST)
+        return self.put_manifest(repository, tag, json.dumps(manifest).encode(), media_types.OCI_MANIFEST)
 
     def put_index(self, repository: str, tag: str, *children: Descriptor) -> Descriptor:
         index = {
             "schemaVersion": 2,
-            "mediaType": media.OCI_INDEX,
+            "mediaType": media_types.OCI_INDEX,
             "manifests": [child.to_dict() for child in children],
         }
-        return self.put_manifest(repository, tag, json.dumps(index).encode(), media.OCI_INDEX)
+        return self.put_manifest(repository, tag, json.dumps(index).encode(), media_types.OCI_INDEX)
 
     def requests(self, part: str) -> list[Seen]:
         """The requests whose `METHOD path` contains `part`."""
@@ -169,8 +169,8 @@ class FaultyRegistry:
         }  # fmt: skip
         start = int(parse_qs(urlsplit(seen.path).query).get("from", ["0"])[0])
         entries, end = list(found.values()), start + self.referrers
-        index = {"schemaVersion": 2, "mediaType": media.OCI_INDEX, "manifests": entries[start:end]}
-        headers = {"Content-Type": media.OCI_INDEX}
+        index = {"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": entries[start:end]}
+        headers = {"Content-Type": media_types.OCI_INDEX}
         if end < len(entries):
             headers["Link"] = f'</v2/{repository}/referrers/{subject}?from={end}>; rel="next"'
         return Answer(headers=headers, body=json.dumps(index).encode())

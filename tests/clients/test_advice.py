@@ -2,7 +2,7 @@
 
 import pytest
 
-from bundle.reference import Reference
+from bundle.oci.reference import Reference
 from clients.advice import login_command, next_step
 
 ECR = "715803424590.dkr.ecr.eu-west-1.amazonaws.com"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bundle.chart import pack
+from bundle.charts.package import pack
 from clients.chart_annotations import annotated_images
 
 

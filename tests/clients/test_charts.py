@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bundle import media
-from bundle.chart import pack
-from bundle.digest import Digest
+from bundle.charts.package import pack
 from bundle.errors import AirgapError, FormatError, IntegrityError, LockError, RegistryError, SourceError
-from bundle.locations import parse_chart
 from bundle.meter import SilentMeter
+from bundle.oci import media_types
+from bundle.oci.digest import Digest
+from bundle.oci.locations import parse_chart
 from clients.charts import Charts, FetchedChart
 from tests.clients.website import Page, Website, website
 
@@ -60,7 +60,7 @@ def index(site: Website, *urls: str, name: str = "hello", version: str = "1.0.0"
 
 
 def push(
-    site: Website, path: str, tag: str, *layers: tuple[str, bytes], config_type: str = media.HELM_CONFIG
+    site: Website, path: str, tag: str, *layers: tuple[str, bytes], config_type: str = media_types.HELM_CONFIG
 ) -> dict[str, str]:
     """Serve an artifact as a registry does; returns the paths of its blobs by media type."""
 
@@ -78,7 +78,7 @@ def push(
     }
     raw = json.dumps(manifest).encode()
     for reference in (tag, str(Digest.of(raw))):
-        site.pages[f"/v2/{path}/manifests/{reference}"] = Page(body=raw, media_type=media.OCI_MANIFEST)
+        site.pages[f"/v2/{path}/manifests/{reference}"] = Page(body=raw, media_type=media_types.OCI_MANIFEST)
     return places
 
 
@@ -133,7 +133,7 @@ class TestRepository:
 
     def test_an_index_may_lead_to_a_registry(self, fetch: Fetch, site: Website) -> None:
         index(site, f"oci://{site.host}/team/hello:1.0.0")
-        push(site, "team/hello", "1.0.0", (media.HELM_CHART, HELLO), (media.HELM_PROVENANCE, PROV))
+        push(site, "team/hello", "1.0.0", (media_types.HELM_CHART, HELLO), (media_types.HELM_PROVENANCE, PROV))
         fetched = fetch(f"{site.url}/charts")
         assert (fetched.data, fetched.provenance) == (HELLO, PROV)
 
@@ -166,7 +166,7 @@ class TestRepository:
 
 
 class TestRegistry:
-    @pytest.mark.parametrize("layer_type", [media.HELM_CHART, "application/tar+gzip"])
+    @pytest.mark.parametrize("layer_type", [media_types.HELM_CHART, "application/tar+gzip"])
     def test_fetches(self, fetch: Fetch, site: Website, layer_type: str) -> None:
         push(site, "team/hello", "1.0.0", (layer_type, HELLO))
         assert fetch(f"oci://{site.host}/team/hello") == FetchedChart(
@@ -174,21 +174,21 @@ class TestRegistry:
         )
 
     def test_the_provenance_layer_is_carried(self, fetch: Fetch, site: Website) -> None:
-        push(site, "team/hello", "1.0.0", (media.HELM_PROVENANCE, PROV), (media.HELM_CHART, HELLO))
+        push(site, "team/hello", "1.0.0", (media_types.HELM_PROVENANCE, PROV), (media_types.HELM_CHART, HELLO))
         assert fetch(f"oci://{site.host}/team/hello").provenance == PROV
 
     def test_a_plus_becomes_an_underscore(self, fetch: Fetch, site: Website) -> None:
         data = chart(version="1.0.0+b.2")
-        push(site, "team/hello", "1.0.0_b.2", (media.HELM_CHART, data))
+        push(site, "team/hello", "1.0.0_b.2", (media_types.HELM_CHART, data))
         assert fetch(f"oci://{site.host}/team/hello", version="1.0.0+b.2").data == data
 
     def test_an_image_is_no_chart(self, fetch: Fetch, site: Website) -> None:
-        push(site, "team/hello", "1.0.0", (media.OCI_LAYER_GZIP, b"x"), config_type=media.OCI_CONFIG)
+        push(site, "team/hello", "1.0.0", (media_types.OCI_LAYER_GZIP, b"x"), config_type=media_types.OCI_CONFIG)
         with pytest.raises(SourceError, match=r"chart 'hello': .* is no Helm chart: it is .*image\.config"):
             fetch(f"oci://{site.host}/team/hello")
 
     @pytest.mark.parametrize(
-        "layers", [(), ((media.HELM_CHART, HELLO), (media.HELM_CHART, chart("other")))], ids=["none", "two"]
+        "layers", [(), ((media_types.HELM_CHART, HELLO), (media_types.HELM_CHART, chart("other")))], ids=["none", "two"]
     )
     def test_one_layer_is_the_chart(self, fetch: Fetch, site: Website, layers: tuple[tuple[str, bytes], ...]) -> None:
         push(site, "team/hello", "1.0.0", *layers)
@@ -197,8 +197,8 @@ class TestRegistry:
 
     @pytest.mark.parametrize("body", [b"x" * len(HELLO), HELLO + b"x"], ids=["other", "longer"])
     def test_damaged_bytes(self, fetch: Fetch, site: Website, body: bytes) -> None:
-        places = push(site, "team/hello", "1.0.0", (media.HELM_CHART, HELLO))
-        site.pages[places[media.HELM_CHART]].body = body
+        places = push(site, "team/hello", "1.0.0", (media_types.HELM_CHART, HELLO))
+        site.pages[places[media_types.HELM_CHART]].body = body
         if body.startswith(HELLO):
             assert fetch(f"oci://{site.host}/team/hello").data == HELLO  # no more than its size is read
         else:
@@ -206,7 +206,7 @@ class TestRegistry:
                 fetch(f"oci://{site.host}/team/hello")
 
     def test_a_huge_layer_is_not_begun(self, fetch: Fetch, site: Website) -> None:
-        push(site, "team/hello", "1.0.0", (media.HELM_CHART, HELLO))
+        push(site, "team/hello", "1.0.0", (media_types.HELM_CHART, HELLO))
         page = site.pages["/v2/team/hello/manifests/1.0.0"]
         page.body = page.body.replace(f'"size": {len(HELLO)}'.encode(), b'"size": 104857601')
         site.pages[f"/v2/team/hello/manifests/{Digest.of(page.body)}"] = page

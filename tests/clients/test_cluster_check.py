@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bundle.errors import ClusterError, ClusterReason
-from bundle.platform import Platform
-from bundle.versions import Version
+from bundle.formats.versions import Version
+from bundle.oci.platform import Platform
 from clients.cluster_check import ApiKind, ClusterNeeds, cluster
 from clients.kubectl import JsonObject, Right, Versions
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bundle import media
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import SignatureError
-from bundle.image import Manifest
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.transfer.image import Manifest
 from clients.cosign import check_signed
 from tests.clients.cosign_objects import (
     Artifact,
@@ -137,7 +137,7 @@ def test_what_is_too_large_is_not_read(public: Path) -> None:
     layer = Descriptor(
         media_type="application/vnd.dev.sigstore.bundle.v0.3+json", digest=Digest.of(b"x"), size=2 * 1024 * 1024
     )
-    config = Descriptor(media_type=media.OCI_EMPTY, digest=Digest.of(b"{}"), size=2)
+    config = Descriptor(media_type=media_types.OCI_EMPTY, digest=Digest.of(b"{}"), size=2)
     raw = json.dumps({"schemaVersion": 2, "config": config.to_dict(), "layers": [layer.to_dict()]}).encode()
     with pytest.raises(SignatureError, match="a signature has 2097152 bytes, expected at most"):
         check([Artifact(raw=raw, blobs={})], public)

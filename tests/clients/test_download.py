@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bundle.digest import Digest
 from bundle.errors import AirgapError, IntegrityError, RegistryError, SourceError
 from bundle.meter import SilentMeter
-from bundle.store import BlobStore
+from bundle.oci.digest import Digest
+from bundle.storage.blob_store import BlobStore
 from clients.download import describe_local, download, take_local
 from clients.registry import Registries
 from tests.clients.website import Page, Website, website

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from bundle.digest import Digest
 from bundle.errors import EngineError
-from bundle.platform import Platform
-from bundle.reference import Reference
+from bundle.oci.digest import Digest
+from bundle.oci.platform import Platform
+from bundle.oci.reference import Reference
 from clients.engine import NOT_OFFERED, Engine
 from tests.clients.conftest import RecordingMeter
 from tests.clients.fake_engine import Answer, FakeEngine, body, early, fake_engine, stream

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from bundle import media
-from bundle.digest import Digest
 from bundle.errors import EngineError, SourceError
-from bundle.locations import parse_image
 from bundle.meter import SilentMeter
-from bundle.store import BlobStore
+from bundle.oci import media_types
+from bundle.oci.digest import Digest
+from bundle.oci.locations import parse_image
+from bundle.storage.blob_store import BlobStore
 from clients.engine import Engine
 from clients.engine_names import EngineNames
 from clients.engine_source import EngineImages
@@ -40,7 +40,7 @@ def test_from_a_registry(registries: Registries, faulty: FaultyRegistry, tmp_pat
 
 def test_from_a_layout(registries: Registries, tmp_path: Path) -> None:
     raw = b'{"schemaVersion": 2}'
-    entry = {"mediaType": media.OCI_MANIFEST, "digest": str(Digest.of(raw)), "size": len(raw)}
+    entry = {"mediaType": media_types.OCI_MANIFEST, "digest": str(Digest.of(raw)), "size": len(raw)}
     (tmp_path / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
     (tmp_path / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
     source = open_image(parse_image("oci:.", tmp_path), subject="image 'app'", registries=registries, engine=no_engine)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bundle.errors import ClusterError, ProgramError
-from bundle.versions import Version
+from bundle.formats.versions import Version
 from clients.cluster_faults import cluster_error, spoken
 from clients.kubectl import Kubectl, Right
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from bundle import media
-from bundle.digest import Digest
-from bundle.hosts import HostSettings
-from bundle.push import PushedImage, push_image
-from bundle.reference import Reference
-from bundle.transfers import Transfers
+from bundle.oci import media_types
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
+from bundle.oci.zz_hosts import HostSettings
+from bundle.transfer.push import PushedImage, push_image
+from bundle.transfer.transfers import Transfers
 from clients.credentials import Credentials
 from clients.loopback_registry import loopback_registry
 from clients.registry import Registries
@@ -99,8 +99,10 @@ def test_refusals(host: str, method: str, path: str, status: int, code: str) -> 
 
 
 def test_a_manifest_needs_its_blobs(host: str) -> None:
-    config = {"mediaType": media.OCI_CONFIG, "digest": str(ABSENT), "size": 15}
-    raw = json.dumps({"schemaVersion": 2, "mediaType": media.OCI_MANIFEST, "config": config, "layers": []}).encode()
+    config = {"mediaType": media_types.OCI_CONFIG, "digest": str(ABSENT), "size": 15}
+    raw = json.dumps(
+        {"schemaVersion": 2, "mediaType": media_types.OCI_MANIFEST, "config": config, "layers": []}
+    ).encode()
     assert asked(host, "PUT", "/v2/team/app/manifests/1", raw) == (400, "MANIFEST_BLOB_UNKNOWN")
 
 

@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 import pytest
 
-from bundle import media
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import IntegrityError, NetworkError, RegistryError, SourceError
-from bundle.hosts import HostSettings
-from bundle.image import Manifest
-from bundle.reference import Reference
-from bundle.referrers import Referrer, find_referrers, list_bytes, list_tag
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
+from bundle.oci.zz_hosts import HostSettings
+from bundle.transfer.image import Manifest
+from bundle.transfer.referrers import Referrer, find_referrers, list_bytes, list_tag
 from clients.referrer_lists import ReferrerLists
 from clients.registry import Registries, RegistryRepository
 from clients.upload import Uploads
@@ -27,12 +27,12 @@ KEY = new_key()
 def put(registry: FaultyRegistry, made: Artifact, tag: str = "", repository: str = "team/app") -> None:
     for data in made.blobs.values():
         registry.put_blob(data)
-    registry.put_manifest(repository, tag or str(made.descriptor.digest), made.raw, media.OCI_MANIFEST)
+    registry.put_manifest(repository, tag or str(made.descriptor.digest), made.raw, media_types.OCI_MANIFEST)
 
 
 def put_list(registry: FaultyRegistry, subject: Digest, *made: Artifact) -> None:
     raw = list_bytes(Manifest.parse(each.raw) for each in made)
-    registry.put_manifest("team/app", list_tag(subject), raw, media.OCI_INDEX)
+    registry.put_manifest("team/app", list_tag(subject), raw, media_types.OCI_INDEX)
 
 
 def listed(made: Artifact, subject: Digest) -> Referrer:
@@ -152,7 +152,7 @@ def test_a_fault_that_passes(
 
 def test_a_list_that_is_none(app: RegistryRepository, faulty: FaultyRegistry, image: Descriptor) -> None:
     faulty.referrers = 1
-    faulty.plan("/referrers/", instead(200, b"{}", Content_Type=media.OCI_INDEX))
+    faulty.plan("/referrers/", instead(200, b"{}", Content_Type=media_types.OCI_INDEX))
     with pytest.raises(SourceError, match=f"{SUBJECT}: the list of its referrers: "):
         find(app, image)
 
@@ -162,7 +162,7 @@ def test_a_list_with_other_bytes_than_its_digest(
 ) -> None:
     put_list(faulty, image.digest, sbom)
     raw = faulty.manifests["team/app", list_tag(image.digest)][0]
-    wrong = instead(200, raw[::-1], Content_Type=media.OCI_INDEX, Docker_Content_Digest=str(Digest.of(raw)))
+    wrong = instead(200, raw[::-1], Content_Type=media_types.OCI_INDEX, Docker_Content_Digest=str(Digest.of(raw)))
     faulty.plan(f"GET /v2/team/app/manifests/{Digest.of(raw)}", wrong)
     with pytest.raises(IntegrityError, match=f"gave a manifest with digest .*, expected {Digest.of(raw)}"):
         find(app, image)
@@ -210,7 +210,7 @@ def test_in_another_the_list_is_put_and_merged(
     put(faulty, sbom)
     first = Manifest.parse(list_bytes([Manifest.parse(sbom.raw)]))
     lists.add(image.digest, first)
-    assert faulty.manifests["team/app", list_tag(image.digest)] == (first.raw, media.OCI_INDEX)
+    assert faulty.manifests["team/app", list_tag(image.digest)] == (first.raw, media_types.OCI_INDEX)
     more = bundled(KEY, image.digest)
     put(faulty, more)
     lists.add(image.digest, Manifest.parse(list_bytes([Manifest.parse(more.raw)])))

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from bundle import media
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import AirgapError, IntegrityError, RegistryError, SourceError
-from bundle.hosts import HostSettings
-from bundle.reference import Reference
-from bundle.store import BlobStore
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
+from bundle.oci.zz_hosts import HostSettings
+from bundle.storage.blob_store import BlobStore
 from clients.credentials import Credentials
 from clients.registry import Registries, RegistryRepository
 from tests.clients.conftest import MakeTransport, RecordingMeter
@@ -47,7 +47,7 @@ def image(faulty: FaultyRegistry) -> Descriptor:
 
 @pytest.fixture
 def layer(image: Descriptor) -> Descriptor:
-    return Descriptor(media_type=media.OCI_LAYER, digest=Digest.of(LAYER), size=len(LAYER))
+    return Descriptor(media_type=media_types.OCI_LAYER, digest=Digest.of(LAYER), size=len(LAYER))
 
 
 # Resolving.
@@ -57,7 +57,7 @@ def test_a_tag(app: RegistryRepository, faulty: FaultyRegistry, image: Descripto
     assert app.resolve() == image
     (seen,) = faulty.seen
     assert (seen.method, seen.path) == ("HEAD", "/v2/team/app/manifests/1")
-    assert seen.headers["accept"].split(", ") == list(media.ACCEPT_MANIFEST)
+    assert seen.headers["accept"].split(", ") == list(media_types.ACCEPT_MANIFEST)
 
 
 def test_a_manifest_is_asked_for_once_in_a_run(
@@ -87,7 +87,7 @@ def test_a_pinned_digest_goes_first(open_: Open, faulty: FaultyRegistry, image: 
     [
         pytest.param(with_headers(Docker_Content_Digest=""), id="no-digest"),
         pytest.param(with_headers(Content_Type="application/json"), id="no-media-type"),
-        pytest.param(with_headers(Content_Type=f"{media.OCI_MANIFEST}; charset=utf-8"), id="charset"),
+        pytest.param(with_headers(Content_Type=f"{media_types.OCI_MANIFEST}; charset=utf-8"), id="charset"),
         pytest.param(with_headers(Content_Length=""), id="no-length"),
         pytest.param(instead(405), id="no-head"),
         pytest.param(instead(404), id="head-lies"),

@@ -3,8 +3,8 @@
 import pytest
 
 from bundle.errors import FormatError
-from bundle.image_field import ImageField
-from bundle.json_path import JsonPath
+from bundle.formats.json_path import JsonPath
+from bundle.formats.zz_image_field import ImageField
 from clients.image_fields import FIELDS, image_text
 from clients.image_hints import suspects
 from clients.rendered_images import find_images

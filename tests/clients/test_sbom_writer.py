@@ -5,11 +5,11 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from bundle.digest import Digest
-from bundle.packages.image_contents import Contents, ImageContents
-from bundle.packages.inventory import Inventory
-from bundle.packages.package import Package
-from bundle.packages.system import System
+from bundle.oci.digest import Digest
+from bundle.sbom.image_contents import Contents, ImageContents
+from bundle.sbom.inventory import Inventory
+from bundle.sbom.package import Package
+from bundle.sbom.zz_system import System
 from clients.sbom_writer import write_sbom
 
 SYSTEM = System(id="debian", version="12", title="Debian 12")

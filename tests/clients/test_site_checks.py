@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bundle.hosts import HostSettings
-from bundle.reference import Reference
+from bundle.oci.reference import Reference
+from bundle.oci.zz_hosts import HostSettings
 from clients.credentials import Credentials
 from clients.preflight import Findings
 from clients.site_checks import disk, registry

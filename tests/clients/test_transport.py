@@ -6,8 +6,8 @@ import pytest
 import trustme
 
 from bundle.errors import AirgapError, IntegrityError, NetworkError, RegistryError, SourceError
-from bundle.files import CHUNK
-from bundle.hosts import HostSettings
+from bundle.oci.zz_hosts import HostSettings
+from bundle.storage.files import CHUNK
 from clients.transport import Transport
 from tests.clients.conftest import MakeTransport, RecordingMeter
 from tests.clients.faulty_registry import (

@@ -13,16 +13,16 @@ from typing import NoReturn
 
 import pytest
 
-from bundle import media
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import IntegrityError, NetworkError, RegistryError, SourceError, StorageError
-from bundle.hosts import HostSettings
-from bundle.image import Manifest
-from bundle.push import PushedImage, push_image
-from bundle.reference import Reference
-from bundle.transfers import Transfers
-from bundle.volume import FilePiece, Part, Volume
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
+from bundle.oci.zz_hosts import HostSettings
+from bundle.storage.volume import FilePiece, Part, Volume
+from bundle.transfer.image import Manifest
+from bundle.transfer.push import PushedImage, push_image
+from bundle.transfer.transfers import Transfers
 from clients.credentials import Credentials
 from clients.registry import Registries
 from clients.upload import Uploads
@@ -120,7 +120,7 @@ def test_a_new_image(push: Push, faulty: FaultyRegistry, source: FakeSource, met
     (stored,) = faulty.requests("PUT /v2/team/app/manifests")
     assert stored.path == "/v2/team/app/manifests/1"
     assert stored.body == config
-    assert stored.headers["content-type"] == media.OCI_MANIFEST
+    assert stored.headers["content-type"] == media_types.OCI_MANIFEST
     assert f"{faulty.seen[-1].method} {faulty.seen[-1].path}" == "HEAD /v2/team/app/manifests/1"
     for seen in faulty.requests("PATCH "):
         assert seen.headers["content-length"] == str(len(seen.body))
@@ -155,12 +155,12 @@ def test_another_tag_of_what_is_there(push: Push, faulty: FaultyRegistry, source
 def test_an_index_and_its_children_first(push: Push, faulty: FaultyRegistry, source: FakeSource) -> None:
     platforms = [Manifest.parse(source.manifest(source.resolve())).descriptor]
     platforms.append(source.image(LAYER, b"other"))
-    source.put(b"", media.OCI_LAYER)
+    source.put(b"", media_types.OCI_LAYER)
     source.index(*((each, AMD64) for each in platforms))
     push()
     stored = [seen.path.rpartition("/")[2] for seen in faulty.requests("PUT /v2/team/app/manifests")]
     assert stored == [*(str(each.digest) for each in platforms), "1"]
-    assert faulty.manifests["team/app", "1"][1] == media.OCI_INDEX
+    assert faulty.manifests["team/app", "1"][1] == media_types.OCI_INDEX
 
 
 def test_an_empty_layer(push: Push, faulty: FaultyRegistry, source: FakeSource) -> None:
@@ -226,7 +226,7 @@ def test_siblings_elsewhere_are_not_asked(
     sink = Uploads(registries).repository(
         Reference.parse(f"{faulty.host}/a"), subject="a", siblings=[Reference.parse(f"{other.host}/b")]
     )
-    blob = Descriptor(media_type=media.OCI_LAYER, digest=Digest.of(LAYER), size=len(LAYER))
+    blob = Descriptor(media_type=media_types.OCI_LAYER, digest=Digest.of(LAYER), size=len(LAYER))
     sink.put_blob(blob, lambda offset: (chunk for chunk in [LAYER[offset:]]))
     assert not other.seen
     assert not faulty.requests("/v2/b/")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import FormatError
-from bundle.packages.layer import open_layer
+from bundle.sbom.zz_layer import open_layer
 from clients.zstd import open_zstd
 
 DATA = bytes(range(256)) * 4000

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
-from bundle.digest import Digest
+from bundle.oci.digest import Digest
 
 
 @dataclass(slots=True)

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from bundle.hosts import HostSettings
 from bundle.meter import Meter
+from bundle.oci.zz_hosts import HostSettings
 from clients.credentials import Credentials
 from clients.registry import Registries
 from clients.retry import RetryPolicy

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bundle.chart import package_chart
-from bundle.locations import parse_chart
+from bundle.charts.package import package_chart
+from bundle.oci.locations import parse_chart
 from clients.charts import Charts
 from clients.registry import Registries
 from clients.transport import Transport

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bundle.chart import package_chart
+from bundle.charts.package import package_chart
 from schema.chart_values import ChartValues
 from schema.problems import Problems
 from schema.rendered import rendered_file

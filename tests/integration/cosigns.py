@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
-from bundle.digest import Digest
+from bundle.oci.digest import Digest
 from tests.integration.parts import CommandError, PartError
 
 # There is no transparency log here to be written to, and registries on loopback speak no TLS.

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bundle import media
-from bundle.digest import Digest
+from bundle.oci import media_types
+from bundle.oci.digest import Digest
 from tests.integration.images import Layer, image, layer
 from tests.integration.registries import RunningRegistry
 from tests.tasks.workbench import Ran, Workbench, write_layout
@@ -106,7 +106,9 @@ class Crossing:
         entries = {each["name"]: each for each in json.loads((carried / "manifest.json").read_text())["images"]}
         for name in names:
             repository = f"/v2/{prefix}/{name}"
-            answer = self.registry.request("GET", f"{repository}/manifests/1", headers={"Accept": media.OCI_MANIFEST})
+            answer = self.registry.request(
+                "GET", f"{repository}/manifests/1", headers={"Accept": media_types.OCI_MANIFEST}
+            )
             assert str(Digest.of(answer.data)) == entries[name]["digest"]
             for digest, size in entries[name]["blobs"].items():
                 blob = self.registry.request("GET", f"{repository}/blobs/{digest}")

@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from bundle import media
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
 from tests.integration.images import ARM64, Image, Index, image, index, layer
 from tests.integration.parts import Engine, PartError, docker_engine
 from tests.integration.registries import RunningRegistry
 from tests.tasks.workbench import Ran, Workbench
 
-ACCEPT = {"Accept": ", ".join(media.ACCEPT_MANIFEST)}
+ACCEPT = {"Accept": ", ".join(media_types.ACCEPT_MANIFEST)}
 BASE = layer("base", 200_000)
 ONE: Image = image(BASE, layer("one", 5_000), labels={"of": "one"})
 TWO: Image = image(BASE, layer("two", 100), docker=True)
@@ -123,12 +123,14 @@ def config_digest(content: Image) -> str:
 def made_digest(content: Image) -> str:
     """The digest of the manifest over an image's config and its unpacked layers, which every Engine leads to."""
     manifest = json.loads(content.raw)
-    config = {**manifest["config"], "mediaType": media.OCI_CONFIG}
+    config = {**manifest["config"], "mediaType": media_types.OCI_CONFIG}
     layers = [gzip.decompress(content.blobs[Digest.parse(each["digest"])]) for each in manifest["layers"]]
-    described = [Descriptor(media_type=media.OCI_LAYER, digest=Digest.of(each), size=len(each)) for each in layers]
+    described = [
+        Descriptor(media_type=media_types.OCI_LAYER, digest=Digest.of(each), size=len(each)) for each in layers
+    ]
     made = {
         "schemaVersion": 2,
-        "mediaType": media.OCI_MANIFEST,
+        "mediaType": media_types.OCI_MANIFEST,
         "config": config,
         "layers": [each.to_dict() for each in described],
     }

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bundle import media
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
-from bundle.platform import Platform
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.platform import Platform
 
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar"
 DOCKER_LAYER_GZIP = "application/vnd.docker.image.rootfs.diff.tar.gzip"
@@ -89,13 +89,13 @@ def image(
     raw = _json(
         {
             "schemaVersion": 2,
-            "mediaType": media.DOCKER_MANIFEST if docker else media.OCI_MANIFEST,
-            "config": _describe(config, media.DOCKER_CONFIG if docker else media.OCI_CONFIG).to_dict(),
+            "mediaType": media_types.DOCKER_MANIFEST if docker else media_types.OCI_MANIFEST,
+            "config": _describe(config, media_types.DOCKER_CONFIG if docker else media_types.OCI_CONFIG).to_dict(),
             "layers": [_describe(item.data, _layer_type(item, docker=docker)).to_dict() for item in layers],
         }
     )
     return Image(
-        descriptor=_describe(raw, media.DOCKER_MANIFEST if docker else media.OCI_MANIFEST),
+        descriptor=_describe(raw, media_types.DOCKER_MANIFEST if docker else media_types.OCI_MANIFEST),
         raw=raw,
         blobs={Digest.of(data): data for data in (config, *(item.data for item in layers))},
         platform=platform,
@@ -104,7 +104,7 @@ def image(
 
 def index(*images: Image, docker: bool = False) -> Index:
     """A multi-platform image: an OCI index, or Docker's manifest list when `docker`."""
-    kind = media.DOCKER_INDEX if docker else media.OCI_INDEX
+    kind = media_types.DOCKER_INDEX if docker else media_types.OCI_INDEX
     entries = [{**item.descriptor.to_dict(), "platform": item.platform.to_dict()} for item in images]
     raw = _json({"schemaVersion": 2, "mediaType": kind, "manifests": entries})
     return Index(descriptor=_describe(raw, kind), raw=raw, images=images)
@@ -125,7 +125,7 @@ def random_chunks(seed: str, size: int, *, chunk: int = 4 * 1024 * 1024) -> Iter
 def _layer_type(item: Layer, *, docker: bool) -> str:
     if docker:
         return DOCKER_LAYER_GZIP if item.compressed else DOCKER_LAYER
-    return media.OCI_LAYER_GZIP if item.compressed else media.OCI_LAYER
+    return media_types.OCI_LAYER_GZIP if item.compressed else media_types.OCI_LAYER
 
 
 def _describe(data: bytes, media_type: str) -> Descriptor:

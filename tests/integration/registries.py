@@ -13,10 +13,10 @@ from urllib.parse import urlencode, urljoin
 import trustme
 import urllib3
 
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
-from bundle.hosts import HostSettings
-from bundle.platform import Platform
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.platform import Platform
+from bundle.oci.zz_hosts import HostSettings
 from tests.integration.images import AMD64, Image, Index, image, layer
 from tests.integration.parts import program, running
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bundle.digest import Digest
-from bundle.manifest import BundleManifest
+from bundle.metadata.manifest import BundleManifest
+from bundle.oci.digest import Digest
 from tests.integration.clusters import asset
 from tests.integration.parts import PartError, program
 from tests.tasks.workbench import Ran, Workbench

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bundle.digest import Digest
-from bundle.file_names import MANIFEST
-from bundle.manifest import BundleManifest
-from bundle.sbom_summary import SbomSummary
+from bundle.metadata.manifest import BundleManifest
+from bundle.metadata.names import MANIFEST
+from bundle.oci.digest import Digest
+from bundle.sbom.summary import SbomSummary
 from tests.integration.cosigns import Cosign
 from tests.integration.images import AMD64, ARM64, Index, image, index, layer
 from tests.integration.parts import Engine, Skopeo

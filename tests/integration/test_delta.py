@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from bundle.digest import Digest
-from bundle.sizes import human
+from bundle.formats.sizes import human
+from bundle.oci.digest import Digest
 from tests.integration.crossing import BASE, Crossing, images_below
 from tests.integration.images import layer
 from tests.integration.registries import RunningRegistry

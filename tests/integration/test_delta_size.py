@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bundle import media
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
-from bundle.layout import LayoutImage, write_index
-from bundle.reference import Reference
+from bundle.images.layout import LayoutImage, write_index
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
 from tests.integration.crossing import Crossing
 from tests.integration.images import AMD64
 from tests.integration.registries import cncf_registry
@@ -34,7 +34,7 @@ def sparse_layer(blobs: Path, name: str, size: int) -> Descriptor:
     with (blobs / digest.hex).open("wb") as file:
         file.write(header)
         file.truncate(total)
-    return Descriptor(media_type=media.OCI_LAYER, digest=digest, size=total)
+    return Descriptor(media_type=media_types.OCI_LAYER, digest=digest, size=total)
 
 
 def put(blobs: Path, data: bytes, media_type: str) -> Descriptor:
@@ -50,14 +50,16 @@ def write_image(place: Path, name: str, layers: list[tuple[str, int]]) -> list[D
     blobs.mkdir(parents=True, exist_ok=True)
     made = [sparse_layer(blobs, *each) for each in layers]
     rootfs = {"type": "layers", "diff_ids": [str(each.digest) for each in made]}
-    config = put(blobs, json.dumps({**AMD64.to_dict(), "config": {}, "rootfs": rootfs}).encode(), media.OCI_CONFIG)
+    config = put(
+        blobs, json.dumps({**AMD64.to_dict(), "config": {}, "rootfs": rootfs}).encode(), media_types.OCI_CONFIG
+    )
     manifest = {
         "schemaVersion": 2,
-        "mediaType": media.OCI_MANIFEST,
+        "mediaType": media_types.OCI_MANIFEST,
         "config": config.to_dict(),
         "layers": [each.to_dict() for each in made],
     }
-    root = put(blobs, json.dumps(manifest).encode(), media.OCI_MANIFEST)
+    root = put(blobs, json.dumps(manifest).encode(), media_types.OCI_MANIFEST)
     reference = Reference.parse(f"example.com/{name}:1")
     write_index(place, [LayoutImage(name=name, reference=reference, root=root)])
     return made
@@ -96,7 +98,7 @@ def test_one_changed_layer_of_1_4_gb(tmp_path: Path) -> None:
         ]
         for entry in manifests[0]["images"]:
             answer = registry.request(
-                "GET", f"/v2/shop/{entry['name']}/manifests/1", headers={"Accept": media.OCI_MANIFEST}
+                "GET", f"/v2/shop/{entry['name']}/manifests/1", headers={"Accept": media_types.OCI_MANIFEST}
             )
             assert str(Digest.of(answer.data)) == entry["digest"]
             for digest in entry["blobs"]:

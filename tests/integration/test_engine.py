@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from bundle.errors import EngineError
-from bundle.platform import Platform
+from bundle.oci.platform import Platform
 from clients.engine import Engine as EngineClient
 from tests.bundle.system_images import DEBIAN, layer_of
 from tests.clients.test_engine_host import write_context

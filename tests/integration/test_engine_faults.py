@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from bundle.descriptor import Descriptor
 from bundle.errors import EngineError, IntegrityError
-from bundle.load_stream import Loadable
-from bundle.reference import Reference
+from bundle.images.docker_load import Loadable
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.reference import Reference
 from clients.engine import Engine as EngineClient
 from tests.bundle.test_load_stream import ContentSource
 from tests.integration.engine_bench import BASE, ONE, EngineBench, config_digest, make_bench, own_engine, source

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from oras.client import OrasClient
 
-from bundle.digest import Digest
+from bundle.oci.digest import Digest
 from tests.integration.images import image, layer
 from tests.integration.parts import Skopeo
 from tests.integration.registries import RunningRegistry

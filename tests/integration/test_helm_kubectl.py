@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from bundle.chart import package_chart
+from bundle.charts.package import package_chart
 from bundle.errors import ClusterError, ReleaseError
-from bundle.versions import Version
+from bundle.formats.versions import Version
 from clients.diagnose import gather
 from clients.helm import Helm
 from clients.kubectl import Kubectl, Right

@@ -11,17 +11,17 @@ from typing import Literal
 
 import pytest
 
-from bundle.archive import pack
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
-from bundle.docker_archive import write_image
+from bundle.archive.archive import pack
 from bundle.errors import StorageError
-from bundle.image import ImageSource, is_manifest, reachable
-from bundle.layout import LayoutImage, place_image, write_index
-from bundle.local_source import open_local
-from bundle.locations import LocalImage
-from bundle.manifest import Layout
-from bundle.store import BlobStore
+from bundle.images.docker_archive import write_image
+from bundle.images.layout import LayoutImage, place_image, write_index
+from bundle.images.local import open_local
+from bundle.metadata.manifest import Layout
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.locations import LocalImage
+from bundle.storage.blob_store import BlobStore
+from bundle.transfer.image import ImageSource, is_manifest, reachable
 from tests.bundle.made_bundle import CONTENT, PREFIX, make_bundle, stored
 from tests.integration.images import Index
 from tests.integration.parts import Engine, Skopeo

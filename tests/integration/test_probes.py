@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bundle.platform import Platform
-from bundle.reference import Reference
+from bundle.oci.platform import Platform
+from bundle.oci.reference import Reference
 from clients.cluster_check import ApiKind, ClusterNeeds
 from clients.cluster_check import cluster as check_cluster
 from clients.credentials import Credentials

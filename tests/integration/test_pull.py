@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from bundle import media
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
 from bundle.errors import IntegrityError, RegistryError, StorageError
-from bundle.fetch import FetchedImage, fetch_image, pin_image
 from bundle.meter import SilentMeter
-from bundle.platform import Platform
-from bundle.reference import Reference
-from bundle.store import BlobStore
-from bundle.transfers import Transfers
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.platform import Platform
+from bundle.oci.reference import Reference
+from bundle.storage.blob_store import BlobStore
+from bundle.transfer.fetch import FetchedImage, fetch_image, pin_image
+from bundle.transfer.transfers import Transfers
 from clients.credentials import Credentials
 from clients.registry import Registries
 from clients.transport import Transport
@@ -92,7 +92,7 @@ def store(tmp_path: Path) -> BlobStore:
 def test_an_image(registry: RunningRegistry, store: BlobStore, docker: bool) -> None:
     root = registry.put_image(f"pull/{docker}".lower(), "1", sizes=(MIB, 3 * MIB, 1), docker=docker)
     assert pull(registry, f"pull/{docker}:1".lower(), store).root == root
-    assert root.media_type == (media.DOCKER_MANIFEST if docker else media.OCI_MANIFEST)
+    assert root.media_type == (media_types.DOCKER_MANIFEST if docker else media_types.OCI_MANIFEST)
 
 
 @pytest.mark.parametrize("docker", [False, True], ids=["oci", "docker"])
@@ -240,9 +240,9 @@ def put_large(registry: RunningRegistry, repository: str, size: int) -> Digest:
     registry.put_blob(repository, Digest.of(config), [config], len(config))
     manifest = {
         "schemaVersion": 2,
-        "mediaType": media.OCI_MANIFEST,
-        "config": Descriptor(media_type=media.OCI_CONFIG, digest=Digest.of(config), size=len(config)).to_dict(),
-        "layers": [Descriptor(media_type=media.OCI_LAYER, digest=digest, size=size).to_dict()],
+        "mediaType": media_types.OCI_MANIFEST,
+        "config": Descriptor(media_type=media_types.OCI_CONFIG, digest=Digest.of(config), size=len(config)).to_dict(),
+        "layers": [Descriptor(media_type=media_types.OCI_LAYER, digest=digest, size=size).to_dict()],
     }
-    registry.put_manifest(repository, "1", json.dumps(manifest).encode(), media.OCI_MANIFEST)
+    registry.put_manifest(repository, "1", json.dumps(manifest).encode(), media_types.OCI_MANIFEST)
     return digest

@@ -18,19 +18,19 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from bundle import media
-from bundle.archive import pack
-from bundle.digest import Digest
+from bundle.archive.archive import pack
+from bundle.archive.reader import OpenedBundle, open_bundle
 from bundle.errors import IntegrityError, RegistryError
-from bundle.image import Manifest, is_manifest, reachable
-from bundle.local_source import open_local
-from bundle.locations import LocalImage
-from bundle.manifest import ImageEntry, Layout
+from bundle.images.local import open_local
+from bundle.metadata.manifest import ImageEntry, Layout
 from bundle.meter import SilentMeter
-from bundle.opened import OpenedBundle, open_bundle
-from bundle.push import PushedImage, push_image
-from bundle.reference import Reference
-from bundle.transfers import Transfers
+from bundle.oci import media_types
+from bundle.oci.digest import Digest
+from bundle.oci.locations import LocalImage
+from bundle.oci.reference import Reference
+from bundle.transfer.image import Manifest, is_manifest, reachable
+from bundle.transfer.push import PushedImage, push_image
+from bundle.transfer.transfers import Transfers
 from clients.credentials import Credentials
 from clients.registry import Registries
 from clients.retry import RetryPolicy
@@ -43,7 +43,7 @@ from tests.integration.parts import Skopeo
 from tests.integration.registries import RunningRegistry, cncf_registry
 
 MIB = 1024 * 1024
-ACCEPT = {"Accept": media.OCI_MANIFEST}
+ACCEPT = {"Accept": media_types.OCI_MANIFEST}
 ROOT = Path(__file__).resolve().parents[2]
 
 PUSHER = """

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bundle import media
-from bundle.chart import package_chart
-from bundle.digest import Digest
+from bundle.charts.package import package_chart
 from bundle.errors import RegistryError
-from bundle.hosts import HostSettings
-from bundle.locations import parse_chart
+from bundle.oci import media_types
+from bundle.oci.digest import Digest
+from bundle.oci.locations import parse_chart
+from bundle.oci.zz_hosts import HostSettings
 from clients.charts import Charts
 from clients.registry import Registries
 from clients.transport import Transport
@@ -33,13 +33,13 @@ def package() -> bytes:
 
 def push(registry: RunningRegistry, repository: str, tag: str, package: bytes, provenance: bytes = b"") -> None:
     """As `helm push` does."""
-    layers = [(media.HELM_CHART, package), *([(media.HELM_PROVENANCE, provenance)] if provenance else [])]
+    layers = [(media_types.HELM_CHART, package), *([(media_types.HELM_PROVENANCE, provenance)] if provenance else [])]
     described = []
-    for media_type, data in [(media.HELM_CONFIG, b'{"name":"hello"}'), *layers]:
+    for media_type, data in [(media_types.HELM_CONFIG, b'{"name":"hello"}'), *layers]:
         registry.put_blob(repository, Digest.of(data), [data], len(data))
         described.append({"mediaType": media_type, "digest": str(Digest.of(data)), "size": len(data)})
     manifest = {"schemaVersion": 2, "config": described[0], "layers": described[1:]}
-    registry.put_manifest(repository, tag, json.dumps(manifest).encode(), media.OCI_MANIFEST)
+    registry.put_manifest(repository, tag, json.dumps(manifest).encode(), media_types.OCI_MANIFEST)
 
 
 def test_from_a_registry(registry: RunningRegistry, charts: Charts, package: bytes, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bundle.report_page import report_page
-from bundle.report_style import DARK, LIGHT
+from bundle.report._style import DARK, LIGHT
+from bundle.report.page import report_page
 from tests.bundle.made_report import report_of
 from tests.bundle.test_report_page import Page
 from tests.integration.browsers import Browser

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bundle import media
+from bundle.oci import media_types
 from tests.examples.pages import block
 from tests.integration.helms import Helm
 from tests.integration.parts import CommandError, Engine, PartError
@@ -139,7 +139,7 @@ def back_up(site: Flagship) -> None:
 
 def turn_the_workload_manager_on(site: Flagship) -> None:
     """One fact: its objects, its rights and the workspace's environment; nothing else changes."""
-    place, accept = "/v2/flagship/zenml-ca", {"Accept": media.OCI_MANIFEST}
+    place, accept = "/v2/flagship/zenml-ca", {"Accept": media_types.OCI_MANIFEST}
     manifest = json.loads(site.registry.request("GET", f"{place}/manifests/0.93.0-py3.11", headers=accept).data)
     config = json.loads(site.registry.request("GET", f"{place}/blobs/{manifest['config']['digest']}").data)
     assert "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt" in config["config"]["Env"]

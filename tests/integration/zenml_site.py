@@ -19,8 +19,8 @@ from typing import Any
 import trustme
 import yaml
 
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
 from tests.examples.control_plane import API, ControlPlane, serving
 from tests.integration.databases import mariadb, postgresql
 from tests.integration.helms import Helm

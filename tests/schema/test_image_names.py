@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bundle.digest import Digest
 from bundle.errors import FormatError
-from bundle.manifest import BundleManifest, ImageEntry
-from bundle.reference import Reference
+from bundle.metadata.manifest import BundleManifest, ImageEntry
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
 from schema import template
 from schema.image_names import ImageNames
 

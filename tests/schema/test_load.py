@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bundle.digest import Digest
-from bundle.hosts import HostSettings
-from bundle.locations import LocalChart, LocalImage, OciChart, RegistryImage, RepositoryChart
-from bundle.platform import Platform
-from bundle.reference import Reference
+from bundle.oci.digest import Digest
+from bundle.oci.locations import LocalChart, LocalImage, OciChart, RegistryImage, RepositoryChart
+from bundle.oci.platform import Platform
+from bundle.oci.reference import Reference
+from bundle.oci.zz_hosts import HostSettings
 from schema import validation
 from schema.checks import CheckSpec, HealthSpec
 from schema.document import Node

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from bundle.digest import Digest
 from bundle.errors import LockError, StorageError
-from bundle.locations import LocalChart, RegistryImage
-from bundle.platform import Platform
-from bundle.reference import Reference
+from bundle.oci.digest import Digest
+from bundle.oci.locations import LocalChart, RegistryImage
+from bundle.oci.platform import Platform
+from bundle.oci.reference import Reference
 from schema.contents import ChartSpec, FileSpec, ImageSpec
 from schema.lock import ChartPin, FilePin, ImagePin, Lock
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from bundle.chart import pack
-from bundle.digest import Digest
+from bundle.charts.package import pack
 from bundle.errors import FormatError
-from bundle.manifest import ImageEntry
-from bundle.reference import Reference
+from bundle.metadata.manifest import ImageEntry
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
 from schema.chart_values import ChartValues
 from schema.image_names import ImageNames
 from schema.install import Generate

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bundle.chart import pack
+from bundle.charts.package import pack
 from bundle.errors import FormatError
 from schema.chart_values import ChartValues
 from schema.unknown_keys import unknown_keys

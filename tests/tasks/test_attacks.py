@@ -15,7 +15,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from bundle.manifest import BundleManifest
+from bundle.metadata.manifest import BundleManifest
 from clients.throwaway import throwaway_registry
 from tests.integration.ssh_keys import Key, make_key, verify_by_hand
 from tests.tasks.workbench import Ran, make

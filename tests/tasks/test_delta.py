@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from bundle.digest import Digest
-from bundle.sizes import human
+from bundle.formats.sizes import human
+from bundle.oci.digest import Digest
 from tests.integration.images import image, layer
 from tests.tasks.workbench import Workbench, make, write_layout
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bundle.digest import Digest
-from bundle.reference import Reference
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
 from tasks.engine_notes import EngineNotes
 
 NAME = Reference.parse("registry.example.com/team/app:1")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from bundle.digest import Digest
 from bundle.errors import ProofError
-from bundle.reference import Reference
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
 from clients.rendered_images import FoundImage
 from tasks.proof import CarriedImage, Judge, check
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bundle import media
-from bundle.descriptor import Descriptor
-from bundle.referrers import list_tag
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.transfer.referrers import list_tag
 from tests.clients.cosign_objects import Artifact, bundled, new_key, referring, simple, write_public
 from tests.clients.faulty_registry import OFTEN, Fault, FaultyRegistry, instead, refusal
 from tests.tasks.workbench import Ran, Workbench
@@ -41,7 +41,7 @@ def bench(tmp_path: Path, faulty: FaultyRegistry) -> Workbench:
 def attach(registry: FaultyRegistry, made: Artifact, tag: str = "") -> None:
     for data in made.blobs.values():
         registry.put_blob(data)
-    registry.put_manifest("team/app", tag or str(made.descriptor.digest), made.raw, media.OCI_MANIFEST)
+    registry.put_manifest("team/app", tag or str(made.descriptor.digest), made.raw, media_types.OCI_MANIFEST)
 
 
 def install(bench: Workbench) -> Ran:

@@ -203,7 +203,7 @@ def test_a_bundle_that_cannot_be_read(bench: Workbench) -> None:
 
 def rehearsed(bench: Workbench, **changed: Any) -> None:
     """The result of a rehearsal, as `doit rehearse` keeps it."""
-    from bundle.opened import open_bundle  # noqa: PLC0415
+    from bundle.archive.reader import open_bundle  # noqa: PLC0415
 
     bundle = open_bundle(bench.bundle)
     which = {"name": "app", "version": "1.0", "id": str(bundle.manifest.id), "sums": str(bundle.sums_digest)}

@@ -11,12 +11,12 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from bundle import media
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
-from bundle.layout import LayoutImage, write_index
-from bundle.reference import Reference
-from bundle.sbom_summary import SbomSummary
+from bundle.images.layout import LayoutImage, write_index
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
+from bundle.sbom.summary import SbomSummary
 from tests.bundle.packages.layers import layer_of
 from tests.integration.images import AMD64, ARM64, Image, image
 from tests.tasks.workbench import Workbench, write_layout
@@ -90,12 +90,14 @@ def with_attestation(place: Path, first: Image, *others: Image) -> Digest:
     blobs = {Digest.of(raw): raw for raw in (json.dumps(statement).encode(), b"{}")}
     told, config = (
         {"mediaType": kind, "digest": str(digest), "size": len(raw)}
-        for kind, (digest, raw) in zip(("application/vnd.in-toto+json", media.OCI_CONFIG), blobs.items(), strict=True)
+        for kind, (digest, raw) in zip(
+            ("application/vnd.in-toto+json", media_types.OCI_CONFIG), blobs.items(), strict=True
+        )
     )
-    manifest = {"schemaVersion": 2, "mediaType": media.OCI_MANIFEST, "config": config, "layers": [told]}
+    manifest = {"schemaVersion": 2, "mediaType": media_types.OCI_MANIFEST, "config": config, "layers": [told]}
     raw = json.dumps(manifest).encode()
     attestation = Descriptor(
-        media_type=media.OCI_MANIFEST,
+        media_type=media_types.OCI_MANIFEST,
         digest=Digest.of(raw),
         size=len(raw),
         platform=replace(AMD64, os="unknown", architecture="unknown"),
@@ -105,7 +107,7 @@ def with_attestation(place: Path, first: Image, *others: Image) -> Digest:
         },
     )
     entries = [{**each.descriptor.to_dict(), "platform": each.platform.to_dict()} for each in (first, *others)]
-    listed = {"schemaVersion": 2, "mediaType": media.OCI_INDEX, "manifests": [*entries, attestation.to_dict()]}
+    listed = {"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": [*entries, attestation.to_dict()]}
     index = json.dumps(listed).encode()
     blobs |= {Digest.of(index): index, attestation.digest: raw}
     for each in (first, *others):
@@ -114,7 +116,7 @@ def with_attestation(place: Path, first: Image, *others: Image) -> Digest:
         path = place / "blobs" / digest.algorithm / digest.hex
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    root = Descriptor(media_type=media.OCI_INDEX, digest=Digest.of(index), size=len(index))
+    root = Descriptor(media_type=media_types.OCI_INDEX, digest=Digest.of(index), size=len(index))
     name = "example.com/app:1.0"
     write_index(place, [LayoutImage(name=name, reference=Reference.parse(name), root=root)])
     return attestation.digest

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bundle.layout import LayoutImage, write_index
-from bundle.reference import Reference
+from bundle.images.layout import LayoutImage, write_index
+from bundle.oci.reference import Reference
 from tests.integration.images import Image, image, layer
 
 ROOT = Path(__file__).resolve().parents[2]

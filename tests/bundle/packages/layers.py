@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from bundle.digest import Digest
 from bundle.errors import FormatError
+from bundle.oci.digest import Digest
 from tests.integration.images import Layer
 
 

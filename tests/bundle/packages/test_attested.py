@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from bundle import media
-from bundle.digest import Digest
-from bundle.image import Manifest
-from bundle.packages.attested import Attested, read_attested
-from bundle.packages.foreign import parse_purl
-from bundle.store import BlobStore
+from bundle.oci import media_types
+from bundle.oci.digest import Digest
+from bundle.sbom.documents import parse_purl
+from bundle.sbom.zz_attested import Attested, read_attested
+from bundle.storage.blob_store import BlobStore
+from bundle.transfer.image import Manifest
 
 IMAGE, OTHER = Digest.of(b"image"), Digest.of(b"other")
 CYCLONEDX = {
@@ -67,8 +67,8 @@ def read(tmp_path: Path, *documents: Any) -> Attested:
     for document in documents:
         raw = document if isinstance(document, bytes) else json.dumps(document).encode()
         layers.append({"mediaType": "application/vnd.in-toto+json", "digest": str(store.put(raw)), "size": len(raw)})
-    config = {"mediaType": media.OCI_CONFIG, "digest": str(store.put(b"{}")), "size": 2}
-    manifest = {"schemaVersion": 2, "mediaType": media.OCI_MANIFEST, "config": config, "layers": layers}
+    config = {"mediaType": media_types.OCI_CONFIG, "digest": str(store.put(b"{}")), "size": 2}
+    manifest = {"schemaVersion": 2, "mediaType": media_types.OCI_MANIFEST, "config": config, "layers": layers}
     return read_attested(store, [Manifest.parse(json.dumps(manifest).encode())], {IMAGE})
 
 

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 import pytest
 
 from bundle.errors import FormatError
-from bundle.layer_stream import LayerStream
-from bundle.packages import filesystem
-from bundle.packages.filesystem import FileSystem
-from bundle.tar_reader import Member
+from bundle.images.layers.stream import LayerStream
+from bundle.sbom import _filesystem as filesystem
+from bundle.sbom._filesystem import FileSystem
+from bundle.storage.tar_reader import Member
 from tests.bundle.packages.layers import DIRECTORY, Content, Link, tar_of
 
 Layer = Mapping[str, Content] | Sequence[tuple[str, Content]]

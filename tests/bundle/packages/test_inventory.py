@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from bundle.packages import wanted
-from bundle.packages.inventory import Inventory, LayerBlob, take_inventory
+from bundle.sbom import _wanted as wanted
+from bundle.sbom.inventory import Inventory, LayerBlob, take_inventory
 from tests.bundle.packages.layers import Content, Link, layer_of, no_zstd
 
 DEBIAN: Mapping[str, Content] = {

@@ -9,9 +9,9 @@ from typing import IO
 
 import pytest
 
-from bundle import layer_stream
 from bundle.errors import FormatError
-from bundle.packages.layer import open_layer
+from bundle.images.layers import stream as layer_stream
+from bundle.sbom.zz_layer import open_layer
 from tests.bundle.packages.layers import no_zstd
 
 DATA = bytes(range(256)) * 5000

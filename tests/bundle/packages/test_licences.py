@@ -1,6 +1,6 @@
 import pytest
 
-from bundle.packages.licences import from_classifiers, from_copyright, named
+from bundle.sbom._licences import from_classifiers, from_copyright, named
 
 MACHINE_READABLE = """\
 Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/

@@ -1,7 +1,7 @@
 import pytest
 from packageurl import PackageURL
 
-from bundle.packages.package import Package
+from bundle.sbom.package import Package
 
 PACKAGES = {
     "plain": (Package(type="npm", name="left-pad", version="1.3.0"), "pkg:npm/left-pad@1.3.0"),

@@ -1,6 +1,6 @@
 import pytest
 
-from bundle.packages.system import System
+from bundle.sbom.zz_system import System
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,186 @@
+"""Checks a bundle where it lies: a directory, an archive, or its parts. Nothing is unpacked, written or deleted."""
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from bundle.archive._completeness import check_completeness
+from bundle.archive.parts import find_archive, sums_path
+from bundle.archive.zz_archive_scan import scan_archive
+from bundle.archive.zz_finding import Finding, with_owners
+from bundle.errors import BundleError, FormatError, storage_errors
+from bundle.metadata.base import Base
+from bundle.metadata.checksums import SUMS, UNLISTED, parse_sums
+from bundle.meter import Meter, SilentMeter
+from bundle.oci.digest import Digest
+from bundle.signing.trust import Vouch, read_signature
+from bundle.storage.files import CHUNK
+from bundle.storage.tree import DirectoryTree, TarTree, Tree, read_small, walk_files
+from bundle.storage.volume import Part, Volume
+
+_MAX_SUMS = 256 * 1024 * 1024  # bytes
+_ReadSums = Callable[[Tree], Mapping[str, Digest]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyReport:
+    """What was checked (`files`, and their `size` in bytes) and what was found; `notes` are no faults."""
+
+    path: Path
+    files: int
+    size: int
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
+
+    def raise_if_bad(self) -> None:
+        """Raise a BundleError with all findings, if there are any."""
+        if self.findings:
+            raise BundleError(
+                f"bundle {str(self.path)!r} is not good ({len(self.findings)} found, {self.files} files checked)",
+                [str(finding) for finding in self.findings],
+                hint="carry what is named here over again from the connected side, then verify again; "
+                "if it is the same there, make the bundle anew",
+            )
+
+
+def verify(
+    path: Path, *, meter: Meter | None = None, base: Base | None = None, vouch: Vouch | None = None
+) -> VerifyReport:
+    """Check a bundle directory, an archive, or the parts of one (any part's name will do).
+
+    `vouch` is asked whether the list of checksums that everything is compared with can be trusted; its error comes
+    through.
+    Everything that is missing, extra or damaged is in the report, the bad part by its name; with a `base`, every blob
+    that a delta leaves out and that is not there either. Raises only when there is
+    no bundle at `path` (SourceError), or its list of parts can't be read (FormatError, StorageError).
+    """
+    meter = meter or SilentMeter()
+    with storage_errors(f"read bundle {str(path)!r}", path):
+        demands = _Demands(path=path, vouch=vouch, base=base)
+        return _verify_directory(path, meter, demands) if path.is_dir() else _verify_archive(path, meter, demands)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Demands:
+    """What a bundle is held against besides its own list of checksums."""
+
+    path: Path
+    vouch: Vouch | None
+    base: Base | None
+
+    def sums(self, tree: Tree) -> Mapping[str, Digest]:
+        """The list of checksums, once it is vouched for."""
+        raw = read_small(tree, SUMS, _MAX_SUMS)
+        if self.vouch:
+            self.vouch(raw, read_signature(tree), subject=f"bundle {str(self.path)!r}")
+        return parse_sums(raw, SUMS)
+
+
+def _verify_directory(root: Path, meter: Meter, demands: _Demands) -> VerifyReport:
+    findings: list[Finding] = []
+    sizes: dict[str, int] = {}
+    for name, entry in walk_files(root):
+        if entry.is_symlink() or not entry.is_file(follow_symlinks=False):
+            findings.append(Finding(kind="unsafe", item=name, expected="a file", observed="a link or special file"))
+        else:
+            sizes[name] = entry.stat(follow_symlinks=False).st_size
+    meter.expect("verify", sum(sizes.values()))
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        results = list(pool.map(partial(_hash_one, root, meter), sizes))
+    findings += [result for result in results if isinstance(result, Finding)]
+    observed = {name: result for name, result in zip(sizes, results, strict=True) if isinstance(result, Digest)}
+    checked, notes = _check_content(demands, DirectoryTree(root), observed, set(sizes), findings)
+    size = sum(sizes[name] for name in observed)
+    return VerifyReport(path=root, files=len(observed), size=size, findings=checked, notes=tuple(notes))
+
+
+def _check_content(
+    demands: _Demands, tree: Tree, observed: Mapping[str, Digest], present: set[str], findings: list[Finding]
+) -> tuple[tuple[Finding, ...], list[str]]:
+    """Compare what is there with SHA256SUMS, and that with manifest.json; what was found, and notes."""
+    try:
+        sums = demands.sums(tree)
+    except FileNotFoundError:
+        return (*findings, Finding(kind="missing", item=SUMS, expected="the list of all checksums")), []
+    except FormatError as err:
+        return (*findings, Finding(kind="unreadable", item=SUMS, observed=err.what)), []
+    told = {finding.item for finding in findings}
+    for name in sorted((sums.keys() | present) - told):
+        if name not in present:
+            findings.append(Finding(kind="missing", item=name))
+        elif name not in sums:
+            if name not in UNLISTED:
+                findings.append(Finding(kind="extra", item=name, expected=f"only what {SUMS} lists"))
+        elif observed[name] != sums[name]:
+            findings.append(Finding(kind="damaged", item=name, expected=str(sums[name]), observed=str(observed[name])))
+    complete = check_completeness(tree, sums, demands.base)
+    notes = [complete.note] if complete.note else []
+    return with_owners([*findings, *complete.findings], complete.owners), notes
+
+
+def _verify_archive(path: Path, meter: Meter, demands: _Demands) -> VerifyReport:
+    files = find_archive(path)
+    findings = [Finding(kind="missing", item=name) for name in files.missing]
+    sums = sums_path(files.archive).name
+    findings += [Finding(kind="extra", item=name, expected=f"only what {sums} lists") for name in files.extra]
+    notes = [] if files.digests else [f"without {sums} a bad part can't be named"]
+    parts = [
+        Part(path=files.path(name), digest=files.digests.get(name)) for name in files.names if name not in files.missing
+    ]
+    volume = Volume(parts)
+    meter.expect("verify", volume.size)
+    if files.missing:
+        findings += _check_parts(parts, meter)
+        notes.append("the files inside were not checked, because a part is missing")
+        return VerifyReport(path=path, files=len(parts), size=volume.size, findings=tuple(findings), notes=tuple(notes))
+    bad_parts: list[Finding] = []
+    with volume.stream(lambda part, observed: bad_parts.append(_bad_part(part, observed))) as stream:
+        scan = scan_archive(stream, meter)
+    findings += scan.findings
+    if scan.broken:
+        # A bad part is the reason of what its reader says, and the parts after an unreadable one were not seen.
+        findings += (_check_parts(parts, SilentMeter()) if scan.unreadable else bad_parts) or [scan.broken]
+        notes.append(f"the archive could be read up to its first {len(scan.observed)} files only")
+        checked = tuple(findings)
+    else:
+        tree = TarTree(volume, scan.entries)
+        checked, told = _check_content(demands, tree, scan.observed, set(scan.entries), findings + bad_parts)
+        notes += told
+    return VerifyReport(path=path, files=len(scan.observed), size=volume.size, findings=checked, notes=tuple(notes))
+
+
+def _hash_one(root: Path, meter: Meter, name: str) -> Digest | Finding:
+    try:
+        return _hash(root / name, meter)
+    except OSError as err:
+        return Finding(kind="unreadable", item=name, observed=os.strerror(err.errno or 0))
+
+
+def _check_parts(parts: Sequence[Part], meter: Meter) -> list[Finding]:
+    """Check each part for itself, where they can't be read as one."""
+    findings = []
+    for part in parts:
+        result = _hash_one(part.path.parent, meter, part.path.name)
+        if isinstance(result, Finding):
+            findings.append(result)
+        elif part.digest and part.digest != result:
+            findings.append(_bad_part(part, result))
+    return findings
+
+
+def _bad_part(part: Part, observed: Digest) -> Finding:
+    return Finding(kind="damaged", item=part.path.name, expected=str(part.digest), observed=str(observed))
+
+
+def _hash(path: Path, meter: Meter) -> Digest:
+    hasher = hashlib.sha256()
+    buffer = memoryview(bytearray(CHUNK))
+    with path.open("rb", buffering=0) as file:
+        while size := file.readinto(buffer):
+            hasher.update(buffer[:size])
+            meter.advance("verify", size)
+    return Digest(algorithm="sha256", hex=hasher.hexdigest())

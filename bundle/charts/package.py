@@ -1,0 +1,180 @@
+"""Helm charts as archives: packaged so that the same files give the same bytes, read without trusting them.
+
+The format is `helm package`'s (a gzipped tar of files below one directory named as the chart); the bytes are not, since
+Helm's carry the time of packaging. The gzip stream holds stored blocks, as what deflate makes depends on the zlib.
+"""
+
+import gzip
+import io
+import os
+import stat
+import struct
+import tarfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from bundle.charts._helmignore import FILE_NAME, IgnoreRules
+from bundle.errors import FormatError, SourceError, storage_errors
+
+MAX_UNPACKED = 100 * 1024 * 1024  # bytes; Helm's own bound for a whole chart
+
+_GZIP_HEADER = b"\x1f\x8b\x08" + bytes(6) + b"\xff"  # RFC 1952: deflate, no flags, no time, unknown system
+_STORED_MAX = 0xFFFF  # RFC 1951 3.2.4: bytes in one stored block
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class ChartFile:
+    """A file of a chart directory: its name in the chart, with slashes, and where it is (no link)."""
+
+    name: str
+    path: Path
+
+
+def list_chart(directory: Path, *, subject: str) -> tuple[ChartFile, ...]:
+    """The files that belong to the chart in `directory`, sorted by name: all but those its .helmignore leaves out.
+
+    Links are followed inside the directory. A SourceError names a link that leads out of it or in a circle, and
+    anything that is neither a file nor a directory.
+    """
+    with storage_errors(f"read {subject}", directory):
+        root = directory.resolve(strict=True)
+        rules = _rules(root, subject)
+        return tuple(sorted(_walk((root,), "", rules, subject)))
+
+
+def package_chart(directory: Path, *, name: str, subject: str) -> bytes:
+    """The chart in `directory` as the bytes of a .tgz whose top directory is `name`; see list_chart for errors."""
+    files = list_chart(directory, subject=subject)
+    with storage_errors(f"read {subject}", directory):
+        size = sum(file.path.stat().st_size for file in files)
+        if size > MAX_UNPACKED:
+            raise SourceError(
+                f"{subject}: the files in {directory} have {size} bytes, Helm reads charts up to {MAX_UNPACKED}",
+                hint=f"leave out what the chart does not need in {FILE_NAME}",
+            )
+        return pack((f"{name}/{file.name}", file.path.read_bytes()) for file in files)
+
+
+def pack(members: Iterable[tuple[str, bytes]]) -> bytes:
+    """A .tgz of these names and contents, in their order, the same bytes on every machine."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, data in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            info.mode = 0o644
+            archive.addfile(info, io.BytesIO(data))
+    return _gzip_stored(buffer.getvalue())
+
+
+def read_archive(data: bytes, *, keep: Callable[[str], bool], subject: str) -> Mapping[str, bytes]:
+    """Those files of a packaged chart that `keep` chooses by name (below the top directory, with slashes).
+
+    The whole archive is read: a FormatError names what Helm would refuse or what could do harm: no gzipped tar, paths
+    that lead out, links and devices, a name that comes twice, more than MAX_UNPACKED bytes.
+    """
+    found: dict[str, bytes] = {}
+    seen: set[str] = set()
+    try:
+        with (
+            gzip.GzipFile(fileobj=io.BytesIO(data)) as stream,
+            tarfile.open(fileobj=_Bounded(stream, MAX_UNPACKED, subject), mode="r|") as archive,
+        ):
+            for member in archive:
+                if member.isdir():
+                    continue
+                name = _checked_name(member, subject)
+                if name in seen:
+                    raise FormatError(f"{subject}: the archive holds {member.name!r} twice")
+                seen.add(name)
+                if keep(name) and (file := archive.extractfile(member)):
+                    found[name] = file.read()
+    except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError, OverflowError) as err:
+        raise FormatError(f"{subject}: not a packaged chart (a gzipped tar): {err}") from err
+    if not seen:
+        raise FormatError(f"{subject}: the archive holds no files")
+    return found
+
+
+def _rules(root: Path, subject: str) -> IgnoreRules:
+    path = root / FILE_NAME
+    try:
+        return IgnoreRules.parse(path.read_text("utf-8") if path.is_file() else "")
+    except (FormatError, UnicodeDecodeError) as err:
+        reason, hint = (err.what, err.hint) if isinstance(err, FormatError) else (str(err), "")
+        raise FormatError(f"{subject}: {path}: {reason}", hint=hint) from err
+
+
+def _walk(above: tuple[Path, ...], prefix: str, rules: IgnoreRules, subject: str) -> Iterator[ChartFile]:
+    """Files of the last directory of `above`, the directories (no links among them) that the walk came through."""
+    for entry in sorted(os.listdir(above[-1])):
+        name, path = f"{prefix}{entry}", above[-1] / entry
+        if rules.ignores(name, is_directory=path.is_dir()):
+            continue
+        real = _followed(path, above, subject) if path.is_symlink() else path
+        mode = real.stat().st_mode
+        if stat.S_ISDIR(mode):
+            yield from _walk((*above, real), f"{name}/", rules, subject)
+        elif stat.S_ISREG(mode):
+            yield ChartFile(name=name, path=real)
+        else:
+            raise SourceError(f"{subject}: {path} is neither a file nor a directory", hint=f"name it in {FILE_NAME}")
+
+
+def _followed(link: Path, above: tuple[Path, ...], subject: str) -> Path:
+    """Where a link leads."""
+    try:
+        real = link.resolve(strict=True)
+    except RuntimeError as err:  # a link to itself, in Python 3.11 and 3.12; later ones raise OSError
+        raise SourceError(f"{subject}: the link {link} leads in a circle", hint=f"name it in {FILE_NAME}") from err
+    if not real.is_relative_to(above[0]):
+        raise SourceError(
+            f"{subject}: the link {link} leads out of the chart, to {real}",
+            hint=f"copy what it leads to into the chart, or name the link in {FILE_NAME}",
+        )
+    if real in above:
+        raise SourceError(f"{subject}: the link {link} leads in a circle", hint=f"name it in {FILE_NAME}")
+    return real
+
+
+def _checked_name(member: tarfile.TarInfo, subject: str) -> str:
+    """The member's name below the top directory; archives made on Windows may separate by backslashes, as in Helm."""
+    pure = PurePosixPath(member.name.replace("\\", "/"))
+    if pure.is_absolute() or ".." in pure.parts or (pure.parts and ":" in pure.parts[0]):
+        raise FormatError(f"{subject}: the archive holds {member.name!r}, which leads out of its directory")
+    if not member.isreg() or member.issparse():
+        raise FormatError(f"{subject}: the archive holds {member.name!r}, which is not a plain file")
+    if len(pure.parts) < 2:
+        raise FormatError(
+            f"{subject}: the archive holds {member.name!r} outside of the chart's directory",
+            hint="make the archive with `helm package`",
+        )
+    return "/".join(pure.parts[1:])
+
+
+class _Bounded(io.RawIOBase):
+    """A stream that fails before more than `limit` bytes were read from it."""
+
+    def __init__(self, stream: gzip.GzipFile, limit: int, subject: str) -> None:
+        self._stream = stream
+        self._left = limit
+        self._subject = subject
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(self._left + 1 if size < 0 else min(size, self._left + 1))
+        self._left -= len(data)
+        if self._left < 0:
+            raise FormatError(f"{self._subject}: the archive unpacks to more than {MAX_UNPACKED} bytes")
+        return data
+
+
+def _gzip_stored(data: bytes) -> bytes:
+    """Gzip (RFC 1952) without compression: one member of stored blocks."""
+    blocks = [_GZIP_HEADER]
+    for start in range(0, max(len(data), 1), _STORED_MAX):
+        block = data[start : start + _STORED_MAX]
+        last = start + _STORED_MAX >= len(data)
+        blocks += [struct.pack("<BHH", last, len(block), len(block) ^ 0xFFFF), block]
+    return b"".join([*blocks, struct.pack("<II", zlib.crc32(data), len(data) & 0xFFFFFFFF)])

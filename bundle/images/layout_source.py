@@ -1,0 +1,176 @@
+"""Images out of an OCI image layout, a directory or still packed in a tar, as sources."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from bundle.errors import FormatError, IntegrityError, SourceError
+from bundle.formats import strict_json
+from bundle.images.layout import CONTAINERD_NAME, INDEX, NO_PLATFORM, OCI_LAYOUT, REF_NAME, blob_name
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
+from bundle.storage.tree import Tree, read_small
+from bundle.storage.volume import FilePiece
+from bundle.transfer.image import MAX_MANIFEST, Manifest, is_manifest
+
+COSIGN_KIND = "kind"
+_COSIGN = "dev.cosignproject.cosign"
+_COSIGN_KINDS = {".sig": f"{_COSIGN}/sigs", ".att": f"{_COSIGN}/atts", ".sbom": f"{_COSIGN}/sboms"}
+_ATTACHED = re.compile(r"sha256-[0-9a-f]{64}(\.(sig|att|sbom))?")
+_MAX_INDEX = 64 * 1024 * 1024  # bytes
+
+
+class LayoutSource:
+    """One image of a layout. `ref` is its name there, "" where there is only one; `subject` is the image as written."""
+
+    def __init__(self, tree: Tree, ref: str, subject: str) -> None:
+        self._tree = tree
+        self._ref = ref
+        self._subject = subject
+
+    def resolve(self) -> Descriptor:
+        """The descriptor of the image; a SourceError lists the names there are when it is not exactly one."""
+        try:
+            entries = read_index(self._tree)
+        except FileNotFoundError as err:
+            raise SourceError(
+                f"{self._subject} is no OCI image layout: it has no {err}",
+                hint=f"name the directory or archive that holds {OCI_LAYOUT} and {INDEX}",
+            ) from err
+        except FormatError as err:
+            raise SourceError(f"{self._subject}: {err.what}", hint=err.hint) from err
+        images = [entry for entry in entries if not is_attached(entry)]
+        chosen = [entry for entry in entries if self._ref in _names(entry)] if self._ref else images
+        if not chosen:
+            chosen = [entry for entry in entries if same_name(self._ref, _names(entry))]
+        if len({entry.digest for entry in chosen}) != 1:
+            raise choice_error(self._subject, self._ref, [name for entry in images for name in _names(entry)[:1]])
+        return replace(chosen[0], annotations={}, platform=None)
+
+    def tagged(self, tag: str) -> Descriptor | None:
+        """What the layout has under another tag, with or without a repository before it; None where there is none.
+
+        `cosign save` writes no tags: it says what kind each entry is, beside one image.
+        """
+        for entry in read_index(self._tree):
+            if any(name == tag or name.endswith(f":{tag}") for name in _names(entry)):
+                return replace(entry, annotations={}, platform=None)
+        return self._saved_by_cosign(tag)
+
+    def referring(self, subject: Digest) -> tuple[Descriptor, ...] | None:
+        """The entries of index.json whose manifests name `subject` as theirs; None where there are none."""
+        entries = [entry for entry in read_index(self._tree) if self._subject_of(entry) == subject]
+        return tuple(replace(entry, annotations={}, platform=None) for entry in entries) or None
+
+    def _subject_of(self, entry: Descriptor) -> Digest | None:
+        """None also for an entry that can't be read: it is another image's, which nobody asked for."""
+        try:
+            return Manifest.parse(self.manifest(entry), media_type=entry.media_type).subject
+        except (FormatError, SourceError):
+            return None
+
+    def _saved_by_cosign(self, tag: str) -> Descriptor | None:
+        kinds = {entry.annotations.get(COSIGN_KIND, ""): entry for entry in read_index(self._tree)}
+        signed = kinds.get(f"{_COSIGN}/image") or kinds.get(f"{_COSIGN}/imageIndex")
+        for suffix, kind in _COSIGN_KINDS.items():
+            if signed and tag == f"{signed.digest.algorithm}-{signed.digest.hex}{suffix}" and kind in kinds:
+                return replace(kinds[kind], annotations={}, platform=None)
+        return None
+
+    def manifest(self, descriptor: Descriptor) -> bytes:
+        """The manifest's or index's bytes, checked against its size (unless 0) and digest."""
+        try:
+            data = read_small(self._tree, blob_name(descriptor.digest), MAX_MANIFEST)
+        except FileNotFoundError as err:
+            raise self._lacks(descriptor) from err
+        except FormatError as err:
+            raise SourceError(f"{self._subject}: manifest {err.what}") from err
+        if not descriptor.digest.matches(data) or descriptor.size not in (0, len(data)):
+            raise IntegrityError(
+                f"{self._subject}: its manifest is damaged: expected {descriptor.digest} and {descriptor.size} bytes,"
+                f" it has {Digest.of(data)} and {len(data)} bytes",
+                hint="copy or build this source again",
+            )
+        return data
+
+    def read(self, descriptor: Descriptor, offset: int) -> Iterator[bytes]:
+        """The blob's bytes from `offset` on. Not checked here: whoever stores them does."""
+        for piece in self.pieces(descriptor, offset):
+            yield from piece.read()
+
+    def pieces(self, descriptor: Descriptor, offset: int) -> Iterator[FilePiece]:
+        """The same bytes as pieces of the files that they lie in."""
+        try:
+            extent = self._tree.extent(blob_name(descriptor.digest))
+        except FileNotFoundError as err:
+            raise self._lacks(descriptor) from err
+        yield from extent.pieces(offset, extent.size - offset)
+
+    def _lacks(self, descriptor: Descriptor) -> SourceError:
+        return SourceError(
+            f"{self._subject} lacks {descriptor.digest} ({descriptor.size} bytes), which its manifest names",
+            hint="copy or build this source again, with all platforms that are wanted",
+        )
+
+
+def read_index(tree: Tree) -> tuple[Descriptor, ...]:
+    """The images that a layout's index.json lists; FileNotFoundError without one, FormatError for another format."""
+    layout = _object(read_small(tree, OCI_LAYOUT, _MAX_INDEX), OCI_LAYOUT)
+    version = layout.get("imageLayoutVersion")
+    if version != "1.0.0":
+        raise FormatError(f"{OCI_LAYOUT} has imageLayoutVersion {version!r}, expected '1.0.0'")
+    entries = _object(read_small(tree, INDEX, _MAX_INDEX), INDEX).get("manifests")
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise FormatError(f"{INDEX} has no list of manifests")
+    return tuple(descriptor for entry in entries if is_manifest(descriptor := Descriptor.from_dict(entry)))
+
+
+def is_attached(entry: Descriptor) -> bool:
+    """Whether an entry of index.json is no image of its own, but belongs to one: a signature, or a list of them."""
+    return (
+        entry.platform == NO_PLATFORM
+        or entry.annotations.get(COSIGN_KIND) in _COSIGN_KINDS.values()
+        or any(_ATTACHED.fullmatch(name.rpartition(":")[2]) for name in _names(entry))
+    )
+
+
+def layout_names(tree: Tree) -> tuple[str, ...]:
+    """The fullest name of each image that a layout lists; "" for one without a name. Errors as of read_index."""
+    return tuple(dict.fromkeys((_names(entry) or [""])[-1] for entry in read_index(tree) if not is_attached(entry)))
+
+
+def choice_error(subject: str, ref: str, names: Sequence[str]) -> SourceError:
+    """Says that `ref` does not choose one image among these names."""
+    listed = ", ".join(sorted(set(names))) or "none that has a name"
+    if ref:
+        return SourceError(f"{subject} has no image {ref!r}; it has: {listed}", hint="use one of these as the ref")
+    return SourceError(
+        f"{subject} does not hold exactly one image; it has: {listed}", hint="add `:REF` with one of these names"
+    )
+
+
+def same_name(ref: str, names: Sequence[str]) -> bool:
+    """Whether a name is the same image in Docker's reading, where `app` is `docker.io/library/app:latest`."""
+    wanted = _expanded(ref)
+    return wanted is not None and any(_expanded(name) == wanted for name in names)
+
+
+def _expanded(name: str) -> Reference | None:
+    try:
+        reference = Reference.parse(name)
+    except FormatError:
+        return None
+    return reference if reference.tag or reference.digest else replace(reference, tag="latest")
+
+
+def _names(entry: Descriptor) -> list[str]:
+    return [entry.annotations[key] for key in (REF_NAME, CONTAINERD_NAME) if key in entry.annotations]
+
+
+def _object(data: bytes, name: str) -> Mapping[str, Any]:
+    value = strict_json.decode(data, name)
+    if not isinstance(value, dict):
+        raise FormatError(f"{name} is not a JSON object")
+    return value

@@ -1,0 +1,1 @@
+"""What tells of a bundle: manifest, receipt, checksums, deltas, and what its files are called."""

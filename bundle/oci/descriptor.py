@@ -1,0 +1,46 @@
+"""Content descriptors (OCI image-spec descriptor.md)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from bundle.errors import FormatError
+from bundle.oci.digest import Digest
+from bundle.oci.platform import Platform
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Descriptor:
+    """What a piece of content is: media type, digest and size in bytes; in an index also its platform."""
+
+    media_type: str
+    digest: Digest
+    size: int
+    platform: Platform | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read a descriptor object; a missing or mistyped field is a FormatError."""
+        media_type, digest, size = data.get("mediaType"), data.get("digest"), data.get("size")
+        if not isinstance(media_type, str) or not isinstance(digest, str):
+            raise FormatError(f"descriptor {dict(data)!r} lacks a mediaType or a digest")
+        if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+            raise FormatError(f"descriptor of {digest} has size {size!r}, expected a number of bytes")
+        platform, annotations = data.get("platform"), data.get("annotations")
+        return cls(
+            media_type=media_type,
+            digest=Digest.parse(digest),
+            size=size,
+            platform=Platform.from_dict(platform) if isinstance(platform, Mapping) else None,
+            annotations={str(k): str(v) for k, v in annotations.items()} if isinstance(annotations, Mapping) else {},
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The exact inverse of from_dict, leaving out what is empty."""
+        data: dict[str, Any] = {"mediaType": self.media_type, "digest": str(self.digest), "size": self.size}
+        if self.annotations:
+            data["annotations"] = dict(self.annotations)
+        if self.platform:
+            data["platform"] = self.platform.to_dict()
+        return data

@@ -1,1 +1,0 @@
-"""Which packages an image holds, told from its layers. Standard library only."""

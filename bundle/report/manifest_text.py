@@ -1,0 +1,150 @@
+"""`manifest.txt`: what a bundle holds and how to use it by hand, for people."""
+
+from collections.abc import Iterator, Sequence
+
+from bundle.metadata.checksums import SUMS
+from bundle.metadata.entries import ChartEntry, FileEntry, ProofEntry
+from bundle.metadata.manifest import ALL_PLATFORMS, BundleManifest, DerivedEntry, ImageEntry
+from bundle.oci import media_types
+from bundle.signing.trust import CHECK_COMMAND
+
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+_OCI = frozenset({media_types.OCI_MANIFEST, media_types.OCI_INDEX})
+
+
+def manifest_text(manifest: BundleManifest) -> str:
+    """The text, with lines of any length: names and digests are to be copied whole."""
+    sections = {
+        f"{manifest.name} {manifest.version}": _about(manifest),
+        "This is a delta: it is not whole by itself": list(_delta(manifest)),
+        "Internal registries required": manifest.registries,
+        "Images": [line for image in manifest.images for line in _image(image)],
+        "Images that install makes of these": [_derived(image) for image in manifest.derived],
+        "Charts": [line for chart in manifest.charts for line in _chart(chart)],
+        "Files": [line for file in manifest.files for line in _file(file)],
+        "Proof that every image of the releases is here": [_proof(entry) for entry in manifest.proof],
+        "Check this bundle before anything of it is run (in this directory)": list(_checking(manifest)),
+        "Load the images by hand (in this directory)": list(_loading(manifest)),
+    }
+    return "\n".join(_section(title, lines) for title, lines in sections.items() if lines)
+
+
+def _section(title: str, lines: Sequence[str]) -> str:
+    return "".join(f"{line}\n" for line in [title, "-" * len(title), *(f"  {line}".rstrip() for line in lines)])
+
+
+def _about(manifest: BundleManifest) -> list[str]:
+    return [
+        f"created:  {manifest.created:%Y-%m-%d %H:%M:%S} UTC",
+        f"platform: {manifest.platform or ALL_PLATFORMS}",
+        f"layout:   {manifest.layout}",
+        f"content:  {len(manifest.images)} images, {len(manifest.charts)} charts, {len(manifest.files)} files",
+        f"id:       {manifest.id}",
+        f"made by:  airgap {manifest.tool}",
+    ]
+
+
+def _delta(manifest: BundleManifest) -> Iterator[str]:
+    if manifest.delta is None:
+        return
+    sizes = {digest: size for image in manifest.images for digest, size in image.blobs.items()}
+    total = sum(sizes.get(digest, 0) for digest in manifest.delta.blobs)
+    yield f"made against: {manifest.delta.base}"
+    yield f"left out:     {len(manifest.delta.blobs)} layers, {_size(total)}, which the registry inside must have"
+    yield "to check that base and delta are complete together, before carrying it or inside:"
+    yield "  python3 airgap.pyz verify since=receipt.json"
+    yield "to install it: python3 airgap.pyz install, which looks for each of these layers before it changes anything"
+    incomplete = [image for image in manifest.images if manifest.lacks(image)]
+    if incomplete:
+        yield "not to be loaded by hand, because layers are left out:"
+    for image in incomplete:
+        lacking = manifest.lacks(image)
+        yield f"  {image.reference}: lacks {len(lacking)} layers, {_size(sum(lacking.values()))}"
+
+
+def _image(image: ImageEntry) -> list[str]:
+    lines = [
+        str(image.reference),
+        f"  version: {image.reference.tag}",
+        f"  digest:  {image.digest}",
+        f"  size:    {_size(image.size)}, {image.platform or ALL_PLATFORMS}",
+        f"  source:  {image.source}",
+    ]
+    if image.file:
+        lines.append(f"  file:    {image.file}")
+    if image.sbom:
+        lines.append(f"  sbom:    {image.sbom}")
+    for each in image.attachments:
+        lines.append(f"  with it: {each.tag} ({', '.join(sorted(set(each.artifacts.values())))})")
+    if image.cosign_key:
+        lines.append(f"  signed:  checked with the key file of {image.cosign_key}")
+    if image.config:
+        lines.append(f"  engine:  a Docker Engine saved it, with the ID {image.config}")
+    if image.upstream:
+        lines.append(f"           and had pulled it as {image.upstream}")
+    return lines
+
+
+def _derived(image: DerivedEntry) -> str:
+    return f"{image.reference}: {image.base} with the certificates of {image.add_ca}"
+
+
+def _chart(chart: ChartEntry) -> list[str]:
+    lines = [
+        chart.name,
+        f"  version: {chart.version}",
+        f"  sha256:  {chart.digest.hex}",
+        f"  size:    {_size(chart.size)}",
+        f"  source:  {chart.source}",
+        f"  file:    {chart.file}",
+    ]
+    checked = f", checked with the keyring of {chart.keyring}" if chart.keyring else ""
+    return [*lines, f"  signed:  {chart.provenance}{checked}"] if chart.provenance else lines
+
+
+def _file(file: FileEntry) -> list[str]:
+    return [
+        f"{file.name} (a tool, on PATH during install)" if file.tool else file.name,
+        f"  sha256:  {file.digest.hex}",
+        f"  size:    {_size(file.size)}",
+        f"  source:  {file.source}",
+        f"  file:    {file.file}",
+    ]
+
+
+def _proof(entry: ProofEntry) -> str:
+    return f"{entry.release}: proven" if entry.proven else f"{entry.release}: NOT PROVEN, {entry.reason}"
+
+
+def _checking(manifest: BundleManifest) -> Iterator[str]:
+    """The commands; they are for programs of the machine: that of the bundle can't be its own witness."""
+    if manifest.signed:
+        yield CHECK_COMMAND
+    yield f"sha256sum -c {SUMS}"
+    if manifest.signed:
+        yield ""
+        yield "allowed_signers is this site's own list, never one that came with the bundle; IDENTITY is a name in it."
+        yield "airgap.pyz checks the same, but whoever changed the bundle may have changed airgap.pyz too."
+
+
+def _loading(manifest: BundleManifest) -> Iterator[str]:
+    """Commands for the engine, and for skopeo of one image: it keeps the digest, but knows OCI manifests only."""
+    if not manifest.images or any(manifest.lacks(image) for image in manifest.images):
+        return
+    oci = next((image for image in manifest.images if image.media_type in _OCI), None)
+    if manifest.layout == "oci":
+        yield "tar -C images -cf - . | docker load"
+        source = f"oci:images:{oci.reference}" if oci else ""
+    else:
+        yield 'for f in images/*.tar; do docker load < "$f"; done'
+        source = f"oci-archive:{oci.file}:{oci.reference}" if oci else ""
+    if oci:
+        yield f"skopeo copy --all {source} docker://{oci.reference}"
+    yield f"docker push {manifest.images[0].reference}"
+
+
+def _size(size: int) -> str:
+    amount, unit = float(size), 0
+    while amount >= 1024 and unit < len(_UNITS) - 1:
+        amount, unit = amount / 1024, unit + 1
+    return f"{amount:.1f} {_UNITS[unit]} ({size} bytes)" if unit else f"{size} bytes"

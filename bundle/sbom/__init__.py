@@ -1,0 +1,1 @@
+"""The packages of an image, read from its layers, and the documents that list them."""

@@ -1,0 +1,1 @@
+"""Who signed a list of checksums, and who is trusted to."""

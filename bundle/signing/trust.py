@@ -1,0 +1,92 @@
+"""Whether a bundle comes from whom the site trusts: its SHA256SUMS is signed by a key of the site's list.
+
+This is asked before anything else of a bundle is read, and no code of the bundle's is needed for it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from bundle.errors import FormatError, TrustError
+from bundle.metadata.checksums import SIGNATURE, SUMS
+from bundle.signing.signers import Signer, Signers
+from bundle.signing.ssh_signature import NAMESPACE, SshSignature
+from bundle.storage.tree import Tree, read_small
+
+# What a person types, with the site's own list and one of its names; the program is the machine's, not the bundle's.
+CHECK_COMMAND = f"ssh-keygen -Y verify -f allowed_signers -I IDENTITY -n {NAMESPACE} -s {SIGNATURE} < {SUMS}"
+
+_MAX_SIGNATURE = 64 * 1024  # bytes; the largest real one, by RSA with 16384 bits, has about 6000
+
+
+class Vouch(Protocol):
+    """Looks at a bundle's list of checksums and its signature (None: there is none); a TrustError refuses it."""
+
+    def __call__(self, sums: bytes, signature: bytes | None, *, subject: str) -> object: ...
+
+
+def read_signature(tree: Tree) -> bytes | None:
+    """A bundle's signature as it lies there; None where there is none, TrustError for one that is too large."""
+    try:
+        return read_small(tree, SIGNATURE, _MAX_SIGNATURE)
+    except FileNotFoundError:
+        return None
+    except FormatError as err:
+        raise TrustError(f"no signature is of this size: {err.what}", hint="do not use the bundle") from err
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedData:
+    """A signature, its bytes as they lie in the bundle, what it should be over, and the line that allows its key."""
+
+    signature: SshSignature
+    armored: bytes
+    message: bytes
+    signer: Signer
+
+
+CheckSignature = Callable[[SignedData], bool]
+"""Whether the signature is over the message, by its key; any other doubt is a TrustError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """What a site demands: `required` says that a bundle without a signature is refused."""
+
+    signers: Signers
+    required: bool
+    check: CheckSignature
+
+    def __call__(self, sums: bytes, signature: bytes | None, *, subject: str) -> Signer | None:
+        """Who signed this list of checksums; None where nobody did and nobody has to. A TrustError says why not.
+
+        The time that counts is now: a signature of this format tells none of its own, and a date in the bundle would
+        be the word of whom is being asked about.
+        """
+        if signature is None:
+            if not self.required:
+                return None
+            raise TrustError(
+                f"{subject} is not signed: it has no {SIGNATURE}",
+                hint=f"{self.signers.label} says who may sign; carry {SIGNATURE} over too, or ask for a signed bundle",
+            )
+        try:
+            parsed = SshSignature.parse(signature)
+        except FormatError as err:
+            hint = "carry it over again; if it is the same there, sign the bundle anew"
+            raise TrustError(f"{subject}: {SIGNATURE} is no SSH signature: {err.what}", hint=hint) from err
+        if parsed.namespace != NAMESPACE:
+            raise TrustError(
+                f"{subject}: {SIGNATURE} was made for {parsed.namespace!r}, expected {NAMESPACE!r}",
+                hint=f"sign with ssh-keygen -Y sign -n {NAMESPACE}; a signature for another use counts for nothing",
+            )
+        signer = self.signers.find(parsed.key, datetime.now(UTC), subject=subject)
+        data = SignedData(signature=parsed, armored=signature, message=sums, signer=signer)
+        if not self.check(data):
+            raise TrustError(
+                f"{subject}: {SIGNATURE}, by {signer.identity}, is not over this {SUMS}: "
+                "one of them was changed, or belongs to another bundle",
+                hint="do not use the bundle; carry both over again from where it was signed",
+            )
+        return signer

@@ -1,0 +1,151 @@
+"""One or several files read as if they were one: by position, or as a stream that checks each file's digest."""
+
+import os
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Protocol, Self
+
+from bundle.oci.digest import Digest, Hasher
+from bundle.storage.files import CHUNK
+from bundle.storage.zz_chunk_stream import ChunkStream
+
+_PIECE = 4 * 1024 * 1024  # bytes; what the system is asked to move at once, and what is told as moved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One file and the digest it must have, None where nobody knows it."""
+
+    path: Path
+    digest: Digest | None = None
+
+
+OnDamage = Callable[[Part, Digest], None]
+"""Told of a part that has another digest than it must have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilePiece:
+    """The `size` bytes of an open file from `offset` on, for who has the system send them without reading them."""
+
+    file: BinaryIO
+    offset: int
+    size: int
+
+    def __len__(self) -> int:
+        """The size, as other chunks of a stream have it."""
+        return self.size
+
+    def read(self) -> Iterator[bytes]:
+        """The bytes, in chunks; fewer where the file ends."""
+        at, end = self.offset, self.offset + self.size
+        while at < end and (chunk := os.pread(self.file.fileno(), min(CHUNK, end - at), at)):
+            at += len(chunk)
+            yield chunk
+
+
+class Extent(Protocol):
+    """Bytes that are read by position."""
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+
+    def read(self, offset: int, length: int) -> Iterator[bytes]:
+        """The `length` bytes from `offset` on, in chunks; fewer where they end."""
+
+    def pieces(self, offset: int, length: int) -> Iterator[FilePiece]:
+        """The same bytes as pieces of files, each of them open until the next one is asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """The `size` bytes of another extent from `start` on."""
+
+    of: Extent
+    start: int
+    size: int
+
+    def read(self, offset: int, length: int) -> Iterator[bytes]:
+        """The `length` bytes from `offset` on, in chunks; fewer where the section ends."""
+        return self.of.read(self.start + offset, min(length, self.size - offset))
+
+    def pieces(self, offset: int, length: int) -> Iterator[FilePiece]:
+        """The same bytes as pieces of files, each of them open until the next one is asked for."""
+        return self.of.pieces(self.start + offset, min(length, self.size - offset))
+
+
+class Volume:
+    """The bytes of several files in a row, their sizes taken once. An OSError comes through."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self.parts = tuple(parts)
+        self._sizes = [part.path.stat().st_size for part in parts]
+        self.size = sum(self._sizes)
+
+    def read(self, offset: int, length: int) -> Iterator[bytes]:
+        """The `length` bytes from `offset` on, in chunks; fewer where the volume ends."""
+        for piece in self.pieces(offset, length):
+            yield from piece.read()
+
+    def pieces(self, offset: int, length: int) -> Iterator[FilePiece]:
+        """The same bytes as pieces of files, each of them open until the next one is asked for."""
+        for part, size in zip(self.parts, self._sizes, strict=True):
+            if offset < size and length > 0:
+                with part.path.open("rb", buffering=0) as file:
+                    while offset < size and length > 0:
+                        piece = FilePiece(file=file, offset=offset, size=min(_PIECE, length, size - offset))
+                        yield piece
+                        offset += piece.size
+                        length -= piece.size
+            offset = max(0, offset - size)
+
+    def stream(self, on_damage: OnDamage) -> "VolumeStream":
+        """Read everything from the start, telling of each damaged part as its end is passed."""
+        return VolumeStream(self, on_damage)
+
+
+class VolumeStream(ChunkStream):
+    """A volume from its start to its end. Close it, or use it as a context manager.
+
+    The parts' digests are computed in a thread of their own, so that a reader that hashes too loses no time.
+    """
+
+    def __init__(self, volume: Volume, on_damage: OnDamage) -> None:
+        self._blocks = self._read_blocks(volume, on_damage)
+        super().__init__(self._blocks)
+        self._pool = ThreadPoolExecutor(1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, err: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file that is being read."""
+        self._blocks.close()
+        self._pool.shutdown()
+
+    def _read_blocks(self, volume: Volume, on_damage: OnDamage) -> Generator[bytes, None, None]:
+        for part in volume.parts:
+            hasher = part.digest.hasher() if part.digest else None
+            pending: Future[None] | None = None
+            with part.path.open("rb", buffering=0) as file:
+                while block := file.read(CHUNK):
+                    pending = self._hash(hasher, block, pending)
+                    yield block
+            if pending:
+                pending.result()
+            if part.digest and hasher and hasher.hexdigest() != part.digest.hex:
+                on_damage(part, Digest(algorithm=part.digest.algorithm, hex=hasher.hexdigest()))
+
+    def _hash(self, hasher: Hasher | None, block: bytes, pending: Future[None] | None) -> Future[None] | None:
+        if hasher is None:
+            return None
+        if pending:
+            pending.result()
+        return self._pool.submit(hasher.update, block)
