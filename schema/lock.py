@@ -13,7 +13,7 @@ from bundle.errors import FormatError, LockError, storage_errors
 from bundle.oci.digest import Digest
 from bundle.storage.files import write_bytes
 from bundle.transfer.referrers import Referrer
-from schema.contents import ChartSpec, FileSpec, ImageSpec, platform_text
+from schema.spec.contents import ChartSpec, FileSpec, ImageSpec, platform_text
 
 VERSION = 1
 _Pin = TypeVar("_Pin")

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 from functools import partial
 
-from schema.actions import ActionCall, ActionRecord, record_name, run_action
-from schema.install import ActionSpec
+from schema.site.actions import ActionCall, ActionRecord, record_name, run_action
+from schema.spec.install import ActionSpec
 from tasks.receiver import Receiver
 from tasks.step import Step
 

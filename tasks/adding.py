@@ -8,9 +8,9 @@ from bundle.errors import FormatError, SpecError, storage_errors
 from bundle.oci.reference import Reference
 from bundle.storage.files import temporary
 from clients.rendered_images import FoundImage
-from schema.load import load
-from schema.spec import Spec
-from schema.spec_edit import NewImage, add_images
+from schema.edit import NewImage, add_images
+from schema.loading.load import load
+from schema.spec.spec import Spec
 
 
 def lacking(spec: Spec, missing: Iterable[FoundImage]) -> Sequence[NewImage]:

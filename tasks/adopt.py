@@ -14,8 +14,8 @@ from doit.exceptions import InvalidCommand
 from bundle.archive.hand_made import SavedImage, is_hand_made
 from bundle.errors import AirgapError, FormatError
 from bundle.oci.locations import LocalChart, LocalImage
-from schema.spec import Spec
-from schema.spec_edit import NewChart, NewImage, NewSource, add_charts, add_images, change_sources
+from schema.edit import NewChart, NewImage, NewSource, add_charts, add_images, change_sources
+from schema.spec.spec import Spec
 from tasks.adding import rewrite_spec
 from tasks.command import PlainCommand
 from tasks.console import LocalWork

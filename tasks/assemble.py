@@ -13,9 +13,9 @@ from bundle.oci.locations import DaemonImage
 from bundle.sbom.summary import sbom_path
 from bundle.storage.files import write_bytes
 from bundle.transfer.image import Manifest
-from schema.carried import carried_files
-from schema.contents import ImageSpec
 from schema.lock import FilePin, ImagePin
+from schema.spec.carried import carried_files
+from schema.spec.contents import ImageSpec
 from tasks import charts, delta, files, images, prove, referrers, save, sbom
 from tasks.project import Project
 from tasks.state import signature

@@ -23,11 +23,11 @@ from bundle.storage.tar_writer import TarWriter
 from clients.dump import dump
 from clients.encryption import SUFFIX, Recipient
 from clients.process import masked
-from schema import template
-from schema.backup import DumpSpec
-from schema.facts import Facts
-from schema.secret_objects import single_value
-from schema.uses import gather, uses_of
+from schema.site.lookup import Facts
+from schema.site.secrets import single_value
+from schema.site.uses import gather, uses_of
+from schema.spec.backup import DumpSpec
+from schema.syntax import template
 from tasks.day2 import ReceiverCommand
 from tasks.last_backup import LastBackup
 from tasks.receiver import Receiver

@@ -9,12 +9,12 @@ from clients.preflight import Findings
 from clients.probes import http
 from clients.process import masked
 from clients.rollout import Watch, install_release, unready_workloads
-from schema import template
-from schema.chart_values import ChartValues
-from schema.checks import HealthSpec
-from schema.install import ReleaseSpec
-from schema.rendered import rendered_file
-from schema.unknown_keys import unknown_keys
+from schema.spec.checks import HealthSpec
+from schema.spec.install import ReleaseSpec
+from schema.syntax import template
+from schema.values.chart import ChartValues
+from schema.values.rendered import rendered_file
+from schema.values.unknown_keys import unknown_keys
 from tasks.receiver import Receiver
 from tasks.revisions import Revisions
 

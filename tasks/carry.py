@@ -8,7 +8,7 @@ from bundle.metadata.checksums import hash_files
 from bundle.metadata.names import INSTALL
 from bundle.oci.digest import Digest
 from bundle.storage.files import writing
-from schema.carried import carried_files
+from schema.spec.carried import carried_files
 from tasks.project import Project
 from tasks.step import Inputs, Step
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from bundle.errors import MissingToolError, SignatureError, storage_errors
 from bundle.oci.digest import Digest
 from bundle.storage.files import place
-from schema.contents import ChartSpec
 from schema.lock import ChartPin
+from schema.spec.contents import ChartSpec
 from tasks.connected_helm import open_helm
 from tasks.project import Project
 

@@ -12,8 +12,8 @@ from bundle.oci.digest import Digest
 from bundle.oci.locations import LocalChart
 from bundle.oci.media_types import HELM_CHART
 from bundle.storage.files import place
-from schema.contents import ChartSpec
 from schema.lock import ChartPin
+from schema.spec.contents import ChartSpec
 from tasks.chart_signature import check_signed, keyring_digest
 from tasks.project import Project
 from tasks.step import Inputs, Step

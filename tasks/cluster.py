@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bundle.secret import KnownSecrets, Secret
-from schema.install import ReleaseSpec
-from schema.secret_objects import read_object
+from schema.site.secrets import read_object
+from schema.spec.install import ReleaseSpec
 from tasks.programs import Programs
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from bundle.errors import AirgapError, ProblemsError, storage_errors
 from bundle.storage.files import writing
 from clients.diagnose import gather, likely_causes
 from clients.survey import survey
-from schema.actions import record_name
-from schema.install import ReleaseSpec
+from schema.site.actions import record_name
+from schema.spec.install import ReleaseSpec
 from tasks.command import PlainCommand
 from tasks.receiver import Receiver
 from tasks.revisions import Revisions

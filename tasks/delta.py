@@ -8,7 +8,7 @@ from bundle.errors import FormatError
 from bundle.formats.sizes import human
 from bundle.formats.versions import Version
 from bundle.oci.digest import Digest
-from schema.contents import ImageSpec
+from schema.spec.contents import ImageSpec
 from tasks.images import pin_of, stored
 from tasks.project import Project
 from tasks.save import left_out

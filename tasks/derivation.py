@@ -16,11 +16,11 @@ from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.storage.files import write_bytes
 from bundle.transfer.image import ImageSource
-from schema import template
-from schema.derived import DerivedImageSpec
-from schema.facts import Facts
-from schema.rehearsal import AUTHORITY, PLACEHOLDER
-from schema.spec import Spec
+from schema.site.lookup import Facts
+from schema.site.rehearsal import AUTHORITY, PLACEHOLDER
+from schema.spec.spec import Spec
+from schema.spec.zz_derived import DerivedImageSpec
+from schema.syntax import template
 from tasks.options import Options
 
 _MAX_CERTIFICATES = 1024 * 1024  # bytes

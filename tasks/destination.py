@@ -17,8 +17,8 @@ from bundle.oci.zz_hosts import HostSettings
 from bundle.transfer.attachment import Attachment
 from bundle.transfer.image import ImageSource
 from bundle.transfer.push import ImageSink, ReadBlob, push_image
-from schema.image_names import ImageNames
-from schema.spec import RegistrySpec
+from schema.site.image_names import ImageNames
+from schema.spec.spec import RegistrySpec
 from tasks.console import Console
 
 if TYPE_CHECKING:

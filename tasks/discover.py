@@ -10,16 +10,16 @@ from bundle.oci.digest import Digest
 from clients.chart_annotations import annotated_images
 from clients.helm import Helm
 from clients.rendered_images import FoundImage, find_images
-from schema.chart_values import ChartValues
-from schema.contents import ChartSpec
-from schema.image_names import ImageNames
-from schema.install import DEFAULT_TIMEOUT, ReleaseSpec
-from schema.rendered import rendered_file
-from schema.site import Site
-from schema.stand_ins import StandIns, shaped
-from schema.unknown_keys import unknown_keys
-from schema.values import release_values
-from schema.values_check import read_all
+from schema.loading.values import read_all
+from schema.site.image_names import ImageNames
+from schema.site.site import Site
+from schema.site.stand_ins import StandIns, shaped
+from schema.spec.contents import ChartSpec
+from schema.spec.install import DEFAULT_TIMEOUT, ReleaseSpec
+from schema.values.chart import ChartValues
+from schema.values.rendered import rendered_file
+from schema.values.unknown_keys import unknown_keys
+from schema.values.values import release_values
 from tasks.images import pin_of
 from tasks.project import Project
 

@@ -10,8 +10,8 @@ from bundle.formats.sizes import human
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.storage.files import CHUNK, place, writing
-from schema.contents import FileSpec
 from schema.lock import FilePin
+from schema.spec.contents import FileSpec
 from tasks.project import Project
 from tasks.step import Inputs, Step
 

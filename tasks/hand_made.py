@@ -13,8 +13,8 @@ from bundle.meter import Meter
 from bundle.oci.locations import RegistryImage
 from bundle.oci.reference import Reference
 from clients.chart_metadata import read_metadata
-from schema.contents import ChartSpec, ImageSpec
-from schema.spec import Spec
+from schema.spec.contents import ChartSpec, ImageSpec
+from schema.spec.spec import Spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,8 +18,8 @@ from bundle.transfer.image import Manifest
 from bundle.transfer.referrers import list_tag
 from clients import syft as syft_client
 from clients.zstd import open_zstd
-from schema.contents import ImageSpec
 from schema.lock import ImagePin
+from schema.spec.contents import ImageSpec
 from tasks.images import required_pin
 from tasks.project import Project
 

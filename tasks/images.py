@@ -11,8 +11,8 @@ from bundle.oci.locations import ImageLocation, RegistryImage
 from bundle.transfer.fetch import FetchedImage, fetch_image, pin_image, stored_image
 from bundle.transfer.image import RepackedSource
 from bundle.transfer.referrers import ReferrerSource
-from schema.contents import ImageSpec, platform_text
 from schema.lock import ImagePin
+from schema.spec.contents import ImageSpec, platform_text
 from tasks import referrers
 from tasks.project import Project
 from tasks.step import Inputs, Step

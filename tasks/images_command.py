@@ -14,7 +14,7 @@ from doit.exceptions import InvalidCommand
 from bundle.errors import AirgapError
 from clients.helm import Helm
 from clients.rendered_images import FoundImage
-from schema.install import ReleaseSpec
+from schema.spec.install import ReleaseSpec
 from tasks import charts
 from tasks.adding import add_to_spec, lacking
 from tasks.command import PlainCommand

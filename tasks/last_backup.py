@@ -12,7 +12,7 @@ from bundle.metadata.entries import ChartEntry
 from bundle.storage.files import write_bytes
 from clients.preflight import Finding
 from clients.releases import Release
-from schema.install import ReleaseSpec
+from schema.spec.install import ReleaseSpec
 from tasks.receiver import Receiver
 
 _FILE = "backup.json"

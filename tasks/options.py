@@ -10,8 +10,8 @@ from typing import Self
 from bundle.errors import AirgapError, FormatError
 from bundle.oci.reference import Reference, check_prefix, looks_like_host
 from bundle.oci.zz_hosts import HostSettings
-from schema.rehearsal import Extent
-from schema.spec import EngineKind
+from schema.site.rehearsal import Extent
+from schema.spec.spec import EngineKind
 
 VARIABLES = {
     "spec": "the spec (default: airgap.yaml)",

@@ -8,8 +8,8 @@ from bundle.errors import AirgapError
 from bundle.formats.sizes import counted, human
 from bundle.oci.digest import Digest
 from clients.process import masked
-from schema.install import ReleaseSpec
-from schema.values import key_text
+from schema.spec.install import ReleaseSpec
+from schema.values.values import key_text
 from tasks.age import downgrade
 from tasks.push import image_entry, image_parts
 from tasks.receiver import Receiver

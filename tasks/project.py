@@ -14,10 +14,10 @@ from bundle.errors import AirgapError, EngineError, SourceError
 from bundle.oci.locations import ImageLocation, RegistryImage
 from bundle.storage.blob_store import BlobStore
 from bundle.storage.files import locked
-from schema.contents import ImageSpec
-from schema.load import load
+from schema.loading.load import load
 from schema.lock import Lock
-from schema.spec import Spec
+from schema.spec.contents import ImageSpec
+from schema.spec.spec import Spec
 from tasks.console import Console, LocalWork
 from tasks.engine_undo import EngineUndo
 from tasks.options import Options

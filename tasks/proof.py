@@ -9,10 +9,10 @@ from bundle.oci.digest import Digest
 from bundle.oci.locations import RegistryImage
 from bundle.oci.reference import Reference
 from clients.rendered_images import FoundImage
-from schema.contents import ImageSpec
-from schema.derived import DerivedImageSpec
-from schema.install import ReleaseSpec
 from schema.lock import ImagePin
+from schema.spec.contents import ImageSpec
+from schema.spec.install import ReleaseSpec
+from schema.spec.zz_derived import DerivedImageSpec
 from tasks.discover import UNKNOWN
 from tasks.images import pin_of
 from tasks.project import Project

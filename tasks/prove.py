@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from bundle.errors import FormatError, ProgramError
 from bundle.storage.files import write_bytes
-from schema.contents import ChartSpec
-from schema.install import ReleaseSpec
+from schema.loading.values import release_files
 from schema.lock import Lock
-from schema.values_check import release_files
+from schema.spec.contents import ChartSpec
+from schema.spec.install import ReleaseSpec
 from tasks import charts
 from tasks.connected_helm import INSTALL_HINT, find_helm, is_carried, open_helm
 from tasks.images import pin_of

@@ -10,8 +10,8 @@ from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
 from bundle.transfer.image import walk_manifests
-from schema.contents import ImageSpec
-from schema.derived import DerivedImageSpec
+from schema.spec.contents import ImageSpec
+from schema.spec.zz_derived import DerivedImageSpec
 from tasks.receiver import Receiver
 from tasks.step import Step
 

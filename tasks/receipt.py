@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bundle.storage.files import write_bytes
-from schema import template
+from schema.syntax import template
 from tasks.push import image_entry, image_parts
 from tasks.receiver import Receiver
 from tasks.step import Inputs, Step

@@ -15,19 +15,19 @@ from bundle.formats import strict_json
 from bundle.metadata.names import INSTALL, RESOLVED_SPEC, SPEC_PLACE
 from bundle.oci.zz_hosts import HostSettings
 from bundle.secret import KnownSecrets, Secret
-from schema.actions import ActionRecord, record_name
-from schema.facts import Facts
-from schema.image_names import ImageNames
-from schema.install import ActionSpec, ReleaseSpec, SecretSpec
-from schema.rehearsal import rehearsed, stand_in_outputs
-from schema.rendered import digest, state_key
-from schema.secret_objects import read_data, single_value
-from schema.site import Site
-from schema.spec import Spec
-from schema.uses import gather, uses
-from schema.values import Values, counting, release_values
-from schema.values_check import read_all
-from schema.values_file import Lookup, ValuesFile
+from schema.loading.values import read_all
+from schema.site.actions import ActionRecord, record_name
+from schema.site.image_names import ImageNames
+from schema.site.lookup import Facts
+from schema.site.rehearsal import rehearsed, stand_in_outputs
+from schema.site.secrets import read_data, single_value
+from schema.site.site import Site
+from schema.site.uses import gather, uses
+from schema.spec.install import ActionSpec, ReleaseSpec, SecretSpec
+from schema.spec.spec import Spec
+from schema.values.file import Lookup, ValuesFile
+from schema.values.rendered import digest, state_key
+from schema.values.values import Values, counting, release_values
 from tasks.cluster import Cluster
 from tasks.programs import Programs
 from tasks.project import Project

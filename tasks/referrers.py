@@ -20,8 +20,8 @@ from bundle.transfer.referrers import (
     named_roots,
     stored_referrers,
 )
-from schema.contents import ImageSpec
 from schema.lock import ImagePin
+from schema.spec.contents import ImageSpec
 from tasks.project import Project
 
 

@@ -11,12 +11,12 @@ from bundle.oci.reference import Reference
 from clients.registry import Registries
 from clients.rendered_images import FoundImage, find_images
 from clients.transport import Transport
-from schema.chart_values import ChartValues
-from schema.derived import DerivedImageSpec
-from schema.install import ReleaseSpec
-from schema.rendered import rendered_file
-from schema.site import Site
-from schema.stand_ins import StandIns, shaped
+from schema.site.site import Site
+from schema.site.stand_ins import StandIns, shaped
+from schema.spec.install import ReleaseSpec
+from schema.spec.zz_derived import DerivedImageSpec
+from schema.values.chart import ChartValues
+from schema.values.rendered import rendered_file
 from tasks.receiver import Receiver
 
 

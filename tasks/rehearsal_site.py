@@ -10,11 +10,11 @@ from pathlib import Path
 
 from bundle.errors import FormatError, storage_errors
 from bundle.storage.files import inside
-from schema import template
-from schema.rehearsal import PLACEHOLDER, completed
-from schema.site import TRUST
-from schema.template import Name
-from schema.uses import uses
+from schema.site.rehearsal import PLACEHOLDER, completed
+from schema.site.site import TRUST
+from schema.site.uses import uses
+from schema.syntax import template
+from schema.syntax.template import Name
 from tasks.receiver import Receiver
 
 _KEPT = ("LANG", "LC_ALL", "TZ")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from schema.install import InstallSpec, ReleaseSpec
+from schema.spec.install import InstallSpec, ReleaseSpec
 from tasks.receiver import Receiver
 from tasks.step import Inputs, Step
 

@@ -10,8 +10,8 @@ from doit.exceptions import InvalidCommand
 
 from bundle.errors import AirgapError
 from bundle.oci.digest import Digest
-from schema.contents import ChartSpec, FileSpec, ImageSpec
 from schema.lock import ImagePin, Lock
+from schema.spec.contents import ChartSpec, FileSpec, ImageSpec
 from tasks import charts, files, images
 from tasks.command import PlainCommand
 from tasks.project import Project

@@ -13,7 +13,7 @@ from bundle.report.model import Medium, Report, Result, proof_result
 from bundle.report.snapshot import Snapshot
 from bundle.report.zz_report_commands import check_commands
 from bundle.sbom.summary import SbomSummary
-from schema.flat_values import flat_values
+from schema.values.flat import flat_values
 
 _PAPERS = 64 * 1024 * 1024  # bytes of a manifest.json, report.json or receipt.json
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bundle.storage.files import locked, write_bytes
-from schema.install import ReleaseSpec
+from schema.spec.install import ReleaseSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

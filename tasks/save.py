@@ -15,7 +15,7 @@ from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
 from bundle.storage.files import inside, write_bytes
-from schema.contents import ImageSpec
+from schema.spec.contents import ImageSpec
 from tasks import referrers
 from tasks.images import pin_of, required_pin, stored
 from tasks.project import Project

@@ -9,7 +9,7 @@ from bundle.metadata.checksums import hash_files
 from bundle.oci.digest import Digest
 from bundle.sbom.summary import sbom_path
 from bundle.storage.files import write_bytes
-from schema.contents import ImageSpec
+from schema.spec.contents import ImageSpec
 from tasks import referrers
 from tasks.delta import is_inside
 from tasks.images import pin_of

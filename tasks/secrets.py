@@ -6,8 +6,8 @@ from typing import Any
 
 from bundle.errors import FormatError
 from bundle.secret import Secret
-from schema.install import Generate, SecretSpec
-from schema.secret_objects import GENERATED_KEY, MANAGED_BY, generate, read_object, secret_object, secret_objects
+from schema.site.secrets import GENERATED_KEY, MANAGED_BY, generate, read_object, secret_object, secret_objects
+from schema.spec.install import Generate, SecretSpec
 from tasks.receiver import Receiver
 from tasks.step import Step
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from bundle.errors import MissingToolError, TrustError, storage_errors
 from bundle.signing.signers import Signers
 from bundle.signing.trust import SignedData, Trust
-from schema.site import Site
+from schema.site.site import Site
 from tasks.options import Options
 
 

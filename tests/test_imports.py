@@ -182,5 +182,5 @@ def test_a_list_of_the_tasks_imports_nothing_that_only_steps_need(tmp_path: Path
         capture_output=True,
     )
     loaded = set(json.loads((tmp_path / "modules").read_text()))
-    assert {"tasks.receiver", "tasks.assemble", "schema.load"} <= loaded
+    assert {"tasks.receiver", "tasks.assemble", "schema.loading.load"} <= loaded
     assert loaded & (FOR_STEPS | {name for name in loaded if name.startswith("clients")}) == set()

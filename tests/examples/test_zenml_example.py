@@ -8,14 +8,14 @@ import pytest
 import yaml
 
 from bundle.errors import SpecError
-from schema.carried import carried_files
-from schema.load import load
-from schema.site import Site
-from schema.spec import Spec
-from schema.template import Name
-from schema.uses import site_names, uses
-from schema.values import release_values
-from schema.values_check import read_all
+from schema.loading.load import load
+from schema.loading.values import read_all
+from schema.site.site import Site
+from schema.site.uses import site_names, uses
+from schema.spec.carried import carried_files
+from schema.spec.spec import Spec
+from schema.syntax.template import Name
+from schema.values.values import release_values
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "zenml-pro"

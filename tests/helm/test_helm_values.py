@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from bundle.charts.package import package_chart
-from schema.chart_values import ChartValues
-from schema.problems import Problems
-from schema.rendered import rendered_file
-from schema.unknown_keys import unknown_keys
-from schema.values import resolve
-from schema.values_file import ValuesFile, read_values
+from schema.syntax.problems import Problems
+from schema.values.chart import ChartValues
+from schema.values.file import ValuesFile, read_values
+from schema.values.rendered import rendered_file
+from schema.values.unknown_keys import unknown_keys
+from schema.values.values import resolve
 from tests.integration.clusters import asset
 from tests.integration.parts import PartError
 

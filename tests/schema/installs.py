@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from schema.load import load
-from schema.spec import Spec
+from schema.loading.load import load
+from schema.spec.spec import Spec
 
 HEAD = """\
 version: 1

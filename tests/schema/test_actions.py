@@ -13,10 +13,10 @@ import pytest
 from bundle.errors import FormatError, MissingToolError, ProgramError, SpecError
 from bundle.secret import KnownSecrets, Secret
 from clients.process import masked, run
-from schema.actions import ActionCall, ActionRecord, parse_outputs, record_name, run_action
-from schema.facts import Facts
-from schema.install import ActionSpec
-from schema.secret_objects import read_object
+from schema.site.actions import ActionCall, ActionRecord, parse_outputs, record_name, run_action
+from schema.site.lookup import Facts
+from schema.site.secrets import read_object
+from schema.spec.install import ActionSpec
 from tests.schema.installs import write
 from tests.schema.test_facts import facts
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from schema import validation
-from schema.load import load
+from schema.loading import _validation as validation
+from schema.loading.load import load
 
 SCHEMA = json.loads(validation.SCHEMA_FILE.read_text())
 ANNOTATIONS = {"$schema", "$defs", "$ref", "title", "description", "default", "examples", "writeOnly"}

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import SpecError
-from schema.carried import carried_files, command_files
-from schema.spec import Spec
+from schema.spec.carried import carried_files, command_files
+from schema.spec.spec import Spec
 from tests.schema.installs import WITH_CHART, spec, write
 
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nx\n-----END RSA PRIVATE KEY-----\n"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from schema.carried import carried_files
-from schema.rehearsal import AUTHORITY
-from schema.spec import Spec
+from schema.site.rehearsal import AUTHORITY
+from schema.spec.carried import carried_files
+from schema.spec.spec import Spec
 from tests.schema.installs import spec
 
 IMAGES = """\

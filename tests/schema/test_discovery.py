@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import SpecError
-from schema.load import load
-from schema.spec import Spec
+from schema.loading.load import load
+from schema.spec.spec import Spec
 
 HEAD = "version: 1\nbundle: {name: a, version: '1'}\nregistry: {prefix: r.x/a}\nvars: {kind: Widget}\n"
 

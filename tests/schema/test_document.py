@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-import schema.document
-from schema.document import Node, parse
-from schema.problems import Problems
+import schema.syntax.document
+from schema.syntax.document import Node, parse
+from schema.syntax.problems import Problems
 from tests.schema.test_problems import cases
 
 LOADERS = [pytest.param(yaml.SafeLoader, id="pure"), pytest.param(getattr(yaml, "CSafeLoader", None), id="libyaml")]
@@ -18,7 +18,7 @@ LOADERS = [pytest.param(yaml.SafeLoader, id="pure"), pytest.param(getattr(yaml, 
 def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param is None:
         pytest.skip("PyYAML was built without libyaml")
-    monkeypatch.setattr(schema.document, "Loader", request.param)
+    monkeypatch.setattr(schema.syntax.document, "Loader", request.param)
 
 
 def read(text: str) -> tuple[Node | None, list[str]]:
@@ -56,8 +56,8 @@ def test_syntax_problems(text: str, problem: str) -> None:
 @pytest.mark.parametrize("text", [pytest.param(case.values[0], id=case.id) for case in cases()])  # type: ignore[attr-defined]
 def test_both_loaders_find_the_same(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found: list[Any] = []
-    for loader in (yaml.SafeLoader, schema.document.Loader):
-        monkeypatch.setattr(schema.document, "Loader", loader)
+    for loader in (yaml.SafeLoader, schema.syntax.document.Loader):
+        monkeypatch.setattr(schema.syntax.document, "Loader", loader)
         root, problems = read(text)
         found.append((root, problems if root else len(problems)))
     assert found[0] == found[1]
@@ -65,6 +65,6 @@ def test_both_loaders_find_the_same(text: str, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "f").write_text("\ufeffa: 1\n", encoding="utf-8")
-    root = schema.document.read(tmp_path / "f", Problems("f"))
+    root = schema.syntax.document.read(tmp_path / "f", Problems("f"))
     assert root
     assert root.plain() == {"a": 1}

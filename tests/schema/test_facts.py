@@ -7,10 +7,10 @@ import pytest
 
 from bundle.errors import FormatError, StorageError
 from bundle.secret import KnownSecrets, Secret
-from schema import template
-from schema.facts import MAX_FILE, Facts
-from schema.image_names import ImageNames
-from schema.site import Site
+from schema.site.image_names import ImageNames
+from schema.site.lookup import MAX_FILE, Facts
+from schema.site.site import Site
+from schema.syntax import template
 from tests.schema.test_image_names import manifest
 
 

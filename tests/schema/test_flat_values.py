@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bundle.errors import FormatError
-from schema.flat_values import HIDDEN, flat_values
+from schema.values.flat import HIDDEN, flat_values
 
 
 def flat(text: str) -> dict[str, str]:

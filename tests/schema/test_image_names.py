@@ -8,8 +8,8 @@ from bundle.errors import FormatError
 from bundle.metadata.manifest import BundleManifest, ImageEntry
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
-from schema import template
-from schema.image_names import ImageNames
+from schema.site.image_names import ImageNames
+from schema.syntax import template
 
 DIGEST = Digest.of(b"image")
 

@@ -4,15 +4,15 @@ import re
 from pathlib import Path
 
 from bundle.secret import KnownSecrets, Secret
-from schema.carried import carried_files
-from schema.facts import Facts
-from schema.image_names import ImageNames
-from schema.load import load
-from schema.placeholders import placeholders
-from schema.site import Site
-from schema.uses import gather, uses
-from schema.values import resolve
-from schema.values_check import read_all
+from schema.loading.load import load
+from schema.loading.values import read_all
+from schema.site.image_names import ImageNames
+from schema.site.lookup import Facts
+from schema.site.site import Site
+from schema.site.uses import gather, uses
+from schema.spec.carried import carried_files
+from schema.values.placeholders import placeholders
+from schema.values.values import resolve
 from tests.schema.installs import HEAD, WITH_CHART, write
 from tests.schema.test_image_names import manifest
 

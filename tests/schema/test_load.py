@@ -13,12 +13,12 @@ from bundle.oci.locations import LocalChart, LocalImage, OciChart, RegistryImage
 from bundle.oci.platform import Platform
 from bundle.oci.reference import Reference
 from bundle.oci.zz_hosts import HostSettings
-from schema import validation
-from schema.checks import CheckSpec, HealthSpec
-from schema.document import Node
-from schema.install import ActionSpec, Generate, KubernetesSpec, ReleaseSpec, SecretSpec, ValuesSpec
-from schema.load import load
-from schema.spec import BundleSpec, SignSpec, Spec
+from schema.loading import _validation as validation
+from schema.loading.load import load
+from schema.spec.checks import CheckSpec, HealthSpec
+from schema.spec.install import ActionSpec, Generate, KubernetesSpec, ReleaseSpec, SecretSpec, ValuesSpec
+from schema.spec.spec import BundleSpec, SignSpec, Spec
+from schema.syntax.document import Node
 
 HEAD = "version: 1\nbundle: {name: demo, version: '1'}\nregistry: {prefix: reg.internal/demo}\n"
 HEX = "0123456789abcdef" * 4
@@ -332,7 +332,7 @@ class TestFingerprints:
         def refuse(*_: Node) -> None:
             pytest.fail("validated again")
 
-        monkeypatch.setattr("schema.load.validate", refuse)
+        monkeypatch.setattr("schema.loading.load.validate", refuse)
         assert load(path, env={}, valid=valid) == first
 
     def test_a_changed_document_is(self, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from bundle.oci.digest import Digest
 from bundle.oci.locations import LocalChart, RegistryImage
 from bundle.oci.platform import Platform
 from bundle.oci.reference import Reference
-from schema.contents import ChartSpec, FileSpec, ImageSpec
 from schema.lock import ChartPin, FilePin, ImagePin, Lock
+from schema.spec.contents import ChartSpec, FileSpec, ImageSpec
 
 D1, D2 = Digest.of(b"1"), Digest.of(b"2")
 IMAGE = ImagePin(

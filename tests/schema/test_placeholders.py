@@ -2,8 +2,8 @@
 
 import pytest
 
-from schema.placeholders import placeholder_in, placeholders
-from schema.values import Values
+from schema.values.placeholders import placeholder_in, placeholders
+from schema.values.values import Values
 
 
 @pytest.mark.parametrize(

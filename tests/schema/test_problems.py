@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import SpecError
-from schema.load import load
+from schema.loading.load import load
 
 TABLE = Path(__file__).with_name("problems.txt")
 HEAD = {

@@ -3,7 +3,7 @@
 import pytest
 
 from bundle.errors import FormatError
-from schema.quantities import parse_duration, parse_size
+from schema.syntax.notation import parse_duration, parse_size
 
 
 @pytest.mark.parametrize(

@@ -8,22 +8,21 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MODULES = [
-    "actions",
-    "carried",
-    "chart_values",
-    "facts",
-    "flat_values",
-    "image_names",
-    "placeholders",
-    "rendered",
-    "secret_objects",
-    "site",
-    "spec",
-    "tls_pair",
-    "unknown_keys",
-    "uses",
-    "values",
-    "values_check",
+    "site.actions",
+    "spec.carried",
+    "values.chart",
+    "site.lookup",
+    "values.flat",
+    "site.image_names",
+    "values.placeholders",
+    "values.rendered",
+    "site.secrets",
+    "site.site",
+    "spec.spec",
+    "values.unknown_keys",
+    "site.uses",
+    "values.values",
+    "loading.values",
 ]
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from schema.install import InstallSpec
-from schema.rehearsal import PLACEHOLDER, completed, rehearsed, stand_in_outputs
-from schema.site import Site
-from schema.template import Name
-from schema.uses import Use
+from schema.site.rehearsal import PLACEHOLDER, completed, rehearsed, stand_in_outputs
+from schema.site.site import Site
+from schema.site.uses import Use
+from schema.spec.install import InstallSpec
+from schema.syntax.template import Name
 from tests.schema.installs import WITH_CHART, spec
 
 INSTALL = (

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import FormatError, StorageError
-from schema.rendered import digest, private_directory, rendered_file, state_key, write_private
+from schema.values.rendered import digest, private_directory, rendered_file, state_key, write_private
 
 
 def mode(path: Path) -> int:

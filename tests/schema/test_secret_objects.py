@@ -9,8 +9,8 @@ import pytest
 
 from bundle.errors import FormatError
 from bundle.secret import KnownSecrets, Secret
-from schema.install import Generate, SecretSpec, SecretType
-from schema.secret_objects import generate, read_data, read_object, secret_object, secret_objects, single_value
+from schema.site.secrets import generate, read_data, read_object, secret_object, secret_objects, single_value
+from schema.spec.install import Generate, SecretSpec, SecretType
 from tests.schema.test_facts import facts
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import FormatError, SpecError
-from schema import template
-from schema.site import Site, SiteTrust
+from schema.site.site import Site, SiteTrust
+from schema.syntax import template
 
 
 def load(directory: Path, text: str) -> Site:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import FormatError
-from schema.contents import parse_file_source
-from schema.install import Generate
-from schema.load import load
-from schema.spec import Spec
+from schema.loading.load import load
+from schema.spec.contents import parse_file_source
+from schema.spec.install import Generate
+from schema.spec.spec import Spec
 
 ROOT = Path(__file__).parents[2]
 TEXT = """

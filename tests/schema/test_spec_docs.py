@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
-from schema.load import load
-from schema.rehearsal import AUTHORITY
+from schema.loading.load import load
+from schema.site.rehearsal import AUTHORITY
 
 DOCS = (Path(__file__).parents[2] / "docs" / "spec.md").read_text(encoding="utf-8")
 BLOCKS = [block for block in re.findall(r"```yaml\n(.*?)```", DOCS, re.S) if not block.startswith("#")]

@@ -3,7 +3,7 @@
 import pytest
 
 from bundle.errors import FormatError
-from schema.spec_edit import NewChart, NewImage, NewSource, add_charts, add_images, change_sources
+from schema.edit import NewChart, NewImage, NewSource, add_charts, add_images, change_sources
 
 ONE = NewImage(name="redis", source="docker.io/library/redis:7")
 TWO = NewImage(name="db", source="quay.io/team/db@sha256:0", target="team/db:1")

@@ -9,15 +9,15 @@ from bundle.errors import FormatError
 from bundle.metadata.manifest import ImageEntry
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
-from schema.chart_values import ChartValues
-from schema.image_names import ImageNames
-from schema.install import Generate
-from schema.problems import Problems
-from schema.site import Site
-from schema.stand_ins import StandIns, shaped
-from schema.template import Name, parse
-from schema.values import Values, resolve
-from schema.values_file import read_values
+from schema.site.image_names import ImageNames
+from schema.site.site import Site
+from schema.site.stand_ins import StandIns, shaped
+from schema.spec.install import Generate
+from schema.syntax.problems import Problems
+from schema.syntax.template import Name, parse
+from schema.values.chart import ChartValues
+from schema.values.file import read_values
+from schema.values.values import Values, resolve
 
 WEB = Reference.parse("registry.example.com/team/web:1.0")
 ENTRY = ImageEntry(

@@ -3,8 +3,8 @@
 import pytest
 
 from bundle.errors import FormatError
-from schema import template
-from schema.template import Name
+from schema.syntax import template
+from schema.syntax.template import Name
 
 
 def name(space: str, rest: str) -> Name:

@@ -7,9 +7,9 @@ import pytest
 
 from bundle.charts.package import pack
 from bundle.errors import FormatError
-from schema.chart_values import ChartValues
-from schema.unknown_keys import unknown_keys
-from schema.values import Values, key_text
+from schema.values.chart import ChartValues
+from schema.values.unknown_keys import unknown_keys
+from schema.values.values import Values, key_text
 
 META = "apiVersion: v2\nname: demo\nversion: '1'\n"
 VALUES = """\

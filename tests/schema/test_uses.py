@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import SpecError
-from schema.site import Site
-from schema.template import Name
-from schema.uses import Use, gather, site_names, uses
-from schema.values_check import read_all
+from schema.loading.values import read_all
+from schema.site.site import Site
+from schema.site.uses import Use, gather, site_names, uses
+from schema.syntax.template import Name
 from tests.schema.installs import WITH_CHART, spec
 
 TEXT = (

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from bundle.errors import FormatError, SpecError
-from schema.install import ReleaseSpec, ValuesSpec
-from schema.problems import Problems
-from schema.template import Name
-from schema.values import Values, counting, key_text, merge, release_values, resolve, without_secrets
-from schema.values_file import ValuesFile, read_values
+from schema.spec.install import ReleaseSpec, ValuesSpec
+from schema.syntax.problems import Problems
+from schema.syntax.template import Name
+from schema.values.file import ValuesFile, read_values
+from schema.values.values import Values, counting, key_text, merge, release_values, resolve, without_secrets
 
 KNOWN: Mapping[str, Any] = {
     "site.port": 8080,

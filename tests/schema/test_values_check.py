@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import SpecError, StorageError
-from schema.values_check import read_all
+from schema.loading.values import read_all
 from tests.schema.installs import WITH_CHART, spec
 
 INSTALL = (

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bundle.errors import StorageError
-from schema.problems import Problems
-from schema.values_file import ValuesFile, read_values
+from schema.syntax.problems import Problems
+from schema.values.file import ValuesFile, read_values
 
 
 def read(directory: Path, text: str | bytes) -> tuple[ValuesFile | None, list[str]]:

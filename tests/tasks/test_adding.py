@@ -7,9 +7,9 @@ import pytest
 
 from bundle.errors import SpecError, StorageError
 from clients.rendered_images import FoundImage
-from schema.load import load
-from schema.spec import Spec
-from schema.spec_edit import NewImage
+from schema.edit import NewImage
+from schema.loading.load import load
+from schema.spec.spec import Spec
 from tasks.adding import add_to_spec, lacking
 
 SPEC = """\

@@ -10,8 +10,8 @@ import pytest
 from bundle.errors import ProgramError
 from bundle.secret import KnownSecrets
 from clients.preflight import Finding
-from schema.checks import CheckKind, CheckSpec
-from schema.site import Site
+from schema.site.site import Site
+from schema.spec.checks import CheckKind, CheckSpec
 from tasks.receiver import Receiver
 from tasks.site_probes import check_findings
 

@@ -1,0 +1,147 @@
+"""From a structurally valid document to the typed spec: what happens inside (`install`)."""
+
+from collections.abc import Collection
+from typing import cast
+
+from bundle.oci.reference import Reference
+from schema.loading._build import Reader, mapping, text, texts
+from schema.loading.zz_build_backup import build_backup
+from schema.loading.zz_build_checks import build_check, build_health, refuse_foreign
+from schema.spec.install import (
+    DEFAULT_TIMEOUT,
+    MIN_KUBERNETES,
+    ActionSpec,
+    Generate,
+    InstallSpec,
+    KubernetesSpec,
+    ReleaseSpec,
+    SecretSpec,
+    SecretType,
+    ValuesSpec,
+)
+from schema.syntax import template
+from schema.syntax.document import Node
+from schema.syntax.notation import parse_duration
+from schema.syntax.secrecy import check_environment, check_reference, check_visible
+
+# Which keys belong to which type of secret.
+_SECRET_KEYS: dict[str, set[str]] = {
+    "docker-registry": {"username", "password"},
+    "opaque": {"data", "generate"},
+    "tls": {"certificate", "key"},
+}
+
+
+def build_install(reader: Reader, node: Node | None) -> InstallSpec:
+    """Read `install`; without it nothing happens inside."""
+    if node is None:
+        return InstallSpec()
+    releases = tuple(build_release(reader, item) for item in _entries(node, "releases"))
+    namespaces = tuple(dict.fromkeys(release.namespace for release in releases))
+    return InstallSpec(
+        kubernetes=build_kubernetes(node.get("kubernetes")),
+        secrets=tuple(build_secret(reader, item, namespaces) for item in _entries(node, "secrets")),
+        releases=releases,
+        actions=tuple(build_action(reader, item) for item in _entries(node, "actions")),
+        checks=tuple(build_check(reader, item) for item in _entries(node, "checks")),
+        notes=_notes(reader, node.get("notes")),
+        backup=build_backup(reader, node.get("backup")),
+    )
+
+
+def build_kubernetes(node: Node | None) -> KubernetesSpec:
+    """Read `install.kubernetes`."""
+    if node is None:
+        return KubernetesSpec()
+    return KubernetesSpec(
+        min_version=text(node.get("min_version"), MIN_KUBERNETES),
+        ingress_class=text(node.get("ingress_class")),
+        storage_class=text(node.get("storage_class")),
+    )
+
+
+def build_secret(reader: Reader, node: Node, namespaces: Collection[str]) -> SecretSpec:
+    """Read one of `install.secrets`; `namespaces` are those of all releases."""
+    name, kind = text(node.get("name")), text(node.get("type"), "opaque")
+    subject = f"secret {name!r}"
+    refuse_foreign(reader.problems, node, f"{subject} of type {kind}", _SECRET_KEYS, kind)
+    data, generate = node.get("data"), node.get("generate")
+    if kind == "opaque" and (data is None) == (generate is None):
+        has = "both 'data' and 'generate'" if data else "neither 'data' nor 'generate'"
+        reader.problems.add(node.place, f"{subject} has {has}", expected="one of them")
+    if not namespaces and node.get("namespaces") is None:
+        hint = "there is no release to take them from"
+        reader.problems.add(node.place, f"{subject} lacks 'namespaces'", hint=hint)
+    values = dict(data.members()) if data else {}
+    values |= {key: value for key in sorted(_SECRET_KEYS[kind] - {"data", "generate"}) if (value := node.get(key))}
+    for key, value in values.items():
+        if key != "username" or kind != "docker-registry":
+            check_reference(reader.problems, value, f"{subject}: {key!r}")
+    return SecretSpec(
+        name=name,
+        type=cast("SecretType", kind),
+        namespaces=texts(node.get("namespaces")) or tuple(namespaces),
+        data={key: text(value) for key, value in values.items()},
+        generate=reader.parse(generate, subject, Generate.parse) if generate else None,
+    )
+
+
+def build_release(reader: Reader, node: Node) -> ReleaseSpec:
+    """Read one of `install.releases`."""
+    name, timeout, ignored = text(node.get("name")), node.get("timeout"), node.get("ignore_images")
+    subject = f"release {name!r}"
+    for image, reason in ignored.members().items() if ignored else ():
+        reader.parse(_key_of(reason, image), subject, Reference.parse)
+    return ReleaseSpec(
+        name=name,
+        chart=text(node.get("chart")),
+        namespace=text(node.get("namespace")),
+        values=tuple(found for item in _entries(node, "values") if (found := _values(reader, item, subject))),
+        timeout=(reader.parse(timeout, subject, parse_duration) if timeout else None) or DEFAULT_TIMEOUT,
+        health=tuple(build_health(reader, item, subject) for item in _entries(node, "health")),
+        ignore_images=mapping(ignored),
+        needs=texts(node.get("needs")),
+        after=texts(node.get("after")),
+    )
+
+
+def build_action(reader: Reader, node: Node) -> ActionSpec:
+    """Read one of `install.actions`."""
+    name, env = text(node.get("name")), node.get("env")
+    subject = f"action {name!r}"
+    check_visible(reader.problems, _entries(node, "run"), f"{subject}: 'run'")
+    check_environment(reader.problems, env, subject)
+    return ActionSpec(
+        name=name,
+        run=texts(node.get("run")),
+        after=texts(node.get("after")),
+        env=mapping(env),
+        inputs=texts(node.get("inputs")),
+        outputs="json" if node.get("outputs") else "",
+    )
+
+
+def _values(reader: Reader, node: Node, subject: str) -> ValuesSpec | None:
+    path = reader.file(node.get("file") or node, f"{subject}: values")
+    return ValuesSpec(file=path, under=text(node.get("under")), when=text(node.get("when"))) if path else None
+
+
+def _notes(reader: Reader, node: Node | None) -> str:
+    """Read `notes`, which are shown to everybody who watches."""
+    if node is None or reader.problems.settled(node.place):
+        return ""
+    for name in template.names(template.parse(text(node))):
+        if name.space not in ("site", "image"):
+            hint = "say where it is found instead: notes are shown on the terminal, and kept in logs"
+            reader.problems.add(node.place, f"'notes': {name} may be a secret", hint=hint)
+    return text(node)
+
+
+def _entries(node: Node, name: str) -> tuple[Node, ...]:
+    member = node.get(name)
+    return tuple(member.items()) if member else ()
+
+
+def _key_of(node: Node, name: str) -> Node:
+    """A mapping's key as a node of its own."""
+    return Node(place=node.key or node.place, key=None, value=name)

@@ -1,0 +1,86 @@
+"""What of an installation a throwaway target can show, and what stands in for what is only known inside."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+from schema.site.site import Site
+from schema.site.uses import Use
+from schema.spec.install import InstallSpec, KubernetesSpec
+from schema.spec.spec import Spec
+from schema.syntax.template import Name
+
+Extent = Literal["", "images", "cluster"]
+"""Empty: a real installation. `images`: registry and receipt. `cluster`: secrets and releases too."""
+
+PLACEHOLDER = "rehearsal.invalid"  # RFC 2606: never anybody's host
+AUTHORITY = """\
+-----BEGIN CERTIFICATE-----
+MIIBPDCB4qADAgECAgEBMAoGCCqGSM49BAMCMBwxGjAYBgNVBAMMEXJlaGVhcnNh
+bC5pbnZhbGlkMCAXDTIwMDEwMTAwMDAwMFoYDzIxMjAwMTAxMDAwMDAwWjAcMRow
+GAYDVQQDDBFyZWhlYXJzYWwuaW52YWxpZDBZMBMGByqGSM49AgEGCCqGSM49AwEH
+A0IABPylzZ12BzQYyvhSLczAKlmLettHMs/4/cq/hXMQRWqpTLfhUmHieAnBJ8gO
+bDWQdY81fRIGdCtgNZ9VJ/DQMqKjEzARMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZI
+zj0EAwIDSQAwRgIhAPZdMHh2sBHtFGQMpDMmKulX5SILVJX8BiZOgkdGUCrUAiEA
+peHvIBvxJukPQesz37onIjltivtnD1JF2WvVz88nlDI=
+-----END CERTIFICATE-----
+"""  # of that host, made once; its key was thrown away
+
+
+def rehearsed(spec: Spec, extent: Extent) -> Spec:
+    """The spec without what a rehearsal leaves out: checks, actions and addresses of the site, its classes.
+
+    What came after an action comes after what that action came after.
+    """
+    if not extent:
+        return spec
+    if extent == "images":
+        return replace(spec, install=InstallSpec())
+    install = spec.install
+    through = _through(install)
+    releases = tuple(
+        replace(each, health=(), needs=(), after=tuple(dict.fromkeys(through([*each.needs, *each.after]))))
+        for each in install.releases
+    )
+    kubernetes = KubernetesSpec(min_version=install.kubernetes.min_version)
+    return replace(spec, install=replace(install, kubernetes=kubernetes, releases=releases, actions=(), checks=()))
+
+
+def stand_in_outputs(used: Iterable[Use]) -> Mapping[str, Mapping[str, Any]]:
+    """What actions that were not run would have printed, as far as it is used."""
+    outputs: dict[str, dict[str, Any]] = {}
+    for use in used:
+        if use.name.space == "output":
+            outputs.setdefault(use.name.subject, {})[use.name.part] = PLACEHOLDER
+    return outputs
+
+
+def completed(site: Site, lacking: Iterable[Name]) -> Mapping[str, Any]:
+    """The site's facts with a placeholder for each of `lacking`; a fact that is there is never changed."""
+    facts: dict[str, Any] = _copied(site.facts)
+    for name in lacking:
+        *above, last = name.rest.split(".")
+        place = facts
+        for key in above:
+            if not isinstance(place.get(key), dict):
+                place[key] = {}
+            place = place[key]
+        place[last] = PLACEHOLDER
+    return facts
+
+
+def _copied(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _copied(value) if isinstance(value, dict) else value for key, value in facts.items()}
+
+
+def _through(install: InstallSpec) -> Callable[[Iterable[str]], Iterator[str]]:
+    actions = {action.name: action.after for action in install.actions}
+
+    def releases(names: Iterable[str]) -> Iterator[str]:
+        for name in names:
+            if name in actions:
+                yield from releases(actions[name])
+            else:
+                yield name
+
+    return releases

@@ -1,0 +1,122 @@
+"""`site=FILE`: the facts of one site, so that one bundle serves many. `${site.a.b}` is `b` in the mapping `a`."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from bundle.errors import FormatError, SpecError, storage_errors
+from schema.syntax.document import Node, describe, read
+from schema.syntax.problems import Problems, did_you_mean, listed
+from schema.syntax.template import Name
+from schema.values.file import helm_scalar
+
+TRUST = "trust"  # reserved: what the site demands of a bundle's origin, no fact
+_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteTrust:
+    """Who may sign bundles: the list `signers`; `require` says that a bundle nobody signed is refused."""
+
+    signers: Path
+    require: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The facts; `label` is the file as the operator named it, empty when there is none. Facts are no secrets."""
+
+    label: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    trust: SiteTrust | None = None
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a site file; a SpecError lists everything that is wrong with it, by place."""
+        problems = Problems(str(path))
+        with storage_errors("read the site file", path):
+            try:
+                root = read(path, problems, may_be_empty=True)
+            except (FileNotFoundError, IsADirectoryError) as err:
+                raise SpecError(f"there is no site file {str(path)!r}", [], hint="name one with site=FILE") from err
+        if root is not None and not isinstance(root.value, dict):
+            problems.add(root.place, f"the file is {describe(root.value)}", expected="a mapping of facts")
+        members = root.members() if root else {}
+        trust = _trust(members[TRUST], path.parent, problems) if TRUST in members else None
+        facts = {name: _plain(node, problems) for name, node in members.items() if name != TRUST}
+        _check_keys(members, problems)
+        problems.raise_all()
+        return cls(label=str(path), facts=facts, trust=trust)
+
+    @property
+    def registry(self) -> str:
+        """Where this site's images go, `HOST[:PORT][/PATH]`, instead of the spec's registry.prefix; empty for there."""
+        found = self.facts.get("registry")
+        return found if isinstance(found, str) else ""
+
+    def value(self, name: Name) -> Any:
+        """The fact, with its YAML type; a FormatError that lists what there is when it is missing or null."""
+        found: Any = self.facts
+        for key in name.rest.split("."):
+            found = found.get(key) if isinstance(found, dict) else None
+        if found is None:
+            known = sorted(self.names())
+            if not self.label:
+                raise FormatError(f"undefined {name}: no site file was given", hint="give one with site=FILE")
+            what = f"undefined {name}: {self.label} has no {name.rest!r}; expected {listed(known)}"
+            raise FormatError(what, hint=did_you_mean(name.rest, known) or f"add it to {self.label}")
+        return found
+
+    def names(self) -> Iterator[str]:
+        """The facts that are no mappings, as they follow `site.`."""
+        return _names(self.facts, "")
+
+
+def _names(facts: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    for key, value in facts.items():
+        if isinstance(value, dict) and value:
+            yield from _names(value, f"{prefix}{key}.")
+        elif value is not None:
+            yield f"{prefix}{key}"
+
+
+def _trust(node: Node, base: Path, problems: Problems) -> SiteTrust | None:
+    """Read `trust: {signers: FILE, require: true}`, FILE relative to the site file."""
+    known = ("signers", "require")
+    for name, member in node.members().items():
+        if name not in known:
+            problems.add(
+                member.key or member.place, f"unknown key {name!r} in 'trust'", hint=did_you_mean(name, known) or ""
+            )
+    signers, require = node.get("signers"), node.get("require")
+    if signers is None or not isinstance(signers.value, str) or not signers.value:
+        hint = "write trust: {signers: FILE}, FILE in the format of ssh-keygen's allowed signers"
+        problems.add((signers or node).place, "'trust' names no list of signers", expected="a file's name", hint=hint)
+        return None
+    if require is not None and not isinstance(require.value, bool):
+        problems.add(require.place, f"'require' is {describe(require.value)}", expected="true or false")
+    path = base / Path(signers.value).expanduser()
+    if not path.is_file():
+        problems.add(signers.place, f"'signers': there is no file {str(path)!r}", hint="paths begin at the site file")
+    return SiteTrust(signers=path, require=require is None or require.value is True)
+
+
+def _check_keys(members: Mapping[str, Node], problems: Problems) -> None:
+    for key, member in members.items():
+        if not _KEY.fullmatch(key):
+            hint = "use letters, digits, '_' and '-'; a dot stands between nested keys"
+            problems.add(member.key or member.place, f"key {key!r} can't be named in ${{site...}}", hint=hint)
+
+
+def _plain(node: Node, problems: Problems) -> Any:
+    if isinstance(node.value, dict):
+        _check_keys(node.value, problems)
+        return {key: _plain(member, problems) for key, member in node.value.items()}
+    if isinstance(node.value, list):
+        return [_plain(item, problems) for item in node.value]
+    value = helm_scalar(node, problems)
+    if isinstance(value, str) and "${" in value:
+        problems.add(node.place, "a fact that holds ${", hint="facts are plain; names are resolved in values files")
+    return value

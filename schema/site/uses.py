@@ -1,0 +1,111 @@
+"""Which `${...}` a spec and its values files use, and where; what of it the installing side does not have."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundle.errors import FormatError, SpecError
+from schema.site.site import Site
+from schema.spec.install import InstallSpec
+from schema.spec.spec import Spec
+from schema.syntax import template
+from schema.syntax.template import Name
+from schema.values.file import ValuesFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """One name at one place: `file:line` in a values file, words elsewhere."""
+
+    name: Name
+    where: str
+
+
+def uses(spec: Spec, files: Iterable[ValuesFile]) -> tuple[Use, ...]:
+    """Every use, first those of the spec."""
+    templates = (*((f"image {each.name!r}: 'add_ca'", each.add_ca) for each in spec.derived), *_templates(spec.install))
+    values = (Use(name=name, where=f"{file.label}:{node.place.line}") for file in files for node, name in file.names())
+    return (*uses_of(templates), *values)
+
+
+def uses_of(templates: Iterable[tuple[str, str]]) -> tuple[Use, ...]:
+    """The names in texts, each with where it stands."""
+    return tuple(Use(name=name, where=where) for where, text in templates for name in _names(text))
+
+
+def site_names(used: Iterable[Use]) -> tuple[str, ...]:
+    """The site facts that are used, without `site.`, sorted."""
+    return tuple(sorted({use.name.rest for use in used if use.name.space == "site"}))
+
+
+def gather(
+    used: Iterable[Use],
+    *,
+    site: Site,
+    env: Mapping[str, str],
+    directory: Path,
+    ask: Callable[[str], str] | None,
+) -> Mapping[str, str]:
+    """The environment with what it lacked asked for: `ask` gets a prompt and reads without echo; None: no terminal.
+
+    A SpecError lists everything at once that is missing, each with the places that use it; nothing is asked then.
+    """
+    places: dict[Name, list[str]] = {}
+    for use in used:
+        places.setdefault(use.name, []).append(use.where)
+    missing = {name: what for name in places if (what := _missing(name, site, env, directory))}
+    asked = [name for name in missing if name.space == "env" and ask]
+    told = {name: what for name, what in missing.items() if name not in asked}
+    if told:
+        problems = [f"{what}; used in {', '.join(dict.fromkeys(places[name]))}" for name, what in told.items()]
+        count = f"{len(told)} thing{'s' if len(told) > 1 else ''}"
+        raise SpecError(f"the installation lacks {count}:", problems, hint=_next_step(told, site))
+    return {**env, **{name.rest: ask(f"{name.rest} ({places[name][0]}): ") for name in asked if ask}}
+
+
+def _missing(name: Name, site: Site, env: Mapping[str, str], directory: Path) -> str:
+    """What is wrong with this name; empty when it has a value."""
+    if name.space == "env" and name.rest not in env:
+        return f"{name} is not set"
+    if name.space == "file" and not (directory / name.rest).is_file():
+        return f"{name}: there is no file {str(directory / name.rest)!r}"
+    if name.space == "site":
+        try:
+            site.value(name)
+        except FormatError as err:
+            return err.what
+    return ""
+
+
+def _next_step(lacking: Collection[Name], site: Site) -> str:
+    steps = []
+    if any(name.space == "site" for name in lacking):
+        steps.append(f"add the facts to {site.label}" if site.label else "give a file with the facts: site=FILE")
+    if names := [f"{name.rest}=..." for name in lacking if name.space == "env"]:
+        steps.append(f"export {' '.join(names)}")
+    if any(name.space == "file" for name in lacking):
+        steps.append("start install in the directory that the files' paths are relative to")
+    return "; ".join(steps)
+
+
+def _templates(install: InstallSpec) -> Iterator[tuple[str, str]]:
+    for secret in install.secrets:
+        yield from ((f"secret {secret.name!r}: {key!r}", text) for key, text in secret.data.items())
+    for release in install.releases:
+        yield from ((f"release {release.name!r}: 'when'", item.when) for item in release.values)
+        yield from (
+            (f"release {release.name!r}: health", text)
+            for item in release.health
+            for text in (item.url, item.text, *item.json.values())
+        )
+    for action in install.actions:
+        subject = f"action {action.name!r}"
+        yield from ((f"{subject}: 'run'", text) for text in action.run)
+        yield from ((f"{subject}: 'env' {key}", text) for key, text in action.env.items())
+        yield from ((f"{subject}: 'inputs'", text) for text in action.inputs)
+    yield from ((f"check {check.kind!r}", check.subject) for check in install.checks)
+    yield "'notes'", install.notes
+
+
+def _names(text: str) -> tuple[Name, ...]:
+    return template.names(template.parse(text)) if "${" in text else ()

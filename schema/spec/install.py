@@ -1,0 +1,245 @@
+"""The `install` part of a resolved spec: what is brought up inside, in which order, and how it is judged.
+
+Texts called templates may hold `${env.X}`, `${file.X}`, `${site.X}`, `${image.NAME.PART}`, `${secret.X}` and
+`${output.ACTION.KEY}`, which are resolved inside, never before.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self, cast
+
+from bundle.errors import FormatError
+from schema.spec.backup import NO_BACKUP, BackupSpec
+from schema.spec.checks import CheckSpec, HealthSpec
+from schema.syntax.zz_paths import path_text
+
+SecretType = Literal["docker-registry", "opaque", "tls"]
+MIN_KUBERNETES = "1.24"
+DEFAULT_TIMEOUT = 900  # seconds, for one release
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generate:
+    """How a secret is made once: `length` characters of an alphabet, written `hex64` or `alnum32`."""
+
+    alphabet: Literal["hex", "alnum"]
+    length: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `hex<N>` or `alnum<N>` with N from 1 to 999."""
+        for alphabet in ("hex", "alnum"):
+            number = text.removeprefix(alphabet)
+            if number != text and number.isascii() and number.isdigit() and 0 < int(number) < 1000:
+                return cls(alphabet=alphabet, length=int(number))
+        raise FormatError(f"{text!r} is no way to generate a secret", hint="write hex64 or alnum32, for example")
+
+    def __str__(self) -> str:
+        return f"{self.alphabet}{self.length}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretSpec:
+    """One Kubernetes secret, made in each of `namespaces`.
+
+    `data` holds templates by key: `username` and `password` for docker-registry, `certificate` and `key` for tls, the
+    secret's own keys for opaque. A generated one has no data; its one value is stored under the key `value`.
+    """
+
+    name: str
+    type: SecretType
+    namespaces: tuple[str, ...]
+    data: Mapping[str, str]
+    generate: Generate | None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The exact inverse of to_dict."""
+        return cls(
+            name=data["name"],
+            type=cast("SecretType", data["type"]),
+            namespaces=tuple(data["namespaces"]),
+            data=dict(data["data"]),
+            generate=Generate.parse(data["generate"]) if data["generate"] else None,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data; the templates name secrets and never hold them."""
+        return {
+            "name": self.name,
+            "type": self.type,
+            "namespaces": list(self.namespaces),
+            "data": dict(self.data),
+            "generate": str(self.generate) if self.generate else None,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValuesSpec:
+    """One values file: its content belongs below the key `under` (empty: at the top).
+
+    `when` (template, empty: always) is one fact of the site; the file counts where it is true.
+    """
+
+    file: Path
+    under: str = ""
+    when: str = ""
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
+        """The exact inverse of to_dict, for the same `base`."""
+        return cls(file=base / data["file"], under=data["under"], when=data["when"])
+
+    def to_dict(self, base: Path) -> dict[str, Any]:
+        """Plain JSON data."""
+        return {"file": path_text(self.file, base), "under": self.under, "when": self.when}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseSpec:
+    """One Helm release: a chart of the spec in a namespace. `timeout` in seconds.
+
+    `needs` and `after` name releases and actions that come first; `needs` must also have succeeded in this bundle.
+    `ignore_images` gives the reason why an image of the chart is not carried.
+    """
+
+    name: str
+    chart: str
+    namespace: str
+    values: tuple[ValuesSpec, ...]
+    timeout: int
+    health: tuple[HealthSpec, ...]
+    ignore_images: Mapping[str, str]
+    needs: tuple[str, ...]
+    after: tuple[str, ...]
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
+        """The exact inverse of to_dict, for the same `base`."""
+        return cls(
+            name=data["name"],
+            chart=data["chart"],
+            namespace=data["namespace"],
+            values=tuple(ValuesSpec.from_dict(item, base) for item in data["values"]),
+            timeout=data["timeout"],
+            health=tuple(HealthSpec.from_dict(item, base) for item in data["health"]),
+            ignore_images=dict(data["ignore_images"]),
+            needs=tuple(data["needs"]),
+            after=tuple(data["after"]),
+        )
+
+    def to_dict(self, base: Path) -> dict[str, Any]:
+        """Plain JSON data; `timeout` in seconds."""
+        return {
+            "name": self.name,
+            "chart": self.chart,
+            "namespace": self.namespace,
+            "values": [item.to_dict(base) for item in self.values],
+            "timeout": self.timeout,
+            "health": [item.to_dict(base) for item in self.health],
+            "ignore_images": dict(self.ignore_images),
+            "needs": list(self.needs),
+            "after": list(self.after),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionSpec:
+    """A step of the spec's own: `run` is an argv of templates, `env` and `inputs` are templates too.
+
+    `inputs` are what, besides command and env, makes it run again. `outputs` json: what it prints is a JSON object,
+    whose members are `${output.ACTION.KEY}`; empty: nothing is read.
+    """
+
+    name: str
+    run: tuple[str, ...]
+    after: tuple[str, ...]
+    env: Mapping[str, str]
+    inputs: tuple[str, ...]
+    outputs: Literal["json", ""]
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The exact inverse of to_dict."""
+        return cls(
+            name=data["name"],
+            run=tuple(data["run"]),
+            after=tuple(data["after"]),
+            env=dict(data["env"]),
+            inputs=tuple(data["inputs"]),
+            outputs=cast("Literal['json', '']", data["outputs"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        return {
+            "name": self.name,
+            "run": list(self.run),
+            "after": list(self.after),
+            "env": dict(self.env),
+            "inputs": list(self.inputs),
+            "outputs": self.outputs,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KubernetesSpec:
+    """What the cluster must be: its lowest version, and classes that must exist (empty: not asked)."""
+
+    min_version: str = MIN_KUBERNETES
+    ingress_class: str = ""
+    storage_class: str = ""
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The exact inverse of to_dict."""
+        return cls(
+            min_version=data["min_version"], ingress_class=data["ingress_class"], storage_class=data["storage_class"]
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        return {
+            "min_version": self.min_version,
+            "ingress_class": self.ingress_class,
+            "storage_class": self.storage_class,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallSpec:
+    """All that happens inside; everything may be empty. `notes` (template) are told at the end."""
+
+    kubernetes: KubernetesSpec = KubernetesSpec()
+    secrets: tuple[SecretSpec, ...] = ()
+    releases: tuple[ReleaseSpec, ...] = ()
+    actions: tuple[ActionSpec, ...] = ()
+    checks: tuple[CheckSpec, ...] = ()
+    notes: str = ""
+    backup: BackupSpec = NO_BACKUP
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
+        """The exact inverse of to_dict, for the same `base`."""
+        return cls(
+            kubernetes=KubernetesSpec.from_dict(data["kubernetes"]),
+            secrets=tuple(SecretSpec.from_dict(item) for item in data["secrets"]),
+            releases=tuple(ReleaseSpec.from_dict(item, base) for item in data["releases"]),
+            actions=tuple(ActionSpec.from_dict(item) for item in data["actions"]),
+            checks=tuple(CheckSpec.from_dict(item, base) for item in data["checks"]),
+            notes=data["notes"],
+            backup=BackupSpec.from_dict(data["backup"]),
+        )
+
+    def to_dict(self, base: Path) -> dict[str, Any]:
+        """Plain JSON data."""
+        return {
+            "kubernetes": self.kubernetes.to_dict(),
+            "secrets": [item.to_dict() for item in self.secrets],
+            "releases": [item.to_dict(base) for item in self.releases],
+            "actions": [item.to_dict() for item in self.actions],
+            "checks": [item.to_dict(base) for item in self.checks],
+            "notes": self.notes,
+            "backup": self.backup.to_dict(),
+        }

@@ -1,0 +1,1 @@
+"""Helm values: files, merging, checks against the chart."""

@@ -1,0 +1,113 @@
+"""The values of one release: its files resolved and merged as Helm merges `-f` files, and the place of each."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bundle.errors import FormatError
+from schema.spec.install import ReleaseSpec, ValuesSpec
+from schema.syntax import template
+from schema.syntax.document import Node, describe
+from schema.syntax.problems import Problems, raise_together
+from schema.values.file import Lookup, ValuesFile
+
+KeyPath = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Values:
+    """Merged values, which may hold secrets, so they are in no repr. `places` is `file:line` by key path."""
+
+    data: Mapping[str, Any] = field(repr=False)
+    places: Mapping[KeyPath, str] = field(repr=False)
+
+
+def resolve(files: Sequence[ValuesFile], lookup: Lookup, *, subject: str) -> Values:
+    """What the files say together, later ones winning; a SpecError lists every name that could not be resolved.
+
+    Mappings are merged, all else is replaced. A null stays null: it is Helm that then takes the chart's default away,
+    and leaving it out would bring that back.
+    """
+    found = [(file, Problems(file.label)) for file in files]
+    trees = [(file.label, file.resolved(lookup, problems)) for file, problems in found]
+    raise_together((problems for _, problems in found), subject)
+    return merge(trees)
+
+
+def release_values(release: ReleaseSpec, files: Mapping[Path, ValuesFile], lookup: Lookup) -> Values:
+    """The values of a release: those of its files that count, each below its key, resolved together."""
+    placed = [files[item.file].below(item.under) for item in release.values if counts(item, lookup)]
+    return resolve(placed, lookup, subject=f"the values of release {release.name!r}")
+
+
+def counts(item: ValuesSpec, lookup: Lookup) -> bool:
+    """Whether a values file counts; a FormatError when its `when` is neither true nor false.
+
+    A stand-in for an unknown fact counts as true, so that optional parts are proven and rehearsed too.
+    """
+    if not item.when:
+        return True
+    found = template.render(template.parse(item.when), lookup)
+    if isinstance(found, bool):
+        return found
+    if isinstance(found, str) and found.endswith(".invalid"):
+        return True
+    raise FormatError(
+        f"{item.when} is {describe(found)}, expected true or false", hint="write one of them in the site file"
+    )
+
+
+def counting(releases: Iterable[ReleaseSpec], files: Mapping[Path, ValuesFile], lookup: Lookup) -> Iterator[ValuesFile]:
+    """The files that count at this site, and those of which that can't be told because a fact is missing."""
+    for path in dict.fromkeys(item.file for each in releases for item in each.values if _may_count(item, lookup)):
+        yield files[path]
+
+
+def _may_count(item: ValuesSpec, lookup: Lookup) -> bool:
+    try:
+        return counts(item, lookup)
+    except FormatError:
+        return True
+
+
+def without_secrets(lookup: Lookup) -> Lookup:
+    """The same lookup, with an empty text for whatever may be secret or is known only later."""
+    return lambda name: "" if name.space in ("env", "file", "secret", "output") else lookup(name)
+
+
+def merge(trees: Sequence[tuple[str, Node]]) -> Values:
+    """Merge mappings, each with the name of the file that it is from, in the way of Helm's values.MergeMaps."""
+    data: dict[str, Any] = {}
+    places: dict[KeyPath, str] = {}
+    for file, root in trees:
+        _merge(data, root, file, (), places)
+    return Values(data=data, places=places)
+
+
+def key_text(path: KeyPath) -> str:
+    """A key path as people write it: `ingress.hosts[0].name`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def _merge(into: dict[str, Any], tree: Node, file: str, at: KeyPath, places: dict[KeyPath, str]) -> None:
+    for key, node in tree.members().items():
+        path = (*at, key)
+        _note(node, file, path, places)
+        if isinstance(node.value, dict):
+            below = into.get(key)
+            into[key] = below if isinstance(below, dict) else {}
+            _merge(into[key], node, file, path, places)
+        else:
+            into[key] = node.plain()
+
+
+def _note(node: Node, file: str, path: KeyPath, places: dict[KeyPath, str]) -> None:
+    places[path] = f"{file}:{node.place.line}"
+    for index, item in enumerate(node.items()):
+        _note(item, file, (*path, index), places)
+        for key, member in item.members().items():
+            _note(member, file, (*path, index, key), places)
