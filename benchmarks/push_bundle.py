@@ -12,9 +12,9 @@ from bundle.meter import SilentMeter
 from bundle.oci.zz_hosts import HostSettings
 from bundle.transfer.push import PushedImage, push_image
 from bundle.transfer.transfers import Transfers
-from clients.registry import Registries
-from clients.transport import Transport
-from clients.upload import Uploads
+from clients.http.transport import Transport
+from clients.registry.repository import Registries
+from clients.registry.upload import Uploads
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -8,7 +8,7 @@ from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.transfer.cosign import signatures
 from bundle.transfer.image import Manifest
-from clients.public_key import PublicKey
+from clients.zz_public_key import PublicKey
 
 _SHOWN = 3  # digests or reasons
 

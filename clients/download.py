@@ -9,10 +9,10 @@ from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.storage.blob_store import BlobStore, Read
 from bundle.storage.files import CHUNK
-from clients.registry import Registries
-from clients.retry import TRANSIENT_STATUSES
-from clients.transport import Authorizer
-from clients.web import access_to, next_steps, shown
+from clients.http.retry import TRANSIENT_STATUSES
+from clients.http.transport import Authorizer
+from clients.registry.repository import Registries
+from clients.zz_web import access_to, next_steps, shown
 
 MEDIA_TYPE = "application/octet-stream"
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from bundle.oci.locations import DaemonImage, ImageLocation, LocalImage, RegistryImage
 from bundle.transfer.referrers import ReferrerSource
-from clients.registry import Registries
+from clients.registry.repository import Registries
 
 if TYPE_CHECKING:
-    from clients.engine_source import EngineImages
+    from clients.engine.source import EngineImages
 
 
 def open_image(

@@ -48,7 +48,7 @@ def _remembered(receiver: Receiver, action: ActionSpec) -> dict[str, str]:
 
 
 def _run(receiver: Receiver, action: ActionSpec) -> None:
-    from clients.process import masked, run
+    from clients.programs.process import masked, run
 
     namespace = receiver.action_namespace(action)
     call = _call(receiver, action)

@@ -7,7 +7,7 @@ from pathlib import Path
 from bundle.errors import FormatError, SpecError, storage_errors
 from bundle.oci.reference import Reference
 from bundle.storage.files import temporary
-from clients.rendered_images import FoundImage
+from clients.charts.images import FoundImage
 from schema.edit import NewImage, add_images
 from schema.loading.load import load
 from schema.spec.spec import Spec

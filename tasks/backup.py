@@ -20,9 +20,9 @@ from bundle.metadata.receipt import RECEIPT
 from bundle.oci.digest import Digest
 from bundle.storage.files import CHUNK, writing
 from bundle.storage.tar_writer import TarWriter
-from clients.dump import dump
-from clients.encryption import SUFFIX, Recipient
-from clients.process import masked
+from clients.programs.openssl import SUFFIX, Recipient
+from clients.programs.process import masked
+from clients.programs.stream import dump
 from schema.site.lookup import Facts
 from schema.site.secrets import single_value
 from schema.site.uses import gather, uses_of

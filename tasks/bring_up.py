@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from bundle.errors import ReleaseError
-from clients.preflight import Findings
-from clients.probes import http
-from clients.process import masked
-from clients.rollout import Watch, install_release, unready_workloads
+from clients.cluster.rollout import Watch, install_release, unready_workloads
+from clients.preflight.findings import Findings
+from clients.preflight.probes import http
+from clients.programs.process import masked
 from schema.spec.checks import HealthSpec
 from schema.spec.install import ReleaseSpec
 from schema.syntax import template

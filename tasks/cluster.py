@@ -13,9 +13,9 @@ from schema.spec.install import ReleaseSpec
 from tasks.programs import Programs
 
 if TYPE_CHECKING:
-    from clients.helm import Helm
-    from clients.kubectl import Kubectl
-    from clients.releases import Release
+    from clients.cluster.helm import Helm
+    from clients.cluster.kubectl import Kubectl
+    from clients.cluster.release import Release
 
 
 class Cluster:
@@ -34,14 +34,14 @@ class Cluster:
     @cached_property
     def kubectl(self) -> "Kubectl":
         """The cluster, by kubectl."""
-        from clients.kubectl import Kubectl
+        from clients.cluster.kubectl import Kubectl
 
         return Kubectl(self._programs.find("kubectl"))
 
     @cached_property
     def helm(self) -> "Helm":
         """The cluster, by helm."""
-        from clients.helm import Helm
+        from clients.cluster.helm import Helm
 
         return Helm(self._programs.find("helm"), secrets=self._known)
 

@@ -8,7 +8,7 @@ from bundle.errors import MissingToolError
 from tasks.project import Project
 
 if TYPE_CHECKING:
-    from clients.helm import Helm
+    from clients.cluster.helm import Helm
 
 INSTALL_HINT = "install helm (3.8 or later), or carry it: files: [{name: helm, source: ..., tool: true}]"
 
@@ -29,7 +29,7 @@ def is_carried(project: Project) -> bool:
 
 def open_helm(project: Project) -> "Helm":
     """A helm that runs here; a ProgramError when there is none, or when it is of another platform or too old."""
-    from clients.helm import Helm  # a no-op run starts no programs
+    from clients.cluster.helm import Helm  # a no-op run starts no programs
 
     program = find_helm(project)
     if not program:

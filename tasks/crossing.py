@@ -13,7 +13,7 @@ from tasks.destination import Destination, Place
 from tasks.inside import Inside
 
 if TYPE_CHECKING:
-    from clients.engine_source import EngineImages
+    from clients.engine.source import EngineImages
 
 
 class Crossing:

@@ -11,8 +11,8 @@ from doit.cmd_base import DoitCmdBase
 
 from bundle.errors import AirgapError, ProblemsError, storage_errors
 from bundle.storage.files import writing
-from clients.diagnose import gather, likely_causes
-from clients.survey import survey
+from clients.cluster.diagnose import gather, likely_causes
+from clients.cluster.survey import survey
 from schema.site.actions import record_name
 from schema.spec.install import ReleaseSpec
 from tasks.command import PlainCommand

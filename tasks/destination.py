@@ -23,10 +23,10 @@ from tasks.console import Console
 
 if TYPE_CHECKING:
     from bundle.transfer.transfers import Transfers
-    from clients.preflight import Findings
-    from clients.referrer_lists import ReferrerLists
-    from clients.retry import RetryPolicy
-    from clients.upload import Uploads
+    from clients.http.retry import RetryPolicy
+    from clients.preflight.findings import Findings
+    from clients.registry.referrers_tag import ReferrerLists
+    from clients.registry.upload import Uploads
 
 _AT_ONCE = 16  # questions
 
@@ -135,7 +135,7 @@ class Destination:
 
     def findings(self) -> "Findings":
         """What stands in the way of pushing."""
-        from clients.site_checks import registry  # only a run that changes something needs the probes
+        from clients.preflight.site import registry  # only a run that changes something needs the probes
 
         return registry(
             [self.target(entry) for entry in self.images],
@@ -187,7 +187,7 @@ class Destination:
 
     def lists(self, entry: ImageEntry, tag: str) -> "ReferrerLists":
         """The lists of what refers to manifests of an image's repository."""
-        from clients.referrer_lists import ReferrerLists  # a run that only verifies needs no HTTP
+        from clients.registry.referrers_tag import ReferrerLists  # a run that only verifies needs no HTTP
 
         return ReferrerLists(self._uploads, self.target(entry), subject=_attached(entry, tag))
 
@@ -220,7 +220,7 @@ class Destination:
             return err
 
     def _has(self, entry: ImageEntry, attachment: Attachment) -> bool:
-        from clients.referrer_lists import ReferrerLists
+        from clients.registry.referrers_tag import ReferrerLists
 
         subject, target = _attached(entry, attachment.tag), self.target(entry)
         if attachment.is_list:
@@ -236,21 +236,21 @@ class Destination:
 
     @cached_property
     def _uploads(self) -> "Uploads":
-        from clients.retry import RetryPolicy  # a run that only verifies needs no HTTP
+        from clients.http.retry import RetryPolicy  # a run that only verifies needs no HTTP
 
         return self._reached(RetryPolicy())
 
     @cached_property
     def _glances(self) -> "Uploads":
         """With little patience: a fault that would have passed costs a step that then finds all in place."""
-        from clients.retry import RetryPolicy
+        from clients.http.retry import RetryPolicy
 
         return self._reached(RetryPolicy(attempts=2, cap=1.0, longest_asked=1.0))
 
     def _reached(self, retry: "RetryPolicy") -> "Uploads":
-        from clients.registry import Registries
-        from clients.transport import Transport
-        from clients.upload import Uploads
+        from clients.http.transport import Transport
+        from clients.registry.repository import Registries
+        from clients.registry.upload import Uploads
 
         transport = Transport(self._place.hosts, meter=self._place.console, pool_size=self._place.jobs, retry=retry)
         return Uploads(Registries(transport, meter=self._place.console))

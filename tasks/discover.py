@@ -7,9 +7,9 @@ from pathlib import Path
 from bundle.errors import storage_errors
 from bundle.metadata.manifest import ImageEntry
 from bundle.oci.digest import Digest
-from clients.chart_annotations import annotated_images
-from clients.helm import Helm
-from clients.rendered_images import FoundImage, find_images
+from clients.charts.annotations import annotated_images
+from clients.charts.images import FoundImage, find_images
+from clients.cluster.helm import Helm
 from schema.loading.values import read_all
 from schema.site.image_names import ImageNames
 from schema.site.site import Site

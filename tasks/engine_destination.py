@@ -17,9 +17,9 @@ from tasks.destination import Destination, Named, Place, Present
 from tasks.engine_notes import EngineNotes
 
 if TYPE_CHECKING:
-    from clients.engine import EngineImage
-    from clients.engine_source import EngineImages
-    from clients.preflight import Finding, Findings
+    from clients.engine.engine import EngineImage
+    from clients.engine.source import EngineImages
+    from clients.preflight.findings import Finding, Findings
 
 
 class EngineDestination(Destination):
@@ -112,7 +112,7 @@ class EngineDestination(Destination):
 
     def findings(self) -> "Findings":
         """What stands in the way: no Engine, or a registry that does not let the Engine in."""
-        from clients.preflight import finding_of  # only a run that changes something needs the probes
+        from clients.preflight.findings import finding_of  # only a run that changes something needs the probes
 
         try:
             self._engine.ping(subject="Docker Engine")
@@ -131,7 +131,7 @@ class EngineDestination(Destination):
         return ()
 
     def _look(self, entry: Named) -> Present | AirgapError:
-        from clients.engine import NOT_OFFERED
+        from clients.engine.engine import NOT_OFFERED
 
         try:
             return Present(digest=self._engine.registry_digest(self.target(entry), subject=_subject(entry)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bundle.errors import AirgapError
 
 if TYPE_CHECKING:
-    from clients.engine_names import EngineNames
+    from clients.engine.names import EngineNames
 
 
 class EngineUndo:
@@ -38,7 +38,7 @@ class EngineUndo:
 
     @property
     def _names(self) -> "EngineNames":
-        from clients.engine import Engine  # only cleaning up needs it
-        from clients.engine_names import EngineNames
+        from clients.engine.engine import Engine  # only cleaning up needs it
+        from clients.engine.names import EngineNames
 
         return EngineNames(self._state, Engine(self._env))

@@ -28,9 +28,9 @@ from bundle.storage.files import inside, locked, place, replace_directory, sync_
 from bundle.transfer.fetch import fetch_image
 from bundle.transfer.image import Manifest
 from bundle.transfer.push import push_image
-from clients.registry import Registries
-from clients.transport import Transport
-from clients.upload import Uploads
+from clients.http.transport import Transport
+from clients.registry.repository import Registries
+from clients.registry.upload import Uploads
 from tasks.command import PlainCommand
 from tasks.console import LocalWork
 from tasks.project import Project

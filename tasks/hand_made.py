@@ -12,7 +12,7 @@ from bundle.metadata.names import MANIFEST, MANIFEST_TEXT
 from bundle.meter import Meter
 from bundle.oci.locations import RegistryImage
 from bundle.oci.reference import Reference
-from clients.chart_metadata import read_metadata
+from clients.charts.metadata import read_metadata
 from schema.spec.contents import ChartSpec, ImageSpec
 from schema.spec.spec import Spec
 

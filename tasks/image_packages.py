@@ -16,8 +16,8 @@ from bundle.sbom.zz_attested import read_attested
 from bundle.transfer.fetch import fetch_image
 from bundle.transfer.image import Manifest
 from bundle.transfer.referrers import list_tag
-from clients import syft as syft_client
-from clients.zstd import open_zstd
+from clients.programs import syft as syft_client
+from clients.programs.zz_zstd import open_zstd
 from schema.lock import ImagePin
 from schema.spec.contents import ImageSpec
 from tasks.images import required_pin

@@ -12,8 +12,8 @@ from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
 from bundle.errors import AirgapError
-from clients.helm import Helm
-from clients.rendered_images import FoundImage
+from clients.charts.images import FoundImage
+from clients.cluster.helm import Helm
 from schema.spec.install import ReleaseSpec
 from tasks import charts
 from tasks.adding import add_to_spec, lacking

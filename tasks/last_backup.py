@@ -10,8 +10,8 @@ from bundle.errors import storage_errors
 from bundle.formats.fields import time_text
 from bundle.metadata.entries import ChartEntry
 from bundle.storage.files import write_bytes
-from clients.preflight import Finding
-from clients.releases import Release
+from clients.cluster.release import Release
+from clients.preflight.findings import Finding
 from schema.spec.install import ReleaseSpec
 from tasks.receiver import Receiver
 

@@ -7,7 +7,7 @@ from typing import Any
 from bundle.errors import AirgapError
 from bundle.formats.sizes import counted, human
 from bundle.oci.digest import Digest
-from clients.process import masked
+from clients.programs.process import masked
 from schema.spec.install import ReleaseSpec
 from schema.values.values import key_text
 from tasks.age import downgrade

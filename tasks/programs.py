@@ -35,6 +35,6 @@ class Programs:
 
     def find(self, name: str) -> Path:
         """The program of this name; a MissingToolError says where was looked."""
-        from clients.process import find_program  # a run that only verifies starts no program
+        from clients.programs.process import find_program  # a run that only verifies starts no program
 
         return find_program(name, directories=[self.directory], path=self._env.get("PATH"))

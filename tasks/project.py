@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from bundle.metadata.base import Base
     from bundle.transfer.referrers import ReferrerSource
     from bundle.transfer.transfers import Transfers
-    from clients.charts import Charts
-    from clients.engine_source import EngineImages
-    from clients.registry import Registries
-    from clients.transport import Transport
+    from clients.charts.source import Charts
+    from clients.engine.source import EngineImages
+    from clients.http.transport import Transport
+    from clients.registry.repository import Registries
 
 
 class Project:
@@ -83,14 +83,14 @@ class Project:
     @cached_property
     def transport(self) -> "Transport":
         """HTTP, as the spec's `registries` says."""
-        from clients.transport import Transport  # a no-op run needs no HTTP
+        from clients.http.transport import Transport  # a no-op run needs no HTTP
 
         return Transport(self.spec.hosts, meter=self.console, pool_size=self.options.jobs)
 
     @cached_property
     def registries(self) -> "Registries":
         """All registries, with the logins that docker's config leads to."""
-        from clients.registry import Registries
+        from clients.registry.repository import Registries
 
         return Registries(self.transport, meter=self.console)
 
@@ -122,9 +122,9 @@ class Project:
     @cached_property
     def engine_images(self) -> "EngineImages":
         """The images of the Docker Engine."""
-        from clients.engine import Engine
-        from clients.engine_names import EngineNames
-        from clients.engine_source import EngineImages
+        from clients.engine.engine import Engine
+        from clients.engine.names import EngineNames
+        from clients.engine.source import EngineImages
 
         engine = Engine(self.env)
         names = EngineNames(self.options.state / "engine.json", engine)
@@ -134,7 +134,7 @@ class Project:
     @cached_property
     def charts(self) -> "Charts":
         """Where charts come from."""
-        from clients.charts import Charts
+        from clients.charts.source import Charts
 
         return Charts(self.registries)
 

@@ -8,7 +8,7 @@ from bundle.errors import ProofError
 from bundle.oci.digest import Digest
 from bundle.oci.locations import RegistryImage
 from bundle.oci.reference import Reference
-from clients.rendered_images import FoundImage
+from clients.charts.images import FoundImage
 from schema.lock import ImagePin
 from schema.spec.contents import ImageSpec
 from schema.spec.install import ReleaseSpec

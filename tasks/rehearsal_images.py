@@ -8,9 +8,9 @@ from pathlib import Path
 from bundle.errors import AirgapError, FormatError, SourceError
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
-from clients.registry import Registries
-from clients.rendered_images import FoundImage, find_images
-from clients.transport import Transport
+from clients.charts.images import FoundImage, find_images
+from clients.http.transport import Transport
+from clients.registry.repository import Registries
 from schema.site.site import Site
 from schema.site.stand_ins import StandIns, shaped
 from schema.spec.install import ReleaseSpec

@@ -18,11 +18,11 @@ from bundle.errors import AirgapError, MissingToolError, storage_errors
 from bundle.formats.sizes import counted
 from bundle.oci.platform import Platform
 from bundle.storage.files import write_bytes
-from clients.isolation import isolate
-from clients.outside import OutsideWatch
-from clients.process import run
-from clients.throwaway import throwaway_registry
-from clients.throwaway_cluster import SERVICES, throwaway_cluster
+from clients.programs.process import run
+from clients.sandbox.cluster import SERVICES, throwaway_cluster
+from clients.sandbox.egress import OutsideWatch
+from clients.sandbox.network import isolate
+from clients.sandbox.registry import throwaway_registry
 from tasks.console import Console
 from tasks.options import Options
 from tasks.project import Project

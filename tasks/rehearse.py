@@ -21,8 +21,8 @@ from bundle.errors import AirgapError, BundleError, ProblemsError, ProgramError,
 from bundle.metadata.names import ZIPAPP
 from bundle.storage.files import locked, place, write_bytes
 from bundle.storage.tree import walk_files
-from clients.process import run
-from clients.throwaway_cluster import lacking
+from clients.programs.process import run
+from clients.sandbox.cluster import lacking
 from tasks.command import PlainCommand
 from tasks.project import Project
 from tasks.rehearsal import KEPT, Result, Scene, step_mark

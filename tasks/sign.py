@@ -43,7 +43,7 @@ def _key(project: Project) -> Path:
 
 def _sign(project: Project) -> None:
     from bundle.signing.ssh_signature import NAMESPACE, SshSignature
-    from clients.ssh_keygen import SshKeygen  # a no-op run starts no program
+    from clients.programs.ssh_keygen import SshKeygen  # a no-op run starts no program
 
     project.claim()
     interactive = sys.stdin is not None and sys.stdin.isatty()

@@ -7,15 +7,15 @@ from typing import TypeVar
 
 from bundle.errors import AirgapError, ProblemsError, SpecError
 from bundle.formats.zz_authorities import out_of_date
-from clients.cluster_check import ClusterNeeds, cluster
-from clients.database_probes import mysql, postgres
-from clients.dns_probe import dns
-from clients.preflight import Finding, Findings, Probe, Severity, collect, finding_of
-from clients.probes import http, not_from_pod, tcp
-from clients.process import masked, run
-from clients.rendered_objects import RenderedObjects
-from clients.site_checks import disk
-from clients.tls_probe import tls
+from clients.preflight.cluster import ClusterNeeds, cluster
+from clients.preflight.databases import mysql, postgres
+from clients.preflight.dns import dns
+from clients.preflight.findings import Finding, Findings, Probe, Severity, collect, finding_of
+from clients.preflight.probes import http, not_from_pod, tcp
+from clients.preflight.rendered import RenderedObjects
+from clients.preflight.site import disk
+from clients.preflight.tls import tls
+from clients.programs.process import masked, run
 from schema.site.secrets import read_data
 from schema.site.zz_tls_pair import check_pair
 from schema.spec.checks import CheckSpec

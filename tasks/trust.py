@@ -33,7 +33,7 @@ def site_trust(options: Options, site: Site, bundle: Path, env: Mapping[str, str
 
 def _is_good(data: SignedData, signers: Signers, env: Mapping[str, str]) -> bool:
     """By ssh-keygen; where there is none, in Python, which knows Ed25519 only."""
-    from clients.ssh_keygen import SshKeygen  # only where a list of signers is named
+    from clients.programs.ssh_keygen import SshKeygen  # only where a list of signers is named
 
     try:
         return SshKeygen(env).accepts(data, signers)

@@ -10,10 +10,10 @@ import trustme
 
 from bundle.oci.reference import Reference
 from bundle.oci.zz_hosts import HostSettings
-from clients.credentials import Credentials
-from clients.registry import Registries, RegistryRepository
-from clients.retry import RetryPolicy
-from clients.transport import Transport
+from clients.http.credentials import Credentials
+from clients.http.retry import RetryPolicy
+from clients.http.transport import Transport
+from clients.registry.repository import Registries, RegistryRepository
 from tests.clients.faulty_registry import FaultyRegistry, faulty_registry
 
 

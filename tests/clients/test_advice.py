@@ -3,7 +3,7 @@
 import pytest
 
 from bundle.oci.reference import Reference
-from clients.advice import login_command, next_step
+from clients.registry.hints import login_command, next_step
 
 ECR = "715803424590.dkr.ecr.eu-west-1.amazonaws.com"
 

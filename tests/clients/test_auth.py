@@ -9,9 +9,9 @@ import pytest
 from bundle.errors import RegistryError, SourceError
 from bundle.oci.reference import Reference
 from bundle.oci.zz_hosts import HostSettings
-from clients.credentials import Credentials
-from clients.registry import Registries, RegistryRepository
-from clients.transport import Transport
+from clients.http.credentials import Credentials
+from clients.http.transport import Transport
+from clients.registry.repository import Registries, RegistryRepository
 from tests.clients.conftest import MakeTransport
 from tests.clients.faulty_registry import FaultyRegistry, faulty_registry, instead, redirect
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bundle.charts.package import pack
-from clients.chart_annotations import annotated_images
+from clients.charts.annotations import annotated_images
 
 
 def chart(name: str, annotations: str) -> bytes:

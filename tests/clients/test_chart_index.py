@@ -3,7 +3,7 @@
 import pytest
 
 from bundle.errors import FormatError, SourceError
-from clients.chart_index import ChartIndex, IndexEntry, nearest
+from clients.charts._index import ChartIndex, IndexEntry, nearest
 
 HEX = "ab" * 32
 INDEX = f"""\

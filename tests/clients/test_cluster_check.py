@@ -11,8 +11,8 @@ import pytest
 from bundle.errors import ClusterError, ClusterReason
 from bundle.formats.versions import Version
 from bundle.oci.platform import Platform
-from clients.cluster_check import ApiKind, ClusterNeeds, cluster
-from clients.kubectl import JsonObject, Right, Versions
+from clients.cluster.kubectl import JsonObject, Right, Versions
+from clients.preflight.cluster import ApiKind, ClusterNeeds, cluster
 
 AMD64, ARM64 = Platform.parse("linux/amd64"), Platform.parse("linux/arm64/v8")
 DEPLOYMENT = ApiKind(api_version="apps/v1", kind="Deployment")

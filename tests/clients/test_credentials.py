@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bundle.errors import SourceError
-from clients.credentials import ANONYMOUS, Credential, Credentials
+from clients.http.credentials import ANONYMOUS, Credential, Credentials
 
 HELPER = """#!/bin/sh
 read -r host
@@ -185,7 +185,7 @@ def test_a_helper_that_can_not_be_run(home: Path) -> None:
 
 
 def test_a_helper_that_never_answers(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clients.credentials._HELPER_TIMEOUT", 0.2)
+    monkeypatch.setattr("clients.http.credentials._HELPER_TIMEOUT", 0.2)
     configure(home, {"credsStore": "fake"})
     install_helper(home, "fake", "exec sleep 30")
     with pytest.raises(SourceError, match=r"docker-credential-fake failed for a\.test: no answer in 0 s"):

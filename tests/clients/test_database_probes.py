@@ -8,8 +8,8 @@ import time
 import pytest
 import trustme
 
-from clients import endpoints
-from clients.database_probes import MySqlKind, MySqlVersion, mysql, postgres
+from clients.preflight import _endpoints as endpoints
+from clients.preflight.databases import MySqlKind, MySqlVersion, mysql, postgres
 from tests.clients.listeners import Handle, answering, listening, saying, silence
 
 # MariaDB 10.11.19 of Debian 12.
@@ -261,6 +261,6 @@ def test_default_ports(probe: type, port: int, monkeypatch: pytest.MonkeyPatch) 
         asked.append(endpoint.port)
         raise endpoints.NetworkError("not here")
 
-    monkeypatch.setattr("clients.database_probes.dial", refuse)
+    monkeypatch.setattr("clients.preflight.databases.dial", refuse)
     probe("db.test")
     assert asked == [port]

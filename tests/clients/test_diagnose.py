@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from bundle.errors import ClusterError
-from clients.diagnose import gather, likely_causes
-from clients.redaction import redact_object, redact_text
-from clients.releases import Release
-from clients.survey import survey
-from clients.trouble import Event
+from clients.cluster._trouble import Event
+from clients.cluster.diagnose import gather, likely_causes
+from clients.cluster.release import Release
+from clients.cluster.survey import survey
+from clients.cluster.zz_redaction import redact_object, redact_text
 
 MARK = {"annotations": {"meta.helm.sh/release-name": "web"}}
 

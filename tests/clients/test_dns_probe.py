@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from clients.dns_probe import dns
+from clients.preflight.dns import dns
 
 ABSENT = socket.gaierror(socket.EAI_NONAME, "no")
 

@@ -12,7 +12,7 @@ from bundle.meter import SilentMeter
 from bundle.oci.digest import Digest
 from bundle.storage.blob_store import BlobStore
 from clients.download import describe_local, download, take_local
-from clients.registry import Registries
+from clients.registry.repository import Registries
 from tests.clients.website import Page, Website, website
 
 BODY = os.urandom(300_000)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import AirgapError, FormatError, MissingToolError, ProgramError
-from clients import encryption
-from clients.dump import dump
-from clients.encryption import Recipient
+from clients.programs import openssl as encryption
+from clients.programs.openssl import Recipient
+from clients.programs.stream import dump
 from tests.integration.parts import PartError, program
 
 KINDS = {"RSA": ["rsa:2048"], "EC": ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]}

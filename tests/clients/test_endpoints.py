@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from bundle.errors import FormatError, NetworkError
-from clients import endpoints
-from clients.endpoints import Endpoint, dial, is_host, lookup
+from clients.preflight import _endpoints as endpoints
+from clients.preflight._endpoints import Endpoint, dial, is_host, lookup
 from tests.clients.listeners import listening, silence
 
 

@@ -13,7 +13,7 @@ from bundle.errors import EngineError
 from bundle.oci.digest import Digest
 from bundle.oci.platform import Platform
 from bundle.oci.reference import Reference
-from clients.engine import NOT_OFFERED, Engine
+from clients.engine.engine import NOT_OFFERED, Engine
 from tests.clients.conftest import RecordingMeter
 from tests.clients.fake_engine import Answer, FakeEngine, body, early, fake_engine, stream
 

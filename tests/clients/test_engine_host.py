@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from bundle.errors import EngineError
-from clients.engine_host import USUAL_SOCKET, EngineHost, find_engine
+from clients.engine._host import USUAL_SOCKET, EngineHost, find_engine
 
 
 def write_context(config: Path, name: str, endpoint: Mapping[str, Any]) -> Path:
@@ -49,7 +49,7 @@ def test_the_engine_that_docker_would_use(tmp_path: Path, env: Mapping[str, str]
 
 def test_without_anything_it_is_the_usual_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usual = tmp_path / "docker.sock"
-    monkeypatch.setattr("clients.engine_host.USUAL_SOCKET", str(usual))
+    monkeypatch.setattr("clients.engine._host.USUAL_SOCKET", str(usual))
     env = {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path / "run")}
     assert find_engine(env) == EngineHost(socket=usual, origin="the usual socket")
     rootless = tmp_path / "run/docker.sock"

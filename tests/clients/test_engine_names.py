@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from clients.engine import Engine
-from clients.engine_names import EngineNames
+from clients.engine.engine import Engine
+from clients.engine.names import EngineNames
 from tests.clients.fake_engine import FakeEngine, Handler, body, fake_engine
 
 NAME = "registry.example.com/team/app:1"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from bundle.errors import AirgapError, ClusterError, ProgramError, ReleaseError
-from clients.helm import Helm
-from clients.helm_faults import helm_error
-from clients.releases import Release, last_good
+from clients.cluster._helm_errors import helm_error
+from clients.cluster.helm import Helm
+from clients.cluster.release import Release, last_good
 
 STAND_IN = """#!/bin/sh
 here=$(dirname "$0")

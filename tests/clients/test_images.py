@@ -11,11 +11,11 @@ from bundle.oci import media_types
 from bundle.oci.digest import Digest
 from bundle.oci.locations import parse_image
 from bundle.storage.blob_store import BlobStore
-from clients.engine import Engine
-from clients.engine_names import EngineNames
-from clients.engine_source import EngineImages
+from clients.engine.engine import Engine
+from clients.engine.names import EngineNames
+from clients.engine.source import EngineImages
 from clients.images import open_image
-from clients.registry import Registries
+from clients.registry.repository import Registries
 from tests.clients.fake_engine import FakeEngine, fake_engine
 from tests.clients.faulty_registry import FaultyRegistry
 

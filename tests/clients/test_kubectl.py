@@ -9,8 +9,8 @@ import pytest
 
 from bundle.errors import ClusterError, ProgramError
 from bundle.formats.versions import Version
-from clients.cluster_faults import cluster_error, spoken
-from clients.kubectl import Kubectl, Right
+from clients.cluster._errors import cluster_error, spoken
+from clients.cluster.kubectl import Kubectl, Right
 
 STAND_IN = """#!/bin/sh
 here=$(dirname "$0")

@@ -13,10 +13,10 @@ from bundle.oci.reference import Reference
 from bundle.oci.zz_hosts import HostSettings
 from bundle.transfer.push import PushedImage, push_image
 from bundle.transfer.transfers import Transfers
-from clients.credentials import Credentials
-from clients.loopback_registry import loopback_registry
-from clients.registry import Registries
-from clients.upload import Uploads
+from clients.http.credentials import Credentials
+from clients.registry.repository import Registries
+from clients.registry.upload import Uploads
+from clients.sandbox._loopback_registry import loopback_registry
 from tests.bundle.test_fetch import FakeSource
 from tests.clients.conftest import MakeTransport, RecordingMeter
 

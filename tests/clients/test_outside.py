@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.outside import attempt
+from clients.sandbox.egress import attempt
 
 ROOT = Path(__file__).resolve().parents[2]
 SYN, SYN_ACK, ACK = 0x02, 0x12, 0x10

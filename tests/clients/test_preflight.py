@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from bundle.errors import NetworkError
-from clients.preflight import Finding, collect, finding_of, render
+from clients.preflight.findings import Finding, collect, finding_of, render
 
 REFUSED = Finding(subject="tcp b:1", what="connection refused")
 OLD = Finding(subject="mysql a", what="the server is too old", expected="8.0", observed="5.7", hint="upgrade it")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from clients import endpoints
-from clients.probes import http, not_from_pod, tcp
+from clients.preflight import _endpoints as endpoints
+from clients.preflight.probes import http, not_from_pod, tcp
 from tests.clients.listeners import Handle, answering, listening, silence
 
 
@@ -119,7 +119,7 @@ def test_no_answer(handle: Handle) -> None:
 
 
 def test_no_answer_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clients.probes.TIMEOUT", 0.1)
+    monkeypatch.setattr("clients.preflight.probes.TIMEOUT", 0.1)
     with listening(silence) as port:
         (found,) = http(f"http://127.0.0.1:{port}/")
     assert "gives no answer over HTTP" in found.what

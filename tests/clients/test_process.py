@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import MissingToolError, ProgramError
-from clients.process import STDERR_TAIL, find_program, masked, run
+from clients.programs.process import STDERR_TAIL, find_program, masked, run
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from clients.proxies import Proxies
+from clients.http._proxies import Proxies
 
 PROXY = "http://proxy:3128"
 

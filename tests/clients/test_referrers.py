@@ -13,9 +13,9 @@ from bundle.oci.reference import Reference
 from bundle.oci.zz_hosts import HostSettings
 from bundle.transfer.image import Manifest
 from bundle.transfer.referrers import Referrer, find_referrers, list_bytes, list_tag
-from clients.referrer_lists import ReferrerLists
-from clients.registry import Registries, RegistryRepository
-from clients.upload import Uploads
+from clients.registry.referrers_tag import ReferrerLists
+from clients.registry.repository import Registries, RegistryRepository
+from clients.registry.upload import Uploads
 from tests.clients.conftest import MakeTransport
 from tests.clients.cosign_objects import Artifact, bundled, new_key, referring, simple
 from tests.clients.faulty_registry import Fault, FaultyRegistry, cut, instead, refusal, with_headers

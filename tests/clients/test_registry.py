@@ -14,8 +14,8 @@ from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
 from bundle.oci.zz_hosts import HostSettings
 from bundle.storage.blob_store import BlobStore
-from clients.credentials import Credentials
-from clients.registry import Registries, RegistryRepository
+from clients.http.credentials import Credentials
+from clients.registry.repository import Registries, RegistryRepository
 from tests.clients.conftest import MakeTransport, RecordingMeter
 from tests.clients.faulty_registry import (
     Fault,

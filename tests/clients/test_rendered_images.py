@@ -5,9 +5,9 @@ import pytest
 from bundle.errors import FormatError
 from bundle.formats.json_path import JsonPath
 from bundle.formats.zz_image_field import ImageField
-from clients.image_fields import FIELDS, image_text
-from clients.image_hints import suspects
-from clients.rendered_images import find_images
+from clients.charts._image_fields import FIELDS, image_text
+from clients.charts._image_hints import suspects
+from clients.charts.images import find_images
 
 Row = tuple[str, str, str, str]
 

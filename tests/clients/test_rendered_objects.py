@@ -3,8 +3,8 @@
 import pytest
 
 from bundle.errors import FormatError
-from clients.cluster_check import ApiKind
-from clients.rendered_objects import RenderedObjects
+from clients.preflight.cluster import ApiKind
+from clients.preflight.rendered import RenderedObjects
 
 RENDERED = """\
 ---

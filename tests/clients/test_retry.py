@@ -2,7 +2,7 @@
 
 import pytest
 
-from clients.retry import RetryPolicy
+from clients.http.retry import RetryPolicy
 
 POLICY = RetryPolicy(base=1.0, cap=8.0, random=lambda: 0.0, now=lambda: 784111777.0)
 

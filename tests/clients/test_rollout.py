@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from bundle.errors import ClusterError, ReleaseError
-from clients.causes import causes
-from clients.helm import Helm
-from clients.image_pull import pull_fault
-from clients.process import Completed
-from clients.readiness import unready
-from clients.release_objects import Snapshot
-from clients.rollout import Watch, install_release, unready_workloads, watch
-from clients.trouble import Event, Patience, Trouble
+from clients.cluster._causes import causes
+from clients.cluster._trouble import Event, Patience, Trouble
+from clients.cluster._workloads import Snapshot
+from clients.cluster.helm import Helm
+from clients.cluster.rollout import Watch, install_release, unready_workloads, watch
+from clients.cluster.zz_image_pull import pull_fault
+from clients.cluster.zz_readiness import unready
+from clients.programs.process import Completed
 
 IMAGE = "registry.test/shop/web:2"
 HELM_MARK = {"meta.helm.sh/release-name": "web"}

@@ -10,7 +10,7 @@ from bundle.sbom.image_contents import Contents, ImageContents
 from bundle.sbom.inventory import Inventory
 from bundle.sbom.package import Package
 from bundle.sbom.zz_system import System
-from clients.sbom_writer import write_sbom
+from clients.cyclonedx import write_sbom
 
 SYSTEM = System(id="debian", version="12", title="Debian 12")
 

@@ -8,9 +8,9 @@ import pytest
 
 from bundle.oci.reference import Reference
 from bundle.oci.zz_hosts import HostSettings
-from clients.credentials import Credentials
-from clients.preflight import Findings
-from clients.site_checks import disk, registry
+from clients.http.credentials import Credentials
+from clients.preflight.findings import Findings
+from clients.preflight.site import disk, registry
 from tests.clients.faulty_registry import Fault, FaultyRegistry, faulty_registry, instead, refusal
 
 Check = Callable[..., Findings]
@@ -172,7 +172,7 @@ def test_unreadable_logins_are_a_finding(check: Check, faulty: FaultyRegistry, l
 
 def test_aws_ecr_is_asked_for_each_repository(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
-    monkeypatch.setattr("clients.site_checks._Pushing.findings", lambda _, target: tried.append(target.path) or ())
+    monkeypatch.setattr("clients.preflight.site._Pushing.findings", lambda _, target: tried.append(target.path) or ())
     host = "715803424590.dkr.ecr.eu-west-1.amazonaws.com"
     registry([Reference.parse(f"{host}/shop/{name}:1") for name in ("api", "web")], hosts={}, environment={})
     assert tried == ["shop/api", "shop/web"]

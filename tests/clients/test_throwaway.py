@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import ProgramError
-from clients.throwaway import serving, throwaway_registry
-from clients.throwaway_cluster import PROGRAMS, lacking
+from clients.sandbox.cluster import PROGRAMS, lacking
+from clients.sandbox.registry import serving, throwaway_registry
 
 SERVES = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"
 GIVES_UP = "import sys; print('the port is taken'); sys.exit(1)"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from clients.tls_probe import tls
+from clients.preflight.tls import tls
 from tests.clients.listeners import Handle, listening, saying, silence
 
 NOW = datetime.datetime.now(datetime.UTC)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from clients.tls_context import client_context
-from clients.tls_socket import FillingSocket
+from clients.http.tls import client_context
+from clients.http.zz_tls_socket import FillingSocket
 
 RECORD = 16 * 1024
 

@@ -8,7 +8,7 @@ import trustme
 from bundle.errors import AirgapError, IntegrityError, NetworkError, RegistryError, SourceError
 from bundle.oci.zz_hosts import HostSettings
 from bundle.storage.files import CHUNK
-from clients.transport import Transport
+from clients.http.transport import Transport
 from tests.clients.conftest import MakeTransport, RecordingMeter
 from tests.clients.faulty_registry import (
     Answer,
@@ -320,7 +320,7 @@ def test_what_is_posted_does_not_follow_a_redirect_elsewhere(
 
 
 def test_plain_http_reads_no_authorities(transport: Transport, blob: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clients.connections.client_context", lambda **_: pytest.fail("there is no TLS"))
+    monkeypatch.setattr("clients.http._connections.client_context", lambda **_: pytest.fail("there is no TLS"))
     assert fetch(transport, blob) == DATA
 
 

@@ -23,9 +23,9 @@ from bundle.storage.volume import FilePiece, Part, Volume
 from bundle.transfer.image import Manifest
 from bundle.transfer.push import PushedImage, push_image
 from bundle.transfer.transfers import Transfers
-from clients.credentials import Credentials
-from clients.registry import Registries
-from clients.upload import Uploads
+from clients.http.credentials import Credentials
+from clients.registry.repository import Registries
+from clients.registry.upload import Uploads
 from tests.bundle.test_fetch import AMD64, FakeSource
 from tests.clients.conftest import MakeTransport, RecordingMeter
 from tests.clients.faulty_registry import (

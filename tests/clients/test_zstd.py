@@ -6,7 +6,7 @@ import pytest
 
 from bundle.errors import FormatError
 from bundle.sbom.zz_layer import open_layer
-from clients.zstd import open_zstd
+from clients.programs.zz_zstd import open_zstd
 
 DATA = bytes(range(256)) * 4000
 

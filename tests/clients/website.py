@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from bundle.meter import Meter
 from bundle.oci.zz_hosts import HostSettings
-from clients.credentials import Credentials
-from clients.registry import Registries
-from clients.retry import RetryPolicy
-from clients.transport import Transport
+from clients.http.credentials import Credentials
+from clients.http.retry import RetryPolicy
+from clients.http.transport import Transport
+from clients.registry.repository import Registries
 
 
 @dataclass(kw_only=True)

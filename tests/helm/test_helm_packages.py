@@ -9,9 +9,9 @@ import pytest
 
 from bundle.charts.package import package_chart
 from bundle.oci.locations import parse_chart
-from clients.charts import Charts
-from clients.registry import Registries
-from clients.transport import Transport
+from clients.charts.source import Charts
+from clients.http.transport import Transport
+from clients.registry.repository import Registries
 from tests.integration.clusters import asset
 from tests.integration.parts import PartError
 from tests.integration.registries import cncf_registry

@@ -11,7 +11,7 @@ import trustme
 
 from bundle.errors import EngineError
 from bundle.oci.platform import Platform
-from clients.engine import Engine as EngineClient
+from clients.engine.engine import Engine as EngineClient
 from tests.bundle.system_images import DEBIAN, layer_of
 from tests.clients.test_engine_host import write_context
 from tests.integration.clusters import free_ports

@@ -18,7 +18,7 @@ from bundle.errors import EngineError, IntegrityError
 from bundle.images.docker_load import Loadable
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.reference import Reference
-from clients.engine import Engine as EngineClient
+from clients.engine.engine import Engine as EngineClient
 from tests.bundle.test_load_stream import ContentSource
 from tests.integration.engine_bench import BASE, ONE, EngineBench, config_digest, make_bench, own_engine, source
 from tests.integration.images import ARM64, image, layer

@@ -18,13 +18,13 @@ import pytest
 from bundle.charts.package import package_chart
 from bundle.errors import ClusterError, ReleaseError
 from bundle.formats.versions import Version
-from clients.diagnose import gather
-from clients.helm import Helm
-from clients.kubectl import Kubectl, Right
-from clients.process import run
-from clients.rollout import Watch, install_release, unready_workloads
-from clients.survey import survey
-from clients.trouble import Patience
+from clients.cluster._trouble import Patience
+from clients.cluster.diagnose import gather
+from clients.cluster.helm import Helm
+from clients.cluster.kubectl import Kubectl, Right
+from clients.cluster.rollout import Watch, install_release, unready_workloads
+from clients.cluster.survey import survey
+from clients.programs.process import run
 from tests.integration.clusters import LOG_LINE, Cluster, asset
 from tests.integration.helms import Helm as OfficialHelm
 

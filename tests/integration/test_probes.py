@@ -9,15 +9,15 @@ import pytest
 
 from bundle.oci.platform import Platform
 from bundle.oci.reference import Reference
-from clients.cluster_check import ApiKind, ClusterNeeds
-from clients.cluster_check import cluster as check_cluster
-from clients.credentials import Credentials
-from clients.database_probes import mysql, postgres
-from clients.kubectl import Kubectl
-from clients.preflight import Findings
-from clients.probes import http
-from clients.site_checks import registry as check_registry
-from clients.tls_probe import tls
+from clients.cluster.kubectl import Kubectl
+from clients.http.credentials import Credentials
+from clients.preflight.cluster import ApiKind, ClusterNeeds
+from clients.preflight.cluster import cluster as check_cluster
+from clients.preflight.databases import mysql, postgres
+from clients.preflight.findings import Findings
+from clients.preflight.probes import http
+from clients.preflight.site import registry as check_registry
+from clients.preflight.tls import tls
 from tests.integration.clusters import Cluster, asset
 from tests.integration.databases import mariadb, postgresql
 from tests.integration.parts import PartError

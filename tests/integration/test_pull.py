@@ -24,9 +24,9 @@ from bundle.oci.reference import Reference
 from bundle.storage.blob_store import BlobStore
 from bundle.transfer.fetch import FetchedImage, fetch_image, pin_image
 from bundle.transfer.transfers import Transfers
-from clients.credentials import Credentials
-from clients.registry import Registries
-from clients.transport import Transport
+from clients.http.credentials import Credentials
+from clients.http.transport import Transport
+from clients.registry.repository import Registries
 from tests.integration.images import AMD64, image, index, layer, random_chunks
 from tests.integration.registries import RunningRegistry
 

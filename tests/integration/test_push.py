@@ -31,11 +31,11 @@ from bundle.oci.reference import Reference
 from bundle.transfer.image import Manifest, is_manifest, reachable
 from bundle.transfer.push import PushedImage, push_image
 from bundle.transfer.transfers import Transfers
-from clients.credentials import Credentials
-from clients.registry import Registries
-from clients.retry import RetryPolicy
-from clients.transport import Transport
-from clients.upload import Uploads
+from clients.http.credentials import Credentials
+from clients.http.retry import RetryPolicy
+from clients.http.transport import Transport
+from clients.registry.repository import Registries
+from clients.registry.upload import Uploads
 from tests.bundle.made_bundle import SHARED, make_bundle
 from tests.bundle.test_fetch import FakeSource
 from tests.integration.images import image, layer

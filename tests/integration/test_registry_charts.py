@@ -12,9 +12,9 @@ from bundle.oci import media_types
 from bundle.oci.digest import Digest
 from bundle.oci.locations import parse_chart
 from bundle.oci.zz_hosts import HostSettings
-from clients.charts import Charts
-from clients.registry import Registries
-from clients.transport import Transport
+from clients.charts.source import Charts
+from clients.http.transport import Transport
+from clients.registry.repository import Registries
 from tests.integration.registries import RunningRegistry
 
 CHART = Path(__file__).resolve().parents[2] / "examples" / "hello" / "chart"

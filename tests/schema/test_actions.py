@@ -12,7 +12,7 @@ import pytest
 
 from bundle.errors import FormatError, MissingToolError, ProgramError, SpecError
 from bundle.secret import KnownSecrets, Secret
-from clients.process import masked, run
+from clients.programs.process import masked, run
 from schema.site.actions import ActionCall, ActionRecord, parse_outputs, record_name, run_action
 from schema.site.lookup import Facts
 from schema.site.secrets import read_object

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import SpecError, StorageError
-from clients.rendered_images import FoundImage
+from clients.charts.images import FoundImage
 from schema.edit import NewImage
 from schema.loading.load import load
 from schema.spec.spec import Spec

@@ -16,7 +16,7 @@ from zipfile import ZipFile
 import pytest
 
 from bundle.metadata.manifest import BundleManifest
-from clients.throwaway import throwaway_registry
+from clients.sandbox.registry import throwaway_registry
 from tests.integration.ssh_keys import Key, make_key, verify_by_hand
 from tests.tasks.workbench import Ran, make
 

@@ -9,7 +9,7 @@ import pytest
 
 from bundle.errors import ProgramError
 from bundle.secret import KnownSecrets
-from clients.preflight import Finding
+from clients.preflight.findings import Finding
 from schema.site.site import Site
 from schema.spec.checks import CheckKind, CheckSpec
 from tasks.receiver import Receiver

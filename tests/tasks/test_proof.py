@@ -5,7 +5,7 @@ import pytest
 from bundle.errors import ProofError
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
-from clients.rendered_images import FoundImage
+from clients.charts.images import FoundImage
 from tasks.proof import CarriedImage, Judge, check
 
 DIGEST = Digest.of(b"web")

@@ -1,0 +1,1 @@
+"""Charts where they come from, and the images that a rendered chart names."""

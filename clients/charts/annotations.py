@@ -1,0 +1,64 @@
+"""The images that a chart says it uses, in the annotations of its Chart.yaml and of its subcharts'.
+
+They are what the authors wrote down, not what is rendered: helpful where an operator starts further images, and often
+out of date. Formats: Artifact Hub's `artifacthub.io/images`, and `images` and `helm.sh/images`, which look the same.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from bundle.charts.package import read_archive
+from clients.charts.images import FoundImage
+
+_ANNOTATIONS = ("artifacthub.io/images", "images", "helm.sh/images")
+_CHART = re.compile(r"(?:charts/[^/]+/)*Chart\.yaml")
+_PACKAGED = re.compile(r"(?:charts/[^/]+/)*charts/(?![_.])[^/]+\.tgz")
+_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # every scalar stays the text it is
+
+
+def annotated_images(chart: bytes, *, subject: str) -> tuple[FoundImage, ...]:
+    """The images that a packaged chart lists, suspected; a FormatError for a package that Helm would refuse."""
+    return tuple(dict.fromkeys(_images(chart, "", subject)))
+
+
+def _images(chart: bytes, above: str, subject: str) -> Iterator[FoundImage]:
+    files = read_archive(
+        chart, keep=lambda name: bool(_CHART.fullmatch(name) or _PACKAGED.fullmatch(name)), subject=subject
+    )
+    for name, content in sorted(files.items()):
+        if name.endswith(".tgz"):
+            yield from _images(content, f"{above}{name}/", f"{subject}: {name}")
+            continue
+        metadata = _mapping(_yaml(content))
+        for key, value in _mapping(metadata.get("annotations")).items():
+            if key in _ANNOTATIONS and isinstance(value, str):
+                yield from (
+                    FoundImage(
+                        text=text,
+                        object=f"Chart/{metadata.get('name')}",
+                        field=f"{above}{name}",
+                        evidence=f"annotation {key}",
+                    )
+                    for text in _listed(_yaml(value))
+                )
+
+
+def _listed(value: Any) -> Iterator[str]:
+    for item in value if isinstance(value, list) else ():
+        text = item.get("image") if isinstance(item, dict) else item
+        if isinstance(text, str) and text.strip():
+            yield text.strip()
+
+
+def _yaml(text: bytes | str) -> Any:
+    try:
+        return yaml.load(text, Loader=_LOADER)  # noqa: S506
+    except yaml.YAMLError:
+        return None
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

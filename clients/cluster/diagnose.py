@@ -1,0 +1,146 @@
+"""Writes up what a survey found: files fit to be sent away, and the likely causes in the order to mend them."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from bundle.errors import FormatError
+from bundle.oci.reference import DOCKER_HUB, Reference
+from clients.cluster._causes import causes
+from clients.cluster._trouble import Patience
+from clients.cluster.release import DEPLOYED
+from clients.cluster.survey import Scene, container_statuses, pull_secrets
+from clients.cluster.zz_readiness import unready
+from clients.cluster.zz_redaction import redact_object, redact_text
+
+_WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job"})
+
+
+def gather(scenes: Sequence[Scene], *, secrets: Iterable[str] = ()) -> dict[str, str]:
+    """File name -> text, without secrets: Secrets are told by their keys, and what looks secret is masked."""
+    files = {"likely-causes.txt": "".join(f"{line}\n" for line in likely_causes(scenes, secrets=secrets))}
+    for scene in scenes:
+        place = scene.namespace
+        files[f"{place}/releases.txt"] = _text(_releases(scene))
+        files[f"{place}/overview.txt"] = _text(_overview(scene))
+        files[f"{place}/events.txt"] = _text(f"{e.last} {e.type} {e.kind.lower()} {e.name} {e}" for e in scene.events)
+        files[f"{place}/secrets.txt"] = _text(scene.secrets)
+        files[f"{place}/objects.json"] = _objects(scene, secrets)
+        files |= {f"{place}/logs/{name.replace('/', '.')}.txt": log for name, log in scene.logs.items()}
+        if scene.gaps:
+            files[f"{place}/not-gathered.txt"] = _text(scene.gaps)
+    # Objects are redacted as such; as text their quotes would be torn.
+    return {name: text if name.endswith("objects.json") else redact_text(text, secrets) for name, text in files.items()}
+
+
+def likely_causes(scenes: Sequence[Scene], *, secrets: Iterable[str] = ()) -> list[str]:
+    """One block of text for each, causes before what follows from them; empty when nothing is wrong to be seen."""
+    found = [line for scene in scenes for line in _scene_causes(scene)]
+    return [redact_text(line, secrets) for line in dict.fromkeys(found)]
+
+
+def _scene_causes(scene: Scene) -> Iterator[str]:
+    yield from _pull_mismatches(scene)
+    troubled = set()
+    for release in scene.histories:
+        for trouble in causes(scene.snapshot, scene.snapshot.members(release), Patience()):
+            troubled.add(release)
+            yield f"release {release!r}: {trouble}\n  next: {trouble.hint}"
+    for release, history in scene.histories.items():
+        if not history:
+            yield f"release {release!r} is not in namespace {scene.namespace!r}\n  next: doit install"
+        elif history[-1].is_pending:
+            yield (
+                f"release {release!r} is {history[-1].status}: a helm works on it, or was interrupted\n"
+                "  next: doit install recovers it, when no other helm is running"
+            )
+        elif history[-1].status != DEPLOYED and release not in troubled:
+            yield f"release {release!r} is {history[-1].status}: {history[-1].description}\n  next: doit install"
+    for each in scene.addressed:
+        if each["kind"] == "Ingress" and not _addresses(each):
+            yield (
+                f"ingress {each['metadata']['name']} has no address: no controller serves its class "
+                f"{(each.get('spec') or {}).get('ingressClassName') or '(none)'!r}\n"
+                "  next: kubectl get ingressclass, and name one of them in the values"
+            )
+
+
+def _pull_mismatches(scene: Scene) -> Iterator[str]:
+    """Pods whose images come from a host for which none of their pull secrets has a login."""
+    for pod in _of(scene, "Pod"):
+        names = pull_secrets(pod)
+        missing = [name for name in names if scene.pull_hosts.get(name) is None]
+        opened = {_bare(host) for name in names for host in scene.pull_hosts.get(name) or ()}
+        for status in container_statuses(pod):
+            waiting = ((status.get("state") or {}).get("waiting") or {}).get("reason", "")
+            host = _host(status.get("image", ""))
+            if "ImagePull" not in waiting or not names or host in opened:
+                continue
+            only = ", ".join(sorted(opened)) or "nothing"
+            told = f"pull secret {', '.join(missing)} is not there" if missing else f"its pull secrets open only {only}"
+            yield (
+                f"pod {pod['metadata']['name']}: its image comes from {host}, but {told}\n"
+                f"  next: make the pull secret for {host}: install.secrets of type docker-registry"
+            )
+
+
+def _releases(scene: Scene) -> Iterator[str]:
+    for name, history in scene.histories.items():
+        yield f"{name}: {'no such release' if not history else ''}".rstrip(": ") if not history else f"{name}:"
+        for each in history:
+            yield f"  {each.revision} {each.status} {each.chart} {each.updated} {each.description}"
+
+
+def _overview(scene: Scene) -> Iterator[str]:
+    for each in scene.snapshot.objects.values():
+        if each["kind"] in _WORKLOADS:
+            yield unready(each) or f"{each['kind'].lower()} {each['metadata']['name']}: ready"
+    for pod in _of(scene, "Pod"):
+        status = pod.get("status") or {}
+        yield f"pod {pod['metadata']['name']}: {status.get('phase')} on {pod['spec'].get('nodeName') or 'no node'}"
+        for each in container_statuses(pod):
+            state = next(iter((each.get("state") or {"unknown": {}}).items()))
+            reason = (state[1] or {}).get("reason") or state[0]
+            yield f"  {each['name']}: {reason}, {each.get('restartCount', 0)} restarts, image {each.get('image')}"
+        for name in pull_secrets(pod):
+            hosts = scene.pull_hosts.get(name)
+            yield f"  pull secret {name}: {'not there' if hosts is None else 'for ' + ', '.join(hosts)}"
+    for each in scene.addressed:
+        rules = (each.get("spec") or {}).get("rules") or ()
+        hosts = "".join(f" {rule['host']}" for rule in rules if rule.get("host"))
+        yield f"{each['kind'].lower()} {each['metadata']['name']}{hosts}: {', '.join(_addresses(each)) or 'no address'}"
+
+
+def _objects(scene: Scene, secrets: Iterable[str]) -> str:
+    objects = [*scene.snapshot.objects.values(), *scene.addressed]
+    return json.dumps(redact_object(objects, secrets), indent=1) + "\n"
+
+
+def _of(scene: Scene, kind: str) -> Iterator[Mapping[str, Any]]:
+    return (each for each in scene.snapshot.objects.values() if each["kind"] == kind)
+
+
+def _addresses(each: Mapping[str, Any]) -> list[str]:
+    """Where an Ingress or Service is reached from outside; a Service's cluster address where there is no other."""
+    balancers = ((each.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
+    found = [str(one.get("hostname") or one.get("ip")) for one in balancers]
+    own = (each.get("spec") or {}).get("clusterIP")
+    return found or ([str(own)] if own else [])
+
+
+def _host(image: str) -> str:
+    try:
+        return _bare(Reference.parse(image).host)
+    except FormatError:
+        return image
+
+
+def _bare(host: str) -> str:
+    """A registry's host as images name it; pull secrets may have it as an address."""
+    name = host.partition("://")[2] or host
+    name = name.partition("/")[0]
+    return DOCKER_HUB if name in ("index.docker.io", "registry-1.docker.io") else name
+
+
+def _text(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)

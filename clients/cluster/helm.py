@@ -1,0 +1,249 @@
+"""Releases through the helm command (3.8 or later, and 4): charts and values from files, nothing from networks."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bundle.errors import FormatError, ProgramError, ReleaseError, SignatureError, storage_errors
+from bundle.formats.versions import Version
+from clients.cluster._helm_errors import NOT_FOUND, helm_error
+from clients.cluster.release import Release, last_good
+from clients.programs.process import Completed, Runner, masked, run
+
+OLDEST = Version(major=3, minor=8)
+_BEYOND = Version(major=5, minor=0)
+_SERVER_DRY_RUN = Version(major=3, minor=13)
+_MOST = 10_000  # releases or revisions; helm's own limit is 256
+_QUICK = 120.0  # seconds for what only reads
+# Pre-install hooks, the release and post-install hooks each have helm's timeout; a fourth one is for what goes wrong.
+_PHASES = 4
+# HELM_KUBECONTEXT and the like would lead helm to another cluster than kubectl, plugins to other programs.
+_KEPT = ("HELM_DRIVER", "HELM_DRIVER_SQL_CONNECTION_STRING", "HELM_BURST_LIMIT", "HELM_QPS")
+
+
+class Helm:
+    """One cluster. Failures are ReleaseErrors that name the release, ClusterErrors or ProgramErrors.
+
+    Nothing of the user's helm (plugins, repositories, caches, HELM_ variables) takes part, and nothing is left behind.
+    Without `kubeconfig` and `context`, what KUBECONFIG or ~/.kube/config say. `secrets` are masked in what helm said.
+    """
+
+    def __init__(
+        self,
+        program: Path | str,
+        *,
+        kubeconfig: Path | None = None,
+        context: str = "",
+        runner: Runner = run,
+        secrets: Iterable[str] = (),
+    ) -> None:
+        self._program = str(program)
+        self._cluster = [f"--kubeconfig={kubeconfig}"] if kubeconfig else []
+        self._cluster += [f"--kube-context={context}"] if context else []
+        self._runner = runner
+        self._secrets = secrets
+        self._version: Version | None = None
+
+    def version(self) -> Version:
+        """Helm's version, asked once; one that is too old or not known yet is a ProgramError."""
+        if self._version is None:
+            done = self._run(["version", "--template={{.Version}}"], subject="helm", timeout=_QUICK)
+            try:
+                found = Version.parse(done.text if done.code == 0 else "")
+            except FormatError as err:
+                raise ProgramError(
+                    f"{self._program} is no helm: it answers {(done.text or done.stderr)[:80]!r}, expected a version",
+                    hint=f"install helm {OLDEST} or later, or carry it in the bundle: files: with tool: true",
+                ) from err
+            if not OLDEST <= found < _BEYOND:
+                raise ProgramError(
+                    f"{self._program} is helm {found}, expected {OLDEST} or later, or 4",
+                    hint="install such a helm, or carry it in the bundle: files: with tool: true",
+                )
+            self._version = found
+        return self._version
+
+    def upgrade_install(
+        self,
+        release: str,
+        chart: Path,
+        *,
+        namespace: str,
+        values: Path,
+        timeout: float,
+        dry_run: bool = False,
+        description: str = "",
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Release:
+        """Install or upgrade from a packaged chart and wait until all is ready; the answer has the manifest.
+
+        A failed upgrade is rolled back, a failed install removed, also when `cancelled` becomes true. `timeout` in
+        seconds, for each phase as helm has them. `dry_run` asks the cluster and changes nothing.
+        """
+        subject = f"release {release!r}"
+        argv = ["upgrade", release, str(chart.resolve()), "--install", f"--values={values}", "--output=json"]
+        argv += [f"--namespace={namespace}", *self._dry_run(dry_run)]
+        argv += [] if dry_run else self._atomic(timeout)
+        argv += [f"--description={description}"] if description else []
+        done = self._run(argv, subject=subject, timeout=_PHASES * timeout + _QUICK, cancelled=cancelled, grace=timeout)
+        return Release.upgraded(_object(self._ok(done, subject), subject))
+
+    def template(self, release: str, chart: Path, *, namespace: str, values: Path, kube_version: str = "") -> str:
+        """What a chart makes of these values, as YAML documents, hooks and tests among them; the cluster is not asked.
+
+        `lookup` finds nothing there, and capabilities are those of helm itself, but for `kube_version`.
+        """
+        subject = f"chart {chart.name!r} for release {release!r}"
+        argv = ["template", release, str(chart.resolve()), f"--namespace={namespace}", f"--values={values}"]
+        argv += [f"--kube-version={kube_version}"] if kube_version else []
+        return self._ok(self._run([*argv, "--include-crds"], subject=subject, timeout=_QUICK), subject).text
+
+    def verify(self, chart: Path, keyring: Path, *, subject: str) -> None:
+        """Check a packaged chart, with its .prov file beside it, against GPG public keys; a SignatureError says no."""
+        done = self._run(["verify", str(chart), f"--keyring={keyring}"], subject=subject, timeout=_QUICK)
+        if done.code != 0:
+            said = done.stderr.strip().removeprefix("Error: ") or f"helm verify ended with {done.code}"
+            raise SignatureError(
+                f"{subject} is not signed as verify.keyring wants ({keyring.name}): {said}",
+                hint="check the keyring against what the publisher announces (`gpg --show-keys FILE`), "
+                "in binary form for helm 3 (`gpg --export KEY > FILE`); if it is right, do not use this chart",
+            )
+
+    def list(self, namespaces: Sequence[str]) -> tuple[Release, ...]:
+        """The releases in these namespaces, whatever their status, but no uninstalled ones."""
+        found = []
+        for namespace in dict.fromkeys(namespaces):
+            subject = f"the releases in namespace {namespace!r}"
+            argv = ["list", "--deployed", "--failed", "--pending", "--uninstalling", f"--max={_MOST}", "--output=json"]
+            done = self._run([*argv, f"--namespace={namespace}"], subject=subject, timeout=_QUICK)
+            found += [Release.listed(each) for each in _array(self._ok(done, subject), subject)]
+        return tuple(found)
+
+    def history(self, release: str, *, namespace: str) -> tuple[Release, ...]:
+        """The revisions that helm keeps, oldest first, with descriptions; none when there is no such release."""
+        subject = f"the history of release {release!r}"
+        argv = ["history", release, f"--max={_MOST}", "--output=json", f"--namespace={namespace}"]
+        done = self._run(argv, subject=subject, timeout=_QUICK)
+        if _is_missing(done):
+            return ()
+        found = [
+            Release.past(each, name=release, namespace=namespace) for each in _array(self._ok(done, subject), subject)
+        ]
+        return tuple(sorted(found, key=lambda each: each.revision))
+
+    def status(self, release: str, *, namespace: str) -> Release | None:
+        """The newest revision, with its description; None when there is no such release."""
+        history = self.history(release, namespace=namespace)
+        return history[-1] if history else None
+
+    def get_values(self, release: str, *, namespace: str) -> dict[str, Any]:
+        """The values that the newest revision was given (with secrets), without the chart's own."""
+        return _object(self._get("values", release, namespace, "--output=json"), f"the values of release {release!r}")
+
+    def rollback(self, release: str, revision: int, *, namespace: str, timeout: float, wait: bool = True) -> None:
+        """Make a new revision like an old one; `wait` until it is ready, at most `timeout` seconds."""
+        subject = f"release {release!r}, back to revision {revision}"
+        argv = ["rollback", release, str(revision), f"--namespace={namespace}", f"--timeout={timeout:.0f}s"]
+        argv += ["--wait", "--wait-for-jobs"] if wait else []
+        done = self._run(argv, subject=subject, timeout=_PHASES * timeout + _QUICK, grace=timeout)
+        self._ok(done, subject)
+
+    def uninstall(self, release: str, *, namespace: str, timeout: float) -> bool:
+        """Remove a release and its history, and wait until its objects are gone; False when there was none."""
+        subject = f"release {release!r}"
+        argv = ["uninstall", release, f"--namespace={namespace}", "--wait", f"--timeout={timeout:.0f}s"]
+        done = self._run(argv, subject=subject, timeout=_PHASES * timeout + _QUICK, grace=timeout)
+        if _is_missing(done):
+            return False
+        self._ok(done, subject)
+        return True
+
+    def recover(self, release: str, *, namespace: str, timeout: float) -> str:
+        """Free a release that a killed helm left pending, and tell what was done; empty when nothing had to be.
+
+        Back to the revision that was deployed last, without waiting for it; a release that never was is removed.
+        Call it only where no other helm works on the release.
+        """
+        history = self.history(release, namespace=namespace)
+        if not history or not history[-1].is_pending:
+            return ""
+        stuck = history[-1]
+        good = last_good(history)
+        found = f"found release {release!r} {stuck.status} at revision {stuck.revision}, left by an interrupted helm"
+        if good is None or stuck.status == "uninstalling":
+            self.uninstall(release, namespace=namespace, timeout=timeout)
+            return f"{found}: removed it"
+        self.rollback(release, good.revision, namespace=namespace, timeout=timeout, wait=False)
+        return f"{found}: went back to revision {good.revision} ({good.chart})"
+
+    def _atomic(self, timeout: float) -> Sequence[str]:
+        waiting = ["--wait", "--wait-for-jobs", f"--timeout={timeout:.0f}s"]
+        return [*waiting, "--rollback-on-failure" if self.version().major >= 4 else "--atomic"]
+
+    def _dry_run(self, wanted: bool) -> Sequence[str]:
+        if not wanted:
+            return []
+        return ["--dry-run=server"] if self.version() >= _SERVER_DRY_RUN else ["--dry-run"]
+
+    def _get(self, part: str, release: str, namespace: str, *options: str) -> Completed:
+        subject = f"the {part} of release {release!r}"
+        argv = ["get", part, release, f"--namespace={namespace}", *options]
+        return self._ok(self._run(argv, subject=subject, timeout=_QUICK), subject)
+
+    def _run(
+        self,
+        argv: Sequence[str],
+        *,
+        subject: str,
+        timeout: float,
+        cancelled: Callable[[], bool] | None = None,
+        grace: float = 10.0,
+    ) -> Completed:
+        with storage_errors("make a directory for helm", Path(tempfile.gettempdir())):
+            private = tempfile.TemporaryDirectory(prefix="airgap-helm-", ignore_cleanup_errors=True)
+        with private as home:
+            return self._runner(
+                [self._program, *argv, *self._cluster],
+                subject=subject,
+                timeout=timeout,
+                env=_environment(os.environ, home),
+                cancelled=cancelled,
+                grace=grace,
+                tied=True,
+            )
+
+    def _ok(self, done: Completed, subject: str) -> Completed:
+        if done.code != 0:
+            raise helm_error(masked(done.stderr, self._secrets), subject=subject)
+        return done
+
+
+def _environment(ours: Mapping[str, str], home: str) -> dict[str, str]:
+    """Our environment with everything of helm's in one private directory."""
+    kept = {name: value for name, value in ours.items() if not name.startswith("HELM_") or name in _KEPT}
+    places = {f"HELM_{name}_HOME": f"{home}/{name.lower()}" for name in ("CACHE", "CONFIG", "DATA")}
+    return {**kept, **places, "HELM_PLUGINS": f"{home}/plugins"}
+
+
+def _is_missing(done: Completed) -> bool:
+    return done.code != 0 and NOT_FOUND in done.stderr
+
+
+def _json(done: Completed, subject: str) -> Any:
+    try:
+        return json.loads(done.stdout)
+    except ValueError as err:
+        raise ReleaseError(f"{subject}: helm gave an answer that is no JSON", hint="try the same by hand") from err
+
+
+def _object(done: Completed, subject: str) -> dict[str, Any]:
+    data = _json(done, subject)
+    return data if isinstance(data, dict) else {}
+
+
+def _array(done: Completed, subject: str) -> Sequence[Mapping[str, Any]]:
+    data = _json(done, subject)
+    return data if isinstance(data, list) else []

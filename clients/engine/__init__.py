@@ -1,0 +1,1 @@
+"""A Docker Engine: its connection, its images, their names."""

@@ -1,0 +1,1 @@
+"""HTTP as registries speak it: connections, TLS, proxies, retries, logins, errors."""

@@ -1,0 +1,150 @@
+"""Access to repositories: Basic, and Bearer tokens from the server that a registry names (distribution-spec)."""
+
+import base64
+import json
+import threading
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlencode, urlsplit
+
+from bundle.errors import RegistryError, SourceError
+from clients.http.credentials import Credential, Credentials
+from clients.http.transport import Transport
+from clients.http.zz_challenges import Challenge, parse_challenges
+
+_MAX_TOKEN = 1024 * 1024  # bytes of a token server's answer
+_CLIENT: Final = "airgap-doit"
+
+_TokenKey = tuple[str, str, str, str]  # registry, realm, service, scope
+
+
+class Authenticator:
+    """Logs in at registries, and keeps the tokens of this run by registry, realm, service and scope."""
+
+    def __init__(self, transport: Transport, credentials: Credentials) -> None:
+        self._transport = transport
+        self._credentials = credentials
+        self._tokens: dict[_TokenKey, str] = {}
+        self._guards: dict[_TokenKey, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    def access(self, host: str, path: str, *, subject: str, actions: str = "pull") -> "RepositoryAccess":
+        """Access to one repository, for `pull` or `pull,push`; `host` as the user's logins name it."""
+        return RepositoryAccess(self, host, path, actions=actions, subject=subject)
+
+    def credential(self, host: str, path: str, *, subject: str) -> Credential:
+        """The user's login for a repository."""
+        return self._credentials.find(host, path, subject=subject)
+
+    def token(self, key: _TokenKey, credential: Credential, *, stale: str, subject: str) -> str:
+        """A token, the one at hand unless that is the `stale` one; threads that want the same one ask once."""
+        with self._guard:
+            guard = self._guards.setdefault(key, threading.Lock())
+        with guard:
+            held = self._tokens.get(key, "")
+            if not held or held == stale:
+                held = self._tokens[key] = self._ask(key, credential, subject)
+            return held
+
+    def _ask(self, key: _TokenKey, credential: Credential, subject: str) -> str:
+        host, realm, service, scope = key
+        self._check_realm(host, realm, credential, subject)
+        query = [("service", service)] if service else []
+        try:
+            if credential.identity_token:
+                form = [("grant_type", "refresh_token"), ("refresh_token", credential.identity_token)]
+                form += [*query, ("scope", scope), ("client_id", _CLIENT)]
+                answer = self._transport.request(
+                    "POST",
+                    realm,
+                    subject=subject,
+                    headers={"Content-Type": "application/x-www-form-urlencoded"},
+                    body=urlencode(form).encode(),
+                    limit=_MAX_TOKEN,
+                )
+            else:
+                query += [("scope", scope)] if scope else []
+                headers = {} if credential.is_anonymous else {"Authorization": basic(credential)}
+                url = f"{realm}{'&' if '?' in realm else '?'}{urlencode(query)}"
+                answer = self._transport.get(url, subject=subject, headers=headers, limit=_MAX_TOKEN)
+        except RegistryError as err:
+            login = f"the login from {credential.origin}" if credential.origin else "no login"
+            raise RegistryError(
+                f"{err.what}, asked for a token for {host} with {login}",
+                status=err.status,
+                code=err.code,
+                hint=err.hint,
+            ) from err
+        return _token(answer.body, host, subject)
+
+    def _check_realm(self, host: str, realm: str, credential: Credential, subject: str) -> None:
+        """A login goes only where the registry itself, over a connection that can be trusted, says it belongs."""
+        named = urlsplit(realm)
+        if credential.is_anonymous or named.hostname == urlsplit(f"//{host}").hostname:
+            return
+        if self._transport.settings(host).plain_http:
+            raise SourceError(
+                f"{subject}: {host}, reached over plain HTTP, wants the login sent to {named.hostname}",
+                hint=f"anybody on the way could have named it; reach {host} by TLS (remove plain_http)",
+            )
+
+
+class RepositoryAccess:
+    """The Authorizer of one repository: answers its registry's challenges with the user's login or a token."""
+
+    def __init__(self, authenticator: Authenticator, host: str, path: str, *, actions: str, subject: str) -> None:
+        self._authenticator = authenticator
+        self._host = host
+        self._path = path
+        self._scope = f"repository:{path}:{actions}"
+        self._subject = subject
+        self._header = ""
+
+    def headers(self) -> Mapping[str, str]:
+        """What the last challenge was answered with; nothing before the first."""
+        return {"Authorization": self._header} if self._header else {}
+
+    def answer(self, challenges: tuple[str, ...], sent: Mapping[str, str]) -> bool:
+        """Log in; False when there is nothing better than what was `sent`."""
+        tried = sent.get("Authorization", "")
+        if self._header != tried:
+            return True  # another thread has logged in meanwhile
+        offered = {challenge.scheme: challenge for challenge in reversed(parse_challenges(challenges))}
+        credential = self._authenticator.credential(self._host, self._path, subject=self._subject)
+        header = ""
+        if "bearer" in offered:
+            header = self._bearer(offered["bearer"], credential, stale=tried.removeprefix("Bearer "))
+        elif "basic" in offered and credential.password:
+            header = basic(credential)
+        if header in ("", tried):
+            return False
+        self._header = header
+        return True
+
+    def _bearer(self, challenge: Challenge, credential: Credential, *, stale: str) -> str:
+        if credential.registry_token:
+            return f"Bearer {credential.registry_token}"
+        realm = challenge.parameters.get("realm", "")
+        if "://" not in realm:
+            raise SourceError(f"{self._subject}: {self._host} wants a token, but does not say from where ({realm!r})")
+        service = challenge.parameters.get("service", "")
+        scope = challenge.parameters.get("scope") or self._scope
+        key = (self._host, realm, service, scope)
+        return f"Bearer {self._authenticator.token(key, credential, stale=stale, subject=self._subject)}"
+
+
+def basic(credential: Credential) -> str:
+    """The Authorization of a login (RFC 7617)."""
+    return "Basic " + base64.b64encode(f"{credential.username}:{credential.password}".encode()).decode()
+
+
+def _token(body: bytes, host: str, subject: str) -> str:
+    try:
+        data = json.loads(body)
+    except ValueError:
+        data = None
+    token = (data.get("token") or data.get("access_token")) if isinstance(data, dict) else None
+    if not isinstance(token, str) or not token:
+        # The answer is not shown: it may hold a token in a form not understood.
+        raise SourceError(f"{subject}: the token server of {host} answered without a token")
+    return token

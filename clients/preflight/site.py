@@ -1,0 +1,147 @@
+"""Whether this machine has the space, and the registries the readiness, for what will be brought to them."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from bundle.errors import AirgapError, NetworkError, RegistryError, SourceError, storage_errors
+from bundle.formats.sizes import human
+from bundle.oci.reference import DOCKER_HUB, Reference
+from bundle.oci.zz_hosts import HostSettings
+from clients.http.addresses import address, origin
+from clients.http.auth import Authenticator
+from clients.http.credentials import Credential, Credentials
+from clients.http.retry import RetryPolicy
+from clients.http.transport import Transport
+from clients.preflight._endpoints import TIMEOUT
+from clients.preflight.findings import Finding, Findings, finding_of
+from clients.registry.hints import has_projects, login_command
+
+_MAX_ANSWER = 64 * 1024  # bytes
+_HUB_ADDRESS = "registry-1.docker.io"
+
+
+def disk(needed: Mapping[Path, int]) -> Findings:
+    """Each file system has the bytes free that will be written to its paths, which need not exist yet."""
+    wanted: dict[int, tuple[Path, int]] = {}
+    for path, size in needed.items():
+        with storage_errors("look at the free space", path):
+            device = _existing(path).stat().st_dev
+        first, total = wanted.get(device, (path, 0))
+        wanted[device] = (first, total + size)
+    return tuple(finding for path, size in wanted.values() for finding in _space(path, size))
+
+
+def registry(
+    targets: Collection[Reference], *, hosts: Mapping[str, HostSettings], credentials: Credentials | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Findings:  # fmt: skip
+    """The registries of these repositories are reached, trusted, and take uploads: one is begun and cancelled.
+
+    It is tried once for each project, the first part of a path, and host. `hosts` says how hosts are reached; the
+    environment (default: the process's) leads to logins and proxies.
+    """
+    environment = os.environ if environment is None else environment
+    # Faults that pass are worth one more attempt here, not a long wait: nothing depends on the answer yet.
+    policy = RetryPolicy(attempts=2, cap=1.0, longest_asked=TIMEOUT)
+    transport = Transport(
+        hosts, retry=policy, connect_timeout=TIMEOUT, read_timeout=2 * TIMEOUT, environment=environment
+    )
+    with transport:
+        pushing = _Pushing(transport, Authenticator(transport, credentials or Credentials(environment)))
+        return tuple(finding for target in _one_each(targets) for finding in pushing.findings(target))
+
+
+class _Pushing:
+    """Tries to push, without leaving anything behind. A host that can't be reached is asked once."""
+
+    def __init__(self, transport: Transport, authenticator: Authenticator) -> None:
+        self._transport = transport
+        self._authenticator = authenticator
+        self._unreachable: set[str] = set()
+
+    def findings(self, target: Reference) -> Findings:
+        """What stands in the way of a push to this repository."""
+        subject = f"registry {target.host}"
+        if target.host in self._unreachable:
+            return ()
+        try:
+            self._try(target, subject)
+        except RegistryError as err:
+            credential = self._authenticator.credential(target.host, target.path, subject=subject)
+            hint = _next_step(target, err, credential) or err.hint
+            what = f"can't push to {target.repository}: {err.what.removeprefix(f'{subject}: ')}"
+            return (Finding(subject=subject, what=what, hint=hint),)
+        except AirgapError as err:
+            if isinstance(err, NetworkError):
+                self._unreachable.add(target.host)
+            found = finding_of(err, subject)
+            return (replace(found, what=found.what.removeprefix(f"{target.host}: ")),)
+        return ()
+
+    def _try(self, target: Reference, subject: str) -> None:
+        """Begin an upload and cancel it (distribution-spec, "Pushing a blob" and "Cancel an upload")."""
+        base = self._transport.base(_HUB_ADDRESS if target.host == DOCKER_HUB else target.host)
+        url = f"{base}/v2/{target.path}/blobs/uploads/"
+        access = self._authenticator.access(target.host, target.path, subject=subject, actions="pull,push")
+        answer = self._transport.request("POST", url, subject=subject, limit=_MAX_ANSWER, auth=access)
+        location = answer.headers.get("Location", "")
+        if answer.status != 202 or not location:
+            raise SourceError(
+                f"{subject}: it answers {answer.status} where a registry begins an upload",
+                hint=f"check that {target.host} is a registry and not, for example, its web pages",
+            )
+        place = address(url, location, subject)
+        own = access if origin(place) == origin(url) else None  # the login is for the registry only
+        with contextlib.suppress(SourceError):  # what can't be cancelled, the registry itself drops in time
+            self._transport.request("DELETE", place, subject=subject, limit=_MAX_ANSWER, auth=own)
+
+
+def _next_step(target: Reference, err: RegistryError, credential: Credential) -> str:
+    """What to do about a refused push."""
+    login, project = login_command(target.host), target.path.partition("/")[0]
+    if err.status == 401 and credential.is_anonymous:
+        return f"log in: {login}"
+    right = f"ask for the right to push to {project!r} on {target.host} for {credential.username or 'this login'}"
+    steps = {
+        401: f"check the login from {credential.origin}, or {right}; log in anew with: {login}",
+        403: f"{right}, or log in with another account: {login}",
+        404: f"create the project or repository {project!r} on {target.host}, or correct the prefix",
+        405: f"{target.host} takes no pushes, as a mirror or in maintenance: name the registry that does",
+        507: f"{target.host} is full: free some space there",
+    }
+    return steps.get(err.status, "")
+
+
+def _one_each(targets: Iterable[Reference]) -> tuple[Reference, ...]:
+    """The first repository of each host and project, and every one where there are no projects."""
+    first: dict[tuple[str, str], Reference] = {}
+    for target in sorted(targets):
+        scope = target.path.partition("/")[0] if has_projects(target.host) else target.path
+        first.setdefault((target.host, scope), target)
+    return tuple(first.values())
+
+
+def _existing(path: Path) -> Path:
+    """The path itself, or the nearest directory above it that exists."""
+    return next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
+
+
+def _space(path: Path, size: int) -> Findings:
+    with storage_errors("look at the free space", path):
+        free = shutil.disk_usage(_existing(path)).free
+    if free >= size:
+        return ()
+    hint = f"free {human(size - free)} there, or choose another place with state=DIR"
+    return (
+        Finding(
+            subject=f"disk {path}",
+            what="not enough free space",
+            expected=f"{human(size)} free",
+            observed=human(free),
+            hint=hint,
+        ),
+    )

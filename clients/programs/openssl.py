@@ -1,0 +1,112 @@
+"""Encryption to a recipient's certificate, by openssl (CMS, RFC 5652): what is secret goes by standard input only.
+
+The private key is never needed here, so a stolen machine or archive gives nothing away.
+"""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from bundle.errors import FormatError, ProgramError, storage_errors
+from bundle.formats.zz_authorities import parse_authorities
+from clients.programs.process import find_program, run
+
+SUFFIX = ".cms"
+PART = 512 * 1024 * 1024  # bytes of plaintext; openssl decrypts a message in memory, and none of 2 GiB or more
+_SECONDS = 120.0
+_MAX_CERTIFICATE = 1024 * 1024  # bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """Who can read it: the certificate in `path`; `openssl` is the program."""
+
+    path: Path
+    openssl: Path
+
+    @classmethod
+    def read(cls, path: Path, *, search: str | None = None) -> Self:
+        """The recipient of a PEM certificate, tried out; `search` is the PATH to look for openssl on.
+
+        A FormatError for what is no certificate, a MissingToolError without openssl, a ProgramError when openssl can't
+        encrypt to it.
+        """
+        with storage_errors("read the recipient's certificate", path), path.open("rb") as file:
+            held = file.read(_MAX_CERTIFICATE).decode("latin-1")
+        try:
+            parse_authorities(held)
+        except FormatError as err:
+            hint = "make a pair where backups are read: openssl req -x509 -newkey rsa:3072 -days 3650 -subj /CN=backup "
+            raise FormatError(
+                f"key={path}: {err.what}", hint=f"{hint}-keyout backup.key -out backup.crt; give key=backup.crt here"
+            ) from err
+        recipient = cls(path=path, openssl=find_program("openssl", path=search))
+        recipient.encrypt(b"")
+        return recipient
+
+    def encrypt(self, data: bytes) -> bytes:
+        """A small text, encrypted as one DER message."""
+        done = run(self._argv, subject="encrypt", timeout=_SECONDS, stdin=data)
+        if done.code != 0:
+            raise _failed(self.path, done.stderr)
+        return done.stdout
+
+    def stream(self, chunks: Iterator[bytes], directory: Path, name: str) -> list[Path]:
+        """Whatever many bytes, encrypted in parts of about PART bytes: `name.0001.cms` and so on in `directory`."""
+        parts: list[Path] = []
+        chunk = next(chunks, b"")
+        while chunk or not parts:
+            path = directory / f"{name}.{len(parts) + 1:04d}{SUFFIX}"
+            chunk = self._part(chunk, chunks, path)
+            parts.append(path)
+        return parts
+
+    def _part(self, first: bytes, chunks: Iterator[bytes], path: Path) -> bytes:
+        """Encrypt one part, and return the chunk that did not go into it; empty at the end."""
+        with (
+            open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as to,
+            subprocess.Popen(self._argv, stdin=subprocess.PIPE, stdout=to, stderr=subprocess.PIPE) as process,
+        ):
+            assert process.stdin  # noqa: S101 - it is a pipe
+            try:
+                written, chunk = 0, first
+                while chunk and written < PART:
+                    process.stdin.write(chunk)
+                    written += len(chunk)
+                    chunk = next(chunks, b"")
+            except BrokenPipeError:
+                chunk = b""
+            except BaseException:
+                process.kill()
+                raise
+            _, said = process.communicate()
+            if process.returncode != 0:
+                raise _failed(self.path, said.decode(errors="replace"))
+            to.flush()
+            os.fsync(to.fileno())
+        return chunk
+
+    @property
+    def _argv(self) -> list[str]:
+        # CBC and not GCM: every openssl since 1.0 reads it. Whether it is whole, the archive's list of digests says.
+        return [
+            str(self.openssl),
+            "cms",
+            "-encrypt",
+            "-binary",
+            "-stream",
+            "-aes256",
+            "-outform",
+            "DER",
+            str(self.path),
+        ]
+
+
+def _failed(path: Path, said: str) -> ProgramError:
+    words = " ".join(said.split()[:60])
+    return ProgramError(
+        f"openssl can't encrypt to {path}: {words}", hint="use a certificate with an RSA or EC key, made for encryption"
+    )

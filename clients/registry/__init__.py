@@ -1,0 +1,1 @@
+"""A registry: reading from a repository, uploading to it, referrers."""

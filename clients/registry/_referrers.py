@@ -1,0 +1,44 @@
+"""The list of what refers to a manifest, as registries give it (distribution-spec, "Listing Referrers")."""
+
+import re
+
+from bundle.errors import FormatError, RegistryError, SourceError
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.transfer.image import MAX_MANIFEST, Manifest
+from clients.http.addresses import address, origin
+from clients.http.transport import Authorizer, Transport
+
+# How registries say that they do not know this part of the specification. Not 401, 403 or 429: those say nothing of it.
+_UNKNOWN_API = frozenset({400, 404, 405, 406, 501})
+_NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next\b')
+_MOST_PAGES = 100
+
+
+def list_referrers(transport: Transport, url: str, *, auth: Authorizer, subject: str) -> tuple[Descriptor, ...] | None:
+    """All pages of the list at `url`, `/v2/REPOSITORY/referrers/DIGEST`; None where the registry has no such API."""
+    found: list[Descriptor] = []
+    page = url
+    for _ in range(_MOST_PAGES):
+        try:
+            answer = transport.get(
+                page, subject=subject, headers={"Accept": media_types.OCI_INDEX}, limit=MAX_MANIFEST, auth=auth
+            )
+        except RegistryError as err:
+            if err.status in _UNKNOWN_API and page == url:
+                return None
+            raise
+        content_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if content_type != media_types.OCI_INDEX and page == url:
+            return None  # a page of a portal, say: the specification wants this type
+        try:
+            found += Manifest.parse(answer.body, media_type=media_types.OCI_INDEX).manifests
+        except FormatError as err:
+            raise SourceError(f"{subject}: the list of its referrers: {err.what}") from err
+        following = _NEXT.search(answer.headers.get("Link", ""))
+        if not following:
+            return tuple(found)
+        page = address(url, following[1], subject)
+        if origin(page) != origin(url):
+            raise SourceError(f"{subject}: the list of its referrers goes on at another host, which is not followed")
+    raise SourceError(f"{subject}: the list of its referrers has more than {_MOST_PAGES} pages")

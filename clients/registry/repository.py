@@ -1,0 +1,278 @@
+"""Registries, and one repository of one as an ImageSource (distribution-spec, "Pull")."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from bundle.errors import FormatError, IntegrityError, NetworkError, RegistryError, SourceError
+from bundle.meter import Meter, SilentMeter
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.reference import DOCKER_HUB, Reference
+from bundle.transfer.image import MAX_MANIFEST, Manifest
+from clients.http.auth import Authenticator, RepositoryAccess
+from clients.http.credentials import Credentials
+from clients.http.retry import TRANSIENT_STATUSES
+from clients.http.transport import Response, Transport
+from clients.registry._referrers import list_referrers
+from clients.registry.hints import next_step
+
+_HUB_ADDRESS = "registry-1.docker.io"
+_ACCEPT = ", ".join(media_types.ACCEPT_MANIFEST)
+
+T = TypeVar("T")
+
+
+class Registries:
+    """All registries of a run: what they share is the transport, logins and tokens, and what was learned of hosts."""
+
+    def __init__(
+        self, transport: Transport, *, credentials: Credentials | None = None, meter: Meter | None = None
+    ) -> None:
+        """The credentials are by default those that the environment leads to."""
+        self.transport = transport
+        self.meter = meter or SilentMeter()
+        self.authenticator = Authenticator(transport, credentials or Credentials(os.environ))
+        self.unreachable: set[str] = set()
+        self.manifests: dict[Digest, bytes] = {}  # that were asked for in this run: nobody is asked for one again
+        self._without_referrers: set[str] = set()
+
+    def referring(
+        self, host: str, repository: str, digest: Digest, *, access: RepositoryAccess, subject: str
+    ) -> tuple[Descriptor, ...] | None:
+        """What refers to a manifest (distribution-spec, "Listing Referrers"); None where `host` has no such API.
+
+        `repository` is its address below /v2/. A host without the API is asked once in a run.
+        """
+        if host in self._without_referrers:
+            return None
+        found = list_referrers(self.transport, f"{repository}/referrers/{digest}", auth=access, subject=subject)
+        if found is None:
+            self._without_referrers.add(host)
+        return found
+
+    def repository(self, reference: Reference, *, subject: str) -> "RegistryRepository":
+        """The repository of an image or artifact; `subject` is what the user calls it."""
+        return RegistryRepository(self, reference, subject=subject)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Endpoint:
+    """One place to ask: `url` is its repository below /v2/, `name` what the user calls the host."""
+
+    name: str
+    url: str
+    access: RepositoryAccess
+    is_mirror: bool
+
+
+class RegistryRepository:
+    """One image in a registry; where a mirror is declared for its host, the mirror is asked first.
+
+    Errors quote the subject, carry the registry's own message, and name the next step.
+    """
+
+    def __init__(self, registries: Registries, reference: Reference, *, subject: str) -> None:
+        self._registries = registries
+        self._transport = registries.transport
+        self._reference = reference
+        self._subject = subject
+        self._given: Counter[tuple[str, Digest]] = Counter()
+        own = self._endpoint(reference.host, registry_address(reference.host), reference.path, is_mirror=False)
+        self._endpoints = [own]
+        if mirror := self._transport.settings(reference.host).mirror:
+            host, _, prefix = mirror.strip("/").partition("/")
+            path = f"{prefix}/{reference.path}" if prefix else reference.path
+            self._endpoints.insert(0, self._endpoint(host, host, path, is_mirror=True))
+
+    def resolve(self) -> Descriptor:
+        """What the tag (`latest` without one) or the digest names now. A digest goes before a tag."""
+        return self._first(self._resolve)
+
+    def manifest(self, descriptor: Descriptor) -> bytes:
+        """The exact bytes of a manifest or index; an IntegrityError when they are not what the descriptor says."""
+
+        def ask(endpoint: _Endpoint) -> bytes:
+            raw = self._registries.manifests.get(descriptor.digest)
+            if raw is None:
+                raw = self._get_manifest(endpoint, str(descriptor.digest)).body
+            if descriptor.size and len(raw) != descriptor.size:
+                raise IntegrityError(
+                    f"{self._subject}: {endpoint.name} gave {len(raw)} bytes for manifest {descriptor.digest}, "
+                    f"expected {descriptor.size}"
+                )
+            self._remember(raw, descriptor.digest, endpoint)
+            return raw
+
+        return self._first(ask)
+
+    def read(self, descriptor: Descriptor, offset: int) -> Iterator[bytes]:
+        """A blob's bytes from `offset` on, not checked here.
+
+        Who asks again for a blob that a mirror gave whole found it damaged, and gets it from the registry itself.
+        """
+        at = offset
+        for endpoint in self._endpoints:
+            key = (endpoint.name, descriptor.digest)
+            if endpoint.is_mirror and (endpoint.name in self._registries.unreachable or self._given[key]):
+                continue
+            try:
+                with self._explained():
+                    for chunk in self._transport.stream(
+                        f"{endpoint.url}/blobs/{descriptor.digest}",
+                        subject=self._subject,
+                        size=descriptor.size,
+                        offset=at,
+                        auth=endpoint.access,
+                    ):
+                        at += len(chunk)
+                        yield chunk
+                self._given[key] += 1
+                return
+            except (SourceError, IntegrityError) as err:
+                self._leave_mirror(endpoint, err)
+
+    def tagged(self, tag: str) -> Descriptor | None:
+        """What another tag of the repository names; None where neither a mirror nor the registry itself has it."""
+        return self._any(lambda endpoint: self._tagged(endpoint, tag))
+
+    def referring(self, subject: Digest) -> tuple[Descriptor, ...] | None:
+        """What refers to a manifest (distribution-spec, "Listing Referrers"); None where there is no such API."""
+        return self._any(
+            lambda endpoint: self._registries.referring(
+                endpoint.name, endpoint.url, subject, access=endpoint.access, subject=self._subject
+            )
+        )
+
+    def _any(self, ask: Callable[[_Endpoint], T | None]) -> T | None:
+        """The answer of the first endpoint that has one; a mirror often has not all that its registry has."""
+        for endpoint in self._endpoints[:-1]:
+            if endpoint.name in self._registries.unreachable:
+                continue
+            try:
+                if answer := ask(endpoint):
+                    return answer
+            except (SourceError, IntegrityError) as err:
+                self._leave_mirror(endpoint, err)
+        with self._explained():
+            return ask(self._endpoints[-1])
+
+    def _first(self, ask: Callable[[_Endpoint], T]) -> T:
+        """The answer of the first endpoint that has one."""
+        for endpoint in self._endpoints[:-1]:
+            if endpoint.name in self._registries.unreachable:
+                continue
+            try:
+                return ask(endpoint)
+            except (SourceError, IntegrityError) as err:
+                self._leave_mirror(endpoint, err)
+        with self._explained():
+            return ask(self._endpoints[-1])
+
+    def _leave_mirror(self, endpoint: _Endpoint, err: SourceError | IntegrityError) -> None:
+        """Go on with the next endpoint, saying so; raises the error again when there is none."""
+        if not endpoint.is_mirror:
+            raise err
+        if isinstance(err, NetworkError):
+            self._registries.unreachable.add(endpoint.name)
+        reason = err.what.removeprefix(f"{self._subject}: ")
+        self._registries.meter.say(self._subject, f"{reason}; asking {self._reference.host} itself")
+
+    def _resolve(self, endpoint: _Endpoint) -> Descriptor:
+        pinned = self._reference.digest
+        name = str(pinned or self._reference.tag or "latest")
+        return self._describe(endpoint, name, pinned, self._head_manifest(endpoint, name))
+
+    def _tagged(self, endpoint: _Endpoint, tag: str) -> Descriptor | None:
+        """None where the registry says that there is no such tag, and only then."""
+        url, headers = f"{endpoint.url}/manifests/{tag}", {"Accept": _ACCEPT}
+        try:
+            head = self._transport.request("HEAD", url, subject=self._subject, headers=headers, auth=endpoint.access)
+        except RegistryError as err:
+            if err.status == 404:
+                return None
+            if err.status in TRANSIENT_STATUSES:
+                raise
+            head = None
+        try:
+            return self._describe(endpoint, tag, None, head)
+        except RegistryError as err:
+            if err.status == 404:
+                return None
+            raise
+
+    def _describe(self, endpoint: _Endpoint, name: str, pinned: Digest | None, head: Response | None) -> Descriptor:
+        """What a name stands for: as the answer to a HEAD tells, else by a GET."""
+        if head:
+            media_type, length = _media_type(head), head.headers.get("Content-Length", "")
+            digest = pinned or self._announced(head, endpoint)
+            if digest and media_type in media_types.ACCEPT_MANIFEST and length.isdigit() and int(length):
+                return Descriptor(media_type=media_type, digest=digest, size=int(length))
+        answer = self._get_manifest(endpoint, name)
+        digest = pinned or self._announced(answer, endpoint) or Digest.of(answer.body)
+        try:
+            manifest = Manifest.parse(answer.body, media_type=_media_type(answer), digest=digest)
+        except FormatError as err:
+            raise SourceError(f"{self._subject}: {endpoint.name}: {err.what}", hint=err.hint) from err
+        self._remember(answer.body, digest, endpoint)
+        return manifest.descriptor
+
+    def _head_manifest(self, endpoint: _Endpoint, name: str) -> Response | None:
+        """None where it is refused: the answer to a GET then says why, which that to a HEAD can't."""
+        url, headers = f"{endpoint.url}/manifests/{name}", {"Accept": _ACCEPT}
+        try:
+            return self._transport.request("HEAD", url, subject=self._subject, headers=headers, auth=endpoint.access)
+        except RegistryError as err:
+            if err.status in TRANSIENT_STATUSES:
+                raise
+            return None
+
+    def _get_manifest(self, endpoint: _Endpoint, name: str) -> Response:
+        url, headers = f"{endpoint.url}/manifests/{name}", {"Accept": _ACCEPT}
+        return self._transport.get(
+            url, subject=self._subject, headers=headers, limit=MAX_MANIFEST, auth=endpoint.access
+        )
+
+    def _announced(self, response: Response, endpoint: _Endpoint) -> Digest | None:
+        """The Docker-Content-Digest; None where the registry sends none."""
+        text = response.headers.get("Docker-Content-Digest", "")
+        try:
+            return Digest.parse(text) if text else None
+        except FormatError as err:
+            raise SourceError(f"{self._subject}: {endpoint.name} announces {err.what}") from err
+
+    def _remember(self, raw: bytes, digest: Digest, endpoint: _Endpoint) -> None:
+        """Keep a manifest for this run; an IntegrityError when it has not its digest."""
+        if not digest.matches(raw):
+            raise IntegrityError(
+                f"{self._subject}: {endpoint.name} gave a manifest with digest {Digest.of(raw)}, expected {digest}",
+                hint="the registry or something between it and here changes bytes; nothing was kept",
+            )
+        self._registries.manifests[digest] = raw
+
+    def _endpoint(self, name: str, address: str, path: str, *, is_mirror: bool) -> _Endpoint:
+        access = self._registries.authenticator.access(name, path, subject=self._subject)
+        url = f"{self._transport.base(address)}/v2/{path}"
+        return _Endpoint(name=name, url=url, access=access, is_mirror=is_mirror)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Give a refusal of the body the next step that fits this registry."""
+        try:
+            yield
+        except RegistryError as err:
+            err.hint = err.hint or next_step(self._reference, err.status, err.code)
+            raise
+
+
+def registry_address(host: str) -> str:
+    """Where the registry is that references call `host`."""
+    return _HUB_ADDRESS if host == DOCKER_HUB else host
+
+
+def _media_type(response: Response) -> str:
+    return response.headers.get("Content-Type", "").partition(";")[0].strip().lower()

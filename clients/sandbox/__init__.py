@@ -1,0 +1,1 @@
+"""Throwaway targets for rehearsals: a namespace without network, a registry, a cluster."""
