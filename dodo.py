@@ -3,33 +3,13 @@
 `doit list` shows them, `doit list --all --status` each step with its state, `doit help` the commands.
 """
 
-from tasks import (
-    actions,
-    assemble,
-    carry,
-    charts,
-    derive,
-    describe,
-    directory,
-    files,
-    images,
-    load,
-    pack,
-    preflight,
-    prove,
-    push,
-    receipt,
-    releases,
-    save,
-    sbom,
-    secrets,
-    sign,
-    verify,
-    zipapp,
-)
-from tasks.receiver import Receiver
-from tasks.setup import doit_config, open_project
-from tasks.step import group, to_doit
+from tasks.assemble import describe, directory, manifest, pack, sign, zipapp
+from tasks.cli.setup import doit_config, open_project
+from tasks.collect import carry, charts, files, images, save, sbom
+from tasks.install import actions, derive, load, preflight, push, receipt, releases, secrets, verify
+from tasks.proof import prove
+from tasks.runtime.step import group, to_doit
+from tasks.site.receiver import Receiver
 
 PROJECT = open_project()
 RECEIVER = Receiver(PROJECT)
@@ -68,7 +48,7 @@ if PROJECT.has_spec:
         yield from to_doit("prove", "prove that the releases' images are in the bundle", prove.prove_steps(PROJECT))
 
     def task_manifest():
-        yield from to_doit("manifest", "state what the bundle holds", assemble.manifest_steps(PROJECT))
+        yield from to_doit("manifest", "state what the bundle holds", manifest.manifest_steps(PROJECT))
 
     def task_zipapp():
         yield from to_doit("zipapp", "write the receiving half of this program", zipapp.zipapp_steps(PROJECT))

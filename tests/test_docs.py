@@ -12,8 +12,8 @@ import pytest
 import yaml
 from doit.doit_cmd import DoitMain
 
-from tasks.options import VARIABLES
-from tasks.receive import COMMANDS
+from tasks.cli.receive import COMMANDS
+from tasks.runtime.options import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(

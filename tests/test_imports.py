@@ -28,7 +28,7 @@ THIRD_PARTY = {
     "tasks": {"doit", "rich"},
     "dodo": set[str](),
 }
-PRINTING = "tasks.console"
+PRINTING = "tasks.runtime.console"
 MEANINGLESS = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc"}
 LONGEST = 350  # lines; about 300 is the habit
 
@@ -163,7 +163,7 @@ FOR_STEPS = {
     "cryptography",
     "cyclonedx",
     "rich",
-    "tasks.destination",
+    "tasks.site.destination",
     "urllib3",
 }
 
@@ -182,5 +182,5 @@ def test_a_list_of_the_tasks_imports_nothing_that_only_steps_need(tmp_path: Path
         capture_output=True,
     )
     loaded = set(json.loads((tmp_path / "modules").read_text()))
-    assert {"tasks.receiver", "tasks.assemble", "schema.loading.load"} <= loaded
+    assert {"tasks.site.receiver", "tasks.assemble.manifest", "schema.loading.load"} <= loaded
     assert loaded & (FOR_STEPS | {name for name in loaded if name.startswith("clients")}) == set()

@@ -10,7 +10,7 @@ from clients.charts.images import FoundImage
 from schema.edit import NewImage
 from schema.loading.load import load
 from schema.spec.spec import Spec
-from tasks.adding import add_to_spec, lacking
+from tasks.commands.additions import add_to_spec, lacking
 
 SPEC = """\
 version: 1

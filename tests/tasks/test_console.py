@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from tasks.console import Console, LocalWork
+from tasks.runtime.console import Console, LocalWork
 
 
 def test_plain_lines_without_a_terminal() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tasks.graph import Graph, draw
+from tasks.commands.graph import Graph, draw
 from tests.tasks.workbench import ROOT, Workbench, make
 
 HELLO = ("spec=examples/hello/airgap.yaml", "bundle")

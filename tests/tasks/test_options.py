@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.options import OptionError, Options
+from tasks.runtime.options import OptionError, Options
 
 CWD = Path("/work/here")
 

@@ -12,8 +12,8 @@ from bundle.secret import KnownSecrets
 from clients.preflight.findings import Finding
 from schema.site.site import Site
 from schema.spec.checks import CheckKind, CheckSpec
-from tasks.receiver import Receiver
-from tasks.site_probes import check_findings
+from tasks.install.checks import check_findings
+from tasks.site.receiver import Receiver
 
 SECRET = "hush-hush-hush"
 

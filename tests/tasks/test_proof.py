@@ -6,7 +6,7 @@ from bundle.errors import ProofError
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
 from clients.charts.images import FoundImage
-from tasks.proof import CarriedImage, Judge, check
+from tasks.proof.judge import CarriedImage, Judge, check
 
 DIGEST = Digest.of(b"web")
 OTHER = Digest.of(b"other")

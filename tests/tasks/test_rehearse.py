@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tasks.rehearsal import Result
-from tasks.version import VERSION
+from tasks.rehearsal.result import Result
+from tasks.runtime.version import VERSION
 from tests.integration.ssh_keys import make_key
 from tests.tasks.workbench import Ran, Workbench, make
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from doit.dependency import Dependency, JSONCodec
 
-from tasks.state import JournalDB, StatChecker
+from tasks.runtime.state import JournalDB, StatChecker
 
 
 def journal(path: Path) -> JournalDB:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks import zipapp
+from tasks.assemble import zipapp
 from tests.tasks.workbench import Workbench, make
 
 

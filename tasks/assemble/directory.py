@@ -1,0 +1,100 @@
+"""The finished bundle: its list of checksums, and the directory in its place."""
+
+import shutil
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bundle.metadata.checksums import SIGNATURE, SUMS, hash_files, parse_sums, write_sums
+from bundle.metadata.names import REPORT, REPORT_DATA, ZIPAPP
+from bundle.oci.digest import Digest
+from bundle.storage.files import inside, place, replace_directory
+from tasks.assemble.manifest import _STATED, _stamp, identity, stated
+from tasks.collect import carry, charts, files, save, sbom
+from tasks.runtime.project import Project
+from tasks.runtime.step import Step
+
+
+def checksum_steps(project: Project) -> Iterator[Step]:
+    """`checksum`: SHA256SUMS over every file of the bundle."""
+    yield Step(
+        base="checksum",
+        doc=f"write {SUMS}",
+        action=lambda: _write_sums(project),
+        inputs=lambda: identity(project, stated=stated(project, *_reports(project))),
+        outputs=lambda: (project.tree / SUMS,),
+        follows=("manifest", "zipapp", "carry", "sbom", "describe"),
+    )
+
+
+def directory_steps(project: Project) -> Iterator[Step]:
+    """`directory`: the finished bundle takes its place in one step; until then the last good one stays."""
+    yield Step(
+        base="directory",
+        doc="put the finished bundle in its place",
+        action=lambda: _publish(project),
+        inputs=lambda: identity(project, at=str(project.directory), **_seal(project)),
+        outputs=lambda: published_files(project.directory),
+        follows=("checksum", "sign"),
+        clean=lambda: published_files(project.directory),
+    )
+
+
+def published_files(directory: Path) -> Sequence[Path]:
+    """Every file of a finished bundle directory; only its (missing) SHA256SUMS when there is none."""
+    signed = [directory / SIGNATURE] if (directory / SIGNATURE).is_file() else []
+    return (directory / SUMS, *signed, *(inside(directory, name) for name in _listed(directory)))
+
+
+def _listed(directory: Path) -> Mapping[str, Digest]:
+    path = directory / SUMS
+    return parse_sums(path.read_bytes(), str(path)) if path.is_file() else {}
+
+
+def _seal(project: Project) -> dict[str, Any]:
+    """What is checked first on the far side: the list of checksums, and its signature where there is one."""
+    return {name: _stamp(project.tree / name) for name in _sealing(project)}
+
+
+def _sealing(project: Project) -> tuple[str, ...]:
+    return (SUMS, SIGNATURE) if project.spec.bundle.sign else (SUMS,)
+
+
+def known_digests(project: Project) -> dict[str, Digest]:
+    """What SHA256SUMS will say of all files but the report.
+
+    The parts' digests are known from when they were written; only the small files are read.
+    """
+    kinds = (save, charts, files, carry, sbom)
+    digests = {name: digest for kind in kinds for name, digest in kind.digests(project).items()}
+    return digests | hash_files(project.tree, (*_STATED, ZIPAPP, *save.index_files(project)))
+
+
+def _reports(project: Project) -> Sequence[str]:
+    return (REPORT, REPORT_DATA) if project.spec.bundle.report else ()
+
+
+def _write_sums(project: Project) -> None:
+    project.claim()
+    digests = known_digests(project) | hash_files(project.tree, _reports(project))
+    write_sums(project.tree / SUMS, digests)
+    project.note("checksum", f"{len(digests)} files")
+
+
+def _publish(project: Project) -> None:
+    """Make the directory anew out of links to the growing bundle, then swap it in."""
+    project.claim()
+    new = project.work / "new"
+    shutil.rmtree(new, ignore_errors=True)
+    for name in (*_sealing(project), *_listed(project.tree)):
+        place(inside(project.tree, name), inside(new, name))
+    replace_directory(new, project.directory)
+    _prune(project.tree, {*_sealing(project), *_listed(project.tree)})
+    project.note("directory", str(project.directory))
+
+
+def _prune(tree: Path, wanted: Collection[str]) -> None:
+    """Remove from the growing bundle what the finished one does not hold: images and files of earlier specs."""
+    for path in tree.rglob("*"):
+        if path.is_file() and path.relative_to(tree).as_posix() not in wanted:
+            path.unlink(missing_ok=True)

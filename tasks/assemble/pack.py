@@ -1,0 +1,51 @@
+"""The bundle as one archive, or as parts of a given size."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bundle.formats.sizes import human
+from bundle.metadata.names import MANIFEST
+from tasks.assemble.directory import _seal
+from tasks.assemble.manifest import identity
+from tasks.runtime.console import LocalWork
+from tasks.runtime.project import Project, archive_parts, archive_path
+from tasks.runtime.step import Step
+
+
+def pack_steps(project: Project) -> Iterator[Step]:
+    """`pack`: the bundle as one archive, or as parts of a given size."""
+    spec = project.spec.bundle
+    if not spec.archive:
+        return
+    yield Step(
+        base="pack",
+        doc=f"write {archive_path(project).name}" + (f" in parts of {human(spec.split)}" if spec.split else ""),
+        action=lambda: _pack(project),
+        inputs=lambda: identity(project, at=str(archive_path(project)), split=spec.split or 0, **_seal(project)),
+        outputs=lambda: archive_files(project),
+        follows=("directory",),
+    )
+
+
+def archive_files(project: Project) -> Sequence[Path]:
+    """The list of checksums, and the archive or parts that it lists."""
+    from bundle.archive.parts import sums_path
+
+    return (sums_path(archive_path(project)), *archive_parts(project))
+
+
+def _pack(project: Project) -> None:
+    from bundle.archive import archive
+    from bundle.metadata.manifest import BundleManifest
+
+    project.claim()
+    manifest = BundleManifest.decode((project.directory / MANIFEST).read_bytes())
+    packed = archive.pack(
+        project.directory,
+        archive_path(project),
+        epoch=int(manifest.created.timestamp()),
+        split=project.spec.bundle.split,
+        meter=LocalWork(project.console),
+    )
+    parts = f" in {len(packed.parts)} parts" if len(packed.parts) > 1 else ""
+    project.note("pack", f"{packed.parts[0]}, {human(packed.size)}{parts}")

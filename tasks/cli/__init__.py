@@ -1,0 +1,1 @@
+"""The command line: the checkout's and the zipapp's entry, the reporter, the summary."""

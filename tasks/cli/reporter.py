@@ -1,0 +1,95 @@
+"""What the operator sees of a run: each step that did something, each failure once, and a summary."""
+
+import sys
+from typing import Any
+
+from doit.exceptions import BaseFail, TaskFailed
+
+from tasks.cli.summary import summarise
+from tasks.runtime.project import Project
+
+
+class Reporter:
+    """doit's reporter interface, in terms of the project's console."""
+
+    desc = "one line for each step that ran, failures with their next step, a summary"
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._console = project.console
+        self.failed: list[str] = []
+        self.unreached: list[str] = []
+        self.broken: list[str] = []
+        self.ran = 0
+        self.skipped = 0
+        self._selected: list[str] = []
+        self._causes: dict[str, str] = {}
+
+    def initialize(self, tasks: Any, selected_tasks: list[str]) -> None:
+        """Before the first step."""
+        self._selected = selected_tasks
+
+    def get_status(self, task: Any) -> None:
+        """A step is looked at."""
+
+    def execute_task(self, task: Any) -> None:
+        """A step begins; called in its thread."""
+        if task.actions:
+            self._console.open()
+
+    def add_success(self, task: Any) -> None:
+        """A step is done."""
+        if task.actions:
+            self.ran += 1
+            note = self._project.notes.pop(task.name, "")
+            self._console.line(f"{task.name:<28} {note}".rstrip())
+
+    def add_failure(self, task: Any, fail: BaseFail) -> None:
+        """A step failed, broke, or could not be reached."""
+        if isinstance(fail, TaskFailed):
+            self.failed.append(task.name)
+            same = self._causes.setdefault(fail.message, task.name)
+            cause = fail.message if same == task.name else f"for the same reason as {same}"
+            self._console.problem(f"FAILED {task.name}: {cause}")
+        elif not fail.report or fail.get_name() == "UnmetDependency":
+            self.unreached.append(task.name)
+        else:
+            self.broken.append(task.name)
+            self._console.problem(f"BROKEN {task.name}: {fail.get_msg().rstrip()}")
+
+    def skip_uptodate(self, task: Any) -> None:
+        """A step has nothing to do."""
+        if task.actions:
+            self.skipped += 1
+
+    def skip_ignore(self, task: Any) -> None:
+        """A step is ignored by the user's wish."""
+        self._console.line(f"{task.name:<28} ignored (doit forget {task.name} brings it back)")
+
+    def cleanup_error(self, exception: BaseFail) -> None:
+        """A teardown failed."""
+        self._console.problem(exception.get_msg())
+
+    def runtime_error(self, msg: str) -> None:
+        """doit itself could not go on."""
+        self.broken.append("doit")
+        self._console.problem(msg)
+
+    def teardown_task(self, task: Any) -> None:
+        """A teardown begins."""
+
+    def complete_run(self) -> None:
+        """After the last step."""
+        self._console.close()
+        stopped = sys.exc_info()[1]
+        if isinstance(stopped, KeyboardInterrupt):
+            self._console.problem(f"stopped by {stopped}; what is done is kept, run the same command again to go on")
+            return
+        if self.failed or self.broken:
+            parts = [f"{len(self.failed) + len(self.broken)} failed", f"{self.ran} done", f"{self.skipped} up to date"]
+            if self.unreached:
+                parts.append(f"{len(self.unreached)} not reached")
+            again = "; what is done is kept, run the same command again" if self.ran or self.unreached else ""
+            self._console.problem(", ".join(parts) + again)
+            return
+        summarise(self._project, self._selected, ran=self.ran, skipped=self.skipped)

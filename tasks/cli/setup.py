@@ -1,0 +1,94 @@
+"""How doit gets its project: from the command line's variables and the environment."""
+
+import gc
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import doit
+from doit import doit_cmd
+from doit.exceptions import InvalidDodoFile
+
+from bundle.errors import AirgapError
+from tasks.cli.reporter import Reporter
+from tasks.runtime.options import Options
+from tasks.runtime.project import Project
+from tasks.runtime.state import StatChecker
+
+# The best default by measurement (benchmarks/README.md): more transfers only take turns on the processors' hashing,
+# fewer leave a distant registry's latency unused.
+DEFAULT_JOBS = 4
+
+
+def open_project(env: Mapping[str, str] | None = None) -> Project:
+    """The project that the command line names. What is wrong with it becomes doit's own error, exit code 3."""
+    given: Mapping[str, str] = doit_cmd._CMDLINE_VARS or {}  # doit has no call that lists them
+    try:
+        cwd = Path(doit.get_initial_workdir() or os.curdir).resolve()
+        _check_start(cwd)
+        env = os.environ if env is None else env
+        options = Options.parse(
+            given,
+            cwd=cwd,
+            default_jobs=DEFAULT_JOBS,
+            user_state=_user_state(env),
+            carried=_carried(),
+            words=sys.argv[1:],
+        )
+        project = Project(options, env=env)
+        if project.has_spec:
+            project.spec, project.lock, project.created  # noqa: B018 - load now, so that every problem is told at once
+        project.base  # noqa: B018
+    except AirgapError as err:
+        raise InvalidDodoFile(str(err)) from err
+    gc.freeze()  # what is loaded by now stays to the end: the collector need not go through it again, nor at the exit
+    return project
+
+
+def _check_start(cwd: Path) -> None:
+    """doit finds our commands and our state by the pyproject.toml of where it starts; the zipapp brings them itself."""
+    if "tasks.cli.receive" in sys.modules or _names_commands(cwd / "pyproject.toml"):
+        return
+    checkout = Path(__file__).resolve().parents[2]
+    raise AirgapError(
+        f"doit was started in {str(cwd)!r}, where it finds none of this program's commands",
+        hint=f"start it there: cd {checkout} && doit spec={cwd / 'airgap.yaml'}",
+    )
+
+
+def _names_commands(path: Path) -> bool:
+    try:
+        return b'"tasks.cli.run:Run"' in path.read_bytes()
+    except OSError:
+        return False
+
+
+def _user_state(env: Mapping[str, str]) -> Path:
+    """The user's state directory (XDG Base Directory Specification)."""
+    home = env.get("XDG_STATE_HOME", "")
+    return (Path(home) if Path(home).is_absolute() else Path.home() / ".local" / "state") / "airgap"
+
+
+def _carried() -> Path | None:
+    """The bundle that this program lies in, when it is run as its airgap.pyz."""
+    program = Path(__file__).parents[2]
+    return program.parent if program.is_file() else None
+
+
+def doit_config(project: Project) -> dict[str, Any]:
+    """doit's settings: state beside the spec, threads, our checker and reporter, every failure in one run.
+
+    Deltas have a state of their own: making one leaves the full bundle up to date.
+    """
+    return {
+        "dep_file": str(project.options.state / ("delta.journal" if project.options.since else "doit.journal")),
+        "check_file_uptodate": StatChecker,
+        "reporter": Reporter(project),
+        "default_tasks": ["bundle"] if project.has_spec else ["verify"],
+        "num_process": max(4, 2 * project.options.jobs),
+        "par_type": "thread",
+        "continue": True,
+        "verbosity": 0,
+    }

@@ -1,0 +1,1 @@
+"""Steps that collect what crosses: images, charts, files, packages."""

@@ -1,0 +1,190 @@
+"""The images' place in the bundle: their internal names, their blobs, and the index over all of them."""
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bundle.errors import LockError
+from bundle.formats.sizes import counted
+from bundle.images import docker_archive, layout
+from bundle.images.layout import LayoutImage
+from bundle.metadata.checksums import hash_files
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
+from bundle.storage.files import inside, write_bytes
+from schema.spec.contents import ImageSpec
+from tasks.collect import referrers
+from tasks.collect.images import pin_of, required_pin, stored
+from tasks.runtime.project import Project
+from tasks.runtime.step import Inputs, Step
+
+
+def tag_steps(project: Project) -> Iterator[Step]:
+    """`tag:<image>`: the image has its internal name, as an entry of the bundle's index."""
+    for image in project.spec.images:
+        yield Step(
+            base="tag",
+            name=image.name,
+            doc=f"name it {image.target}",
+            action=partial(_tag, project, image),
+            inputs=partial(_named, project, image),
+            outputs=partial(_tag_files, project, image),
+            after=(f"pull:{image.name}",),
+        )
+
+
+def save_steps(project: Project) -> Iterator[Step]:
+    """`save:<image>`: the image is in the growing bundle."""
+    as_archive = project.spec.bundle.layout == "docker-archive"
+    where = "images/{}.tar" if as_archive else "images/blobs/"
+    for image in project.spec.images:
+        yield Step(
+            base="save",
+            name=image.name,
+            doc=f"write it to {where.format(image.name)}",
+            action=partial(_save, project, image),
+            inputs=partial(_named, project, image, layout=project.spec.bundle.layout, **_since(project)),
+            outputs=partial(saved_files, project, image.name),
+            after=(f"tag:{image.name}",),
+        )
+
+
+def layout_steps(project: Project) -> Iterator[Step]:
+    """`layout`: the index of the one OCI layout (absent in layout docker-archive, whose tars carry their own)."""
+    if project.spec.bundle.layout != "oci":
+        return
+    names = [image.name for image in project.spec.images]
+    yield Step(
+        base="layout",
+        doc="write images/index.json and Docker's images/manifest.json",
+        action=lambda: _write_index(project),
+        inputs=lambda: _all_named(project),
+        outputs=lambda: [project.tree / name for name in index_files(project)],
+        after=[f"{base}:{name}" for name in names for base in ("tag", "save")],
+    )
+
+
+def left_out(project: Project, image: ImageSpec) -> dict[Digest, int]:
+    """The layers of the pinned image that the base has, with their sizes. Configs always travel: they are small."""
+    base = project.base
+    held = stored(project, image) if base else None
+    return {blob.digest: blob.size for blob in held.layers if blob.digest in base.blobs} if base and held else {}
+
+
+def digests(project: Project) -> dict[str, Digest]:
+    """The sha256 of every file that `save` made, by its path in the bundle."""
+    records = (item for image in project.spec.images for item in read_record(record_path(project, image.name)))
+    return {item["path"]: Digest(algorithm="sha256", hex=item["sha256"]) for item in records}
+
+
+def index_files(project: Project) -> tuple[str, ...]:
+    """The files that `layout` makes, by their paths in the bundle; none in layout docker-archive."""
+    if project.spec.bundle.layout != "oci":
+        return ()
+    return tuple(f"images/{name}" for name in (layout.INDEX, layout.OCI_LAYOUT, layout.DOCKER_MANIFEST))
+
+
+def saved_files(project: Project, name: str) -> tuple[Path, ...]:
+    """The files that `save` made for an image, its own record first."""
+    path = record_path(project, name)
+    return (path, *(inside(project.tree, item["path"]) for item in read_record(path)))
+
+
+def record_path(project: Project, name: str) -> Path:
+    """Where `save` notes its files with their digests."""
+    return project.work / "saved" / f"{name}.json"
+
+
+def read_record(path: Path) -> list[dict[str, Any]]:
+    """The noted files: path, sha256, size."""
+    try:
+        data = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return []
+    return data if isinstance(data, list) else []
+
+
+def _named(project: Project, image: ImageSpec, **more: Any) -> Inputs | None:
+    pin = pin_of(project, image)
+    if not pin:
+        return None
+    told = {"digest": str(pin.digest), "name": str(image.target), "at": str(project.tree)}
+    return {**told, "attached": image.referrers, **referrers.identity(image, pin), **more}
+
+
+def _since(project: Project) -> dict[str, str]:
+    return {"since": str(project.base.fingerprint)} if project.base else {}
+
+
+def _all_named(project: Project) -> Inputs | None:
+    named = {image.name: _named(project, image) for image in project.spec.images}
+    return {"images": named} if None not in named.values() else None
+
+
+def _tag_path(project: Project, image: ImageSpec) -> Path:
+    return project.work / "tags" / f"{image.name}.json"
+
+
+def _tag(project: Project, image: ImageSpec) -> None:
+    project.claim()
+    held = stored(project, image)
+    if held is None:
+        raise LockError(f"image {image.name!r} is not in the cache", hint=f"doit pull:{image.name}")
+    attached = referrers.roots(project, image, required_pin(project, image))
+    record = {
+        "name": str(image.target),
+        "root": held.root.to_dict(),
+        "attached": {tag: root.to_dict() for tag, root in attached.items()},
+    }
+    write_bytes(_tag_path(project, image), json.dumps(record, indent=1, sort_keys=True).encode())
+    project.note(f"tag:{image.name}", str(image.target))
+
+
+def _tag_files(project: Project, image: ImageSpec) -> tuple[Path]:
+    return (_tag_path(project, image),)
+
+
+def _tagged(project: Project, image: ImageSpec) -> LayoutImage:
+    """The image as `tag` named it."""
+    record = json.loads(_tag_path(project, image).read_bytes())
+    root = Descriptor.from_dict(record["root"])
+    attached = {tag: Descriptor.from_dict(each) for tag, each in record["attached"].items()}
+    return LayoutImage(name=image.name, reference=Reference.parse(record["name"]), root=root, attached=attached)
+
+
+def _save(project: Project, image: ImageSpec) -> None:
+    project.claim()
+    tagged, without = _tagged(project, image), left_out(project, image)
+    if project.spec.bundle.layout == "docker-archive":
+        relative = image_archive(image.name)
+        written = docker_archive.write_image(project.tree / relative, tagged, project.store, epoch=0, without=without)
+        files = [{"path": relative, "sha256": written.digest.hex, "size": written.size}]
+    else:
+        parts = layout.place_image(project.images, tagged, project.store, without=without)
+        for part in parts:
+            project.store.settle(part)  # what is linked into a bundle is on the disk
+        files = [_placed(project, part) for part in parts]
+    write_bytes(record_path(project, image.name), json.dumps(files, indent=1).encode())
+    told = str(files[0]["path"]) if len(files) == 1 else f"{len(files)} files in images/blobs"
+    project.note(f"save:{image.name}", f"{told}, {len(without)} layers left out" if without else told)
+
+
+def _placed(project: Project, part: Descriptor) -> dict[str, Any]:
+    """The record of a blob; only one that is named by another hash than sha256 has to be read for its sum."""
+    relative = f"images/{layout.blob_name(part.digest)}"
+    digest = part.digest if part.digest.algorithm == "sha256" else hash_files(project.tree, [relative])[relative]
+    return {"path": relative, "sha256": digest.hex, "size": part.size}
+
+
+def _write_index(project: Project) -> None:
+    project.claim()
+    layout.write_index(project.images, [_tagged(project, image) for image in project.spec.images])
+    project.note("layout", f"index of {counted(len(project.spec.images), 'image')}")
+
+
+def image_archive(name: str) -> str:
+    """Where an image's own archive lies in the bundle (layout docker-archive)."""
+    return f"images/{name}.tar"

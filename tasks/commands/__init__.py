@@ -1,0 +1,1 @@
+"""Commands beside the graph: plan, graph, lock, images, adopt, publish, report, backup, day 2."""

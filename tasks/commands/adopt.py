@@ -1,0 +1,199 @@
+"""`doit adopt bundle=DIR`: the images and charts of a bundle that was made by hand become the sources of a spec."""
+
+import json
+import os
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from doit.cmd_base import DoitCmdBase
+from doit.exceptions import InvalidCommand
+
+from bundle.archive.hand_made import SavedImage, is_hand_made
+from bundle.errors import AirgapError, FormatError
+from bundle.oci.locations import LocalChart, LocalImage
+from schema.edit import NewChart, NewImage, NewSource, add_charts, add_images, change_sources
+from schema.spec.spec import Spec
+from tasks.cli.command import PlainCommand
+from tasks.commands.additions import rewrite_spec
+from tasks.install.hand_made import HandMade, SavedChart, match_chart, match_image, read_hand_made, reference_of
+from tasks.runtime.console import LocalWork
+from tasks.runtime.project import Project
+
+_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(slots=True)
+class Adoption:
+    """What is to change in a spec: entries that get another source, and new ones; `told` says it, line by line."""
+
+    images: list[NewSource] = field(default_factory=list)
+    charts: list[NewSource] = field(default_factory=list)
+    new_images: list[NewImage] = field(default_factory=list)
+    new_charts: list[NewChart] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """How many entries it is about."""
+        return len(self.images) + len(self.charts) + len(self.new_images) + len(self.new_charts)
+
+    def apply(self, text: str) -> str:
+        """The text of a spec with all of it."""
+        if self.images:
+            text = change_sources(text, "images", self.images)
+        if self.charts:
+            text = change_sources(text, "charts", self.charts)
+        if self.new_images:
+            text = add_images(text, self.new_images)
+        return add_charts(text, self.new_charts) if self.new_charts else text
+
+
+class Adopt(PlainCommand, DoitCmdBase):  # type: ignore[misc]
+    """Makes sources of what lies in a directory."""
+
+    name = "adopt"
+    doc_purpose = "make a hand-made bundle's images and charts the sources of a spec"
+    doc_usage = "bundle=DIR [spec=FILE] [registry=HOST/PATH]"
+    doc_description = (
+        "Reads images/*.tar and charts/*.tgz of DIR to their end. What the spec has of it comes from there then, "
+        "what it has not is added. Without a spec one is written, whose images go inside to registry=."
+    )
+
+    def _execute(self) -> int:
+        project: Project = self.loader.namespace["PROJECT"]
+        path = project.options.bundle
+        if path is None:
+            raise InvalidCommand("name the directory with the images and charts: doit adopt bundle=DIR")
+        try:
+            return _adopt(project, path)
+        except AirgapError as err:
+            project.console.problem(f"FAILED adopt: {err}")
+            return 1
+
+
+def _adopt(project: Project, path: Path) -> int:
+    if not is_hand_made(path):
+        hint = "name a directory with images/*.tar and charts/*.tgz; what doit bundle made needs no adopting"
+        raise FormatError(f"{str(path)!r} is no bundle that was made by hand", hint=hint)
+    made = read_hand_made(path, meter=LocalWork(project.console))
+    target = project.options.spec
+    if target.is_file():
+        adoption = adopted(project.spec, made)
+        if adoption.count:
+            rewrite_spec(target, adoption.apply)
+    else:
+        adoption = _into_new(target.parent, made)
+        rewrite_spec(target, adoption.apply, new=_head(made, project.options.registry))
+    for line in adoption.told:
+        project.console.line(line)
+    for line in made.bad:
+        project.console.problem(line)
+    project.console.line(_summary(project, adoption))
+    return 1 if made.bad else 0
+
+
+def adopted(spec: Spec, made: HandMade) -> Adoption:
+    """What changes in a spec so that all that is in the directory comes from there."""
+    adoption, base = Adoption(), spec.path.parent
+    used: set[tuple[Path, str]] = set()
+    for image in spec.images:
+        saved = match_image(image, made.images)
+        if saved is None:
+            adoption.told.append(f"stays: image {image.name}: {image.source_text} (in no archive)")
+            continue
+        used.add((saved.file, saved.ref))
+        source = _image_source(saved, base)
+        if not (isinstance(image.source, LocalImage) and _same(image.source.path, saved.file)):
+            target = str(image.target).removeprefix(f"{spec.registry.prefix}/")
+            adoption.images.append(NewSource(name=image.name, source=source, target=target))
+            adoption.told.append(f"adopted: image {image.name}: {source}")
+    for chart in spec.charts:
+        packaged = match_chart(chart, made.charts)
+        if packaged is None:
+            adoption.told.append(f"stays: chart {chart.name}: {chart.source_text} (not in charts/)")
+        elif not (isinstance(chart.source, LocalChart) and _same(chart.source.path, packaged.file)):
+            adoption.charts.append(NewSource(name=chart.name, source=_relative(packaged.file, base)))
+            adoption.told.append(f"adopted: chart {chart.name} {packaged.version}: {_relative(packaged.file, base)}")
+    names = {image.name.lower() for image in spec.images} | {image.name.lower() for image in spec.derived}
+    _add_images(adoption, [each for each in made.images if (each.file, each.ref) not in used], base, names)
+    known = {chart.name.lower() for chart in spec.charts}
+    _add_charts(adoption, [each for each in made.charts if each.name.lower() not in known], base)
+    return adoption
+
+
+def _into_new(base: Path, made: HandMade) -> Adoption:
+    adoption = Adoption()
+    _add_images(adoption, made.images, base, set())
+    _add_charts(adoption, made.charts, base)
+    return adoption
+
+
+def _add_images(adoption: Adoption, saved: Sequence[SavedImage], base: Path, names: set[str]) -> None:
+    for each in saved:
+        reference = reference_of(each)
+        wanted = reference.name if reference else each.file.name.partition(".")[0]
+        name = next(name for name in _names(wanted) if name.lower() not in names)
+        names.add(name.lower())
+        target = f"{reference.name}:{reference.tag or 'latest'}" if reference else ""
+        adoption.new_images.append(NewImage(name=name, source=_image_source(each, base), target=target))
+        adoption.told.append(f"added: image {name}: {_image_source(each, base)}")
+
+
+def _add_charts(adoption: Adoption, charts: Sequence[SavedChart], base: Path) -> None:
+    for each in charts:
+        source = _relative(each.file, base)
+        adoption.new_charts.append(NewChart(name=each.name, source=source, version=each.version))
+        adoption.told.append(f"added: chart {each.name} {each.version}: {source}")
+
+
+def _names(wanted: str) -> Iterator[str]:
+    yield wanted
+    yield from (f"{wanted}-{number}" for number in range(2, 10_000))
+
+
+def _head(made: HandMade, registry: str) -> str:
+    """The first lines of a new spec."""
+    name = _NAME.sub("-", made.path.resolve().name).strip("-.") or "adopted"
+    version = next((chart.version for chart in made.charts), "1")
+    bundle = f"{{name: {json.dumps(name)}, version: {json.dumps(version)}}}"
+    return f"version: 1\nbundle: {bundle}\nregistry: {{prefix: {json.dumps(_prefix(made, registry))}}}\n"
+
+
+def _prefix(made: HandMade, registry: str) -> str:
+    """Where the images go inside: as told, else what all their names in the archives begin with."""
+    if registry:
+        return registry
+    places = {posixpath.dirname(reference.repository) for each in made.images if (reference := reference_of(each))}
+    if len(places) == 1 and (place := places.pop()) != "docker.io/library":
+        return place
+    found = ", ".join(sorted(places)) or "none"
+    raise FormatError(
+        f"the images' names do not tell which registry they go to: they begin with {found}",
+        hint="say it: registry=registry.mycompany.com/zenml",
+    )
+
+
+def _image_source(saved: SavedImage, base: Path) -> str:
+    source = f"docker-archive:{_relative(saved.file, base)}"
+    return f"{source}:{saved.ref}" if saved.ref else source
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
+
+
+def _relative(path: Path, base: Path) -> str:
+    return os.path.relpath(path, base)
+
+
+def _summary(project: Project, adoption: Adoption) -> str:
+    spec = project.options.spec
+    if not adoption.count:
+        return f"{spec}: nothing to change"
+    return (
+        f"{spec}: {adoption.count} entries come from {project.options.bundle} now; digests are those of its archives, "
+        "not the registries'\n  next: doit bundle, and doit lock whenever an archive was replaced"
+    )

@@ -1,0 +1,272 @@
+"""`doit backup key=FILE`: what an installation would be rebuilt from, in one archive, its secrets encrypted."""
+
+import base64
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from doit.exceptions import InvalidCommand
+
+from bundle.errors import FormatError, ReleaseError, storage_errors
+from bundle.formats.fields import time_text
+from bundle.formats.sizes import human
+from bundle.formats.x509 import Certificate
+from bundle.metadata.receipt import RECEIPT
+from bundle.oci.digest import Digest
+from bundle.storage.files import CHUNK, writing
+from bundle.storage.tar_writer import TarWriter
+from clients.programs.openssl import SUFFIX, Recipient
+from clients.programs.process import masked
+from clients.programs.stream import dump
+from schema.site.lookup import Facts
+from schema.site.secrets import single_value
+from schema.site.uses import gather, uses_of
+from schema.spec.backup import DumpSpec
+from schema.syntax import template
+from tasks.commands.day2 import ReceiverCommand
+from tasks.runtime.version import VERSION
+from tasks.site.last_backup import LastBackup
+from tasks.site.receiver import Receiver
+
+FORMAT_VERSION = 1
+_SOON = 30  # days
+# What is not worth keeping: helm's own storage, which install makes anew, and tokens that only live where they are.
+_LEFT_OUT = ("helm.sh/release.v1", "kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token")
+_KEPT_METADATA = ("name", "namespace", "labels", "annotations")
+_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_READ_ME = """\
+What an installation would be rebuilt from. backup.json says what is here, with the sha256 of each file.
+*.cms are encrypted (CMS, AES-256) to the certificate that backup.json names. With its key:
+
+  openssl cms -decrypt -binary -inform DER -in secrets.json.cms -recip backup.crt -inkey backup.key > secrets.json
+  for part in dumps/NAME.*.cms; do
+    openssl cms -decrypt -binary -inform DER -in "$part" -recip backup.crt -inkey backup.key
+  done > NAME.dump
+
+Restore: kubectl apply -f secrets.json; the databases from their dumps by their own tools; then install again from the
+bundle that backup.json names. values/*.json are what the releases ran with: to compare, or for helm upgrade -f.
+"""
+
+
+class Backup(ReceiverCommand):
+    """Dumps what can be dumped."""
+
+    name = "backup"
+    doc_purpose = "keep values, secrets (encrypted), chart versions, receipt and database dumps in one archive"
+    doc_usage = "key=CERTIFICATE [out=DIR]"
+    doc_description = (
+        "key= is the certificate (PEM, RSA or EC) of whoever may read it: openssl encrypts to it, and nothing secret "
+        "is written otherwise. The archive goes to out=DIR (default: here). Certificates that expire soon are told."
+    )
+
+    def _execute(self) -> int:
+        receiver: Receiver = self.loader.namespace["RECEIVER"]
+        if receiver.options.key is None:
+            raise InvalidCommand("secrets are only written encrypted: name a certificate with key=FILE.crt")
+        return self._told(_backup)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A certificate of a TLS secret."""
+
+    secret: str
+    namespace: str
+    hosts: tuple[str, ...]
+    not_after: datetime
+
+    def to_dict(self) -> dict[str, Any]:
+        """For backup.json."""
+        hosts, end = list(self.hosts), time_text(self.not_after)
+        return {"secret": self.secret, "namespace": self.namespace, "hosts": hosts, "not_after": end}
+
+
+def _backup(receiver: Receiver) -> None:
+    assert receiver.options.key  # noqa: S101 - looked at before
+    recipient = Recipient.read(receiver.options.key, search=receiver.project.env.get("PATH"))
+    now = datetime.now(UTC).replace(microsecond=0)
+    place = _place(receiver)
+    name = f"backup-{receiver.spec.bundle.name}-{now:%Y%m%dT%H%M%SZ}"
+    with storage_errors("write the backup", place):
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{name}.", suffix=".tmp", dir=place) as work:
+            making = _Making(receiver, recipient, Path(work))
+            making.gather()
+            with writing(place / f"{name}.tar", mode=0o600) as file:
+                making.write(TarWriter(file, epoch=int(now.timestamp()), subject=name), name, now)
+    path = place / f"{name}.tar"
+    LastBackup(created=now, archive=str(path), revisions=making.revisions).note(receiver)
+    for line in _told(making, now):
+        receiver.project.console.line(line)
+    receiver.project.console.line(
+        f"backup: {path}, {human(path.stat().st_size)}, to be read with the key of {recipient.path}"
+    )
+
+
+def _place(receiver: Receiver) -> Path:
+    """Where it goes: as told, else here, but never into a bundle, which would not be whole any more."""
+    if any(word.startswith("out=") for word in receiver.options.words):
+        return receiver.options.out
+    here = Path.cwd()
+    return receiver.state if receiver.path.resolve() in (here, *here.parents) else here
+
+
+class _Making:
+    """One backup as it is gathered. Only what is encrypted, or no secret, is written to `work`."""
+
+    def __init__(self, receiver: Receiver, recipient: Recipient, work: Path) -> None:
+        self._receiver = receiver
+        self._recipient = recipient
+        self._work = work
+        self._files: dict[str, Path] = {}
+        self.releases: list[dict[str, Any]] = []
+        self.secrets: list[str] = []
+        self.certificates: list[Held] = []
+        self.dumps: list[str] = []
+
+    @property
+    def revisions(self) -> dict[str, int]:
+        """Of each release that is in it, by `namespace/name`."""
+        return {f"{each['namespace']}/{each['name']}": each["revision"] for each in self.releases}
+
+    def gather(self) -> None:
+        """Releases first: without any there is nothing to keep. Dumps last, as they take longest."""
+        for release in self._receiver.spec.install.releases:
+            found = self._receiver.cluster.release(release)
+            if found:
+                about = {
+                    "name": found.name,
+                    "namespace": found.namespace,
+                    "revision": found.revision,
+                    "chart": found.chart,
+                }
+                self.releases.append(about)
+                values = self._receiver.cluster.helm.get_values(found.name, namespace=found.namespace)
+                self._encrypted(f"values/{found.namespace}.{found.name}.json", values)
+        if not self.releases:
+            raise ReleaseError("none of the bundle's releases is installed: there is nothing to back up")
+        objects = [each for namespace in self._namespaces() for each in self._objects(namespace)]
+        self.secrets = [f"{each['metadata']['namespace']}/{each['metadata']['name']}" for each in objects]
+        self.certificates = [held for each in objects if (held := _certificate(each))]
+        self._encrypted("secrets.json", {"apiVersion": "v1", "kind": "List", "items": objects})
+        commands = self._receiver.spec.install.backup.commands
+        facts = _facts(self._receiver, commands) if commands else None
+        for command in commands:
+            if facts:
+                self._dump(command, facts)
+
+    def write(self, tar: TarWriter, top: str, now: datetime) -> None:
+        """All of it as one archive, backup.json first."""
+        digests = {name: _digest(path) for name, path in self._files.items()}
+        tar.data(f"{top}/backup.json", self._about(now, digests))
+        tar.data(f"{top}/README.txt", _READ_ME.encode())
+        receipt = self._receiver.state / RECEIPT
+        if receipt.is_file():
+            tar.data(f"{top}/{RECEIPT}", receipt.read_bytes())
+        for name, path in sorted(self._files.items()):
+            tar.file(f"{top}/{name}", path, digest=digests[name])
+        tar.close()
+
+    def _about(self, now: datetime, digests: Mapping[str, Digest]) -> bytes:
+        manifest = self._receiver.bundle.manifest
+        about = {
+            "format": FORMAT_VERSION,
+            "tool": VERSION,
+            "created": time_text(now),
+            "bundle": {"name": manifest.name, "version": manifest.version, "id": str(manifest.id)},
+            "recipient": _digest(self._recipient.path).hex,
+            "releases": self.releases,
+            "charts": {each.name: each.version for each in manifest.charts},
+            "secrets": self.secrets,
+            "certificates": [each.to_dict() for each in self.certificates],
+            "dumps": self.dumps,
+            "sha256": {name: digest.hex for name, digest in sorted(digests.items())},
+        }
+        return (json.dumps(about, indent=2, sort_keys=True) + "\n").encode()
+
+    def _namespaces(self) -> list[str]:
+        return list(dict.fromkeys(each["namespace"] for each in self.releases))
+
+    def _objects(self, namespace: str) -> Iterator[dict[str, Any]]:
+        """A namespace's secrets, as they can be applied again."""
+        for each in self._receiver.cluster.kubectl.list("secret", namespace=namespace):
+            if each.get("type") in _LEFT_OUT:
+                continue
+            metadata = {key: value for key, value in each["metadata"].items() if key in _KEPT_METADATA}
+            metadata["annotations"] = {k: v for k, v in metadata.get("annotations", {}).items() if k != _APPLIED}
+            kept: dict[str, Any] = {key: each[key] for key in ("type", "data", "immutable") if key in each}
+            yield {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, **kept}
+
+    def _encrypted(self, name: str, data: Any) -> None:
+        path = self._work / f"{name}{SUFFIX}"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(self._recipient.encrypt(json.dumps(data, indent=2).encode()))
+        self._files[f"{name}{SUFFIX}"] = path
+
+    def _dump(self, command: DumpSpec, facts: Facts) -> None:
+        subject = f"backup command {command.name!r}"
+        argv = [template.in_text(template.render(template.parse(text), facts)) for text in command.run]
+        env = {key: template.in_text(template.render(template.parse(text), facts)) for key, text in command.env.items()}
+        place = self._work / "dumps"
+        place.mkdir(exist_ok=True)
+        self._receiver.project.console.line(f"   {subject}: {Path(argv[0]).name} is running")
+        chunks = dump(
+            argv,
+            subject=subject,
+            env={**self._receiver.programs.env, **env},
+            cwd=self._receiver.spec.path.parent,
+            mask=lambda text: masked(text, self._receiver.known),
+        )
+        for part in self._recipient.stream(chunks, place, command.name):
+            self._files[f"dumps/{part.name}"] = part
+        self.dumps.append(command.name)
+
+
+def _facts(receiver: Receiver, commands: tuple[DumpSpec, ...]) -> Facts:
+    """What the commands' names stand for; a SpecError lists all that is missing, and only of what they use."""
+    texts = [(f"backup command {each.name!r}", text) for each in commands for text in (*each.run, *each.env.values())]
+    env = gather(uses_of(texts), site=receiver.site, env=receiver.project.env, directory=Path.cwd(), ask=receiver.ask)
+    secrets = {}
+    for secret in receiver.spec.install.secrets:
+        stored = receiver.cluster.secret(secret.name, secret.namespaces[0])
+        if stored and (value := single_value(secret, stored)):
+            secrets[secret.name] = value
+    names, here = receiver.images, Path.cwd()
+    return Facts(images=names, site=receiver.site, env=env, directory=here, known=receiver.known, secrets=secrets)
+
+
+def _certificate(secret: Mapping[str, Any]) -> Held | None:
+    if secret.get("type") != "kubernetes.io/tls":
+        return None
+    try:
+        about = Certificate.parse_pem(base64.b64decode(secret["data"]["tls.crt"]).decode("latin-1"))
+    except (FormatError, KeyError, ValueError):
+        return None
+    metadata, hosts = secret["metadata"], (*about.dns_names, *about.addresses)
+    return Held(secret=metadata["name"], namespace=metadata["namespace"], hosts=hosts, not_after=about.not_after)
+
+
+def _told(making: _Making, now: datetime) -> Iterator[str]:
+    """What is in it, a line each."""
+    for each in making.releases:
+        yield f"release {each['name']}: chart {each['chart']}, revision {each['revision']}, its values"
+    yield f"secrets: {len(making.secrets)}, encrypted"
+    for held in making.certificates:
+        days = (held.not_after - now).days
+        soon = "  <- renew it" if days < _SOON else ""
+        yield f"certificate {held.namespace}/{held.secret}: until {held.not_after:%Y-%m-%d}, {days} days{soon}"
+    for name in making.dumps:
+        yield f"dump {name}: encrypted"
+
+
+def _digest(path: Path) -> Digest:
+    hasher = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(CHUNK):
+            hasher.update(chunk)
+    return Digest(algorithm="sha256", hex=hasher.hexdigest())

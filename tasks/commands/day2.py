@@ -1,0 +1,166 @@
+"""What one does after an install: go back to what was before it, remove it, or find out why it does not come up."""
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+from doit.cmd_base import DoitCmdBase
+
+from bundle.errors import AirgapError, ProblemsError, storage_errors
+from bundle.storage.files import writing
+from clients.cluster.diagnose import gather, likely_causes
+from clients.cluster.survey import survey
+from schema.site.actions import record_name
+from schema.spec.install import ReleaseSpec
+from tasks.cli.command import PlainCommand
+from tasks.site.receiver import Receiver
+from tasks.site.revisions import Revisions
+
+_YES = {"name": "yes", "short": "y", "long": "yes", "type": bool, "default": False, "help": "do not ask first"}
+_SECRETS = {
+    "name": "secrets",
+    "long": "secrets",
+    "type": bool,
+    "default": False,
+    "help": "remove generated secrets too; what was encrypted with them is lost",
+}
+
+
+class ReceiverCommand(PlainCommand, DoitCmdBase):  # type: ignore[misc]
+    """A command about an installation: its errors are told without traceback, exit code 1."""
+
+    def _told(self, work: Any) -> int:
+        receiver: Receiver = self.loader.namespace["RECEIVER"]
+        try:
+            work(receiver)
+        except AirgapError as err:
+            receiver.project.console.problem(f"FAILED {self.name}: {err}")
+            return 1
+        return 0
+
+
+class Rollback(ReceiverCommand):
+    """Returns to the revisions before the last install."""
+
+    name = "rollback"
+    doc_purpose = "return all releases that the last install changed to their revisions before it"
+    doc_usage = ""
+    doc_description = (
+        "The newest release goes first. A release that the install brought for the first time has nothing to return "
+        "to: it is left, and `uninstall` removes it. A database that was migrated is not taken back by this."
+    )
+
+    def _execute(self) -> int:
+        return self._told(_rollback)
+
+
+class Uninstall(ReceiverCommand):
+    """Removes what install made."""
+
+    name = "uninstall"
+    doc_purpose = "remove the releases and secrets that install made; asks first"
+    doc_usage = "[--yes] [--secrets]"
+    doc_description = (
+        "Generated secrets stay unless --secrets says otherwise. Namespaces, volumes and the registry's images stay."
+    )
+    cmd_options = (_YES, _SECRETS)
+
+    def _execute(self, yes: bool, secrets: bool) -> int:
+        return self._told(lambda receiver: _uninstall(receiver, yes=yes, secrets=secrets))
+
+
+class Diagnose(ReceiverCommand):
+    """Finds out why something does not come up."""
+
+    name = "diagnose"
+    doc_purpose = "gather what there is to know of the releases into one archive, and print the likely cause"
+    doc_usage = ""
+    doc_description = (
+        "Release status, pods, events, last log lines, pull secrets against image hosts, addresses. Values of secrets "
+        "are never fetched, and what looks like one is masked: the archive may be given to others."
+    )
+
+    def _execute(self) -> int:
+        return self._told(_diagnose)
+
+
+def _rollback(receiver: Receiver) -> None:
+    receiver.claim()
+    revisions, console = Revisions(receiver.state), receiver.project.console
+    made = revisions.read()
+    if not made:
+        raise ProblemsError("there is no install to roll back from: the last one changed no release", [])
+    specs = {(each.namespace, each.name): each for each in receiver.spec.install.releases}
+    moved = [
+        f"release {each.name!r} is at revision {now}, not {each.after}"
+        for each in made
+        if (now := _revision(receiver, specs[each.namespace, each.name])) != each.after
+    ]
+    if moved:
+        hint = "somebody changed it since; see helm history, and roll back by helm"
+        raise ProblemsError("the releases are not as the last install left them:", moved, hint=hint)
+    for each in reversed(made):
+        if not each.before:
+            console.line(f"release {each.name}: was not there before; left as it is")
+            continue
+        timeout = specs[each.namespace, each.name].timeout
+        receiver.cluster.helm.rollback(each.name, each.before, namespace=each.namespace, timeout=timeout)
+        console.line(f"release {each.name}: back to what revision {each.before} was")
+    revisions.clear()
+
+
+def _revision(receiver: Receiver, release: ReleaseSpec) -> int:
+    found = receiver.cluster.release(release)
+    return found.revision if found else 0
+
+
+def _uninstall(receiver: Receiver, *, yes: bool, secrets: bool) -> None:
+    console = receiver.project.console
+    releases = [each for each in reversed(receiver.spec.install.releases) if receiver.cluster.release(each)]
+    doomed = list(_secrets(receiver, generated=secrets))
+    if not releases and not doomed:
+        console.line("nothing to remove")
+        return
+    for release in releases:
+        console.line(f"release {release.name} in namespace {release.namespace}")
+    for name, namespace in doomed:
+        console.line(f"secret {name} in namespace {namespace}")
+    if not yes and not _confirmed():
+        raise ProblemsError("nothing was removed", [], hint="say yes when asked, or give --yes")
+    receiver.claim()
+    for release in releases:
+        receiver.cluster.helm.uninstall(release.name, namespace=release.namespace, timeout=release.timeout)
+    for name, namespace in doomed:
+        receiver.cluster.kubectl.delete("secret", name, namespace=namespace)
+    console.line(f"removed {len(releases)} releases and {len(doomed)} secrets")
+
+
+def _diagnose(receiver: Receiver) -> None:
+    console = receiver.project.console
+    releases = [(release.name, release.namespace) for release in receiver.spec.install.releases]
+    scenes = survey(releases, helm=receiver.cluster.helm, cluster=receiver.cluster.kubectl)
+    made = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    here = Path.cwd()
+    beside = receiver.path.resolve() in (here, *here.parents)  # a bundle with one file more is not good any more
+    path = (receiver.state if beside else here) / f"diagnose-{receiver.spec.bundle.name}-{made}.zip"
+    with storage_errors("write the diagnosis", path), writing(path, mode=0o600) as file, ZipFile(file, "w") as archive:
+        for name, text in sorted(gather(scenes, secrets=receiver.known).items()):
+            archive.writestr(f"{path.stem}/{name}", text)
+    for cause in likely_causes(scenes, secrets=receiver.known) or ["nothing is wrong to be seen"]:
+        console.line(cause)
+    console.line(f"gathered in {path}")
+
+
+def _secrets(receiver: Receiver, *, generated: bool) -> Iterator[tuple[str, str]]:
+    """The secrets of the spec that are there, and the records of its actions."""
+    install = receiver.spec.install
+    names = [(s.name, n) for s in install.secrets if generated or not s.generate for n in s.namespaces]
+    names += [(record_name(action.name), receiver.action_namespace(action)) for action in install.actions]
+    return ((name, namespace) for name, namespace in names if receiver.cluster.secret(name, namespace) is not None)
+
+
+def _confirmed() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty() and input("remove all of this? type yes: ") == "yes"

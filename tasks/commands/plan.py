@@ -1,0 +1,135 @@
+"""`doit plan`: what a run would do and why, without changing anything; for a bundle without asking anybody."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from doit.cmd_base import DoitCmdBase
+from doit.control import TaskControl
+from doit.exceptions import InvalidCommand
+
+from bundle.errors import AirgapError
+from tasks.cli.command import PlainCommand
+from tasks.collect.delta import Carried, carried
+from tasks.commands.plan_install import InstallPlan, plan_install
+from tasks.commands.zz_estimate import FetchEstimate, fetch_estimate
+from tasks.runtime.step import GroupUpToDate, UpToDate
+
+_JSON = {"name": "as_json", "long": "json", "type": bool, "default": False, "help": "print the plan as JSON"}
+_EXIT_CODE = {
+    "name": "exit_code",
+    "long": "exit-code",
+    "type": bool,
+    "default": False,
+    "help": "exit with 1 when something would run",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One step and why it would run; the reason is empty when it would not."""
+
+    name: str
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {"step": self.name, "run": bool(self.reason), "reason": self.reason}
+
+
+class Plan(PlainCommand, DoitCmdBase):  # type: ignore[misc]
+    """Shows what would run."""
+
+    name = "plan"
+    doc_purpose = "show what would run and why, and the bytes to fetch or to send"
+    doc_usage = "bundle|install [--json] [--exit-code]"
+    doc_description = (
+        "For a bundle it touches no network and writes nothing; for an install it asks registry and cluster, and "
+        "changes nothing there. With --exit-code it exits with 1 when something would run."
+    )
+    cmd_options = (_JSON, _EXIT_CODE)
+
+    def parse_execute(self, in_args: list[str]) -> Any:
+        """As doit does, but with options after the names too."""
+        return super().parse_execute(sorted(in_args, key=lambda arg: not arg.startswith("-")))
+
+    def _execute(self, as_json: bool, exit_code: bool, pos_args: list[str]) -> int:
+        selected = pos_args or ["bundle"]
+        unknown = [name for name in selected if name not in {task.name for task in self.task_list}]
+        if unknown:
+            raise InvalidCommand(not_found=unknown[0])
+        planned = tuple(self._steps(selected))
+        due = [step for step in planned if step.reason]
+        try:
+            details = list(self._details(selected, {step.name for step in due}))
+        except AirgapError as err:  # a bundle that can't be read, or that nobody vouches for
+            self.loader.namespace["PROJECT"].console.problem(f"FAILED {self.name}: {err}")
+            return 1
+        if as_json:
+            data: dict[str, Any] = {"steps": [step.to_dict() for step in planned]}
+            for detail in details:
+                data |= detail.to_dict()
+            self.outstream.write(json.dumps(data, indent=2) + "\n")
+        else:
+            self._print(planned, due)
+            self.outstream.writelines(f"{line}\n" for detail in details for line in detail.lines())
+        return 1 if due and exit_code else 0
+
+    def _details(self, selected: list[str], due: set[str]) -> Iterator[FetchEstimate | Carried | InstallPlan]:
+        """What is known of the bytes, and of the releases."""
+        if "install" in selected:
+            yield plan_install(self.loader.namespace["RECEIVER"], due)
+        else:
+            pulls = [name.removeprefix("pull:") for name in due if name.startswith("pull:")]
+            project = self.loader.namespace["PROJECT"]
+            yield fetch_estimate(project, pulls)
+            if found := carried(project):
+                yield found
+
+    def _print(self, planned: tuple[Planned, ...], due: list[Planned]) -> None:
+        for step in due:
+            self.outstream.write(f"{step.name:<28} {step.reason}\n")
+        same = len(planned) - len(due)
+        self.outstream.write(f"{len(due)} of {len(planned)} steps would run, {same} are up to date\n")
+
+    def _steps(self, selected: list[str]) -> Iterator[Planned]:
+        """The steps in the order of a run."""
+        control = TaskControl(self.task_list)
+        control.process(selected)
+        dispatcher = control.task_dispatcher()
+        due: set[str] = set()
+        node = None
+        while True:
+            try:
+                node = dispatcher.generator.send(node)
+            except StopIteration:
+                return
+            task = node.task
+            node.run_status = "up-to-date"
+            if not task.actions:
+                continue
+            reason = self._reason(task, due)
+            if reason:
+                due.add(task.name)
+            yield Planned(name=task.name, reason=reason)
+
+    def _reason(self, task: Any, due: set[str]) -> str:
+        follows = [name for name in (task.meta or {}).get("follows", ()) if name in due]
+        if follows:
+            return f"after {', '.join(follows)}"
+        status = self.dep_manager.get_status(task, control_tasks(self.task_list), get_log=True)
+        if status.status == "up-to-date":
+            return ""
+        for checker, _, _ in task.uptodate:
+            if isinstance(checker, UpToDate | GroupUpToDate) and checker.reason:
+                return checker.reason
+        for kind in ("added", "removed", "changed"):
+            if files := status.reasons.get(f"{kind}_file_dep"):
+                return f"{', '.join(sorted(files))} {'was ' * (kind != 'changed')}{kind}"
+        return status.error_reason or "always runs"
+
+
+def control_tasks(task_list: list[Any]) -> dict[str, Any]:
+    """The tasks by name, as doit's status checks want them."""
+    return {task.name: task for task in task_list}

@@ -1,0 +1,135 @@
+"""What `doit plan install` adds: the bytes that would be sent, and how the values of each release would change."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bundle.errors import AirgapError
+from bundle.formats.sizes import counted, human
+from bundle.oci.digest import Digest
+from clients.programs.process import masked
+from schema.spec.install import ReleaseSpec
+from schema.values.values import key_text
+from tasks.install.push import image_entry, image_parts
+from tasks.install.zz_age import downgrade
+from tasks.site.receiver import Receiver
+
+_ABSENT = object()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasePlan:
+    """One release: `install`, `upgrade` or `leave`, the chart, and one line for each value that differs, masked."""
+
+    name: str
+    change: str
+    chart: str
+    values: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {"release": self.name, "change": self.change, "chart": self.chart, "values": list(self.values)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallPlan:
+    """The bytes of each image that the registry lacks (blobs shared by images counted once), and the releases.
+
+    Install would refuse where `lacking` names what a delta leaves out and nobody has, or `refused` that it is too old.
+    """
+
+    images: Mapping[str, int]
+    bytes_to_send: int
+    releases: tuple[ReleasePlan, ...]
+    unknown: tuple[str, ...]
+    lacking: tuple[str, ...] = ()
+    refused: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "images_to_send": dict(self.images),
+            "bytes_to_send": self.bytes_to_send,
+            "releases": [each.to_dict() for each in self.releases],
+            "unknown": list(self.unknown),
+            "lacking": list(self.lacking),
+            "refused": self.refused,
+        }
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        if self.refused:
+            yield f"refused: {self.refused}"
+        for release in self.releases:
+            yield f"{release.change} release {release.name} from chart {release.chart}"
+            yield from (f"   {line}" for line in release.values)
+        yield from (f"not known: {reason}" for reason in self.unknown)
+        yield from (f"not there: {reason}" for reason in self.lacking)
+        yield f"to send: {human(self.bytes_to_send)} in {counted(len(self.images), 'image')}"
+
+
+def plan_install(receiver: Receiver, due: Collection[str]) -> InstallPlan:
+    """Look at the registry and the cluster for the steps that are due; nothing is changed."""
+    unknown: list[str] = []
+    missing: dict[str, dict[Digest, int]] = {}
+    for name in receiver.images.references:
+        if f"push:{name}" in due:
+            try:
+                missing[name] = _missing(receiver, name)
+            except AirgapError as err:
+                unknown.append(str(err))
+    lacking: list[str] = []
+    if receiver.crossing.inside:
+        try:
+            lacking = [str(err) for _, err in receiver.crossing.inside.lacking()]
+        except AirgapError as err:
+            unknown.append(str(err))
+    releases = []
+    for release in receiver.spec.install.releases:
+        try:
+            releases.append(_release(receiver, release, changes=f"helm:{release.name}" in due))
+        except AirgapError as err:
+            unknown.append(str(err))
+    together = {digest: size for parts in missing.values() for digest, size in parts.items()}
+    return InstallPlan(
+        images={name: sum(parts.values()) for name, parts in missing.items()},
+        bytes_to_send=sum(together.values()),
+        releases=tuple(releases),
+        unknown=tuple(dict.fromkeys(unknown)),
+        lacking=tuple(lacking),
+        refused=downgrade(receiver),
+    )
+
+
+def _missing(receiver: Receiver, name: str) -> dict[Digest, int]:
+    """The blobs of an image that its repository lacks, with their sizes."""
+    entry = image_entry(receiver, name)
+    lacks = receiver.bundle.manifest.lacks(entry)
+    parts = {digest: part for digest, part in image_parts(receiver, entry).items() if digest not in lacks}
+    missing = receiver.destination.missing(entry, parts)
+    return {digest: part.size for digest, part in missing.items()}
+
+
+def _release(receiver: Receiver, release: ReleaseSpec, *, changes: bool) -> ReleasePlan:
+    found = receiver.cluster.release(release)
+    chart = receiver.chart(release.chart).name.removesuffix(".tgz")
+    if found is None:
+        return ReleasePlan(name=release.name, change="install", chart=chart, values=())
+    if not changes:
+        return ReleasePlan(name=release.name, change="leave", chart=chart, values=())
+    now = receiver.cluster.helm.get_values(release.name, namespace=release.namespace)
+    then = receiver.values(release).data
+    lines = tuple(masked(line, receiver.known) for line in _differences(now, then, ()))
+    return ReleasePlan(name=release.name, change="upgrade", chart=chart, values=lines)
+
+
+def _differences(old: Any, new: Any, path: tuple[str | int, ...]) -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted({*old, *new}):
+            yield from _differences(old.get(key, _ABSENT), new.get(key, _ABSENT), (*path, key))
+    elif old is _ABSENT:
+        yield f"+ {key_text(path)}: {new}"
+    elif new is _ABSENT:
+        yield f"- {key_text(path)}: {old}"
+    elif old != new:
+        yield f"~ {key_text(path)}: {old} -> {new}"

@@ -1,0 +1,214 @@
+"""`doit publish` and `doit fetch`: a finished bundle by way of a registry, where a site has one instead of a disk."""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from doit.cmd_base import DoitCmdBase
+from doit.exceptions import InvalidCommand
+
+from bundle.archive.artifact import Artifact, ArtifactSource
+from bundle.archive.parts import find_archive, sums_path
+from bundle.archive.reader import signer_of
+from bundle.archive.verify import verify
+from bundle.charts.artifact import chart_tag
+from bundle.errors import AirgapError, BundleError, FormatError, SourceError, storage_errors
+from bundle.formats.sizes import human
+from bundle.metadata.manifest import BundleManifest
+from bundle.metadata.names import MANIFEST
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.reference import Reference
+from bundle.oci.zz_hosts import HostSettings
+from bundle.signing.trust import Trust
+from bundle.storage.blob_store import BlobStore
+from bundle.storage.files import inside, locked, place, replace_directory, sync_directory
+from bundle.transfer.fetch import fetch_image
+from bundle.transfer.image import Manifest
+from bundle.transfer.push import push_image
+from clients.http.transport import Transport
+from clients.registry.repository import Registries
+from clients.registry.upload import Uploads
+from tasks.cli.command import PlainCommand
+from tasks.runtime.console import LocalWork
+from tasks.runtime.project import Project
+from tasks.site.receiver import Receiver
+
+
+class ExchangeCommand(PlainCommand, DoitCmdBase):  # type: ignore[misc]
+    """A command that moves a bundle: its errors are told without traceback, exit code 1."""
+
+    def _told(self, work: Callable[[Receiver], None]) -> int:
+        receiver: Receiver = self.loader.namespace["RECEIVER"]
+        console = receiver.project.console
+        console.open()
+        try:
+            work(receiver)
+        except AirgapError as err:
+            console.close()
+            console.problem(f"FAILED {self.name}: {err}")
+            return 1
+        except KeyboardInterrupt:
+            console.close()
+            console.problem(f"{self.name} was stopped; what is done is kept, run the same command again to go on")
+            return 130
+        console.close()
+        return 0
+
+
+class Publish(ExchangeCommand):
+    """Puts a bundle into a registry."""
+
+    name = "publish"
+    doc_purpose = "put a finished bundle into a registry, as an OCI artifact"
+    doc_usage = "to=oci://HOST/REPOSITORY[:TAG] [bundle=PATH]"
+    doc_description = (
+        "Every file is a layer with its path as title, so that oras pulls it too. What the registry has is not sent "
+        "again, and an upload that was cut off goes on. Without bundle=, it is the spec's bundle directory."
+    )
+
+    def _execute(self) -> int:
+        to = self.loader.namespace["RECEIVER"].options.to
+        if to is None:
+            raise InvalidCommand("publish needs to know where to: to=oci://HOST/REPOSITORY:TAG")
+        return self._told(partial(_publish, to=to))
+
+
+class Fetch(ExchangeCommand):
+    """Brings a bundle from a registry."""
+
+    name = "fetch"
+    doc_purpose = "bring a published bundle from a registry, and verify it"
+    doc_usage = "from=oci://HOST/REPOSITORY:TAG [out=DIR] [trust=FILE]"
+    doc_description = (
+        "The bundle appears below out= when all of it is there, has the digests of its list of checksums, and is "
+        "signed as trust=FILE or the site file demands. Killed half-way, the next fetch goes on."
+    )
+
+    def _execute(self) -> int:
+        reference = self.loader.namespace["RECEIVER"].options.source
+        if reference is None:
+            raise InvalidCommand("fetch needs to know what: from=oci://HOST/REPOSITORY:TAG")
+        return self._told(partial(_fetch, reference=reference))
+
+
+def _publish(receiver: Receiver, *, to: Reference) -> None:
+    source = ArtifactSource(receiver.path)
+    bundle = source.manifest_of_bundle
+    reference = to if to.tag else replace(to, tag=chart_tag(bundle.version))
+    console, subject = receiver.project.console, f"bundle {bundle.name} {bundle.version}"
+    with _registries(receiver) as registries:
+        pushed = push_image(
+            source,
+            source.resolve(),
+            Uploads(registries).repository(reference, subject=subject),
+            subject=subject,
+            meter=console,
+            transfers=receiver.project.transfers,
+        )
+    told = f"{human(pushed.pushed)} sent, {human(pushed.present + pushed.mounted)} already there"
+    console.line(f"published {subject}: {told if pushed.changed else 'it is there already'}")
+    console.line(f"next: doit fetch from=oci://{reference.repository}@{pushed.root.digest}")
+
+
+def _fetch(receiver: Receiver, *, reference: Reference) -> None:
+    out, subject = receiver.options.out, str(reference)
+    work = out / ".work" / "fetch"
+    with storage_errors(f"fetch {subject}", out), locked(work / "lock"), _registries(receiver) as registries:
+        source = registries.repository(reference, subject=subject)
+        root = source.resolve()
+        artifact = Artifact.of(_manifest(source.manifest(root), root, subject), subject=subject)
+        if landed := _here(receiver, artifact):
+            receiver.project.console.line(f"{subject}@{root.digest} is here already: {landed}")
+            return
+        store = BlobStore(work / "store")
+        fetch_image(
+            source, root, store, subject=subject, meter=receiver.project.console, transfers=receiver.project.transfers
+        )
+        staged = work / "staged"
+        shutil.rmtree(staged, ignore_errors=True)
+        for file in artifact.files:
+            store.settle(file.layer)
+            placed = inside(staged, file.name)
+            place(store.path(file.layer.digest), placed)
+            placed.chmod(0o755 if file.executable else 0o644)
+        told = _checked(receiver, staged if artifact.is_directory else staged / artifact.archive)
+        landed = _land_directory(staged, out) if artifact.is_directory else _land_archive(staged, artifact, out)
+        shutil.rmtree(work / "store")
+        shutil.rmtree(staged, ignore_errors=True)
+    receiver.project.console.line(f"fetched {subject}@{root.digest}: {told}")
+    receiver.project.console.line(f"  {landed}")
+
+
+def _here(receiver: Receiver, artifact: Artifact) -> Path | None:
+    """Where the bundle lies already, whole and good; None where it does not."""
+    out = receiver.options.out
+    found = out / (artifact.title if artifact.is_directory else artifact.archive)
+    if found.parent != out or not artifact.lies_in(found if artifact.is_directory else out):
+        return None
+    try:
+        _checked(receiver, found)
+    except BundleError:
+        return None
+    return found
+
+
+def _manifest(raw: bytes, root: Descriptor, subject: str) -> Manifest:
+    try:
+        return Manifest.parse(raw, media_type=root.media_type, digest=root.digest)
+    except FormatError as err:
+        raise SourceError(f"{subject}: {err.what}", hint=err.hint) from err
+
+
+def _checked(receiver: Receiver, staged: Path) -> str:
+    """Look at the origin, then at every file, before the bundle gets its name."""
+    trust: Trust | None = receiver.trust(staged)
+    signer = signer_of(staged, trust) if trust else None
+    report = verify(staged, meter=LocalWork(receiver.project.console), vouch=trust)
+    if report.findings:
+        raise BundleError(
+            f"what was fetched is no good bundle ({len(report.findings)} found)",
+            [str(finding) for finding in report.findings],
+            hint="it is damaged in the registry, or was when it was published: doit verify there, then doit publish",
+        )
+    whole = f"{report.files} files, {human(report.size)}, all as their checksums say"
+    return f"{whole}; signed by {signer.identity} ({signer.key})" if signer else whole
+
+
+def _land_directory(staged: Path, out: Path) -> Path:
+    manifest = BundleManifest.decode((staged / MANIFEST).read_bytes())
+    target = inside(out, f"{manifest.name}-{manifest.version}")
+    if len(target.relative_to(out).parts) != 1:
+        raise FormatError(f"the bundle's name {manifest.name!r} {manifest.version!r} can't be that of a directory")
+    replace_directory(staged, target)
+    return target
+
+
+def _land_archive(staged: Path, artifact: Artifact, out: Path) -> Path:
+    """Parts first, their list of checksums last; then parts of an earlier archive of the name go."""
+    archive = find_archive(staged / artifact.archive)
+    sums = sums_path(archive.archive).name
+    names = [*archive.names, *([sums] if (staged / sums).is_file() else [])]
+    for name in names:
+        (staged / name).replace(out / name)
+    sync_directory(out)
+    for name in find_archive(out / artifact.archive).extra:
+        (out / name).unlink()
+    return out / artifact.archive
+
+
+@contextmanager
+def _registries(receiver: Receiver) -> Iterator[Registries]:
+    project = receiver.project
+    with Transport(_hosts(receiver), meter=project.console, pool_size=receiver.options.jobs) as transport:
+        yield Registries(transport, meter=project.console)
+
+
+def _hosts(receiver: Receiver) -> Mapping[str, HostSettings]:
+    """How hosts are reached: as the spec says, or the bundle that this program lies in, where there is one."""
+    project: Project = receiver.project
+    if project.has_spec:
+        return {**project.spec.hosts, **receiver.options.hosts}
+    return receiver.hosts if receiver.has_plan else receiver.options.hosts

@@ -1,0 +1,183 @@
+"""`doit report`: the report on a finished bundle, with what its checks found and what is new since the last one."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from bundle.archive.parts import find_archive, sums_path
+from bundle.archive.reader import OpenedBundle, is_signed, open_bundle, signer_of
+from bundle.archive.verify import verify
+from bundle.errors import AirgapError, BundleError, TrustError, storage_errors
+from bundle.formats.sizes import human
+from bundle.metadata.base import Base, read_base
+from bundle.metadata.names import MANIFEST, REPORT, REPORT_DATA
+from bundle.report.model import Medium, Report, Result, proof_result
+from bundle.report.page import report_page
+from bundle.report.snapshot import Snapshot
+from bundle.storage.files import write_bytes
+from tasks.assemble.reporting import compose, earlier, last_before
+from tasks.commands.day2 import ReceiverCommand
+from tasks.rehearsal.result import KEPT
+from tasks.rehearsal.result import Result as Rehearsed
+from tasks.runtime.console import LocalWork
+from tasks.site.receiver import Receiver
+
+
+class ReportCommand(ReceiverCommand):
+    """Writes the report."""
+
+    name = "report"
+    doc_purpose = "check a bundle and write a report for whoever approves it: contents, proofs, what is new"
+    doc_usage = "[bundle=PATH] [since=PREVIOUS]"
+    doc_description = (
+        "Writes NAME-VERSION.report.html and .json beside the bundle, or into the working directory where that "
+        "can't be written to. since= names an earlier bundle, or its manifest.json, report.json or receipt.json; "
+        "without it, the bundle of this name that lies beside it and was made last is taken. Exit code 1 when a "
+        "check failed."
+    )
+
+    def _execute(self) -> int:
+        return self._told(_report)
+
+
+def _report(receiver: Receiver) -> None:
+    bundle = open_bundle(receiver.path)
+    since = receiver.options.compared or last_before(receiver.path, bundle.manifest)
+    before, reason = _earlier(receiver, since)
+    report = compose(
+        bundle,
+        results={
+            "checksums": _checksums(receiver, _base_of(bundle, since if before else None)),
+            "signature": _signature(receiver),
+            "proof": proof_result(bundle.manifest),
+            "rehearsal": _rehearsal(receiver, bundle),
+        },
+        media=_media(receiver.path, bundle),
+        since=before,
+    )
+    page = _write(receiver, report)
+    _say(receiver, report, page, reason)
+    bad = [f"{subject}: {result.summary}" for subject, result in report.results.items() if result.state == "bad"]
+    if bad:
+        raise BundleError("the report tells of what is not good:", bad, hint=f"see {page}")
+
+
+def _earlier(receiver: Receiver, since: Path | None) -> tuple[Snapshot | None, str]:
+    """What `since` held. Where the user did not name it and it can't be read: None, and why nothing is compared."""
+    if since is None:
+        return None, ""
+    try:
+        return earlier(since), ""
+    except AirgapError as err:
+        if receiver.options.compared:
+            raise
+        return None, f"{os.path.relpath(since)} can't be compared with: {err.what}"
+
+
+def _signature(receiver: Receiver) -> Result:
+    trust = receiver.trust(receiver.path)
+    if trust is None:
+        signed = is_signed(receiver.path)
+        return Result(
+            state="open",
+            summary="it is signed; by whom was not asked: trust=FILE names who may"
+            if signed
+            else "the bundle is not signed",
+        )
+    try:
+        signer = signer_of(receiver.path, trust)
+    except TrustError as err:
+        return Result(state="bad", summary=err.what, details=(err.hint,))
+    if signer is None:
+        return Result(state="open", summary="the bundle is not signed")
+    return Result(state="good", summary=f"signed by {signer.identity} ({signer.key}), whom {trust.signers.label} lists")
+
+
+def _base_of(bundle: OpenedBundle, since: Path | None) -> Base | None:
+    """What a delta was made against, when the earlier bundle is that, and tells its blobs."""
+    delta = bundle.manifest.delta
+    if delta is None or since is None:
+        return None
+    paper = since / MANIFEST if since.is_dir() else since
+    base = read_base(paper) if paper.suffix == ".json" and paper.name != REPORT_DATA else None
+    return base if base and base.named.id == delta.base.id else None
+
+
+def _checksums(receiver: Receiver, base: Base | None) -> Result:
+    found = verify(receiver.path, meter=LocalWork(receiver.project.console), base=base)
+    if found.findings:
+        details = tuple(str(finding) for finding in found.findings)
+        return Result(state="bad", summary=f"{len(details)} found in {found.files} files", details=details)
+    summary = f"{found.files} files, {human(found.size)}: each is as SHA256SUMS says, none is missing, none is extra"
+    return Result(state="good", summary=summary, details=found.notes)
+
+
+def _rehearsal(receiver: Receiver, bundle: OpenedBundle) -> Result:
+    """What the last rehearsal on this machine found, if it was one of these very files."""
+    kept = receiver.state / KEPT
+    if not kept.is_file():
+        return Result(state="open", summary="not rehearsed on this machine: doit rehearse")
+    with storage_errors("read the last rehearsal's result", kept):
+        data = json.loads(kept.read_bytes())
+    result = Rehearsed.from_dict(data)
+    if result.bundle.get("id") != str(bundle.manifest.id) or result.bundle.get("sums") != str(bundle.sums_digest):
+        what = f"{result.bundle.get('name')} {result.bundle.get('version')}"
+        return Result(state="open", summary=f"the last rehearsal was of another bundle or another build ({what})")
+    details = (
+        *(f"failed: {text}" for text in result.failures),
+        *(f"proven: {text}" for text in result.proven),
+        *(f"not proven: {text}" for text in result.not_proven),
+    )
+    made = f"{result.target}, {data.get('rehearsed', '')}".rstrip(", ")
+    if not result.passed:
+        return Result(state="bad", summary=f"{len(result.failures)} failed: {made}", details=details)
+    return Result(state="good", summary=f"passed: {made}", details=details)
+
+
+def _media(path: Path, bundle: OpenedBundle) -> tuple[Medium, ...]:
+    """The archive or parts that the bundle is carried as, when they are here."""
+    archive = path.parent / f"{bundle.manifest.stem}.tar" if path.is_dir() else path
+    if path.is_dir() and not sums_path(archive).is_file():
+        return ()
+    files = find_archive(archive)
+    return tuple(
+        Medium(file=name, digest=digest, size=_size(files.path(name))) for name, digest in sorted(files.digests.items())
+    )
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None
+
+
+def _write(receiver: Receiver, report: Report) -> Path:
+    stem = report.manifest.stem
+    place = _place(receiver)
+    page = place / f"{stem}.{REPORT}"
+    with storage_errors("write the report", page):
+        write_bytes(page, report_page(report).encode())
+        write_bytes(place / f"{stem}.{REPORT_DATA}", report.encode())
+    return page
+
+
+def _place(receiver: Receiver) -> Path:
+    """Beside the bundle; never in it, where one file more would make it bad."""
+    inside = receiver.path.resolve()
+    for place in (inside.parent, Path.cwd()):
+        if os.access(place, os.W_OK) and inside not in (place, *place.parents):
+            return place
+    return receiver.state
+
+
+def _say(receiver: Receiver, report: Report, page: Path, uncompared: str) -> None:
+    console = receiver.project.console
+    console.line(f"report on {report.manifest.name} {report.manifest.version}")
+    words: Mapping[str, str] = {"good": "good", "open": "open", "bad": "FAILED"}
+    for subject, result in report.results.items():
+        console.line(f"  {subject:<10} {words[result.state]:<7} {result.summary}")
+    if report.changes:
+        told = ", ".join(f"{count} {noun}" for noun, count in report.changes.counts().items() if count) or "nothing"
+        console.line(f"  {'changed':<18} {told}, since {report.changes.since.title}")
+    if uncompared:
+        console.line(f"  {'changed':<10} {words['open']:<7} {uncompared}")
+    console.line(f"  page       {os.path.relpath(page)}")

@@ -1,0 +1,1 @@
+"""Steps of the air-gapped side, from verify to receipt."""

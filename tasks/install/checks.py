@@ -1,0 +1,237 @@
+"""The checks of `preflight`: disk, registry, facts and secrets, cluster and helm, and the spec's own."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
+
+from bundle.errors import AirgapError, ProblemsError, SpecError
+from bundle.formats.zz_authorities import out_of_date
+from clients.preflight.cluster import ClusterNeeds, cluster
+from clients.preflight.databases import mysql, postgres
+from clients.preflight.dns import dns
+from clients.preflight.findings import Finding, Findings, Probe, Severity, collect, finding_of
+from clients.preflight.probes import http, not_from_pod, tcp
+from clients.preflight.rendered import RenderedObjects
+from clients.preflight.site import disk
+from clients.preflight.tls import tls
+from clients.programs.process import masked, run
+from schema.site.secrets import read_data
+from schema.site.zz_tls_pair import check_pair
+from schema.spec.checks import CheckSpec
+from schema.spec.install import SecretSpec
+from schema.syntax import template
+from schema.values.placeholders import placeholders
+from schema.values.rendered import rendered_file
+from schema.values.values import without_secrets
+from tasks.install.secrets import namespaces
+from tasks.site.derivation import Derivation
+from tasks.site.last_backup import missing_backups
+from tasks.site.receiver import Receiver
+
+_T = TypeVar("_T")
+_RUN_SECONDS = 60.0  # for a check of the spec's own
+
+
+def probe_site(receiver: Receiver) -> None:
+    """Make every check; a ProblemsError tells all errors, warnings are shown."""
+    findings = collect(_probes(receiver))
+    errors = [finding for finding in findings if finding.severity == "error"]
+    for finding in findings:
+        if finding.severity != "error":
+            receiver.project.console.line(f"   {finding}")
+    if errors:
+        shown = [str(finding).removeprefix("error: ") for finding in errors]
+        raise ProblemsError(f"the site is not ready, {len(errors)} found:", shown, hint="mend these, then run it again")
+    receiver.project.note("preflight", f"ready, {len(findings)} warnings" if findings else "ready")
+
+
+def _probes(receiver: Receiver) -> Iterator[Probe]:
+    spec, manifest = receiver.spec, receiver.bundle.manifest
+    small = sum(chart.size for chart in manifest.charts) + sum(file.size for file in manifest.files if file.tool)
+    yield lambda: disk({receiver.state: small + 10_000_000})
+    yield receiver.destination.findings
+    yield partial(_left_out, receiver)
+    yield partial(_facts, receiver)
+    yield from (partial(_authorities, receiver, derivation) for derivation in receiver.derivations.values())
+    yield from (partial(_secret, receiver, secret) for secret in spec.install.secrets if not secret.generate)
+    if spec.install.releases or spec.install.secrets:
+        yield partial(_cluster, receiver)
+        yield partial(_helm, receiver)
+    if spec.install.backup.before_upgrade:
+        yield partial(_backups, receiver)
+    for check in spec.install.checks:
+        yield partial(check_findings, receiver, check)
+
+
+def _left_out(receiver: Receiver) -> Findings:
+    """What a delta leaves out is in the registry, unless the images that need it are there as they are."""
+    if receiver.crossing.inside is None:
+        return ()
+    try:
+        lacking = list(receiver.crossing.inside.lacking())
+    except AirgapError:  # why the registry does not answer is told once, by its own findings
+        return ()
+    return tuple(finding_of(err, f"image {entry.name!r}") for entry, err in lacking)
+
+
+def _cluster(receiver: Receiver) -> Findings:
+    wanted = receiver.spec.install.kubernetes
+    rendered, findings = _rendered(receiver)
+    made = {(secret.name, place) for secret in receiver.spec.install.secrets for place in secret.namespaces}
+    needs = ClusterNeeds(
+        min_version=wanted.min_version,
+        namespaces=namespaces(receiver),
+        kinds=_joined(each.kinds for each in rendered),
+        platforms={e.name: [e.platform] for e in receiver.bundle.manifest.images if e.platform},
+        ingress_class=wanted.ingress_class,
+        storage_class=wanted.storage_class,
+        pull_secrets={
+            place: {name for name in names if (name, place) not in made}
+            for place, names in _joined(each.pull_secrets for each in rendered).items()
+        },
+        image_host=next((each.host for each in receiver.images.references.values()), ""),
+    )
+    try:
+        return (*findings, *cluster(receiver.cluster.kubectl, needs))
+    except AirgapError as err:
+        return (*findings, finding_of(err, "cluster"))
+
+
+def _rendered(receiver: Receiver) -> tuple[list[RenderedObjects], Findings]:
+    """What the charts will bring up, as far as they render without the secrets that are yet to be made."""
+    rendered, findings = [], []
+    for release in receiver.spec.install.releases:
+        subject = f"release {release.name!r}"
+        try:
+            values = receiver.values(release, without_secrets(receiver.facts_before_secrets))
+            with rendered_file(values.data) as path:
+                text = receiver.cluster.helm.template(
+                    release.name, receiver.chart(release.chart), namespace=release.namespace, values=path
+                )
+            rendered.append(RenderedObjects.read(text, namespace=release.namespace, subject=subject))
+        except AirgapError as err:
+            what = f"the rights it needs are not checked: {err.what}"
+            findings.append(Finding(subject=subject, what=what, hint=err.hint, severity="warning"))
+    return rendered, tuple(findings)
+
+
+def _joined(parts: Iterable[Mapping[str, frozenset[_T]]]) -> dict[str, set[_T]]:
+    joined: dict[str, set[_T]] = {}
+    for part in parts:
+        for place, found in part.items():
+            joined.setdefault(place, set()).update(found)
+    return joined
+
+
+def _helm(receiver: Receiver) -> Findings:
+    try:
+        receiver.cluster.helm.version()
+    except AirgapError as err:
+        return (finding_of(err, "helm"),)
+    return ()
+
+
+def _facts(receiver: Receiver) -> Findings:
+    """Facts, environment and files that are missing, and values that nobody has filled in.
+
+    A rehearsal only warns of those: it has placeholders of its own for what nobody knows yet.
+    """
+    severity: Severity = "warning" if receiver.options.rehearsal else "error"
+    try:
+        facts = receiver.facts_before_secrets
+        problems = [
+            Finding(
+                subject=f"release {release.name!r}", what=str(each), hint="fill in the real value", severity=severity
+            )
+            for release in receiver.spec.install.releases
+            for each in placeholders(receiver.values(release, without_secrets(facts)))
+        ]
+    except SpecError as err:
+        return tuple(Finding(subject="values", what=problem, hint=err.hint) for problem in err.problems or (err.what,))
+    return tuple(problems)
+
+
+def _backups(receiver: Receiver) -> Findings:
+    """A fresh backup of each release that is not upgraded without one."""
+    try:
+        return tuple(missing_backups(receiver, now=datetime.now(UTC)))
+    except AirgapError as err:
+        return (finding_of(err, "backup"),)
+
+
+def _authorities(receiver: Receiver, derivation: Derivation) -> Findings:
+    """The certificates of a derived image are there and valid now."""
+    try:
+        receiver.environment  # noqa: B018 - what is missing is told once, by _facts
+    except SpecError:
+        return ()
+    try:
+        told = out_of_date(derivation.authorities, datetime.now(UTC))
+    except AirgapError as err:
+        return (finding_of(err, derivation.subject),)
+    hint = "give the authority's present certificate"
+    return tuple(Finding(subject=derivation.subject, what=f"'add_ca': {each}", hint=hint) for each in told)
+
+
+def _secret(receiver: Receiver, secret: SecretSpec) -> Findings:
+    """A secret's values are there, and a certificate and its key can serve now."""
+    try:
+        facts = receiver.facts_before_secrets
+    except SpecError:  # what is missing is told once, by _facts
+        return ()
+    subject = f"secret {secret.name!r}"
+    try:
+        data = read_data(secret, facts, receiver.known)
+        if secret.type == "tls":
+            check_pair(subject, data["certificate"], data["key"], now=datetime.now(UTC))
+    except AirgapError as err:
+        return (finding_of(err, subject),)
+    return ()
+
+
+def check_findings(receiver: Receiver, check: CheckSpec) -> Findings:
+    """What one check of the spec finds."""
+    found = template.render(template.parse(check.subject), receiver.facts_before_secrets)
+    subject = template.in_text(found)
+    probes: dict[str, Probe] = {
+        "dns": lambda: dns(subject),
+        "tcp": lambda: tcp(subject),
+        "http": lambda: http(subject, ca=check.ca, status=check.status),
+        "tls": lambda: tls(subject, ca=check.ca, min_days=check.min_days),
+        "mysql": lambda: mysql(subject, min_version=check.min_version),
+        "postgres": lambda: postgres(subject),
+        "database": lambda: _database(subject, check.min_version),
+        "run": lambda: _run(receiver, check),
+    }
+    warning = (not_from_pod(check.kind, subject),) if check.from_pod else ()
+    return (*probes[check.kind](), *warning)
+
+
+def _database(address: str, min_version: str) -> Findings:
+    """What `mysql` or `postgres` finds, whichever the address names."""
+    kind, _, target = address.partition("://")
+    if kind == "mysql":
+        return mysql(target, min_version=min_version)
+    if kind in ("postgres", "postgresql"):
+        return postgres(target)
+    hint = "write mysql://HOST[:PORT] or postgres://HOST[:PORT]"
+    return (Finding(subject=f"database {address}", what=f"{kind!r} is no kind of database that is known", hint=hint),)
+
+
+def _run(receiver: Receiver, check: CheckSpec) -> Findings:
+    """What a check of the spec's own says: each line of its standard error, an error when it fails, else a warning."""
+    base = receiver.spec.path.parent
+    argv = [
+        template.in_text(template.render(template.parse(word), receiver.facts_before_secrets)) for word in check.run
+    ]
+    subject = f"check {next((word for word in check.run if '/' in word or '.' in word), check.run[0])}"
+    if "/" in argv[0] and (base / argv[0]).is_file():
+        argv[0] = str((base / argv[0]).absolute())
+    done = run(argv, subject=subject, timeout=_RUN_SECONDS, env=receiver.programs.env, cwd=base, tied=True)
+    lines = [line.strip() for line in masked(done.stderr, receiver.known).splitlines() if line.strip()]
+    if done.code and not lines:
+        lines = [f"it failed with exit code {done.code}, and said nothing"]
+    parts = [line.partition(" next: ") for line in lines]
+    severity: Severity = "error" if done.code else "warning"
+    return tuple(Finding(subject=subject, what=what, hint=hint, severity=severity) for what, _, hint in parts)

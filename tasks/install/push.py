@@ -1,0 +1,151 @@
+"""Images into the registry inside: what is there is left alone, the rest is pushed straight from the bundle."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bundle.errors import FormatError
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
+from bundle.transfer.image import walk_manifests
+from schema.spec.contents import ImageSpec
+from schema.spec.zz_derived import DerivedImageSpec
+from tasks.runtime.step import Step
+from tasks.site.receiver import Receiver
+
+if TYPE_CHECKING:
+    from bundle.charts.artifact import ChartSource
+    from bundle.metadata.entries import ChartEntry
+    from bundle.metadata.manifest import ImageEntry
+    from bundle.transfer.push import ImageSink
+
+
+def push_steps(receiver: Receiver) -> Iterator[Step]:
+    """`push:<image>`: the registry has the image under its name, with the bundle's digest."""
+    for image, before in planned_images(receiver):
+        base = (f"push:{image.base}",) if isinstance(image, DerivedImageSpec) else ()
+        yield Step(
+            base="push",
+            name=image.name,
+            doc=f"push it to {image.target}",
+            action=partial(_push, receiver, image.name),
+            inputs=dict,
+            ready=partial(_absent, receiver, image.name),
+            live=True,
+            after=(*before, *base, *_loaded(receiver, image.name)),
+        )
+    if receiver.plan_spec.registry.charts:
+        for chart in receiver.plan_spec.charts:
+            yield Step(
+                base="push",
+                name=f"chart-{chart.name}",
+                doc="push the chart as an OCI artifact",
+                action=partial(_push_chart, receiver, chart.name),
+                inputs=dict,
+                ready=partial(_chart_absent, receiver, chart.name),
+                live=True,
+                after=("verify", "preflight"),
+            )
+
+
+def planned_images(receiver: Receiver) -> Iterator[tuple[ImageSpec | DerivedImageSpec, tuple[str, ...]]]:
+    """The images that come inside, carried ones and those that are made of them, each with the steps right before."""
+    for image in receiver.plan_spec.images:
+        yield image, ("verify", "preflight")
+    for derived in receiver.plan_spec.derived:
+        yield derived, (f"derive:{derived.name}",)
+
+
+def unmade(receiver: Receiver, name: str) -> str:
+    """That an image is not made yet, where it is one to be made: to tell whether it is inside, none is made."""
+    made = receiver.derivations.get(name)
+    return f"image {name!r} is not made yet" if made and not made.is_known else ""
+
+
+def image_entry(receiver: Receiver, name: str) -> "ImageEntry":
+    """The image of this name: the bundle's, or one that is made of the bundle's."""
+    if name in receiver.derivations:
+        return receiver.derivations[name].entry
+    for entry in receiver.bundle.manifest.images:
+        if entry.name == name:
+            return entry
+    raise FormatError(f"the bundle holds no image {name!r}", hint="make the bundle again")
+
+
+def image_parts(receiver: Receiver, entry: "ImageEntry") -> Mapping[Digest, Descriptor]:
+    """The blobs (configs and layers) that an image consists of."""
+    source = receiver.crossing.source(entry)
+    manifests = walk_manifests(source.manifest, entry.root, f"image {entry.name!r}")
+    return {blob.digest: blob for each in manifests if not each.is_index for blob in each.children()}
+
+
+def _loaded(receiver: Receiver, name: str) -> list[str]:
+    """The step that brings an image into the Docker Engine, where one pushes."""
+    return [f"load:{name}"] if receiver.uses_engine else []
+
+
+def _absent(receiver: Receiver, name: str) -> str:
+    return unmade(receiver, name) or receiver.destination.stale(image_entry(receiver, name))
+
+
+def _push(receiver: Receiver, name: str) -> None:
+    from tasks.install.zz_attachments import push_attachments
+
+    project, entry = receiver.project, image_entry(receiver, name)
+    source = receiver.crossing.source(entry)
+    told = receiver.destination.deliver(entry, source, project.transfers)
+    push_attachments(receiver, entry, source)
+    told += ", with all that is attached to it" if receiver.destination.attachments(entry) else ""
+    project.note(f"push:{name}", told)
+
+
+def _push_chart(receiver: Receiver, name: str) -> None:
+    from bundle.transfer.push import push_image
+
+    project, source = receiver.project, _chart_source(receiver, name)
+    target = _chart_target(receiver, _chart_entry(receiver, name))
+    pushed = push_image(
+        source,
+        source.resolve(),
+        _chart_sink(receiver, name),
+        subject=f"chart {name!r}",
+        meter=project.console,
+        transfers=project.transfers,
+    )
+    project.note(f"push:chart-{name}", f"oci://{target}" + ("" if pushed.changed else ", already there"))
+
+
+def _chart_absent(receiver: Receiver, name: str) -> str:
+    found, wanted = _chart_sink(receiver, name).current(), _chart_source(receiver, name).resolve().digest
+    return "" if found == wanted else f"chart {name!r} is not in the registry"
+
+
+def _chart_entry(receiver: Receiver, name: str) -> "ChartEntry":
+    for entry in receiver.bundle.manifest.charts:
+        if entry.name == name:
+            return entry
+    raise FormatError(f"the bundle holds no chart {name!r}", hint="make the bundle again")
+
+
+def _chart_source(receiver: Receiver, name: str) -> "ChartSource":
+    from bundle.charts.artifact import ChartSource
+
+    entry = _chart_entry(receiver, name)
+    return ChartSource(
+        receiver.bundle.read(entry.file),
+        metadata={"apiVersion": "v2", "name": entry.name, "version": entry.version},
+        provenance=receiver.bundle.read(entry.provenance) if entry.provenance else None,
+        subject=f"chart {name!r}",
+    )
+
+
+def _chart_target(receiver: Receiver, entry: "ChartEntry") -> Reference:
+    from bundle.charts.artifact import chart_tag
+
+    return replace(receiver.destination.chart_target(entry.name), tag=chart_tag(entry.version))
+
+
+def _chart_sink(receiver: Receiver, name: str) -> "ImageSink":
+    return receiver.destination.chart_sink(_chart_target(receiver, _chart_entry(receiver, name)), name)

@@ -1,0 +1,103 @@
+"""`receipt`: what is inside now, for the people outside; a later bundle can be made against it. No secret."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bundle.storage.files import write_bytes
+from schema.syntax import template
+from tasks.install.push import image_entry, image_parts
+from tasks.runtime.step import Inputs, Step
+from tasks.runtime.version import VERSION
+from tasks.site.receiver import Receiver
+
+if TYPE_CHECKING:
+    from bundle.metadata.receipt import ReceivedImage, ReceivedRelease
+
+
+def receipt_steps(receiver: Receiver) -> Iterator[Step]:
+    """`receipt`: the receipt tells what the last change made."""
+    install = receiver.plan_spec.install
+    yield Step(
+        base="receipt",
+        doc="write receipt.json",
+        action=partial(_write, receiver),
+        inputs=partial(_inputs, receiver),
+        outputs=lambda: (receipt_path(receiver),),
+        after=[
+            "push",
+            "secret",
+            *(f"health:{release.name}" for release in install.releases),
+            *(f"action:{action.name}" for action in install.actions),
+        ],
+    )
+
+
+def receipt_path(receiver: Receiver) -> Path:
+    """Where the receipt is written: beside doit's state."""
+    from bundle.metadata.receipt import RECEIPT
+
+    return receiver.state / RECEIPT
+
+
+def closing_notes(receiver: Receiver) -> str:
+    """What the spec has people told at the end of an install; empty where it has nothing."""
+    notes = template.parse(receiver.spec.install.notes)
+    return f"\n{template.render(notes, receiver.facts_before_secrets)}" if notes else ""
+
+
+def _inputs(receiver: Receiver) -> Inputs:
+    return {
+        "bundle": str(receiver.bundle.manifest.id),
+        "images": {name: str(target) for name, target in receiver.images.references.items()},
+        "digests": {
+            name: str(receiver.destination.digest(image_entry(receiver, name))) for name in receiver.images.references
+        },
+        "releases": {each.name: each.revision for each in _releases(receiver)},
+    }
+
+
+def _write(receiver: Receiver) -> None:
+    from bundle.metadata.receipt import Receipt, ReceivedChart
+
+    manifest = receiver.bundle.manifest
+    receipt = Receipt(
+        tool=VERSION,
+        installed=datetime.now(UTC).replace(microsecond=0),
+        name=manifest.name,
+        version=manifest.version,
+        id=manifest.id,
+        created=manifest.created,
+        platform=manifest.platform,
+        images=tuple(_image(receiver, name) for name in receiver.images.references),
+        charts=tuple(ReceivedChart(name=e.name, version=e.version, digest=e.digest) for e in manifest.charts),
+        releases=tuple(_releases(receiver)),
+    )
+    path = receipt_path(receiver)
+    write_bytes(path, receipt.encode())
+    receiver.project.note("receipt", str(path))
+    receiver.project.closing = closing_notes(receiver)
+
+
+def _image(receiver: Receiver, name: str) -> "ReceivedImage":
+    from bundle.metadata.receipt import ReceivedImage
+
+    entry = image_entry(receiver, name)
+    parts = receiver.destination.held(entry, image_parts(receiver, entry))
+    return ReceivedImage(
+        name=name,
+        reference=receiver.images.references[name],
+        digest=receiver.destination.digest(entry),
+        blobs={digest: part.size for digest, part in parts.items()},
+    )
+
+
+def _releases(receiver: Receiver) -> "Iterator[ReceivedRelease]":
+    from bundle.metadata.receipt import ReceivedRelease
+
+    for release in receiver.spec.install.releases:
+        now = receiver.cluster.release(release)
+        if now:
+            yield ReceivedRelease(name=now.name, namespace=now.namespace, revision=now.revision, chart=now.chart)

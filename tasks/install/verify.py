@@ -1,0 +1,115 @@
+"""`verify`: a bundle comes from whom the site trusts, and is whole, be it a directory, an archive or parts.
+
+Nothing is unpacked or written. The signature comes first; before an install, so does the question of its age.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bundle.errors import AirgapError, BundleError
+from bundle.formats.sizes import human
+from bundle.oci.digest import Digest
+from tasks.install.zz_age import downgrade, refuse_downgrade
+from tasks.runtime.console import LocalWork
+from tasks.runtime.project import archive_parts
+from tasks.runtime.step import Inputs, Step
+from tasks.site.receiver import Receiver
+
+if TYPE_CHECKING:
+    from bundle.signing.trust import Trust
+
+
+def verify_steps(receiver: Receiver) -> Iterator[Step]:
+    """`verify`: always when it is asked for by its name; before an install only when the bundle's files have changed.
+
+    How that is known: names, sizes, times and inodes of all files are those of the last good verification.
+    """
+    yield Step(
+        base="verify",
+        doc="check a bundle (bundle=PATH: a directory, an archive or its first part)",
+        action=partial(_verify, receiver),
+        inputs=partial(_inputs, receiver),
+        ready=partial(_must, receiver),
+    )
+
+
+def _must(receiver: Receiver) -> str:
+    if _asked(receiver):
+        return "it is asked for"
+    return downgrade(receiver) if receiver.has_plan else "the bundle does not tell its steps"
+
+
+def _asked(receiver: Receiver) -> bool:
+    return "verify" in receiver.options.words
+
+
+def _inputs(receiver: Receiver) -> Inputs:
+    from bundle.archive.reader import fingerprint
+
+    paths = _bundles(receiver)
+    trusts = [trust for path in paths if (trust := receiver.trust(path))]
+    base = receiver.project.base
+    return {
+        "signers": [
+            f"{Digest.of(trust.signers.raw)}, {'required' if trust.required else 'looked at'}" for trust in trusts
+        ],
+        **({"since": str(base.fingerprint)} if base else {}),
+        **{str(path): str(fingerprint(path)) for path in paths},
+    }
+
+
+def _verify(receiver: Receiver) -> None:
+    from bundle.archive.hand_made import is_hand_made
+    from bundle.archive.verify import verify
+
+    good, bad = [], []
+    for path in _bundles(receiver):
+        try:
+            if is_hand_made(path):
+                _tell_hand_made(receiver, path)
+            trust = receiver.trust(path)
+            origin = _origin(path, trust)
+            meter = LocalWork(receiver.project.console)
+            report = verify(path, meter=meter, base=receiver.project.base, vouch=trust)
+            report.raise_if_bad()
+            if path == receiver.options.bundle:
+                receiver.plan_spec  # noqa: B018 - undamaged, it may still be of another format
+                if not _asked(receiver):
+                    refuse_downgrade(receiver)
+        except AirgapError as err:
+            bad.append(str(err))
+        else:
+            notes = "".join(f"; {note}" for note in (*origin, *report.notes))
+            good.append(f"{path}: {report.files} files, {human(report.size)}, all as their checksums say{notes}")
+    receiver.project.note("verify", "; ".join(good))
+    if bad:
+        raise BundleError("\n".join(bad), [])
+
+
+def _origin(path: Path, trust: "Trust | None") -> tuple[str, ...]:
+    """What is known of who made the bundle; a TrustError where that is not enough."""
+    from bundle.archive.reader import is_signed, signer_of
+
+    if trust is None:
+        return ("it is signed, and by whom was not asked: trust=FILE names who may",) if is_signed(path) else ()
+    signer = signer_of(path, trust)
+    passed_over = (f"{trust.signers.label}, {line}: passed over" for line in trust.signers.unreadable)
+    return (f"signed by {signer.identity} ({signer.key})" if signer else "not signed", *passed_over)
+
+
+def _tell_hand_made(receiver: Receiver, path: Path) -> None:
+    from tasks.install.hand_made import check_hand_made  # the rare case reads charts, for which it needs YAML
+
+    project = receiver.project
+    spec = project.spec if project.options.spec.is_file() else None
+    check_hand_made(path, spec, meter=LocalWork(project.console))
+
+
+def _bundles(receiver: Receiver) -> tuple[Path, ...]:
+    """The named bundle, else the spec's: when asked for, its archive too."""
+    project = receiver.project
+    if receiver.options.bundle or not _asked(receiver):
+        return (receiver.path,)
+    return (project.directory, *archive_parts(project)[:1])

@@ -1,0 +1,1 @@
+"""Steps that prove that every image that charts render is in the bundle."""

@@ -1,0 +1,188 @@
+"""Whether what the charts render is what the bundle brings: each image judged, what is missing told with what to do."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from bundle.errors import ProofError
+from bundle.oci.digest import Digest
+from bundle.oci.locations import RegistryImage
+from bundle.oci.reference import Reference
+from clients.charts.images import FoundImage
+from schema.lock import ImagePin
+from schema.spec.contents import ImageSpec
+from schema.spec.install import ReleaseSpec
+from schema.spec.zz_derived import DerivedImageSpec
+from tasks.collect.images import pin_of
+from tasks.proof.discover import UNKNOWN
+from tasks.runtime.project import Project
+
+Kind = Literal["carried", "source", "ignored", "missing"]
+_LATEST = "latest"  # what the kubelet pulls where no tag is given
+_PLACES = 3  # shown of the places that use one image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedImage:
+    """An image of the bundle: the name and digest that it has inside, and its registry source where it has one.
+
+    `digest` is None while it is not pinned.
+    """
+
+    name: str
+    target: Reference
+    digest: Digest | None
+    source: Reference | None
+
+    @classmethod
+    def of(cls, image: ImageSpec, pin: ImagePin | None) -> Self:
+        """What the bundle pushes for an image of the spec."""
+        source = image.source.reference if isinstance(image.source, RegistryImage) else None
+        return cls(name=image.name, target=image.target, digest=pin.digest if pin else None, source=source)
+
+    @classmethod
+    def made_inside(cls, image: DerivedImageSpec) -> Self:
+        """What is made at install: its digest, known only then, is that of the stand-in."""
+        return cls(name=image.name, target=image.target, digest=UNKNOWN, source=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How an image stands: brought inside by this name, the `source` of one that is, ignored, or missing.
+
+    `detail` is the image of the spec, or the reason why it is ignored; `hint` what to do about one that is not carried.
+    """
+
+    kind: Kind
+    detail: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        told = {
+            "carried": "in the spec",
+            "source": "in the spec, as a source",
+            "ignored": "ignored",
+            "missing": "MISSING",
+        }
+        return f"{told[self.kind]}: {self.detail}" if self.detail else told[self.kind]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """Judges the images of one release: against the bundle's, below `prefix` inside, and those to be `ignored`."""
+
+    carried: Sequence[CarriedImage]
+    ignored: Mapping[str, str]
+    prefix: str
+
+    @classmethod
+    def of(cls, project: Project, release: ReleaseSpec) -> Self:
+        """For a release of the project, as its lock is now."""
+        return cls(
+            carried=[
+                *(CarriedImage.of(image, pin_of(project, image)) for image in project.spec.images),
+                *(CarriedImage.made_inside(image) for image in project.spec.derived),
+            ],
+            ignored=release.ignore_images,
+            prefix=project.spec.registry.prefix,
+        )
+
+    def standing(self, found: FoundImage) -> Standing:
+        """How one image stands."""
+        reference = found.reference
+        if reference is None:
+            hint = "correct the values that it is made of: [HOST[:PORT]/]PATH[:TAG][@DIGEST]"
+            return Standing(kind="missing", detail="no image reference", hint=hint)
+        for image in self.carried:
+            if _same(reference, image.target, image.digest):
+                return Standing(kind="carried", detail=image.name)
+        for name, reason in self.ignored.items():
+            if _matches(reference, name):
+                return Standing(kind="ignored", detail=reason)
+        for image in self.carried:
+            if image.source and _same(reference, image.source, image.digest):
+                hint = f"the bundle brings it as {image.target}: let the values say ${{image.{image.name}.ref}} there"
+                return Standing(kind="source", detail=image.name, hint=hint)
+        return Standing(kind="missing", hint=self._advice(reference))
+
+    def problems(self, images: Iterable[FoundImage]) -> tuple[str, ...]:
+        """What is wrong with the certain images: one text for each image, with all its places."""
+        return tuple(
+            f"{text or 'an empty image'}{f' ({standing.detail})' if standing.detail else ''}\n"
+            f"    used by {_places(uses)}\n    next: {standing.hint}"
+            for (text, standing), uses in self._grouped(each for each in images if each.certain)
+            if standing.kind in ("source", "missing")
+        )
+
+    def warnings(self, images: Iterable[FoundImage]) -> tuple[str, ...]:
+        """What to look at among the suspected ones: those that the bundle does not bring. Annotations name sources."""
+        return tuple(
+            f"suspected image {text} is not in the bundle: {_places(uses)} ({uses[0].evidence})"
+            for (text, standing), uses in self._grouped(each for each in images if not each.certain)
+            if standing.kind == "missing" or (standing.kind == "source" and not uses[0].object.startswith("Chart/"))
+        )
+
+    def _grouped(self, images: Iterable[FoundImage]) -> Iterable[tuple[tuple[str, Standing], list[FoundImage]]]:
+        groups: dict[str, list[FoundImage]] = {}
+        for each in images:
+            groups.setdefault(each.text, []).append(each)
+        return [((text, self.standing(uses[0])), uses) for text, uses in groups.items()]
+
+    def _advice(self, reference: Reference) -> str:
+        near = [image for image in self.carried if image.target.repository == reference.repository]
+        if near and reference.digest:
+            one = near[0]
+            return f"the bundle brings {one.target}@{one.digest}: take the digest from ${{image.{one.name}.digest}}"
+        if near:
+            return (
+                f"the bundle brings {', '.join(str(image.target) for image in near)}: bring the tag that is asked for, "
+                f"or take the tag from ${{image.{near[0].name}.tag}}"
+            )
+        if reference.host.endswith(".invalid"):
+            return "this place is known inside only: take it from ${image.NAME.repository}, or give site=FILE"
+        below = Reference.parse(f"{self.prefix}/image").repository.removesuffix("image")
+        if reference.repository.startswith(below):
+            inside = str(reference).removeprefix(below)
+            return f"no image has this name inside: add the one that is meant, with target: {inside!r}"
+        return (
+            f"add {{name: {reference.name}, source: {str(reference)!r}}} to images (doit images --add does), and let "
+            f"the values say ${{image.{reference.name}.ref}} there; or give the reason in ignore_images"
+        )
+
+
+def check(release: str, judge: Judge, images: Sequence[FoundImage], *, unknown: Sequence[str]) -> None:
+    """Raise a ProofError that lists every certain image which the bundle does not bring.
+
+    `unknown` are values that the chart does not know: often the typo behind it.
+    """
+    problems = judge.problems(images)
+    if problems:
+        count = f"{len(problems)} image{'s' if len(problems) > 1 else ''}"
+        typos = [f"perhaps because: {each}" for each in unknown]
+        raise ProofError(f"release {release!r} uses {count} that the bundle does not bring:", [*problems, *typos])
+
+
+def _same(wanted: Reference, image: Reference, digest: Digest | None) -> bool:
+    """Whether pulling `wanted` gives the image: by its digest where it names one, as the kubelet does, else by tag."""
+    if wanted.repository != image.repository:
+        return False
+    if wanted.digest:
+        return wanted.digest == digest
+    return (wanted.tag or _LATEST) == (image.tag or _LATEST) and not (image.digest and not image.tag)
+
+
+def _matches(reference: Reference, ignored: str) -> bool:
+    """Whether an entry of ignore_images is about this image.
+
+    One without a slash is the last component of any repository; a tag or digest in it must agree.
+    """
+    wanted = Reference.parse(ignored)
+    path = ignored.partition("@")[0]
+    same = reference.name == wanted.name if "/" not in path else reference.repository == wanted.repository
+    tags = not wanted.tag or wanted.tag == (reference.tag or _LATEST)
+    return same and tags and (not wanted.digest or wanted.digest == reference.digest)
+
+
+def _places(uses: Sequence[FoundImage]) -> str:
+    shown = "; ".join(f"{each.object}, {each.field}" for each in uses[:_PLACES])
+    return f"{shown}; and {len(uses) - _PLACES} more" if len(uses) > _PLACES else shown

@@ -1,0 +1,78 @@
+"""Whether a cluster could pull every image that the releases use: from the throwaway registry, and from there alone."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from bundle.errors import AirgapError, FormatError, SourceError
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
+from clients.charts.images import FoundImage, find_images
+from clients.http.transport import Transport
+from clients.registry.repository import Registries
+from schema.site.site import Site
+from schema.site.stand_ins import StandIns, shaped
+from schema.spec.install import ReleaseSpec
+from schema.spec.zz_derived import DerivedImageSpec
+from schema.values.chart import ChartValues
+from schema.values.rendered import rendered_file
+from tasks.site.receiver import Receiver
+
+
+def unpullable(receiver: Receiver, release: ReleaseSpec, site: Path) -> tuple[int, list[str]]:
+    """How many images a release uses as rendered by helm, and what stands in the way of pulling them."""
+    spec = receiver.spec
+    generated = {secret.name: secret.generate for secret in spec.install.secrets if secret.generate}
+    made = {image.name: partial(_pushed, receiver, image) for image in spec.derived}
+    lookup = StandIns(images=replace(receiver.images, derived=made), site=Site.load(site), generated=generated)
+    chart = receiver.chart(release.chart)
+    values = receiver.values(release, lookup)
+    defaults = ChartValues.read(chart.read_bytes(), subject=f"chart {release.chart!r}")
+    with rendered_file(shaped(values, defaults)) as path:
+        text = receiver.cluster.helm.template(release.name, chart, namespace=release.namespace, values=path)
+    found = find_images(text, fields=spec.discovery.fields, subject=f"release {release.name!r}")
+    certain = {each.text: each for each in found if each.certain and not _ignored(each, release)}
+    return len(certain), [problem for each in certain.values() for problem in _problem(receiver, release, each)]
+
+
+def _pushed(receiver: Receiver, image: DerivedImageSpec) -> Digest:
+    """What the rehearsed install has made of an image of the bundle."""
+    found = receiver.destination.present(image)
+    if found is None:
+        raise SourceError(f"image {image.name!r} is not in the registry")
+    return found
+
+
+def _ignored(found: FoundImage, release: ReleaseSpec) -> bool:
+    name = found.reference.path.rpartition("/")[2] if found.reference else found.text
+    return bool({found.text, name} & set(release.ignore_images))
+
+
+def _problem(receiver: Receiver, release: ReleaseSpec, found: FoundImage) -> Iterator[str]:
+    where = f"release {release.name!r}, {found.object}, {found.field}: image {found.text!r}"
+    try:
+        reference = _inside(receiver, Reference.parse(found.text))
+    except FormatError as err:
+        yield f"{where} is no image reference: {err.what}"
+        return
+    host = receiver.options.registry.partition("/")[0]
+    if reference.host != host:
+        yield (
+            f"{where} is not in the bundle's registry: nodes inside can't pull it\n"
+            "next: add it to images: and name it in the values as ${image.NAME.ref}"
+        )
+        return
+    try:
+        with Transport(receiver.hosts, meter=receiver.project.console, pool_size=1) as transport:
+            Registries(transport).repository(reference, subject=f"image {found.text!r}").resolve()
+    except AirgapError as err:
+        yield f"{where} can't be pulled: {err.what}\nnext: is its name and tag that of an image of the bundle?"
+
+
+def _inside(receiver: Receiver, reference: Reference) -> Reference:
+    """A name below the spec's own prefix leads to the throwaway registry, which stands for it."""
+    text, prefix = str(reference), f"{receiver.spec.registry.prefix}/"
+    if not text.startswith(prefix):
+        return reference
+    return Reference.parse(f"{receiver.options.registry}/{text.removeprefix(prefix)}")

@@ -1,0 +1,204 @@
+"""`doit rehearse`: the whole crossing on this machine, from the finished bundle to the receipt, without a network."""
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import doit
+from doit.cmd_base import DoitCmdBase
+from doit.exceptions import InvalidCommand
+
+from bundle.archive.parts import find_archive, sums_path
+from bundle.archive.reader import open_bundle
+from bundle.errors import AirgapError, BundleError, ProblemsError, ProgramError, storage_errors
+from bundle.metadata.names import ZIPAPP
+from bundle.storage.files import locked, place, write_bytes
+from bundle.storage.tree import walk_files
+from clients.programs.process import run
+from clients.sandbox.cluster import lacking
+from tasks.cli.command import PlainCommand
+from tasks.cli.run import SIGNALS, interrupt
+from tasks.rehearsal.result import KEPT, Result, Scene, step_mark
+from tasks.rehearsal.stage import RESULT
+from tasks.runtime.project import Project
+from tasks.runtime.version import VERSION
+
+_ROOT = Path(__file__).parents[2]
+_KUBECONFIG = "AIRGAP_REHEARSAL_KUBECONFIG"
+_ASSETS = "KUBEBUILDER_ASSETS"
+_HOURS = 8 * 3600.0  # seconds
+_PROGRAM = "import sys; sys.path.insert(0, {root!r}); from tasks.{module} import main; sys.exit(main())"
+
+
+class Rehearse(PlainCommand, DoitCmdBase):  # type: ignore[misc]
+    """Rehearses the crossing."""
+
+    name = "rehearse"
+    doc_purpose = "make the bundle, and install it here into a throwaway target without network"
+    doc_usage = "[bundle=PATH] [site=FILE] [kubeconfig=FILE]"
+    doc_description = (
+        "A named bundle is taken as it is. The target is a registry on loopback, and a Kubernetes with simulated nodes "
+        "when KUBEBUILDER_ASSETS names its programs. It ends with what was proven and what was not; exit code 1 when "
+        "anything failed. The spec's actions, checks and addresses are left out."
+    )
+
+    def _execute(self) -> int:
+        project: Project = self.loader.namespace["PROJECT"]
+        bundle = project.options.bundle
+        if not project.has_spec and not (bundle and bundle.exists()):
+            raise InvalidCommand("there is no bundle to rehearse; name it with bundle=PATH")
+        before = {number: signal.signal(number, interrupt) for number in SIGNALS}
+        try:
+            result = _rehearse(project)
+        except AirgapError as err:
+            project.console.problem(f"FAILED {self.name}: {err}")
+            return 1
+        except KeyboardInterrupt as err:
+            project.console.problem(f"stopped by {err}; nothing is left behind")
+            return 128 + getattr(err, "number", signal.SIGINT)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        return 0 if result.passed else 1
+
+
+def _rehearse(project: Project) -> Result:
+    console = project.console
+    bundle = project.options.bundle or _make(project)
+    with _throwaway(project.options.state / "rehearsal") as here:
+        carried = _carry(bundle, here / "carried")
+        console.line(f"{step_mark('carry')} {bundle.name} as it would be on the disk: nothing else comes along")
+        result = _play(project, _scene(project, here, carried))
+    kept = _keep(project, result)
+    console.line()
+    name = f"{result.bundle['name']} {result.bundle['version']}"
+    ending = "passed" if result.passed else f"{len(result.failures)} found"
+    console.line(f"rehearsal of {name}: {ending}, in {console.seconds:.0f} s")
+    for row in result.rows():
+        console.line(row)
+    console.line(f"  result      {os.path.relpath(kept)}")
+    return result
+
+
+def _keep(project: Project, result: Result) -> Path:
+    kept = project.options.state / KEPT
+    now = datetime.now(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
+    told = {**result.to_dict(), "tool": VERSION, "rehearsed": now}
+    write_bytes(kept, (json.dumps(told, indent=2) + "\n").encode())
+    return kept
+
+
+def _make(project: Project) -> Path:
+    """Bring the spec's bundle up to date; whatever stands in the way was shown."""
+    options = project.options
+    words = ["bundle", f"spec={options.spec}", f"out={options.out}", f"state={options.state}", f"jobs={options.jobs}"]
+    words += [f"since={options.since}"] if options.since else []
+    done = run(
+        [sys.executable, "-c", _program("cli.receive"), *words],
+        subject="bundle",
+        timeout=_HOURS,
+        env=project.env,
+        on_output=lambda line: project.console.line(f"{step_mark('bundle')} {line}"),
+        tied=True,
+    )
+    if done.code != 0:
+        raise ProblemsError(f"there is no bundle to rehearse: doit bundle ended with exit code {done.code}", [])
+    return project.directory
+
+
+def _carry(bundle: Path, target: Path) -> Path:
+    """Bring the bundle's files to `target`, by links where the file system can; the path that names it there."""
+    with storage_errors(f"carry bundle {str(bundle)!r}", bundle):
+        if bundle.is_dir():
+            for name, _ in walk_files(bundle):
+                place(bundle / name, target / bundle.name / name)
+            return target / bundle.name
+        files = find_archive(bundle)
+        paths = [*map(files.path, (*files.names, *files.extra)), sums_path(files.archive)]
+        for path in filter(Path.is_file, paths):
+            place(path, target / path.name)
+        return target / (files.names[0] if files.names else bundle.name)
+
+
+def _scene(project: Project, here: Path, carried: Path) -> Scene:
+    program = carried / ZIPAPP
+    if not carried.is_dir():
+        program = here / ZIPAPP
+        open_bundle(carried).extract(ZIPAPP, program)
+    elif not program.is_file():
+        raise BundleError(f"bundle {carried.name!r} can't install itself", [f"missing: {ZIPAPP}"], hint="doit bundle")
+    assets = Path(project.env[_ASSETS]) if project.env.get(_ASSETS) else None
+    if assets and (absent := lacking(assets)):
+        hint = "tools/build makes all of them and prints where; unset it to rehearse without a cluster"
+        raise ProblemsError(f"{_ASSETS} ({assets}) lacks {', '.join(absent)}", [], hint=hint)
+    named = project.env.get(_KUBECONFIG)
+    return Scene(
+        place=here,
+        carried=carried,
+        program=program,
+        directory=Path(doit.get_initial_workdir() or os.curdir).resolve(),
+        cache=project.store.root,
+        site=project.options.site,
+        trust=project.options.trust,
+        assets=assets,
+        kubeconfig=project.options.kubeconfig or (Path(named).absolute() if named else None),
+        jobs=project.options.jobs,
+    )
+
+
+def _play(project: Project, scene: Scene) -> Result:
+    """Run the inner half and return what it found."""
+    done = run(
+        [sys.executable, "-c", _program("rehearsal.stage")],
+        subject="rehearsal",
+        timeout=_HOURS,
+        stdin=json.dumps(scene.to_dict()).encode(),
+        env=project.env,
+        cwd=scene.directory,
+        on_output=project.console.line,
+        tied=True,
+    )
+    result = scene.place / RESULT
+    if not result.is_file():
+        raise ProgramError(f"the rehearsal broke off: {done.stderr.strip() or f'exit code {done.code}'}")
+    return Result.from_dict(json.loads(result.read_bytes()))
+
+
+def _program(module: str) -> str:
+    return _PROGRAM.format(root=str(_ROOT), module=module)
+
+
+@contextmanager
+def _throwaway(root: Path) -> Iterator[Path]:
+    """A directory of this rehearsal's own, gone afterwards; those of killed rehearsals go first."""
+    with storage_errors("make a place for the rehearsal", root), ExitStack() as stack:
+        with locked(root.with_name("rehearsal.lock")):
+            root.mkdir(parents=True, exist_ok=True)
+            for left in root.iterdir():
+                if _is_abandoned(left):
+                    shutil.rmtree(left, ignore_errors=True)
+            here = root / f"{os.getpid()}"
+            here.mkdir(mode=0o700)
+            stack.callback(shutil.rmtree, here, ignore_errors=True)
+            lock = stack.enter_context((here / "lock").open("wb"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield here.resolve()
+
+
+def _is_abandoned(place: Path) -> bool:
+    """Whether nobody holds a rehearsal's directory any more."""
+    try:
+        with (place / "lock").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
+    except BlockingIOError:
+        return False
+    return True

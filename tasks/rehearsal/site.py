@@ -1,0 +1,107 @@
+"""The facts of a site for a rehearsal: those that are known, and placeholders for the rest, told by name."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundle.errors import FormatError, storage_errors
+from bundle.storage.files import inside
+from schema.site.rehearsal import PLACEHOLDER, completed
+from schema.site.site import TRUST
+from schema.site.uses import uses
+from schema.syntax import template
+from schema.syntax.template import Name
+from tasks.site.receiver import Receiver
+
+_KEPT = ("LANG", "LC_ALL", "TZ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RehearsalSite:
+    """`file` is the site file, `env` what the installation may read, `missing` what got a placeholder."""
+
+    file: Path
+    env: Mapping[str, str]
+    missing: tuple[str, ...]
+
+
+def make_site(receiver: Receiver, place: Path, *, directory: Path, env: Mapping[str, str]) -> RehearsalSite:
+    """Write `place/site.yaml`, and what `${file.PATH}` stands for below `place/inside`, where install is started."""
+    names = {use.name for use in uses(receiver.spec, receiver.values_files.values())}
+    facts = [name for name in names if name.space == "site" and _lacks(receiver, name)]
+    wanted = sorted(name.rest for name in names if name.space == "env")
+    missing = [str(name) for name in facts] + [f"${{env.{name}}}" for name in wanted if name not in env]
+    file = place / "site.yaml"
+    with storage_errors("write the rehearsal's facts", place):
+        (place / "inside").mkdir(mode=0o700)
+        file.write_text(json.dumps({**completed(receiver.site, facts), **_trust(receiver)}))  # JSON is YAML
+        missing += _files(receiver, names, place / "inside", directory)
+        _certificates(receiver, place)
+    given = {name: env.get(name, PLACEHOLDER) for name in wanted}
+    kept = {name: env[name] for name in _KEPT if name in env}
+    return RehearsalSite(file=file, env={**kept, **given}, missing=tuple(sorted(missing)))
+
+
+def _trust(receiver: Receiver) -> Mapping[str, object]:
+    trust = receiver.trust(receiver.path)
+    if trust is None:
+        return {}
+    return {TRUST: {"signers": str(Path(trust.signers.label).absolute()), "require": trust.required}}
+
+
+def _lacks(receiver: Receiver, name: Name) -> bool:
+    try:
+        receiver.site.value(name)
+    except FormatError:
+        return True
+    return False
+
+
+def _files(receiver: Receiver, names: set[Name], place: Path, directory: Path) -> Iterator[str]:
+    """Lead to the files that there are; write those that there are not, and tell which."""
+    lacking = []
+    for name in sorted((name for name in names if name.space == "file"), key=str):
+        real = directory / name.rest
+        if os.path.isabs(name.rest):
+            if not real.is_file():
+                yield str(name)
+            continue
+        target = inside(place, name.rest)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if real.is_file():
+            target.symlink_to(real)
+            continue
+        lacking.append(name)
+        target.write_text(PLACEHOLDER)
+        yield str(name)
+    for secret in receiver.spec.install.secrets:
+        pair = [template.names(template.parse(secret.data.get(part, ""))) for part in ("certificate", "key")]
+        if secret.type == "tls" and all(found and found[0] in lacking for found in pair):
+            _self_signed(*(inside(place, found[0].rest) for found in pair))
+
+
+def _certificates(receiver: Receiver, place: Path) -> None:
+    """Lead to the files beside the real site file that its facts name for derived images."""
+    beside = receiver.options.site.parent if receiver.options.site else place
+    for image in receiver.spec.derived:
+        pieces = template.parse(image.add_ca)
+        names = template.names(pieces)
+        if any(name.space != "site" or _lacks(receiver, name) for name in names):
+            continue
+        given = template.in_text(template.render(pieces, receiver.site.value))
+        if names and "\n" not in given and (beside / given).is_file() and not os.path.isabs(given):
+            target = inside(place, given)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(beside / given)
+
+
+def _self_signed(certificate: Path, key: Path) -> None:
+    """A pair that serves nobody; without openssl the placeholders stay, and preflight tells what is wrong with them."""
+    if openssl := shutil.which("openssl"):
+        argv = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", f"/CN={PLACEHOLDER}"]
+        argv += ["-addext", f"subjectAltName=DNS:{PLACEHOLDER}", "-keyout", str(key), "-out", str(certificate)]
+        subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)

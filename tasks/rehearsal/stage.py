@@ -1,0 +1,308 @@
+"""The inner half of a rehearsal: without any network but loopback, the carried bundle is installed by its own program.
+
+Runs as a process of its own, which gives up its network before anything else and can't take it back.
+"""
+
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from bundle.archive.reader import is_signed, signer_of
+from bundle.errors import AirgapError, MissingToolError, storage_errors
+from bundle.formats.sizes import counted
+from bundle.oci.platform import Platform
+from bundle.storage.files import write_bytes
+from clients.programs.process import run
+from clients.sandbox.cluster import SERVICES, throwaway_cluster
+from clients.sandbox.egress import OutsideWatch
+from clients.sandbox.network import isolate
+from clients.sandbox.registry import throwaway_registry
+from tasks.rehearsal.base import stand_in
+from tasks.rehearsal.images import unpullable
+from tasks.rehearsal.result import Result, Scene, step_mark
+from tasks.rehearsal.site import RehearsalSite, make_site
+from tasks.runtime.console import Console
+from tasks.runtime.options import Options
+from tasks.runtime.project import Project
+from tasks.site.receiver import Receiver
+
+RESULT = "result.json"
+_HOURS = 4 * 3600.0  # seconds; what one command inside may take
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def main() -> int:
+    """Rehearse what standard input describes; the result is a file, this ends with 0 whatever it is."""
+    scene = Scene.from_dict(json.load(sys.stdin))
+    open_network = "the named cluster is reached over it" if scene.kubeconfig else isolate()
+    try:
+        stage = _Stage(scene, open_network)
+    except AirgapError as err:  # a bundle that can't be read: the outer half tells it
+        raise SystemExit(str(err)) from err
+    stage.play()
+    write_bytes(scene.place / RESULT, json.dumps(stage.result().to_dict()).encode())
+    return 0
+
+
+class _Stage:
+    """One rehearsal as it goes on, and what it has found so far."""
+
+    def __init__(self, scene: Scene, open_network: str) -> None:
+        self.scene = scene
+        self.console = Console()
+        self.open_network = open_network
+        self.target = ""
+        self.proven: list[str] = []
+        self.not_proven: list[str] = []
+        self.failures: list[str] = []
+        self.outside: tuple[str, ...] = ()
+        self.receiver = self._receiver(registry="127.0.0.1:1/rehearsal")
+        self.releases = self.receiver.spec.install.releases
+
+    def result(self) -> Result:
+        bundle = self.receiver.bundle
+        manifest = bundle.manifest
+        which = {"name": manifest.name, "version": manifest.version, "id": str(manifest.id)}
+        return Result(
+            bundle={**which, "sums": str(bundle.sums_digest)},
+            target=self.target,
+            proven=tuple(self.proven),
+            not_proven=tuple(self.not_proven),
+            failures=tuple(self.failures),
+            outside=self.outside,
+        )
+
+    def play(self) -> None:
+        """All steps inside; what fails is noted, and the steps that need it are left out."""
+        with ExitStack() as stack:
+            try:
+                host, kubeconfig = self._set_up(stack)
+                site = self._site()
+                with self._watched():
+                    if self._run("verify", site, ["verify", f"site={site.file}"]):
+                        self.proven.append("the carried bundle is whole and undamaged, by its own program")
+                        self._origin()
+                        self._install(site, host, kubeconfig)
+            except AirgapError as err:
+                self.failures.append(str(err))
+        self._say_what_is_left_out()
+
+    def say(self, step: str, text: str) -> None:
+        self.console.line(f"{step_mark(step)} {text}")
+
+    def _origin(self) -> None:
+        path = self.receiver.path
+        trust = self.receiver.trust(path)
+        if trust and (signer := signer_of(path, trust)):
+            self.proven.append(f"it is signed by {signer.identity} ({signer.key}), whom {trust.signers.label} lists")
+        elif is_signed(path):
+            self.not_proven.append("that the signature is one that the site trusts: give its list, trust=FILE")
+
+    # The target.
+
+    def _set_up(self, stack: ExitStack) -> tuple[str, Path | None]:
+        if self.open_network:
+            self.say("target", f"the network is open: {self.open_network}")
+            self.not_proven.append(f"that nothing outside is needed: {self.open_network}")
+        else:
+            self.say("target", "no network from here on but loopback")
+        kind, host = stack.enter_context(throwaway_registry(self.scene.place / "registry"))
+        kubeconfig, cluster = self.scene.kubeconfig, "no cluster"
+        if kubeconfig:
+            cluster = f"the cluster of {kubeconfig}"
+        elif self.scene.assets and self.releases:
+            root = self.scene.place / "cluster"
+            starting = throwaway_cluster(self.scene.assets, root, architecture=self._architecture())
+            kubeconfig, cluster = stack.enter_context(starting), "Kubernetes with simulated nodes"
+        self.target = f"{kind}, {cluster}"
+        self.say("target", f"{kind} at {host}, {cluster}")
+        return host, kubeconfig
+
+    def _architecture(self) -> str:
+        platforms = [entry.platform for entry in self.receiver.bundle.manifest.images if entry.platform]
+        found = next((each for each in platforms if isinstance(each, Platform)), None)
+        return found.architecture if found else {"aarch64": "arm64"}.get(platform.machine(), "amd64")
+
+    def _site(self) -> RehearsalSite:
+        site = make_site(self.receiver, self.scene.place, directory=self.scene.directory, env=os.environ)
+        if site.missing:
+            self.not_proven.append(
+                f"real site facts: placeholders stood for {', '.join(site.missing)}; give them as to install"
+            )
+        return site
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        if self.open_network:
+            yield
+            return
+        try:
+            watch = OutsideWatch(inside=[SERVICES])
+        except OSError as err:
+            self.not_proven.append(f"that nothing reaches outside: the loopback can't be watched ({err.strerror})")
+            yield
+            return
+        with watch:
+            yield
+        self.outside = watch.attempts
+        if self.outside:
+            self.failures.append(f"tried to reach outside: {', '.join(self.outside)}")
+        else:
+            self.proven.append("nothing outside was reached for: no name was looked up, no address called")
+
+    # The crossing's far side.
+
+    def _install(self, site: RehearsalSite, host: str, kubeconfig: Path | None) -> None:
+        registry = f"{host}/rehearsal"
+        extent = "cluster" if kubeconfig and self.releases else "images"
+        words = ["install", f"rehearsal={extent}", f"registry=http://{registry}", f"site={site.file}"]
+        if told := stand_in(self._receiver(registry=registry), self.scene.cache):
+            self.say("target", told)
+            self.not_proven.append(f"that the registry inside has them: {told}")
+        installed = self._run("install", site, words, kubeconfig)
+        receiver = self._receiver(registry=registry)
+        self._images(receiver, site)
+        if installed:
+            if extent == "cluster":
+                names = ", ".join(release.name for release in self.releases)
+                self.proven.append(f"secrets, values and releases come up in {self.target}: {names}")
+            self._receipt(receiver)
+        if self.scene.kubeconfig and extent == "cluster":
+            self._run("install", site, ["uninstall", "--yes", "--secrets", f"registry=http://{registry}"], kubeconfig)
+
+    def _images(self, receiver: Receiver, site: RehearsalSite) -> None:
+        """Every image that the charts render to can be pulled from the registry inside."""
+        for release in self.releases:
+            try:
+                count, problems = unpullable(receiver, release, site.file)
+            except MissingToolError:
+                self.not_proven.append("that charts render and use only these images: helm is not here")
+                return
+            except AirgapError as err:
+                problems, count = [str(err)], 0
+            self.failures += problems
+            if not problems:
+                self.say(
+                    "install",
+                    f"release {release.name}: {counted(count, 'image')} of it can be pulled from the registry",
+                )
+                self.proven.append(
+                    f"release {release.name!r} renders, and {counted(count, 'image')} of it can be pulled"
+                )
+
+    def _receipt(self, receiver: Receiver) -> None:
+        path = self.scene.place / "state" / "receipt.json"
+        with storage_errors("read the receipt", path):
+            receipt = json.loads(path.read_text())
+        told = {each["name"]: each["digest"] for each in receipt["images"]}
+        for entry in receiver.bundle.manifest.images:
+            found = receiver.destination.present(entry)
+            if found != entry.digest or told.get(entry.name) != str(entry.digest):
+                said = f"the receipt {told.get(entry.name)}, the registry {found}, expected {entry.digest}"
+                self.failures.append(f"image {entry.name!r} is not inside as it left: {said}")
+                continue
+            self.say("receipt", f"image {entry.name}: {entry.digest}, the same on both sides")
+        for image in receiver.spec.derived:
+            found = receiver.destination.present(image)
+            if str(found) != told.get(image.name):
+                self.failures.append(
+                    f"image {image.name!r}: the receipt says {told.get(image.name)}, the registry {found}"
+                )
+                continue
+            self.say("receipt", f"image {image.name}: {found}, made of {image.base}")
+        if not self.failures:
+            count = counted(len(receiver.bundle.manifest.images), "image")
+            self.proven.append(f"{count} inside with the digest of the bundle, as receipt and registry say")
+
+    def _say_what_is_left_out(self) -> None:
+        install = self.receiver.spec.install
+        if self.releases and "no cluster" in self.target:
+            why = "set KUBEBUILDER_ASSETS (tools/build prints it), or name a throwaway cluster: kubeconfig=FILE"
+            self.not_proven.append(f"that releases come up: no throwaway cluster is here; {why}")
+        elif self.releases:
+            self.not_proven.append("that the programs in the images run: simulated nodes only say so")
+        carried = {file.name for file in self.receiver.bundle.manifest.files if file.tool}
+        if self.releases and (lacking := [name for name in ("helm", "kubectl") if name not in carried]):
+            self.not_proven.append(f"that {' and '.join(lacking)} are there inside: the bundle does not carry them")
+        if install.actions:
+            self.not_proven.append(f"actions, which a rehearsal does not run: {_names(install.actions)}")
+        addresses = [item.url for release in self.releases for item in release.health]
+        if addresses or install.checks:
+            asked = [*addresses, *(f"{check.kind} {check.subject}" for check in install.checks)]
+            self.not_proven.append(f"what only the site can answer: {', '.join(asked)}")
+
+    # Programs.
+
+    def _run(self, step: str, site: RehearsalSite, words: Sequence[str], kubeconfig: Path | None = None) -> bool:
+        """A command of the carried program, as one types it inside; its lines are shown, its failures noted."""
+        before, told = len(self.failures), False
+
+        def line(text: str) -> None:
+            nonlocal told
+            self.say(step, text)
+            if text.startswith(("FAILED ", "BROKEN ")):
+                told = True
+                self.failures.append(text.partition(" ")[2])
+            elif told and text.startswith(" "):
+                self.failures[-1] += f"\n{text}"
+            else:
+                told = False
+
+        # -S: not even the packages of the Python that runs this may help.
+        argv = [sys.executable, "-I", "-S", str(self.scene.program), *words]
+        argv += [f"bundle={self.scene.carried}", f"state={self.scene.place / 'state'}", f"jobs={self.scene.jobs}"]
+        done = run(
+            argv,
+            subject=f"{words[0]} inside",
+            timeout=_HOURS,
+            env=self._environment(site, kubeconfig),
+            cwd=self.scene.place / "inside",
+            on_output=line,
+            tied=True,
+        )
+        if done.code != 0 and len(self.failures) == before:
+            said = " ".join((done.stderr or done.text).split()[-60:])
+            self.failures.append(f"{words[0]} inside ended with exit code {done.code}: {said}")
+        return done.code == 0
+
+    def _environment(self, site: RehearsalSite, kubeconfig: Path | None) -> dict[str, str]:
+        home = self.scene.place / "home"
+        home.mkdir(mode=0o700, exist_ok=True)
+        path = os.pathsep.join([str(self._tools()), os.environ.get("PATH", _PATH)])
+        own = {"HOME": str(home), "DOCKER_CONFIG": str(home), "TMPDIR": str(home), "PATH": path}
+        return {**site.env, **own, "KUBECONFIG": str(kubeconfig or home / "no-kubeconfig")}
+
+    def _tools(self) -> Path:
+        """helm and kubectl, from where the throwaway cluster's programs are, unless they are on PATH."""
+        place = self.scene.place / "bin"
+        place.mkdir(exist_ok=True)
+        for name, builds in (("helm", ("helm", "helm4", "helm3")), ("kubectl", ("kubectl",))):
+            found = [self.scene.assets / each for each in builds if self.scene.assets]
+            real = next((each for each in found if os.access(each, os.X_OK)), None)
+            if real and not shutil.which(name) and not (place / name).is_symlink():
+                (place / name).symlink_to(real)
+        return place
+
+    def _receiver(self, *, registry: str) -> Receiver:
+        """The carried bundle as the program inside sees it."""
+        given: dict[str, Any] = {"bundle": str(self.scene.carried), "registry": f"http://{registry}", "engine": "none"}
+        given |= {"site": str(self.scene.site)} if self.scene.site else {}
+        given |= {"trust": str(self.scene.trust)} if self.scene.trust else {}
+        options = Options.parse(
+            {**given, "state": str(self.scene.place / "looked-at")},
+            cwd=self.scene.directory,
+            default_jobs=self.scene.jobs,
+            user_state=self.scene.place,
+        )
+        path = os.pathsep.join([str(self._tools()), os.environ.get("PATH", _PATH)])
+        return Receiver(Project(options, env={**os.environ, "PATH": path}, console=self.console))
+
+
+def _names(items: Sequence[Any]) -> str:
+    return ", ".join(item.name for item in items)

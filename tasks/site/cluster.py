@@ -1,0 +1,81 @@
+"""The cluster of one installation: its releases and secrets, each asked for once, and again after a change."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from bundle.secret import KnownSecrets, Secret
+from schema.site.secrets import read_object
+from schema.spec.install import ReleaseSpec
+from tasks.site.programs import Programs
+
+if TYPE_CHECKING:
+    from clients.cluster.helm import Helm
+    from clients.cluster.kubectl import Kubectl
+    from clients.cluster.release import Release
+
+
+class Cluster:
+    """What the steps of `install` know of the cluster. Used by several threads at once."""
+
+    def __init__(self, programs: Programs, known: KnownSecrets, releases: Sequence[ReleaseSpec]) -> None:
+        """What is read of secrets becomes `known`; `releases` are those of the spec."""
+        self._programs = programs
+        self._known = known
+        self._namespaces = [each.namespace for each in releases]
+        self._guard = threading.RLock()
+        self._turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._releases: dict[str, Release] | None = None
+        self._secrets: dict[tuple[str, str], Mapping[str, Secret] | None] = {}
+
+    @cached_property
+    def kubectl(self) -> "Kubectl":
+        """The cluster, by kubectl."""
+        from clients.cluster.kubectl import Kubectl
+
+        return Kubectl(self._programs.find("kubectl"))
+
+    @cached_property
+    def helm(self) -> "Helm":
+        """The cluster, by helm."""
+        from clients.cluster.helm import Helm
+
+        return Helm(self._programs.find("helm"), secrets=self._known)
+
+    def release(self, spec: ReleaseSpec) -> "Release | None":
+        """The release as the cluster has it; all of them are asked for at once."""
+        with self._guard:
+            if self._releases is None:
+                found = self.helm.list(self._namespaces)
+                self._releases = {f"{each.namespace}/{each.name}": each for each in found}
+            return self._releases.get(f"{spec.namespace}/{spec.name}")
+
+    @contextmanager
+    def alone(self, namespace: str) -> Iterator[None]:
+        """One release of a namespace at a time: an unlabelled hook tells nobody which release it belongs to."""
+        with self._guard:
+            turn = self._turns[namespace]
+        with turn:
+            yield
+
+    def changed_releases(self) -> None:
+        """Ask for the releases again when they are needed next."""
+        with self._guard:
+            self._releases = None
+
+    def secret(self, name: str, namespace: str) -> Mapping[str, Secret] | None:
+        """What a secret holds; None when there is none."""
+        with self._guard:
+            key = (namespace, name)
+            if key not in self._secrets:
+                found = self.kubectl.get("secret", name, namespace=namespace)
+                self._secrets[key] = read_object(found, self._known) if found else None
+            return self._secrets[key]
+
+    def changed_secret(self, name: str, namespace: str) -> None:
+        """Ask for a secret again when it is needed next."""
+        with self._guard:
+            self._secrets.pop((namespace, name), None)

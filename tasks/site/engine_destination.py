@@ -1,0 +1,175 @@
+"""The registry inside, by way of a Docker Engine: images are loaded into it, checked there, named, and pushed by it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bundle.errors import AirgapError, EngineError, IntegrityError
+from bundle.images.docker_load import Loadable
+from bundle.metadata.manifest import ImageEntry
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
+from bundle.transfer.attachment import Attachment
+from bundle.transfer.image import ImageSource
+from bundle.transfer.transfers import Transfers
+from tasks.site.destination import Destination, Named, Place, Present
+from tasks.site.zz_engine_notes import EngineNotes
+
+if TYPE_CHECKING:
+    from clients.engine.engine import EngineImage
+    from clients.engine.source import EngineImages
+    from clients.preflight.findings import Finding, Findings
+
+
+class EngineDestination(Destination):
+    """As any destination, for images; charts, which an Engine can't push, go to the registry directly.
+
+    An Engine packs layers anew when it pushes, so the registry then has an image under another digest than the bundle.
+    What stays the same is compared: config and unpacked layers in the Engine, and the digest it pushed in the registry.
+    """
+
+    def __init__(
+        self, place: Place, *, images: "EngineImages", state: Path,
+        open_image: Callable[[ImageEntry], ImageSource],
+    ) -> None:  # fmt: skip
+        """`images` are the Engine's, with what is ours on it; `open_image` gives a bundle's image."""
+        super().__init__(place)
+        self._engine = images.engine
+        self._images = images
+        self._notes = EngineNotes(state / "engine-inside.json")
+        self._open_image = open_image
+
+    # The Engine.
+
+    def not_loaded(self, entry: ImageEntry) -> str:
+        """Why the image has to be loaded; empty when the Engine has it under its name."""
+        target, image = self.target(entry), self._engine.inspect(str(self.target(entry)), subject=_subject(entry))
+        if image is None:
+            return f"{target} is not in the Docker Engine"
+        wanted = self._loadable(entry)
+        if self._is(image, wanted, target, entry):
+            return ""
+        return f"{target} is {image.id} in the Docker Engine, not {wanted.id}"
+
+    def load(self, entry: ImageEntry, step: str) -> str:
+        """Load the image, compare what the Engine made of it, name it; returns what to tell."""
+        subject, image = _subject(entry), self._loadable(entry)
+        with self._images.turn(), self._images.names.making(step, str(entry.reference), subject=subject):
+            size = image.size(entry.reference)
+            self._images.local.expect(subject, size)
+            self._engine.load(size, self._counted(image.tar(entry.reference), subject), subject=subject)
+            made = self._checked(entry, image)
+        target = self.target(entry)
+        if target != entry.reference:
+            with self._images.names.making(step, str(target), subject=subject):
+                self._engine.tag(made.id, target, subject=subject)
+        self._notes.set("loaded", target, entry.digest, Digest.parse(made.id))
+        return f"{target} is {made.id}"
+
+    # The registry.
+
+    def stale(self, entry: ImageEntry) -> str:
+        """Why the image has to be pushed; empty when the registry has it as it is, or as the Engine pushed it."""
+        target, found = self.target(entry), self.present(entry)
+        if found is None:
+            return f"{target} is not in the registry"
+        pushed = self._notes.made("pushed", target, entry.digest)
+        if found == (pushed or entry.digest):
+            return ""
+        return f"{target} is {found} there, not {pushed or entry.digest}"
+
+    def deliver(self, entry: ImageEntry, source: ImageSource, transfers: Transfers) -> str:
+        """Push the image by the Engine, and compare what the registry has then; returns what to tell."""
+        subject, target = _subject(entry), self.target(entry)
+        if lacking := self.not_loaded(entry):
+            hint = f"somebody else works on this Engine; run again, or: load:{entry.name}"
+            raise EngineError(f"{subject}: {lacking}, though it was loaded", hint=hint)
+        with self._images.turn():
+            pushed = self._engine.push(target, subject=subject, meter=self._place.console)
+        found = self._look(entry)
+        if isinstance(found, AirgapError):
+            raise found
+        if found.digest != pushed:
+            raise IntegrityError(
+                f"{subject}: {target} names {found.digest or 'nothing'} after the push, expected {pushed}",
+                hint="somebody else pushes to this tag, or something before the registry changes what it is sent",
+            )
+        self._notes.set("pushed", target, entry.digest, pushed)
+        return f"{target} is {pushed}" + ("" if pushed == entry.digest else f", packed anew from {entry.digest}")
+
+    def registered(self, image: str, digest: Digest) -> Digest:
+        """The digest under which the registry has the image: what was pushed, or its own."""
+        return self._notes.made("pushed", self._target(image), digest) or digest
+
+    def held(self, entry: ImageEntry, parts: Mapping[Digest, Descriptor]) -> Mapping[Digest, Descriptor]:
+        """The parts of the bundle's image that the registry has: none that are known where the Engine packed them."""
+        return parts if self.digest(entry) == entry.digest else {}
+
+    def missing(self, entry: ImageEntry, parts: Mapping[Digest, Descriptor]) -> Mapping[Digest, Descriptor]:
+        """The parts to be sent: all, as an Engine does not tell before it pushes."""
+        return parts
+
+    def findings(self) -> "Findings":
+        """What stands in the way: no Engine, or a registry that does not let the Engine in."""
+        from clients.preflight.findings import finding_of  # only a run that changes something needs the probes
+
+        try:
+            self._engine.ping(subject="Docker Engine")
+        except EngineError as err:
+            return (finding_of(err, "Docker Engine"),)
+        found: dict[str, Finding] = {}
+        for entry in self.images:
+            try:
+                self.present(entry)
+            except AirgapError as err:
+                found.setdefault(self.target(entry).host, finding_of(err, f"registry {self.target(entry).host}"))
+        return tuple(found.values())
+
+    def attachments(self, entry: ImageEntry) -> tuple[Attachment, ...]:
+        """None: an Engine pushes images, under other digests than what is attached to them refers to."""
+        return ()
+
+    def _look(self, entry: Named) -> Present | AirgapError:
+        from clients.engine.engine import NOT_OFFERED
+
+        try:
+            return Present(digest=self._engine.registry_digest(self.target(entry), subject=_subject(entry)))
+        except EngineError as err:
+            return super()._look(entry) if err.status == NOT_OFFERED else err
+        except AirgapError as err:
+            return err
+
+    def _loadable(self, entry: ImageEntry) -> Loadable:
+        return Loadable.of(self._open_image(entry), entry.root, subject=_subject(entry))
+
+    def _is(self, image: "EngineImage", wanted: Loadable, target: Reference, entry: ImageEntry) -> bool:
+        """Whether the Engine's image is this one. Most call it by its config's digest, some by one of their own."""
+        noted = self._notes.made("loaded", target, entry.digest)
+        return image.id == str(wanted.id) or (image.id == str(noted) and image.layers == wanted.diff_ids)
+
+    def _checked(self, entry: ImageEntry, wanted: Loadable) -> "EngineImage":
+        """The image as the Engine has it after a load."""
+        subject = _subject(entry)
+        made = self._engine.inspect(str(entry.reference), subject=subject)
+        if made is None:
+            raise EngineError(
+                f"{subject}: the Docker Engine has no {entry.reference} after loading it",
+                hint="look into the Engine's log, and run again",
+            )
+        if made.layers != wanted.diff_ids:
+            raise IntegrityError(
+                f"{subject}: the Docker Engine made another image of it: expected the layers "
+                f"{', '.join(wanted.diff_ids)}, it has {', '.join(made.layers) or 'none'}",
+                hint="look into the Engine's log; it was not pushed",
+            )
+        return made
+
+    def _counted(self, pieces: Iterator[bytes], subject: str) -> Iterator[bytes]:
+        for piece in pieces:
+            yield piece
+            self._images.local.advance(subject, len(piece))
+
+
+def _subject(entry: Named) -> str:
+    return f"image {entry.name!r}"
