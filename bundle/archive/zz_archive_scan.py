@@ -61,10 +61,10 @@ def _scan_members(scan: ArchiveScan, stream: VolumeStream, meter: Meter) -> None
             scan.findings.append(Finding(kind="duplicate", item=name, expected="one entry of this name"))
         else:
             scan.entries[name] = member
-            scan.observed[name] = _hash(stream, member.size, meter)
+            scan.observed[name] = _hash_member(stream, member.size, meter)
 
 
-def _hash(stream: VolumeStream, size: int, meter: Meter) -> Digest:
+def _hash_member(stream: VolumeStream, size: int, meter: Meter) -> Digest:
     hasher = hashlib.sha256()
     for chunk in stream.chunks(size):
         hasher.update(chunk)

@@ -20,10 +20,10 @@ def read_package(data: bytes, place: str) -> Package | None:
     if not isinstance(name, str) or not isinstance(version, str) or not name or not version:
         return None
     scope, _, base = name.rpartition("/")
-    return Package(type="npm", namespace=scope, name=base, version=version, licences=_licences(told), places=(place,))
+    return Package(type="npm", namespace=scope, name=base, version=version, licences=_node_licences(told), places=(place,))
 
 
-def _licences(told: dict[str, Any]) -> tuple[str, ...]:
+def _node_licences(told: dict[str, Any]) -> tuple[str, ...]:
     """`license` as text, or in its older forms: an object, or a list of them."""
     given = told.get("license") or told.get("licenses") or ()
     items = given if isinstance(given, list) else [given]

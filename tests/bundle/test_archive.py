@@ -169,7 +169,7 @@ def test_reading_checks_every_part(root: Path, archive: Path) -> None:
 
 def test_leftovers_of_a_killed_run_are_removed(root: Path, archive: Path) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from bundle.split import writing_parts\n"
+        "import sys, time; from pathlib import Path; from bundle.archive.parts import writing_parts\n"
         "with writing_parts(Path(sys.argv[1]), limit=1000) as parts:\n"
         "    parts.write(bytes(2500)); print('written', flush=True); time.sleep(600)\n"
     )

@@ -376,7 +376,7 @@ class TestHelm:
             upgrade("web", replicas=1)
         assert our_helm.recover("web", namespace=namespace, timeout=60) == ""
         program = (
-            "from pathlib import Path; from clients.helm import Helm; import sys;"
+            "from pathlib import Path; from clients.cluster.helm import Helm; import sys;"
             "Helm(sys.argv[1], kubeconfig=Path(sys.argv[2])).upgrade_install('web', Path(sys.argv[3]),"
             " namespace=sys.argv[4], values=Path(sys.argv[5]), timeout=300)"
         )

@@ -369,7 +369,7 @@ class TestFingerprints:
         valid: set[str] = set()
         load(path, env={}, valid=valid)
         code = (
-            "import sys; from pathlib import Path; from schema.load import load;"
+            "import sys; from pathlib import Path; from schema.loading.load import load;"
             f"load(Path({str(path)!r}), env={{}}, valid={valid!r}); print('jsonschema' in sys.modules)"
         )
         root = Path(__file__).parents[2]

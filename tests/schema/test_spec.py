@@ -69,7 +69,7 @@ def test_reading_it_back_needs_neither_yaml_nor_jsonschema(tmp_path: Path) -> No
     data.write_text(json.dumps(spec.to_dict()))
     code = (
         "import sys, json; sys.modules['yaml'] = sys.modules['jsonschema'] = None; from pathlib import Path;"
-        "from schema.spec import Spec;"
+        "from schema.spec.spec import Spec;"
         f"path = Path({str(data)!r}); print(Spec.from_dict(json.loads(path.read_text()), path=path).bundle.name)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
