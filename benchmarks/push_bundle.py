@@ -9,7 +9,7 @@ from pathlib import Path
 from bundle.archive.reader import open_bundle
 from bundle.metadata.manifest import ImageEntry
 from bundle.meter import SilentMeter
-from bundle.oci.zz_hosts import HostSettings
+from bundle.oci.locations import HostSettings
 from bundle.transfer.push import PushedImage, push_image
 from bundle.transfer.transfers import Transfers
 from clients.http.transport import Transport

@@ -4,10 +4,10 @@ What a delta leaves out is looked for in its base.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
-from bundle.archive.zz_finding import Finding
 from bundle.errors import FormatError, IntegrityError, SourceError
 from bundle.formats.sizes import counted, human
 from bundle.images.layout import DOCKER_MANIFEST, INDEX, OCI_LAYOUT, REF_NAME, blob_name
@@ -22,6 +22,34 @@ from bundle.signing.trust import read_signature
 from bundle.storage.tree import Below, TarTree, Tree, index_members, read_small
 from bundle.transfer.attachment import Attachment
 from bundle.transfer.image import is_manifest, reachable
+
+FindingKind = Literal["missing", "extra", "damaged", "unreadable", "unsafe", "duplicate", "unlisted"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One item that is not as it must be; `affects` names the images, charts and files of the spec that need it."""
+
+    kind: FindingKind
+    item: str
+    expected: str = ""
+    observed: str = ""
+    affects: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        text = f"{self.kind}: {self.item}"
+        if self.affects:
+            text += f" (of {', '.join(self.affects)})"
+        details = [f"expected {self.expected}"] if self.expected else []
+        details += [f"found {self.observed}"] if self.observed else []
+        return f"{text}: {', '.join(details)}" if details else text
+
+
+def with_owners(findings: Sequence[Finding], owners: Mapping[str, Sequence[str]]) -> tuple[Finding, ...]:
+    """The same findings, each saying whose content it touches; one that is there twice is kept once."""
+    told = (replace(finding, affects=tuple(owners.get(finding.item, ()))) for finding in findings)
+    return tuple(dict.fromkeys(told))
+
 
 IMAGES = "images"
 _MAX_MANIFEST = 64 * 1024 * 1024  # bytes

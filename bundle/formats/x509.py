@@ -1,13 +1,15 @@
 """What a certificate says of itself, read from its DER (RFC 5280, ITU-T X.690): names and time, not trust."""
 
 import ipaddress
+import re
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
 from bundle.errors import FormatError
+from bundle.oci.digest import Digest
 
 _BEGIN = "-----BEGIN CERTIFICATE-----"
 _END = "-----END CERTIFICATE-----"
@@ -104,3 +106,73 @@ def _alternative_names(fields: list[tuple[int, bytes]]) -> Iterator[tuple[int, b
                 if oid_tag == _OID and oid == _SUBJECT_ALT_NAME and value_tag == _OCTET_STRING:
                     for _, names in _elements(value):
                         yield from _elements(names)
+
+
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+_CERTIFICATE = "CERTIFICATE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authority:
+    """One certificate: its DER bytes, and what they say."""
+
+    der: bytes
+    about: Certificate
+
+    @property
+    def digest(self) -> Digest:
+        """The certificate's fingerprint."""
+        return Digest.of(self.der)
+
+    @property
+    def pem(self) -> str:
+        """In one canonical form: lines of 64 letters, a newline at the end."""
+        return ssl.DER_cert_to_PEM_cert(self.der)
+
+
+def parse_authorities(text: str) -> tuple[Authority, ...]:
+    """All certificates of a PEM text, each once, in its order; what is around them is ignored.
+
+    FormatError when there is none, one is damaged, or the text holds a private key.
+    """
+    found: dict[bytes, Authority] = {}
+    for block in _BLOCK.finditer(text):
+        if block[1].endswith("PRIVATE KEY"):
+            raise FormatError("there is a private key in it", hint="keep the certificate only, and the key to yourself")
+        if block[1] == _CERTIFICATE:
+            try:
+                der = ssl.PEM_cert_to_DER_cert(block[0])
+            except ValueError as err:
+                raise FormatError(f"certificate {len(found) + 1} in it is damaged: {err}") from err
+            found[der] = Authority(der=der, about=Certificate.parse_der(der))
+    if not found:
+        raise FormatError("there is no PEM certificate in it", hint="it begins with -----BEGIN CERTIFICATE-----")
+    return tuple(found.values())
+
+
+def out_of_date(authorities: Iterable[Authority], now: datetime) -> Sequence[str]:
+    """Of each certificate that is not valid now, what is wrong with it."""
+    told = []
+    for each in authorities:
+        about, name = each.about, f"certificate sha256 {each.digest.hex[:16]}"
+        if now > about.not_after:
+            told.append(f"{name} has expired on {about.not_after:%Y-%m-%d}")
+        elif now < about.not_before:
+            told.append(f"{name} is not valid before {about.not_before:%Y-%m-%d}")
+    return told
+
+
+def merged(bundle: bytes, authorities: Iterable[Authority]) -> bytes:
+    """A system's bundle of certificates with those added that it does not have; what it holds stays as it is."""
+    text = bundle.decode("latin-1")
+    held = {_der(block[0]) for block in _BLOCK.finditer(text) if block[1] == _CERTIFICATE}
+    added = "".join(each.pem for each in authorities if each.der not in held)
+    gap = b"" if not bundle or bundle.endswith(b"\n") or not added else b"\n"
+    return bundle + gap + added.encode("ascii")
+
+
+def _der(block: str) -> bytes:
+    try:
+        return ssl.PEM_cert_to_DER_cert(block)
+    except ValueError:
+        return b""

@@ -10,7 +10,7 @@ from typing import Any
 
 from bundle.errors import FormatError, SourceError
 from bundle.formats import strict_json
-from bundle.formats.zz_authorities import Authority
+from bundle.formats.x509 import Authority
 from bundle.images.layers.ca_layer import SUFFIXES, CaLayer, ca_layer
 from bundle.images.layers.files import LayeredFiles
 from bundle.meter import Meter, SilentMeter

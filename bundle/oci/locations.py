@@ -118,3 +118,17 @@ def parse_chart(text: str, base: Path) -> ChartLocation:
     if "://" in text:
         raise FormatError(f"{text!r} is not a chart source", hint=_CHART_HINT)
     return LocalChart(path=base / text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostSettings:
+    """What the spec's `registries` says of one host.
+
+    `mirror` is `host[:port][/path]`, asked first instead of the host; `plain_http` allows HTTP without TLS.
+    """
+
+    ca: Path | None = None
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    plain_http: bool = False
+    mirror: str = ""

@@ -4,13 +4,18 @@ from collections.abc import Iterator
 
 from bundle.formats.sizes import human
 from bundle.metadata.manifest import ALL_PLATFORMS
-from bundle.report._html import Markup, element, joined
+from bundle.report._html import Markup, element, facts, joined, section, table
 from bundle.report._picture import MOST, bar, picture, share_name
-from bundle.report._sections import charts_section, files_section, images_section, media_section, packages_section
+from bundle.report._sections import (
+    changes_section,
+    charts_section,
+    files_section,
+    images_section,
+    media_section,
+    packages_section,
+)
 from bundle.report._style import style_sheet
 from bundle.report.model import SUBJECTS, Report, Result
-from bundle.report.zz_report_changes import changes_section
-from bundle.report.zz_report_tables import facts, section, table
 
 # Even if a text of the bundle became markup, the browser would run and load nothing.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from bundle.sbom._licences import named
-from bundle.sbom.package import Package
-from bundle.sbom.zz_system import System
+from bundle.sbom.package import Package, System
 
 PLACES = ("lib/apk/db/installed", "usr/lib/apk/db/installed")
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from bundle.sbom.package import Package
-from bundle.sbom.zz_system import System
+from bundle.sbom.package import Package, System
 
 STATUS = "var/lib/dpkg/status"
 STATUS_DIRECTORY = "var/lib/dpkg/status.d/"

@@ -3,14 +3,16 @@
 Only files that somebody wants are looked at, each read once as it passes by: layers are streamed, and are not unpacked.
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from pathlib import Path
+from typing import IO, Generic, TypeVar
 
 from bundle.errors import FormatError
 from bundle.images.layers.changes import Hidden, entries, follow, inside, parents
-from bundle.images.layers.stream import LayerStream
+from bundle.images.layers.stream import ZSTD, LayerStream, unpacked
+from bundle.storage.files import CHUNK
 from bundle.storage.tar_reader import Member
 
 _T = TypeVar("_T")
@@ -135,3 +137,22 @@ class FileSystem(Generic[_T]):
         self._parents = {parent for name in (*self._files, *self._symlinks) for parent in parents(name)}
         links = sum(_NAME_WEIGHT + len(target) for target in self._symlinks.values())
         self._weight = links + sum(_NAME_WEIGHT + self._weigh(value) for value in self._files.values())
+
+
+OpenZstd = Callable[[Path], AbstractContextManager[IO[bytes]]]
+"""Opens a file that is compressed by zstd as the stream of what is in it."""
+
+
+@contextmanager
+def open_layer(path: Path, open_zstd: OpenZstd) -> Iterator[LayerStream]:
+    """A layer's blob as a stream; how it is packed is told by its first bytes, whatever its media type says."""
+    with path.open("rb") as blob:
+        zstd = blob.read(len(ZSTD)) == ZSTD
+    with open_zstd(path) if zstd else path.open("rb") as stream:
+        chunks = _chunks(stream)
+        yield LayerStream(chunks if zstd else unpacked(chunks))
+
+
+def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
+    while chunk := stream.read(CHUNK):
+        yield chunk

@@ -10,9 +10,9 @@ from bundle.images.layers.stream import LayerStream
 from bundle.sbom import _alpine as alpine
 from bundle.sbom import _debian as debian
 from bundle.sbom import _languages
-from bundle.sbom import zz_node as node
-from bundle.sbom import zz_rpm_database as rpm_database
-from bundle.sbom import zz_system as system
+from bundle.sbom import _languages as node
+from bundle.sbom import _rpm as rpm_database
+from bundle.sbom import package as system
 from bundle.sbom._filesystem import Read
 from bundle.sbom._licences import from_copyright
 from bundle.sbom.package import Package

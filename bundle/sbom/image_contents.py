@@ -10,9 +10,9 @@ from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.platform import Platform
+from bundle.sbom._filesystem import OpenZstd
 from bundle.sbom.inventory import Inventory, LayerBlob, take_inventory
-from bundle.sbom.zz_layer import OpenZstd
-from bundle.sbom.zz_system import System
+from bundle.sbom.package import System
 from bundle.storage.blob_store import BlobStore
 from bundle.transfer.fetch import ATTESTS_TO
 from bundle.transfer.image import Manifest

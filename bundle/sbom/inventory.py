@@ -12,13 +12,11 @@ from bundle.errors import FormatError
 from bundle.sbom import _alpine as alpine
 from bundle.sbom import _debian as debian
 from bundle.sbom import _rpm as rpm
-from bundle.sbom import zz_rpm_database as rpm_database
-from bundle.sbom import zz_system as system
-from bundle.sbom._filesystem import FileSystem
+from bundle.sbom import _rpm as rpm_database
+from bundle.sbom import package as system
+from bundle.sbom._filesystem import FileSystem, OpenZstd, open_layer
 from bundle.sbom._wanted import Licences, Unread, Value, may_lead, wanted, weigh
-from bundle.sbom.package import Package
-from bundle.sbom.zz_layer import OpenZstd, open_layer
-from bundle.sbom.zz_system import System
+from bundle.sbom.package import Package, System
 
 LOOKED_FOR = ("deb", "apk", "rpm", "pypi", "npm")
 _MOST_PACKAGES = 200_000

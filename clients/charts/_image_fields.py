@@ -7,8 +7,7 @@ Pod templates inside custom resources need no entry here: those are found anywhe
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bundle.formats.json_path import JsonPath
-from bundle.formats.zz_image_field import ImageField
+from bundle.formats.json_path import ImageField, JsonPath
 
 # API group -> kinds -> paths.
 _TABLE: Mapping[str, Mapping[str, str]] = {

@@ -11,8 +11,7 @@ from typing import Any, ClassVar
 import yaml
 
 from bundle.errors import FormatError
-from bundle.formats.json_path import KeyPath, members, place_text
-from bundle.formats.zz_image_field import ImageField
+from bundle.formats.json_path import ImageField, KeyPath, members, place_text
 from bundle.oci.reference import Reference
 from clients.charts._image_fields import fields_of, image_text
 from clients.charts._image_hints import names_an_image, suspects

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 from bundle.errors import EngineError, SourceError
-from bundle.images.docker_save import SaveSource
-from bundle.images.zz_save_stream import keep_saved
+from bundle.images.docker_save import SaveSource, keep_saved
 from bundle.meter import Meter
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest

@@ -10,7 +10,7 @@ from urllib3.exceptions import ProxySchemeUnknown
 from urllib3.util import Url, make_headers, parse_url
 
 from bundle.errors import SourceError
-from bundle.oci.zz_hosts import HostSettings
+from bundle.oci.locations import HostSettings
 from clients.http._proxies import Proxies
 from clients.http.tls import client_context
 from clients.http.zz_file_bodies import POOLS

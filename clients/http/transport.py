@@ -12,7 +12,7 @@ from urllib3.util import parse_url
 
 from bundle.errors import IntegrityError, NetworkError, SourceError
 from bundle.meter import Meter, SilentMeter
-from bundle.oci.zz_hosts import HostSettings
+from bundle.oci.locations import HostSettings
 from bundle.storage.files import CHUNK
 from bundle.storage.volume import FilePiece
 from clients.http._connections import Connections

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from bundle.errors import AirgapError, NetworkError, RegistryError, SourceError, storage_errors
 from bundle.formats.sizes import human
+from bundle.oci.locations import HostSettings
 from bundle.oci.reference import DOCKER_HUB, Reference
-from bundle.oci.zz_hosts import HostSettings
 from clients.http.addresses import address, origin
 from clients.http.auth import Authenticator
 from clients.http.credentials import Credential, Credentials

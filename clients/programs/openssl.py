@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from bundle.errors import FormatError, ProgramError, storage_errors
-from bundle.formats.zz_authorities import parse_authorities
+from bundle.formats.x509 import parse_authorities
 from clients.programs.process import find_program, run
 
 SUFFIX = ".cms"

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from bundle.errors import FormatError
-from bundle.formats.json_path import JsonPath
-from bundle.formats.zz_image_field import ImageField
+from bundle.formats.json_path import ImageField, JsonPath
 from bundle.oci.digest import Digest
 from bundle.oci.locations import (
     DaemonImage,
+    HostSettings,
     ImageLocation,
     LocalChart,
     LocalImage,
@@ -23,7 +23,6 @@ from bundle.oci.locations import (
 )
 from bundle.oci.platform import Platform
 from bundle.oci.reference import Reference, check_prefix
-from bundle.oci.zz_hosts import HostSettings
 from schema.spec.contents import ChartSpec, FileSpec, ImageSpec, parse_file_source
 from schema.spec.contents import parse_platform as read_platform
 from schema.spec.spec import BundleSpec, Layout, RegistrySpec, SignSpec

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bundle.errors import FormatError, storage_errors
-from bundle.formats.zz_authorities import parse_authorities
+from bundle.formats.x509 import parse_authorities
 from bundle.oci.reference import Reference
 from schema.loading._build import Reader, text
 from schema.spec.contents import ImageSpec

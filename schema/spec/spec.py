@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Literal, Self, cast
 
 from bundle.errors import FormatError
+from bundle.oci.locations import HostSettings
 from bundle.oci.platform import Platform
 from bundle.oci.reference import Reference
-from bundle.oci.zz_hosts import HostSettings
 from schema.spec.contents import ChartSpec, FileSpec, ImageSpec, parse_platform, platform_text
 from schema.spec.install import InstallSpec
 from schema.spec.zz_derived import DerivedImageSpec

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from bundle.formats.zz_image_field import ImageField
+from bundle.formats.json_path import ImageField
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

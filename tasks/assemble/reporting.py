@@ -9,9 +9,8 @@ from bundle.errors import FormatError, SourceError, storage_errors
 from bundle.metadata.manifest import BundleManifest
 from bundle.metadata.names import INSTALL, MANIFEST, RESOLVED_SPEC
 from bundle.report.changes import changes
-from bundle.report.model import Medium, Report, Result, proof_result
+from bundle.report.model import Medium, Report, Result, check_commands, proof_result
 from bundle.report.snapshot import Snapshot
-from bundle.report.zz_report_commands import check_commands
 from bundle.sbom.summary import SbomSummary
 from schema.values.flat import flat_values
 

@@ -9,10 +9,9 @@ from bundle.errors import AirgapError
 from bundle.images.layout import LayoutImage, place_image, write_index
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
-from bundle.sbom.documents import from_cyclonedx
+from bundle.sbom.documents import from_cyclonedx, read_attested
 from bundle.sbom.image_contents import Contents, ImageContents, attesting, images_of, platform_of, read_layers
 from bundle.sbom.inventory import Inventory
-from bundle.sbom.zz_attested import read_attested
 from bundle.transfer.fetch import fetch_image
 from bundle.transfer.image import Manifest
 from bundle.transfer.referrers import list_tag

@@ -20,8 +20,8 @@ from bundle.formats.sizes import human
 from bundle.metadata.manifest import BundleManifest
 from bundle.metadata.names import MANIFEST
 from bundle.oci.descriptor import Descriptor
+from bundle.oci.locations import HostSettings
 from bundle.oci.reference import Reference
-from bundle.oci.zz_hosts import HostSettings
 from bundle.signing.trust import Trust
 from bundle.storage.blob_store import BlobStore
 from bundle.storage.files import inside, locked, place, replace_directory, sync_directory

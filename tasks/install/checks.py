@@ -6,7 +6,7 @@ from functools import partial
 from typing import TypeVar
 
 from bundle.errors import AirgapError, ProblemsError, SpecError
-from bundle.formats.zz_authorities import out_of_date
+from bundle.formats.x509 import out_of_date
 from clients.preflight.cluster import ClusterNeeds, cluster
 from clients.preflight.databases import mysql, postgres
 from clients.preflight.dns import dns

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Self
 
 from bundle.errors import AirgapError, FormatError
+from bundle.oci.locations import HostSettings
 from bundle.oci.reference import Reference, check_prefix, looks_like_host
-from bundle.oci.zz_hosts import HostSettings
 from schema.site.rehearsal import Extent
 from schema.spec.spec import EngineKind
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundle.errors import FormatError, storage_errors
-from bundle.formats.zz_authorities import Authority, parse_authorities
+from bundle.formats.x509 import Authority, parse_authorities
 from bundle.images import layout
 from bundle.images.derived import RECIPE, DerivedImage, DerivedSource, derive_image
 from bundle.metadata.manifest import BundleManifest, ImageEntry

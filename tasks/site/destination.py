@@ -12,8 +12,8 @@ from bundle.formats.sizes import human
 from bundle.metadata.manifest import ImageEntry
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
+from bundle.oci.locations import HostSettings
 from bundle.oci.reference import Reference
-from bundle.oci.zz_hosts import HostSettings
 from bundle.transfer.attachment import Attachment
 from bundle.transfer.image import ImageSource
 from bundle.transfer.push import ImageSink, ReadBlob, push_image

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bundle.errors import AirgapError, FormatError
 from bundle.formats import strict_json
 from bundle.metadata.names import INSTALL, RESOLVED_SPEC, SPEC_PLACE
-from bundle.oci.zz_hosts import HostSettings
+from bundle.oci.locations import HostSettings
 from bundle.secret import KnownSecrets, Secret
 from schema.loading.values import read_all
 from schema.site.actions import ActionRecord, record_name

@@ -11,9 +11,8 @@ from bundle.oci.digest import Digest
 from bundle.oci.platform import Platform
 from bundle.oci.reference import Reference
 from bundle.report.changes import changes
-from bundle.report.model import Medium, Report, Result, proof_result
+from bundle.report.model import Medium, Report, Result, check_commands, proof_result
 from bundle.report.snapshot import Snapshot
-from bundle.report.zz_report_commands import check_commands
 from bundle.sbom.summary import NOT_READ, SbomSummary
 
 MIB = 1024 * 1024

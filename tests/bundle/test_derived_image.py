@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from bundle.errors import FormatError, SourceError
-from bundle.formats.zz_authorities import merged, out_of_date, parse_authorities
+from bundle.formats.x509 import merged, out_of_date, parse_authorities
 from bundle.images.derived import DerivedImage, DerivedSource, derive_image
 from bundle.oci import media_types
 from bundle.oci.digest import Digest

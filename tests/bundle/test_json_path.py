@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from bundle.errors import FormatError
-from bundle.formats.json_path import JsonPath, place_text
-from bundle.formats.zz_image_field import ImageField
+from bundle.formats.json_path import ImageField, JsonPath, place_text
 
 DATA: Any = {
     "spec": {

@@ -14,7 +14,7 @@ from bundle.metadata.entries import ProofEntry
 from bundle.metadata.manifest import Layout
 from bundle.report._sharing import left_out, shares
 from bundle.report.model import proof_result
-from bundle.sbom.zz_licences import NO_LICENCE
+from bundle.sbom.summary import NO_LICENCE
 from tests.bundle.made_bundle import CONTENT, SHARED, blobs_of, make_bundle, manifest_of
 from tests.bundle.made_report import report_of
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import SourceError
-from bundle.images.docker_save import SaveSource
-from bundle.images.zz_save_stream import keep_saved
+from bundle.images.docker_save import SaveSource, keep_saved
 from bundle.meter import SilentMeter
 from bundle.oci.digest import Digest
 from bundle.storage.blob_store import BlobStore

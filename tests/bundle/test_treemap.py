@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from bundle.report.zz_treemap import Box, treemap
+from bundle.report._picture import Box, treemap
 
 AREA = Box(x=0, y=0, width=1200, height=480)
 

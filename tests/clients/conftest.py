@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import trustme
 
+from bundle.oci.locations import HostSettings
 from bundle.oci.reference import Reference
-from bundle.oci.zz_hosts import HostSettings
 from clients.http.credentials import Credentials
 from clients.http.retry import RetryPolicy
 from clients.http.transport import Transport

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import RegistryError, SourceError
+from bundle.oci.locations import HostSettings
 from bundle.oci.reference import Reference
-from bundle.oci.zz_hosts import HostSettings
 from clients.http.credentials import Credentials
 from clients.http.transport import Transport
 from clients.registry.repository import Registries, RegistryRepository

@@ -9,8 +9,8 @@ import urllib3
 
 from bundle.oci import media_types
 from bundle.oci.digest import Digest
+from bundle.oci.locations import HostSettings
 from bundle.oci.reference import Reference
-from bundle.oci.zz_hosts import HostSettings
 from bundle.transfer.push import PushedImage, push_image
 from bundle.transfer.transfers import Transfers
 from clients.http.credentials import Credentials

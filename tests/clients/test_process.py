@@ -138,7 +138,8 @@ def test_what_goes_on_in_the_background_does_not_hold_us_up(tmp_path: Path) -> N
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's parent-death signal")
 def test_a_tied_program_dies_with_us(tmp_path: Path) -> None:
     script = f"echo $$ >{tmp_path}/child; exec sleep 1000"
-    ours = f"from clients.programs.process import run; run(['/bin/sh', '-c', {script!r}], subject='s', timeout=999, tied=True)"
+    call = f"run(['/bin/sh', '-c', {script!r}], subject='s', timeout=999, tied=True)"
+    ours = f"from clients.programs.process import run; {call}"
     parent = subprocess.Popen([sys.executable, "-c", ours], cwd=ROOT)
     try:
         child = int(written(tmp_path / "child"))

@@ -11,8 +11,8 @@ from bundle.errors import AirgapError, IntegrityError, RegistryError, SourceErro
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
+from bundle.oci.locations import HostSettings
 from bundle.oci.reference import Reference
-from bundle.oci.zz_hosts import HostSettings
 from bundle.storage.blob_store import BlobStore
 from clients.http.credentials import Credentials
 from clients.registry.repository import Registries, RegistryRepository

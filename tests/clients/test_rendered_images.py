@@ -3,8 +3,7 @@
 import pytest
 
 from bundle.errors import FormatError
-from bundle.formats.json_path import JsonPath
-from bundle.formats.zz_image_field import ImageField
+from bundle.formats.json_path import ImageField, JsonPath
 from clients.charts._image_fields import FIELDS, image_text
 from clients.charts._image_hints import suspects
 from clients.charts.images import find_images

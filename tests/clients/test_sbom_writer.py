@@ -8,8 +8,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from bundle.oci.digest import Digest
 from bundle.sbom.image_contents import Contents, ImageContents
 from bundle.sbom.inventory import Inventory
-from bundle.sbom.package import Package
-from bundle.sbom.zz_system import System
+from bundle.sbom.package import Package, System
 from clients.cyclonedx import write_sbom
 
 SYSTEM = System(id="debian", version="12", title="Debian 12")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bundle.oci.locations import HostSettings
 from bundle.oci.reference import Reference
-from bundle.oci.zz_hosts import HostSettings
 from clients.http.credentials import Credentials
 from clients.preflight.findings import Findings
 from clients.preflight.site import disk, registry

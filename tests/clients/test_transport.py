@@ -6,7 +6,7 @@ import pytest
 import trustme
 
 from bundle.errors import AirgapError, IntegrityError, NetworkError, RegistryError, SourceError
-from bundle.oci.zz_hosts import HostSettings
+from bundle.oci.locations import HostSettings
 from bundle.storage.files import CHUNK
 from clients.http.transport import Transport
 from tests.clients.conftest import MakeTransport, RecordingMeter

@@ -17,8 +17,8 @@ from bundle.errors import IntegrityError, NetworkError, RegistryError, SourceErr
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
+from bundle.oci.locations import HostSettings
 from bundle.oci.reference import Reference
-from bundle.oci.zz_hosts import HostSettings
 from bundle.storage.volume import FilePiece, Part, Volume
 from bundle.transfer.image import Manifest
 from bundle.transfer.push import PushedImage, push_image

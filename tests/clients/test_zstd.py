@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import FormatError
-from bundle.sbom.zz_layer import open_layer
+from bundle.sbom._filesystem import open_layer
 from clients.programs.zz_zstd import open_zstd
 
 DATA = bytes(range(256)) * 4000

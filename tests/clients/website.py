@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from bundle.meter import Meter
-from bundle.oci.zz_hosts import HostSettings
+from bundle.oci.locations import HostSettings
 from clients.http.credentials import Credentials
 from clients.http.retry import RetryPolicy
 from clients.http.transport import Transport

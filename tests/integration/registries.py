@@ -15,8 +15,8 @@ import urllib3
 
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
+from bundle.oci.locations import HostSettings
 from bundle.oci.platform import Platform
-from bundle.oci.zz_hosts import HostSettings
 from tests.integration.images import AMD64, Image, Index, image, layer
 from tests.integration.parts import program, running
 

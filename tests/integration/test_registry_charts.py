@@ -10,8 +10,7 @@ from bundle.charts.package import package_chart
 from bundle.errors import RegistryError
 from bundle.oci import media_types
 from bundle.oci.digest import Digest
-from bundle.oci.locations import parse_chart
-from bundle.oci.zz_hosts import HostSettings
+from bundle.oci.locations import HostSettings, parse_chart
 from clients.charts.source import Charts
 from clients.http.transport import Transport
 from clients.registry.repository import Registries

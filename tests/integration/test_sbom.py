@@ -15,7 +15,7 @@ from packageurl import PackageURL
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
-from bundle.sbom.zz_rpm_database import read_database
+from bundle.sbom._rpm import read_database
 from tests.bundle.packages.layers import Content, Link, layer_of
 from tests.integration import systems
 from tests.integration.images import image

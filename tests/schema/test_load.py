@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from bundle.oci.digest import Digest
-from bundle.oci.locations import LocalChart, LocalImage, OciChart, RegistryImage, RepositoryChart
+from bundle.oci.locations import HostSettings, LocalChart, LocalImage, OciChart, RegistryImage, RepositoryChart
 from bundle.oci.platform import Platform
 from bundle.oci.reference import Reference
-from bundle.oci.zz_hosts import HostSettings
 from schema.loading import _validation as validation
 from schema.loading.load import load
 from schema.spec.checks import CheckSpec, HealthSpec

@@ -6,7 +6,7 @@ import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bundle.formats.zz_authorities import Authority, merged
+from bundle.formats.x509 import Authority, merged
 from bundle.images.layers.files import LayeredFiles
 
 SUFFIXES = (".pem", ".crt")

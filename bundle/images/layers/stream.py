@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from bundle.errors import FormatError
-from bundle.storage.zz_chunk_stream import ChunkStream
+from bundle.storage.volume import ChunkStream
 
 ZSTD = b"\x28\xb5\x2f\xfd"
 _GZIP = b"\x1f\x8b"

@@ -7,8 +7,7 @@ import pytest
 
 from bundle.oci import media_types
 from bundle.oci.digest import Digest
-from bundle.sbom.documents import parse_purl
-from bundle.sbom.zz_attested import Attested, read_attested
+from bundle.sbom.documents import Attested, parse_purl, read_attested
 from bundle.storage.blob_store import BlobStore
 from bundle.transfer.image import Manifest
 

@@ -11,7 +11,7 @@ import pytest
 
 from bundle.errors import FormatError
 from bundle.images.layers import stream as layer_stream
-from bundle.sbom.zz_layer import open_layer
+from bundle.sbom._filesystem import open_layer
 from tests.bundle.packages.layers import no_zstd
 
 DATA = bytes(range(256)) * 5000

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import FormatError
-from bundle.sbom._rpm import read_header, read_headers
-from bundle.sbom.zz_rpm_database import BERKELEY, NDB, SQLITE, read_database
-from bundle.sbom.zz_system import System
+from bundle.sbom._rpm import BERKELEY, NDB, SQLITE, read_database, read_header, read_headers
+from bundle.sbom.package import System
 
 
 def header(**tags: str | int) -> bytes:

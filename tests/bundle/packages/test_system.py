@@ -1,6 +1,6 @@
 import pytest
 
-from bundle.sbom.zz_system import System
+from bundle.sbom.package import System
 
 
 @pytest.mark.parametrize(
