@@ -25,8 +25,7 @@ from bundle.oci.platform import Platform
 from bundle.oci.reference import Reference, check_prefix
 from schema.spec.contents import ChartSpec, FileSpec, ImageSpec, parse_file_source
 from schema.spec.contents import parse_platform as read_platform
-from schema.spec.spec import BundleSpec, Layout, RegistrySpec, SignSpec
-from schema.spec.zz_discovery import DiscoverySpec
+from schema.spec.spec import BundleSpec, DiscoverySpec, Layout, RegistrySpec, SignSpec
 from schema.syntax.document import Node
 from schema.syntax.notation import parse_size
 from schema.syntax.problems import Problems

@@ -7,8 +7,7 @@ from bundle.errors import FormatError, storage_errors
 from bundle.formats.x509 import parse_authorities
 from bundle.oci.reference import Reference
 from schema.loading._build import Reader, text
-from schema.spec.contents import ImageSpec
-from schema.spec.zz_derived import DerivedImageSpec
+from schema.spec.contents import DerivedImageSpec, ImageSpec
 from schema.syntax import template
 from schema.syntax.document import Node
 from schema.syntax.problems import did_you_mean, listed

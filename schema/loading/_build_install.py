@@ -1,12 +1,12 @@
 """From a structurally valid document to the typed spec: what happens inside (`install`)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import cast
 
 from bundle.oci.reference import Reference
 from schema.loading._build import Reader, mapping, text, texts
-from schema.loading.zz_build_backup import build_backup
-from schema.loading.zz_build_checks import build_check, build_health, refuse_foreign
+from schema.spec.backup import DEFAULT_MAX_AGE, BackupSpec, DumpSpec
+from schema.spec.checks import CHECK_KINDS, CheckSpec, HealthSpec
 from schema.spec.install import (
     DEFAULT_TIMEOUT,
     MIN_KUBERNETES,
@@ -22,6 +22,7 @@ from schema.spec.install import (
 from schema.syntax import template
 from schema.syntax.document import Node
 from schema.syntax.notation import parse_duration
+from schema.syntax.problems import Problems, listed
 from schema.syntax.secrecy import check_environment, check_reference, check_visible
 
 # Which keys belong to which type of secret.
@@ -145,3 +146,97 @@ def _entries(node: Node, name: str) -> tuple[Node, ...]:
 def _key_of(node: Node, name: str) -> Node:
     """A mapping's key as a node of its own."""
     return Node(place=node.key or node.place, key=None, value=name)
+
+
+# Which options belong to which kind of check.
+_OPTIONS: dict[str, set[str]] = {
+    "http": {"ca", "status"},
+    "tls": {"ca", "min_days"},
+    "mysql": {"min_version"},
+    "database": {"min_version"},
+}
+
+
+def build_check(reader: Reader, node: Node) -> CheckSpec:
+    """Read one of `install.checks`."""
+    kind = next(kind for kind in CHECK_KINDS if node.get(kind))
+    subject, about = node.members()[kind], f"check {kind!r}"
+    refuse_foreign(reader.problems, node, about, _OPTIONS, kind)
+    if not subject.items():
+        reader.no_login(subject, about)
+    run = texts(subject)
+    check_visible(reader.problems, subject.items(), about)
+    status, days = node.get("status"), node.get("min_days")
+    return CheckSpec(
+        kind=kind,
+        subject=" ".join(run) or text(subject),
+        from_pod=text(node.get("from")) == "pod",
+        ca=reader.file(node.get("ca"), f"{about}: 'ca'"),
+        status=_number(status, 200),
+        min_days=_number(days, 0),
+        min_version=text(node.get("min_version")),
+        run=run,
+    )
+
+
+def build_health(reader: Reader, node: Node, subject: str) -> HealthSpec:
+    """Read one of a release's `health`."""
+    url = node.get("url") or node
+    reader.no_login(url, f"{subject}: health")
+    return HealthSpec(
+        url=text(url),
+        status=_number(node.get("status"), 200),
+        text=text(node.get("text")),
+        json=mapping(node.get("json")),
+        ca=reader.file(node.get("ca"), f"{subject}: 'ca'"),
+    )
+
+
+def refuse_foreign(
+    problems: Problems, node: Node, subject: str, keys: Mapping[str, Collection[str]], kind: str
+) -> None:
+    """Note the keys that belong to other kinds only."""
+    own = keys.get(kind, ())
+    foreign = {name for names in keys.values() for name in names if name not in own}
+    for name, member in node.members().items():
+        if name in foreign:
+            expected = " and ".join(repr(key) for key in sorted(own))
+            problems.add(member.key or member.place, f"{subject} does not take {name!r}", expected=expected)
+
+
+def _number(node: Node | None, default: int) -> int:
+    return node.value if node and isinstance(node.value, int) else default
+
+
+_SPACES = ("site", "env", "file", "secret", "image")
+
+
+def build_backup(reader: Reader, node: Node | None) -> BackupSpec:
+    """Read `install.backup`."""
+    if node is None:
+        return BackupSpec()
+    age, commands = node.get("max_age"), node.get("commands")
+    return BackupSpec(
+        before_upgrade=texts(node.get("before_upgrade")),
+        max_age=(reader.parse(age, "'max_age'", parse_duration) if age else None) or DEFAULT_MAX_AGE,
+        commands=tuple(_command(reader, item) for item in commands.items()) if commands else (),
+    )
+
+
+def _command(reader: Reader, node: Node) -> DumpSpec:
+    name, run, env = text(node.get("name")), node.members()["run"], node.get("env")
+    subject = f"backup command {name!r}"
+    check_visible(reader.problems, run.items(), f"{subject}: 'run'")
+    check_environment(reader.problems, env, subject)
+    for item in (*run.items(), *(env.members().values() if env else ())):
+        _check_names(reader, item, subject)
+    return DumpSpec(name=name, run=texts(run), env=mapping(env))
+
+
+def _check_names(reader: Reader, node: Node, subject: str) -> None:
+    if reader.problems.settled(node.place):
+        return
+    for name in template.names(template.parse(text(node))):
+        if name.space not in _SPACES:
+            known = listed(f"${{{space}...}}" for space in _SPACES)
+            reader.problems.add(node.place, f"{subject}: {name} has no value here", expected=known)

@@ -4,12 +4,12 @@ Outside of `install`, `vars` and `env` are resolved. Inside, only `vars` are; `e
 come from it and a resolved spec travels.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NoReturn, Self
 
 from bundle.errors import FormatError
-from schema.loading.zz_choice import fitting
+from bundle.formats.versions import Version
 from schema.syntax import template
 from schema.syntax.document import Node, trap
 from schema.syntax.problems import Problems, did_you_mean, listed
@@ -241,3 +241,19 @@ def _check_names(node: Node, known: _Known, problems: Problems) -> None:
             hint = did_you_mean(name.subject, names)
             problems.add(node.place, f"{name}: no {kind} is called {name.subject!r}", expected=listed(names), hint=hint)
             problems.settle(node.place)
+
+
+_BELOW, _FROM = "<", ">="
+
+
+def fitting(choices: Iterable[str], value: str) -> str | None:
+    """The first choice that fits the value, None when there is none; a FormatError for versions that are none."""
+    return next((choice for choice in choices if _fits(choice, value)), None)
+
+
+def _fits(choice: str, value: str) -> bool:
+    if choice.startswith(_BELOW):
+        return Version.parse(value) < Version.parse(choice.removeprefix(_BELOW))
+    if choice.startswith(_FROM):
+        return Version.parse(value) >= Version.parse(choice.removeprefix(_FROM))
+    return choice == value

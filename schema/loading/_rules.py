@@ -3,8 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from bundle.oci.locations import LocalChart, RegistryImage
-from schema.spec.contents import ChartSpec, ImageSpec
-from schema.spec.zz_derived import DerivedImageSpec
+from schema.spec.contents import ChartSpec, DerivedImageSpec, ImageSpec
 from schema.syntax import template
 from schema.syntax.document import Node
 from schema.syntax.problems import Problems, did_you_mean, listed

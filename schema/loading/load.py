@@ -24,9 +24,8 @@ from schema.loading._build_install import build_install
 from schema.loading._interpolation import interpolate, named
 from schema.loading._validation import fingerprint, validate
 from schema.loading.values import check_values
-from schema.spec.contents import ChartSpec, ImageSpec
+from schema.spec.contents import ChartSpec, DerivedImageSpec, ImageSpec
 from schema.spec.spec import VERSION, EngineKind, Spec
-from schema.spec.zz_derived import DerivedImageSpec
 from schema.syntax.document import Node, read
 from schema.syntax.problems import Problems, raise_together
 from schema.syntax.secrecy import check_variables

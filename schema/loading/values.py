@@ -11,9 +11,9 @@ from schema.loading._rules import earlier
 from schema.spec.install import InstallSpec, ReleaseSpec
 from schema.spec.spec import Spec
 from schema.syntax.document import Node
+from schema.syntax.notation import path_text
 from schema.syntax.problems import Problems, did_you_mean, listed, raise_together
 from schema.syntax.template import Name
-from schema.syntax.zz_paths import path_text
 from schema.values.file import ValuesFile, read_values
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")

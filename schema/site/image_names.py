@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 from bundle.errors import FormatError
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference, check_prefix
-from schema.spec.zz_derived import DerivedImageSpec
+from schema.spec.contents import DerivedImageSpec
 from schema.syntax.problems import did_you_mean, listed
 from schema.syntax.template import Name
 

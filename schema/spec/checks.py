@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
-from schema.syntax.zz_paths import optional_path, path_text
+from schema.syntax.notation import optional_path, path_text
 
 CheckKind = Literal["dns", "tcp", "http", "tls", "mysql", "postgres", "database", "run"]
 CHECK_KINDS: tuple[CheckKind, ...] = ("dns", "tcp", "http", "tls", "mysql", "postgres", "database", "run")

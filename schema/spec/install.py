@@ -12,7 +12,7 @@ from typing import Any, Literal, Self, cast
 from bundle.errors import FormatError
 from schema.spec.backup import NO_BACKUP, BackupSpec
 from schema.spec.checks import CheckSpec, HealthSpec
-from schema.syntax.zz_paths import path_text
+from schema.syntax.notation import path_text
 
 SecretType = Literal["docker-registry", "opaque", "tls"]
 MIN_KUBERNETES = "1.24"

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any, Literal, Self, cast
 
 from bundle.errors import FormatError
+from bundle.formats.json_path import ImageField
 from bundle.oci.locations import HostSettings
 from bundle.oci.platform import Platform
 from bundle.oci.reference import Reference
-from schema.spec.contents import ChartSpec, FileSpec, ImageSpec, parse_platform, platform_text
+from schema.spec.contents import ChartSpec, DerivedImageSpec, FileSpec, ImageSpec, parse_platform, platform_text
 from schema.spec.install import InstallSpec
-from schema.spec.zz_derived import DerivedImageSpec
-from schema.spec.zz_discovery import DiscoverySpec
-from schema.syntax.zz_paths import optional_path, path_text
+from schema.syntax.notation import optional_path, path_text
 
 VERSION = 1
 
@@ -209,3 +208,19 @@ def _host_to_dict(settings: HostSettings, base: Path) -> dict[str, Any]:
         "plain_http": settings.plain_http,
         "mirror": settings.mirror,
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscoverySpec:
+    """Fields besides the well-known ones."""
+
+    fields: tuple[ImageField, ...] = ()
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The exact inverse of to_dict."""
+        return cls(fields=tuple(ImageField.from_dict(item) for item in data["fields"]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        return {"fields": [item.to_dict() for item in self.fields]}

@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from pathlib import Path
 
 from bundle.errors import FormatError
 
@@ -36,3 +37,15 @@ def parse_duration(text: str) -> int:
     if not seconds:
         raise FormatError(f"{text!r} is not a duration", hint="write 90s, 15m or 1h30m, for example")
     return seconds
+
+
+def path_text(path: Path | None, base: Path) -> str:
+    """The path as the spec writes it; empty for None. One outside of `base` that was written absolute stays so."""
+    if path is None:
+        return ""
+    return str(path.relative_to(base)) if path.is_relative_to(base) else str(path)
+
+
+def optional_path(text: str, base: Path) -> Path | None:
+    """The inverse of path_text."""
+    return base / text if text else None

@@ -16,8 +16,7 @@ from clients.preflight.rendered import RenderedObjects
 from clients.preflight.site import disk
 from clients.preflight.tls import tls
 from clients.programs.process import masked, run
-from schema.site.secrets import read_data
-from schema.site.zz_tls_pair import check_pair
+from schema.site.secrets import check_pair, read_data
 from schema.spec.checks import CheckSpec
 from schema.spec.install import SecretSpec
 from schema.syntax import template

@@ -10,8 +10,7 @@ from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
 from bundle.transfer.image import walk_manifests
-from schema.spec.contents import ImageSpec
-from schema.spec.zz_derived import DerivedImageSpec
+from schema.spec.contents import DerivedImageSpec, ImageSpec
 from tasks.runtime.step import Step
 from tasks.site.receiver import Receiver
 

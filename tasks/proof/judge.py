@@ -10,9 +10,8 @@ from bundle.oci.locations import RegistryImage
 from bundle.oci.reference import Reference
 from clients.charts.images import FoundImage
 from schema.lock import ImagePin
-from schema.spec.contents import ImageSpec
+from schema.spec.contents import DerivedImageSpec, ImageSpec
 from schema.spec.install import ReleaseSpec
-from schema.spec.zz_derived import DerivedImageSpec
 from tasks.collect.images import pin_of
 from tasks.proof.discover import UNKNOWN
 from tasks.runtime.project import Project

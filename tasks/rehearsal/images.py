@@ -13,8 +13,8 @@ from clients.http.transport import Transport
 from clients.registry.repository import Registries
 from schema.site.site import Site
 from schema.site.stand_ins import StandIns, shaped
+from schema.spec.contents import DerivedImageSpec
 from schema.spec.install import ReleaseSpec
-from schema.spec.zz_derived import DerivedImageSpec
 from schema.values.chart import ChartValues
 from schema.values.rendered import rendered_file
 from tasks.site.receiver import Receiver

@@ -18,8 +18,8 @@ from bundle.storage.files import write_bytes
 from bundle.transfer.image import ImageSource
 from schema.site.lookup import Facts
 from schema.site.rehearsal import AUTHORITY, PLACEHOLDER
+from schema.spec.contents import DerivedImageSpec
 from schema.spec.spec import Spec
-from schema.spec.zz_derived import DerivedImageSpec
 from schema.syntax import template
 from tasks.runtime.options import Options
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import FormatError, SpecError
-from schema.loading.zz_choice import fitting
+from schema.loading._interpolation import fitting
 from tests.schema.installs import spec
 
 VERSIONS = ("<0.94.2", ">=0.94.2")

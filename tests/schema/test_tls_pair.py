@@ -9,7 +9,7 @@ import trustme
 
 from bundle.errors import FormatError
 from bundle.secret import Secret
-from schema.site.zz_tls_pair import check_pair
+from schema.site.secrets import check_pair
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 END = START + timedelta(days=90)
