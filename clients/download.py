@@ -1,7 +1,9 @@
 """Files over HTTP(S) and from local paths, into the blob cache."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bundle.errors import IntegrityError, RegistryError, SourceError, storage_errors
 from bundle.meter import Meter
@@ -9,10 +11,11 @@ from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.storage.blob_store import BlobStore, Read
 from bundle.storage.files import CHUNK
+from clients.http.auth import RepositoryAccess
 from clients.http.retry import TRANSIENT_STATUSES
 from clients.http.transport import Authorizer
+from clients.registry.hints import login_command
 from clients.registry.repository import Registries
-from clients.zz_web import access_to, next_steps, shown
 
 MEDIA_TYPE = "application/octet-stream"
 
@@ -123,3 +126,37 @@ def _stored(store: BlobStore, sha256: Digest, subject: str) -> Descriptor:
     if not found:
         raise IntegrityError(f"{subject}: the cached copy vanished while it was in use", hint="run it again")
     return found
+
+
+def access_to(url: str, registries: Registries, *, subject: str) -> RepositoryAccess:
+    """The user's login for the address's host, as for a registry there; sent only when the host asks for one.
+
+    An address that carries a login itself is a SourceError: it would end up in the lock and the bundle.
+    """
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise SourceError(
+            f"{subject}: the address carries a user or password, which would get into the bundle",
+            hint=f"write it without what stands before the @, and log in instead: {login_command(_host(url))}",
+        )
+    return registries.authenticator.access(parts.netloc, parts.path.strip("/"), subject=subject)
+
+
+@contextmanager
+def next_steps(url: str, hints: Mapping[int, str]) -> Iterator[None]:
+    """Add the next step to a refusal that has none: by HTTP status from `hints`, or where to log in."""
+    login = f"if it is private, log in: {login_command(_host(url))}; or fetch it yourself and name its path"
+    try:
+        yield
+    except RegistryError as err:
+        err.hint = err.hint or {401: login, 403: login, **hints}.get(err.status, "")
+        raise
+
+
+def shown(url: str) -> str:
+    """An address as messages show it: without its query, which may hold a signature."""
+    return urlsplit(url)._replace(query="", fragment="").geturl()
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2]

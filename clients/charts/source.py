@@ -17,8 +17,8 @@ from bundle.oci.reference import Reference
 from bundle.transfer.image import ImageSource, Manifest
 from clients.charts._index import MAX_INDEX, ChartIndex
 from clients.charts.metadata import ChartMetadata, read_metadata
+from clients.download import access_to, next_steps, shown
 from clients.registry.repository import Registries
-from clients.zz_web import access_to, next_steps, shown
 
 _CHART_LAYERS = frozenset(
     {media_types.HELM_CHART, "application/tar+gzip"}

@@ -11,10 +11,9 @@ from typing import Any, Protocol
 from bundle.errors import ClusterError, ProgramError, ReleaseError
 from clients.cluster._causes import causes
 from clients.cluster._trouble import Event, Patience, Trouble
-from clients.cluster._workloads import KINDS, Snapshot, belongs
+from clients.cluster._workloads import KINDS, WORKLOADS, Snapshot, belongs, unready
 from clients.cluster.helm import Helm
 from clients.cluster.release import Release
-from clients.cluster.zz_readiness import WORKLOADS, unready
 from clients.programs.process import masked
 
 INTERVAL = 3.0  # seconds between two looks; each is two short kubectl runs

@@ -22,7 +22,6 @@ from bundle.oci.reference import DOCKER_HUB, Reference
 from clients.engine._connection import Answer, EngineConnection
 from clients.engine._hints import next_step
 from clients.engine._host import find_engine
-from clients.engine.zz_engine_progress import LayerProgress
 from clients.http.credentials import Credential, Credentials
 
 _OLDEST = (1, 32)  # the API version that can be asked for a platform
@@ -252,3 +251,35 @@ def _references(texts: Iterable[str]) -> Iterator[Reference]:
             yield Reference.parse(text)
         except FormatError:
             continue  # "<none>@<none>" of images that have lost their name
+
+
+_DONE = frozenset({"Download complete", "Pull complete", "Pushed"})
+
+
+class LayerProgress:
+    """Tells a meter what the messages about layers say; `doing` is the Engine's word for what is to be counted."""
+
+    def __init__(self, meter: Meter, subject: str, doing: str) -> None:
+        self._meter = meter
+        self._subject = subject
+        self._doing = doing
+        self._sizes: dict[str, int] = {}
+        self._told: dict[str, int] = {}
+
+    def take(self, message: Mapping[str, Any]) -> None:
+        """Count one message."""
+        layer, detail = str(message.get("id") or ""), message.get("progressDetail") or {}
+        if message.get("status") == self._doing and isinstance(detail.get("total"), int):
+            if layer not in self._sizes:
+                self._sizes[layer] = max(0, detail["total"])
+                self._meter.expect(self._subject, self._sizes[layer], 1)
+            self._advance(layer, int(detail.get("current") or 0))
+        elif message.get("status") in _DONE and layer in self._sizes:
+            self._advance(layer, self._sizes[layer])
+
+    def _advance(self, layer: str, current: int) -> None:
+        """An Engine may count back (it tries again) or beyond the size (it counts what a tar adds)."""
+        at, told = min(current, self._sizes[layer]), self._told.get(layer, 0)
+        if at > told:
+            self._told[layer] = at
+            self._meter.advance(self._subject, at - told)

@@ -1,20 +1,60 @@
 """Connections to hosts as the spec's `registries` declares them: TLS, plain HTTP, proxies, kept alive in pools."""
 
+import errno
 import ssl
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ProxySchemeUnknown
 from urllib3.util import Url, make_headers, parse_url
 
 from bundle.errors import SourceError
 from bundle.oci.locations import HostSettings
+from bundle.storage.volume import FilePiece
 from clients.http._proxies import Proxies
-from clients.http.tls import client_context
-from clients.http.zz_file_bodies import POOLS
-from clients.http.zz_tls_socket import FillingSocket
+from clients.http.tls import FillingSocket, client_context
+
+
+class _PlainConnection(HTTPConnection):
+    def send(self, data: Any) -> None:
+        if not isinstance(data, FilePiece):
+            super().send(data)
+        elif self.sock.sendfile(data.file, data.offset, data.size) != data.size:
+            raise _ended()
+
+
+class _EncryptedConnection(HTTPSConnection):
+    def send(self, data: Any) -> None:
+        if not isinstance(data, FilePiece):
+            super().send(data)
+            return
+        sent = 0
+        for chunk in data.read():
+            super().send(chunk)
+            sent += len(chunk)
+        if sent != data.size:
+            raise _ended()
+
+
+class _PlainPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _PlainConnection
+
+
+class _EncryptedPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _EncryptedConnection
+
+
+POOLS: dict[str, type] = {"http": _PlainPool, "https": _EncryptedPool}
+"""For `PoolManager.pool_classes_by_scheme`. A file that ends early is an OSError, as one that can't be read."""
+
+
+def _ended() -> OSError:
+    return OSError(errno.EIO, "the file ended early")
+
 
 _HOSTS = 64  # hosts whose connections are kept
 _DEFAULT_PORTS = {"https": 443, "http": 80}

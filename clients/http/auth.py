@@ -2,15 +2,16 @@
 
 import base64
 import json
+import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from bundle.errors import RegistryError, SourceError
 from clients.http.credentials import Credential, Credentials
 from clients.http.transport import Transport
-from clients.http.zz_challenges import Challenge, parse_challenges
 
 _MAX_TOKEN = 1024 * 1024  # bytes of a token server's answer
 _CLIENT: Final = "airgap-doit"
@@ -148,3 +149,38 @@ def _token(body: bytes, host: str, subject: str) -> str:
         # The answer is not shown: it may hold a token in a form not understood.
         raise SourceError(f"{subject}: the token server of {host} answered without a token")
     return token
+
+
+_PART = re.compile(
+    r"""\s*,?\s*(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)  # a scheme or a parameter's name
+        (?:\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^\s,"]*)))?""",
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenge:
+    """One scheme (lower case) with its parameters (names in lower case)."""
+
+    scheme: str
+    parameters: Mapping[str, str]
+
+
+def parse_challenges(values: Iterable[str]) -> tuple[Challenge, ...]:
+    """All challenges of the header's values, in their order; what does not follow the grammar is left out."""
+    return tuple(challenge for value in values for challenge in _parse(value))
+
+
+def _parse(value: str) -> Iterator[Challenge]:
+    scheme, parameters, at = "", dict[str, str](), 0
+    while match := _PART.match(value, at):
+        at = match.end()
+        quoted, plain = match["quoted"], match["plain"]
+        if quoted is None and plain is None:
+            if scheme:
+                yield Challenge(scheme=scheme, parameters=parameters)
+            scheme, parameters = match["name"].lower(), {}
+        else:
+            parameters[match["name"].lower()] = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain
+    if scheme:
+        yield Challenge(scheme=scheme, parameters=parameters)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from clients.http.zz_challenges import parse_challenges
+from clients.http.auth import parse_challenges
 
 
 @pytest.mark.parametrize(

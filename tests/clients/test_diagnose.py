@@ -10,10 +10,9 @@ import pytest
 
 from bundle.errors import ClusterError
 from clients.cluster._trouble import Event
-from clients.cluster.diagnose import gather, likely_causes
+from clients.cluster.diagnose import gather, likely_causes, redact_object, redact_text
 from clients.cluster.release import Release
 from clients.cluster.survey import survey
-from clients.cluster.zz_redaction import redact_object, redact_text
 
 MARK = {"annotations": {"meta.helm.sh/release-name": "web"}}
 

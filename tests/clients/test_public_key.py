@@ -8,7 +8,7 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 from bundle.errors import FormatError, StorageError
-from clients.zz_public_key import PublicKey
+from clients.cosign import PublicKey
 from tests.clients.cosign_objects import new_key, public_pem, sign, write_public
 
 SUBJECT = "image 'app'"

@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 
 from bundle.errors import ClusterError, ReleaseError
-from clients.cluster._causes import causes
+from clients.cluster._causes import causes, pull_fault
 from clients.cluster._trouble import Event, Patience, Trouble
-from clients.cluster._workloads import Snapshot
+from clients.cluster._workloads import Snapshot, unready
 from clients.cluster.helm import Helm
 from clients.cluster.rollout import Watch, install_release, unready_workloads, watch
-from clients.cluster.zz_image_pull import pull_fault
-from clients.cluster.zz_readiness import unready
 from clients.programs.process import Completed
 
 IMAGE = "registry.test/shop/web:2"

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.http.tls import client_context
-from clients.http.zz_tls_socket import FillingSocket
+from clients.http.tls import FillingSocket, client_context
 
 RECORD = 16 * 1024
 

@@ -6,7 +6,7 @@ import pytest
 
 from bundle.errors import FormatError
 from bundle.sbom._filesystem import open_layer
-from clients.programs.zz_zstd import open_zstd
+from clients.programs.stream import open_zstd
 
 DATA = bytes(range(256)) * 4000
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.cluster.zz_readiness import WORKLOADS
+from clients.cluster._workloads import WORKLOADS
 from tests.clients.faulty_registry import FaultyRegistry, faulty_registry, stall
 from tests.integration.clusters import Cluster, asset
 from tests.integration.helms import Helm
