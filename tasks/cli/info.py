@@ -1,11 +1,13 @@
 """`doit info STEP` and `doit dumpdb`, where doit's own would end in a traceback."""
 
+from pathlib import Path
 from typing import Any
 
 from doit.cmd_info import Info
 from doit.exceptions import InvalidCommand
 
 from tasks.cli.command import PlainCommand
+from tasks.runtime.console import Console
 
 
 class InfoCommand(PlainCommand, Info):  # type: ignore[misc]
@@ -32,3 +34,24 @@ class DumpDB(PlainCommand):
         raise InvalidCommand(
             "what has run is kept in no database of doit's; `list --all --status` and `info STEP` show it"
         )
+
+
+_FILES = {"airgap": "airgap.schema.json", "manifest": "manifest.schema.json", "report": "report.schema.json"}
+
+
+class SchemaCommand(PlainCommand):
+    """Prints a schema."""
+
+    name = "schema"
+    doc_purpose = "print the JSON Schema of airgap.yaml, or of a bundle's manifest.json or report.json"
+    doc_usage = "[airgap|manifest|report]"
+    doc_description = "Editors complete a spec whose first line is  # yaml-language-server: $schema=PATH"
+
+    def execute(self, opt_values: Any, pos_args: list[str]) -> int:
+        """Print one schema to standard output."""
+        wanted = " ".join(pos_args) or "airgap"
+        if wanted not in _FILES:
+            raise InvalidCommand(f"no schema is named {wanted!r}, there are {', '.join(_FILES)}")
+        path = Path(__file__).parents[2] / "schema" / _FILES[wanted]
+        Console().line(path.read_text(encoding="utf-8").rstrip())
+        return 0

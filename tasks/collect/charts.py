@@ -1,11 +1,12 @@
 """The steps of charts: fetched, checked against their pin, kept in the cache, placed in the bundle."""
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundle.errors import AirgapError, LockError
+from bundle.errors import AirgapError, LockError, MissingToolError, SignatureError, storage_errors
 from bundle.formats.sizes import human
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
@@ -14,7 +15,7 @@ from bundle.oci.media_types import HELM_CHART
 from bundle.storage.files import place
 from schema.lock import ChartPin
 from schema.spec.contents import ChartSpec
-from tasks.collect.zz_chart_signature import check_signed, keyring_digest
+from tasks.collect.helm import open_helm
 from tasks.runtime.project import Project
 from tasks.runtime.step import Inputs, Step
 
@@ -171,3 +172,38 @@ def _chart(project: Project, chart: ChartSpec) -> None:
 def _cached(project: Project, pin: ChartPin) -> bool:
     package = Descriptor(media_type=HELM_CHART, digest=pin.sha256, size=pin.size)
     return project.store.has(package) and (not pin.provenance or project.store.get(pin.provenance) is not None)
+
+
+def keyring_digest(chart: ChartSpec) -> Digest | None:
+    """The sha256 of the file with the keys that a chart must be signed with, where it must."""
+    if chart.keyring is None:
+        return None
+    with storage_errors(f"read the keyring of chart {chart.name!r}", chart.keyring):
+        return Digest.of(chart.keyring.read_bytes())
+
+
+def check_signed(project: Project, chart: ChartSpec, pin: ChartPin) -> None:
+    """Does nothing for a chart without a keyring; a SignatureError for one that must be signed and is not.
+
+    The package and its provenance file are in the cache. A MissingToolError when there is no helm to ask.
+    """
+    if chart.keyring is None:
+        return
+    subject = f"chart {chart.name!r}"
+    if pin.provenance is None:
+        raise SignatureError(
+            f"{subject} is not signed, which verify.keyring wants: {chart.source_text} has no .prov file for it",
+            hint="ask its publisher for a signed package (`helm package --sign`)",
+        )
+    try:
+        helm = open_helm(project)
+    except MissingToolError as err:
+        raise MissingToolError(f"{subject}: {err.what}, so its signature can't be checked", hint=err.hint) from err
+    with (
+        storage_errors(f"check the signature of {subject}", project.options.state),
+        tempfile.TemporaryDirectory(prefix="chart-", dir=project.options.state) as scratch,
+    ):
+        package = Path(scratch) / f"{chart.name}-{pin.version}.tgz"  # helm looks this name up in the signed list
+        place(project.store.path(pin.sha256), package)
+        place(project.store.path(pin.provenance), package.with_name(f"{package.name}.prov"))
+        helm.verify(package, chart.keyring, subject=subject)

@@ -11,7 +11,7 @@ from clients.programs.process import masked
 from schema.spec.install import ReleaseSpec
 from schema.values.values import key_text
 from tasks.install.push import image_entry, image_parts
-from tasks.install.zz_age import downgrade
+from tasks.install.verify import downgrade
 from tasks.site.receiver import Receiver
 
 _ABSENT = object()

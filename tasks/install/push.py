@@ -5,11 +5,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bundle.errors import FormatError
+from bundle.errors import FormatError, RegistryError
+from bundle.metadata.manifest import ImageEntry
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
-from bundle.transfer.image import walk_manifests
+from bundle.transfer.attachment import Attachment
+from bundle.transfer.image import ImageSource, Manifest, walk_manifests
+from bundle.transfer.push import push_image
 from schema.spec.contents import DerivedImageSpec, ImageSpec
 from tasks.runtime.step import Step
 from tasks.site.receiver import Receiver
@@ -17,7 +20,6 @@ from tasks.site.receiver import Receiver
 if TYPE_CHECKING:
     from bundle.charts.artifact import ChartSource
     from bundle.metadata.entries import ChartEntry
-    from bundle.metadata.manifest import ImageEntry
     from bundle.transfer.push import ImageSink
 
 
@@ -90,7 +92,7 @@ def _absent(receiver: Receiver, name: str) -> str:
 
 
 def _push(receiver: Receiver, name: str) -> None:
-    from tasks.install.zz_attachments import push_attachments
+    pass
 
     project, entry = receiver.project, image_entry(receiver, name)
     source = receiver.crossing.source(entry)
@@ -148,3 +150,40 @@ def _chart_target(receiver: Receiver, entry: "ChartEntry") -> Reference:
 
 def _chart_sink(receiver: Receiver, name: str) -> "ImageSink":
     return receiver.destination.chart_sink(_chart_target(receiver, _chart_entry(receiver, name)), name)
+
+
+# Not logins, limits and faults: these say nothing of what was pushed.
+_REFUSED = frozenset({400, 404, 405, 413, 415, 422})
+
+
+def push_attachments(receiver: Receiver, entry: ImageEntry, source: ImageSource) -> None:
+    """Bring everything that is attached to an image from its source into its repository; the image itself is there.
+
+    A RegistryError says how to do without, where the registry refuses such things.
+    """
+    for attachment in receiver.destination.attachments(entry):
+        try:
+            _push_attachment(receiver, entry, attachment, source)
+        except RegistryError as err:
+            if err.status in _REFUSED:
+                without = f"if this registry takes no such artifacts, set `referrers: false` of image {entry.name!r}"
+                err.hint = f"{err.hint}; {without}" if err.hint else without
+            raise
+
+
+def _push_attachment(receiver: Receiver, entry: ImageEntry, attachment: Attachment, source: ImageSource) -> None:
+    project, destination = receiver.project, receiver.destination
+    raw = source.manifest(attachment.root)
+    whole = Manifest.parse(raw, media_type=attachment.media_type, digest=attachment.digest)
+    for root in whole.manifests if attachment.is_list else (whole.descriptor,):
+        digest = root.digest if attachment.is_list else None
+        push_image(
+            source,
+            root,
+            destination.attachment_sink(entry, attachment.tag, digest),
+            subject=f"image {entry.name!r}",
+            meter=project.console,
+            transfers=project.transfers,
+        )
+    if attachment.is_list:
+        destination.lists(entry, attachment.tag).add(attachment.subject, whole)

@@ -1,8 +1,10 @@
 """The registry inside, by way of a Docker Engine: images are loaded into it, checked there, named, and pushed by it."""
 
+import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from bundle.errors import AirgapError, EngineError, IntegrityError
 from bundle.images.docker_load import Loadable
@@ -10,11 +12,11 @@ from bundle.metadata.manifest import ImageEntry
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
+from bundle.storage.files import locked, write_bytes
 from bundle.transfer.attachment import Attachment
 from bundle.transfer.image import ImageSource
 from bundle.transfer.transfers import Transfers
 from tasks.site.destination import Destination, Named, Place, Present
-from tasks.site.zz_engine_notes import EngineNotes
 
 if TYPE_CHECKING:
     from clients.engine.engine import EngineImage
@@ -173,3 +175,40 @@ class EngineDestination(Destination):
 
 def _subject(entry: Named) -> str:
     return f"image {entry.name!r}"
+
+
+FORMAT_VERSION = 1
+
+Kind = Literal["loaded", "pushed"]
+
+
+class EngineNotes:
+    """Notes by the image's name: `made` (an ID or a digest) stands for `content`, the bundle's own digest of it.
+
+    Losing them costs another load and a push that finds its layers there. Safe for several threads and processes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._guard = threading.Lock()
+
+    def made(self, kind: Kind, name: Reference, content: Digest) -> Digest | None:
+        """What was made of this content under this name, as far as it is noted."""
+        with self._guard:
+            note = self._read().get(kind, {}).get(str(name), {})
+        return Digest.parse(note["made"]) if note.get("content") == str(content) else None
+
+    def set(self, kind: Kind, name: Reference, content: Digest, made: Digest) -> None:
+        """Note it in the place of what was made before."""
+        with self._guard, locked(self._path.with_suffix(".guard")):
+            notes = self._read()
+            notes = {**notes, kind: {**notes.get(kind, {}), str(name): {"content": str(content), "made": str(made)}}}
+            data = {"format": FORMAT_VERSION, **notes}
+            write_bytes(self._path, (json.dumps(data, indent=1, sort_keys=True) + "\n").encode())
+
+    def _read(self) -> Mapping[str, Any]:
+        try:
+            data = json.loads(self._path.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return data if isinstance(data, dict) and data.get("format") == FORMAT_VERSION else {}
