@@ -19,6 +19,14 @@ _CLIENT: Final = "airgap-doit"
 _TokenKey = tuple[str, str, str, str]  # registry, realm, service, scope
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenge:
+    """One scheme (lower case) with its parameters (names in lower case)."""
+
+    scheme: str
+    parameters: Mapping[str, str]
+
+
 class Authenticator:
     """Logs in at registries, and keeps the tokens of this run by registry, realm, service and scope."""
 
@@ -156,14 +164,6 @@ _PART = re.compile(
         (?:\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^\s,"]*)))?""",
     re.VERBOSE,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Challenge:
-    """One scheme (lower case) with its parameters (names in lower case)."""
-
-    scheme: str
-    parameters: Mapping[str, str]
 
 
 def parse_challenges(values: Iterable[str]) -> tuple[Challenge, ...]:

@@ -26,6 +26,22 @@ EngineKind = Literal["none", "docker"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DiscoverySpec:
+    """Fields besides the well-known ones."""
+
+    fields: tuple[ImageField, ...] = ()
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The exact inverse of to_dict."""
+        return cls(fields=tuple(ImageField.from_dict(item) for item in data["fields"]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        return {"fields": [item.to_dict() for item in self.fields]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignSpec:
     """How the bundle is signed: `key` is a private key's file, or the public one of a key in an agent or a token."""
 
@@ -208,19 +224,3 @@ def _host_to_dict(settings: HostSettings, base: Path) -> dict[str, Any]:
         "plain_http": settings.plain_http,
         "mirror": settings.mirror,
     }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiscoverySpec:
-    """Fields besides the well-known ones."""
-
-    fields: tuple[ImageField, ...] = ()
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The exact inverse of to_dict."""
-        return cls(fields=tuple(ImageField.from_dict(item) for item in data["fields"]))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON data."""
-        return {"fields": [item.to_dict() for item in self.fields]}

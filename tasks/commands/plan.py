@@ -30,6 +30,29 @@ _EXIT_CODE = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FetchEstimate:
+    """The bytes that pulls would fetch: `certain` are known to be missing, `most` is the most that pinned images whose
+    manifest is not in the cache can need, `unknown` names images that are not pinned yet.
+    """
+
+    certain: int
+    most: int
+    unknown: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For `doit plan --json`."""
+        return {"bytes_to_fetch": self.certain, "bytes_at_most": self.most, "unknown": list(self.unknown)}
+
+    def lines(self) -> Iterator[str]:
+        """For people; nothing when nothing is to be fetched."""
+        if not (self.most or self.unknown):
+            return
+        known = human(self.certain) if self.certain == self.most else f"{human(self.certain)} to {human(self.most)}"
+        more = f", and {', '.join(self.unknown)}, whose size is not known before it is pinned" if self.unknown else ""
+        yield f"to fetch: {known}{more}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """One step and why it would run; the reason is empty when it would not."""
 
@@ -136,29 +159,6 @@ class Plan(PlainCommand, DoitCmdBase):  # type: ignore[misc]
 def control_tasks(task_list: list[Any]) -> dict[str, Any]:
     """The tasks by name, as doit's status checks want them."""
     return {task.name: task for task in task_list}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchEstimate:
-    """The bytes that pulls would fetch: `certain` are known to be missing, `most` is the most that pinned images whose
-    manifest is not in the cache can need, `unknown` names images that are not pinned yet.
-    """
-
-    certain: int
-    most: int
-    unknown: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """For `doit plan --json`."""
-        return {"bytes_to_fetch": self.certain, "bytes_at_most": self.most, "unknown": list(self.unknown)}
-
-    def lines(self) -> Iterator[str]:
-        """For people; nothing when nothing is to be fetched."""
-        if not (self.most or self.unknown):
-            return
-        known = human(self.certain) if self.certain == self.most else f"{human(self.certain)} to {human(self.most)}"
-        more = f", and {', '.join(self.unknown)}, whose size is not known before it is pinned" if self.unknown else ""
-        yield f"to fetch: {known}{more}"
 
 
 def fetch_estimate(project: Project, names: Collection[str]) -> FetchEstimate:

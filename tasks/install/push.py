@@ -92,7 +92,6 @@ def _absent(receiver: Receiver, name: str) -> str:
 
 
 def _push(receiver: Receiver, name: str) -> None:
-    pass
 
     project, entry = receiver.project, image_entry(receiver, name)
     source = receiver.crossing.source(entry)
