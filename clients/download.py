@@ -12,8 +12,8 @@ from bundle.oci.digest import Digest
 from bundle.storage.blob_store import BlobStore, Read
 from bundle.storage.files import CHUNK
 from clients.http.auth import RepositoryAccess
+from clients.http.messages import Authorizer
 from clients.http.retry import TRANSIENT_STATUSES
-from clients.http.transport import Authorizer
 from clients.registry.hints import login_command
 from clients.registry.repository import Registries
 

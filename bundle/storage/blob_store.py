@@ -7,7 +7,6 @@ A fetched blob is not yet forced onto the disk: its mark holds until the next bo
 may lose its bytes. `settle` syncs it and makes the mark lasting.
 """
 
-import contextlib
 import fcntl
 import hashlib
 import os
@@ -15,7 +14,6 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 from bundle.errors import IntegrityError, storage_errors
@@ -23,12 +21,10 @@ from bundle.meter import Meter, SilentMeter
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest, Hasher
 from bundle.storage.files import CHUNK, release, reserve, writing
+from bundle.storage.marks import SECOND, is_marked, mark, mark_until_reboot
 
 Read = Callable[[int], Iterator[bytes]]
 """Gives a blob's bytes from an offset on."""
-
-_MARK_BASE = 1_000_000_000  # seconds since 1970
-_SECOND = 1_000_000_000  # nanoseconds
 
 
 class BlobStore:
@@ -58,7 +54,7 @@ class BlobStore:
         if not path.exists():
             return False
         if path.stat().st_size == descriptor.size and hash_file(path, descriptor.digest) == descriptor.digest.hex:
-            _mark(path, descriptor.digest)
+            mark(path, descriptor.digest)
             return True
         path.unlink(missing_ok=True)
         return False
@@ -66,10 +62,10 @@ class BlobStore:
     def settle(self, descriptor: Descriptor) -> None:
         """Force a blob that is here onto the disk and make its mark lasting; does nothing when that was done."""
         path = self.path(descriptor.digest)
-        if is_marked(path, descriptor) and path.stat().st_mtime_ns % _SECOND:
+        if is_marked(path, descriptor) and path.stat().st_mtime_ns % SECOND:
             with path.open("rb") as file:
                 os.fsync(file.fileno())
-            _mark(path, descriptor.digest)
+            mark(path, descriptor.digest)
 
     def find(self, digest: Digest, media_type: str) -> Descriptor | None:
         """The descriptor of a blob whose size is not known, if it is here and good; see `has`."""
@@ -118,7 +114,7 @@ class BlobStore:
             if not path.exists() or path.read_bytes() != data:
                 with writing(path, mode=0o444) as file:
                     file.write(data)
-                _mark(path, digest)
+                mark(path, digest)
         return digest
 
     def add(self, chunks: Iterator[bytes], *, subject: str) -> Descriptor:
@@ -224,25 +220,10 @@ class BlobStore:
         target = self.path(digest)
         target.parent.mkdir(parents=True, exist_ok=True)
         os.fchmod(part, 0o444)
-        if not _mark_until_reboot(partial, digest):
+        if not mark_until_reboot(partial, digest):
             os.fsync(part)
-            _mark(partial, digest)
+            mark(partial, digest)
         os.replace(partial, target)
-
-
-def mark_of(digest: Digest) -> int:
-    """The modification time, in seconds since 1970, of a verified blob: even, so that FAT keeps it too."""
-    return _MARK_BASE + 2 * int(digest.hex[:6], 16)
-
-
-def is_marked(path: Path, descriptor: Descriptor) -> bool:
-    """Whether a file has the size of the blob and the mark of having been verified as it."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return False
-    seconds, rest = divmod(stat.st_mtime_ns, _SECOND)
-    return stat.st_size == descriptor.size and seconds == mark_of(descriptor.digest) and rest in (0, _this_boot())
 
 
 def hash_file(path: Path, digest: Digest) -> str:
@@ -252,30 +233,6 @@ def hash_file(path: Path, digest: Digest) -> str:
         while chunk := file.read(CHUNK):
             hasher.update(chunk)
     return hasher.hexdigest()
-
-
-def _mark(path: Path, digest: Digest) -> None:
-    with contextlib.suppress(PermissionError):  # somebody else's cache: it will be hashed at each use
-        os.utime(path, (mark_of(digest), mark_of(digest)))
-
-
-def _mark_until_reboot(path: Path, digest: Digest) -> bool:
-    """Mark a blob with a time whose nanoseconds name this boot; False where boots can't be told apart."""
-    boot, time = _this_boot(), mark_of(digest) * _SECOND
-    if not boot:
-        return False
-    os.utime(path, ns=(time + boot, time + boot))
-    return path.stat().st_mtime_ns == time + boot
-
-
-@cache
-def _this_boot() -> int:
-    """A number of nanoseconds below a second that stands for this boot of the machine; 0 where there is no telling."""
-    try:
-        name = Path("/proc/sys/kernel/random/boot_id").read_bytes()
-    except OSError:
-        return 0
-    return 1 + int(Digest.of(name).hex[:12], 16) % (_SECOND - 1)
 
 
 def _still_named(handle: int, path: Path) -> bool:

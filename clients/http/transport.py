@@ -1,11 +1,11 @@
 """HTTP(S) requests that succeed or say why not: pools, TLS, proxies, time-outs, redirects, retries, resumed streams."""
 
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Self
 
 import urllib3
 from urllib3.util import parse_url
@@ -14,13 +14,11 @@ from bundle.errors import IntegrityError, NetworkError, SourceError
 from bundle.meter import Meter, SilentMeter
 from bundle.oci.locations import HostSettings
 from bundle.storage.files import CHUNK
-from bundle.storage.volume import FilePiece
 from clients.http._connections import Connections
 from clients.http.addresses import address, netloc, origin
 from clients.http.errors import Fault, network_fault, refusal
+from clients.http.messages import Authorizer, Body, Method, Response, StreamedBody
 from clients.http.retry import TRANSIENT_STATUSES, RetryPolicy, TransientError
-
-Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 _MAX_REDIRECTS = 10
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -28,39 +26,6 @@ _FIRST_READ = 64 * 1024  # bytes; grows to CHUNK, so that a link that is cut aga
 _MAX_REFUSAL = 64 * 1024  # bytes of a refusal's body that are looked at
 _PRIVATE_HEADERS = frozenset({"authorization", "cookie"})
 _USER_AGENT = "airgap-doit"
-
-
-class Authorizer(Protocol):
-    """Lets requests into one place. Used by several threads at once."""
-
-    def headers(self) -> Mapping[str, str]:
-        """What to send along, as far as known."""
-
-    def answer(self, challenges: tuple[str, ...], sent: Mapping[str, str]) -> bool:
-        """Whether a 401 with these WWW-Authenticate values, given to the headers `sent`, is worth another attempt."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamedBody:
-    """`size` bytes to send that are made anew, from the start, for each attempt. Errors of `open` come through.
-
-    Pieces of files are sent without being read, where there is no TLS.
-    """
-
-    size: int
-    open: Callable[[], Generator[bytes | FilePiece, None, None]]
-
-
-Body = bytes | StreamedBody
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
-    """A successful answer; header names are looked up without regard to case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

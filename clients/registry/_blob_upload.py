@@ -14,8 +14,9 @@ from bundle.oci.descriptor import Descriptor
 from bundle.transfer.push import ReadBlob
 from clients.http.addresses import address, netloc, origin
 from clients.http.auth import RepositoryAccess
+from clients.http.messages import Response, StreamedBody
 from clients.http.retry import TransientError
-from clients.http.transport import Response, StreamedBody, Transport
+from clients.http.transport import Transport
 
 MAX_ANSWER = 1024 * 1024  # bytes; what answers to uploads say is of no use
 

@@ -7,7 +7,8 @@ from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.transfer.image import MAX_MANIFEST, Manifest
 from clients.http.addresses import address, origin
-from clients.http.transport import Authorizer, Transport
+from clients.http.messages import Authorizer
+from clients.http.transport import Transport
 
 # How registries say that they do not know this part of the specification. Not 401, 403 or 429: those say nothing of it.
 _UNKNOWN_API = frozenset({400, 404, 405, 406, 501})

@@ -16,8 +16,9 @@ from bundle.oci.reference import DOCKER_HUB, Reference
 from bundle.transfer.image import MAX_MANIFEST, Manifest
 from clients.http.auth import Authenticator, RepositoryAccess
 from clients.http.credentials import Credentials
+from clients.http.messages import Response
 from clients.http.retry import TRANSIENT_STATUSES
-from clients.http.transport import Response, Transport
+from clients.http.transport import Transport
 from clients.registry._referrers import list_referrers
 from clients.registry.hints import next_step
 

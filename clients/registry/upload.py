@@ -13,8 +13,8 @@ from bundle.oci.reference import Reference
 from bundle.transfer.image import MAX_MANIFEST, Manifest, is_manifest
 from bundle.transfer.push import Outcome, ReadBlob
 from clients.http.auth import RepositoryAccess
+from clients.http.messages import Response
 from clients.http.retry import TransientError
-from clients.http.transport import Response
 from clients.registry._blob_upload import MAX_ANSWER, BlobUploads, Session
 from clients.registry.hints import next_push_step
 from clients.registry.repository import Registries, registry_address

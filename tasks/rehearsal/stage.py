@@ -6,7 +6,6 @@ Runs as a process of its own, which gives up its network before anything else an
 import json
 import os
 import platform
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -24,6 +23,7 @@ from clients.sandbox.egress import OutsideWatch
 from clients.sandbox.network import isolate
 from clients.sandbox.registry import throwaway_registry
 from tasks.rehearsal.base import stand_in
+from tasks.rehearsal.environment import PATH, environment, tools
 from tasks.rehearsal.images import unpullable
 from tasks.rehearsal.result import Result, Scene, step_mark
 from tasks.rehearsal.site import RehearsalSite, make_site
@@ -34,7 +34,6 @@ from tasks.site.receiver import Receiver
 
 RESULT = "result.json"
 _HOURS = 4 * 3600.0  # seconds; what one command inside may take
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def main() -> int:
@@ -261,7 +260,7 @@ class _Stage:
             argv,
             subject=f"{words[0]} inside",
             timeout=_HOURS,
-            env=self._environment(site, kubeconfig),
+            env=environment(self.scene, site, kubeconfig),
             cwd=self.scene.place / "inside",
             on_output=line,
             tied=True,
@@ -270,24 +269,6 @@ class _Stage:
             said = " ".join((done.stderr or done.text).split()[-60:])
             self.failures.append(f"{words[0]} inside ended with exit code {done.code}: {said}")
         return done.code == 0
-
-    def _environment(self, site: RehearsalSite, kubeconfig: Path | None) -> dict[str, str]:
-        home = self.scene.place / "home"
-        home.mkdir(mode=0o700, exist_ok=True)
-        path = os.pathsep.join([str(self._tools()), os.environ.get("PATH", _PATH)])
-        own = {"HOME": str(home), "DOCKER_CONFIG": str(home), "TMPDIR": str(home), "PATH": path}
-        return {**site.env, **own, "KUBECONFIG": str(kubeconfig or home / "no-kubeconfig")}
-
-    def _tools(self) -> Path:
-        """helm and kubectl, from where the throwaway cluster's programs are, unless they are on PATH."""
-        place = self.scene.place / "bin"
-        place.mkdir(exist_ok=True)
-        for name, builds in (("helm", ("helm", "helm4", "helm3")), ("kubectl", ("kubectl",))):
-            found = [self.scene.assets / each for each in builds if self.scene.assets]
-            real = next((each for each in found if os.access(each, os.X_OK)), None)
-            if real and not shutil.which(name) and not (place / name).is_symlink():
-                (place / name).symlink_to(real)
-        return place
 
     def _receiver(self, *, registry: str) -> Receiver:
         """The carried bundle as the program inside sees it."""
@@ -300,7 +281,7 @@ class _Stage:
             default_jobs=self.scene.jobs,
             user_state=self.scene.place,
         )
-        path = os.pathsep.join([str(self._tools()), os.environ.get("PATH", _PATH)])
+        path = os.pathsep.join([str(tools(self.scene)), os.environ.get("PATH", PATH)])
         return Receiver(Project(options, env={**os.environ, "PATH": path}, console=self.console))
 
 

@@ -127,7 +127,7 @@ def test_a_blob_without_mark_is_hashed_and_marked_again(store: BlobStore) -> Non
 
 def test_a_fetched_blob_is_trusted_until_the_next_boot(store: BlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.fetch(BLOB, Source(), subject="x")
-    monkeypatch.setattr("bundle.storage.blob_store._this_boot", lambda: 12345)
+    monkeypatch.setattr("bundle.storage.marks.this_boot", lambda: 12345)
     assert not store.holds(BLOB)
     source = Source()
     assert not store.fetch(BLOB, source, subject="x"), "it is hashed, and is good"
@@ -138,13 +138,13 @@ def test_a_fetched_blob_is_trusted_until_the_next_boot(store: BlobStore, monkeyp
 def test_a_settled_blob_is_trusted_for_good(store: BlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.fetch(BLOB, Source(), subject="x")
     store.settle(BLOB)
-    monkeypatch.setattr("bundle.storage.blob_store._this_boot", lambda: 12345)
+    monkeypatch.setattr("bundle.storage.marks.this_boot", lambda: 12345)
     assert store.holds(BLOB)
 
 
 def test_without_boot_ids_a_blob_is_synced_at_once(store: BlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
-    monkeypatch.setattr("bundle.storage.blob_store._this_boot", lambda: 0)
+    monkeypatch.setattr("bundle.storage.marks.this_boot", lambda: 0)
     monkeypatch.setattr("os.fsync", synced.append)
     store.fetch(BLOB, Source(), subject="x")
     assert len(synced) == 1

@@ -1,0 +1,42 @@
+"""Requests and answers as callers see them."""
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from bundle.storage.volume import FilePiece
+
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+
+
+class Authorizer(Protocol):
+    """Lets requests into one place. Used by several threads at once."""
+
+    def headers(self) -> Mapping[str, str]:
+        """What to send along, as far as known."""
+
+    def answer(self, challenges: tuple[str, ...], sent: Mapping[str, str]) -> bool:
+        """Whether a 401 with these WWW-Authenticate values, given to the headers `sent`, is worth another attempt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamedBody:
+    """`size` bytes to send that are made anew, from the start, for each attempt. Errors of `open` come through.
+
+    Pieces of files are sent without being read, where there is no TLS.
+    """
+
+    size: int
+    open: Callable[[], Generator[bytes | FilePiece, None, None]]
+
+
+Body = bytes | StreamedBody
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """A successful answer; header names are looked up without regard to case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
