@@ -108,8 +108,8 @@ def test_imports_point_one_way(name: str) -> None:
         pytest.param("clients.x", "import tasks", ["tasks"], id="clients not tasks"),
         pytest.param("tasks.x", "import dodo", ["dodo"], id="tasks not dodo"),
         pytest.param("tasks.x", "import urllib3", ["urllib3"], id="tasks not HTTP"),
-        pytest.param("dodo", "import bundle.digest", ["bundle"], id="dodo only tasks"),
-        pytest.param("tasks.x", "import os, doit\nfrom bundle.digest import Digest\nimport schema.spec", [], id="fine"),
+        pytest.param("dodo", "import bundle.oci.digest", ["bundle"], id="dodo only tasks"),
+        pytest.param("tasks.x", "import os, doit\nfrom bundle.oci.digest import Digest\nimport schema.spec", [], id="fine"),
     ],
 )
 def test_forbidden_imports_are_found(name: str, source: str, found: list[str]) -> None:

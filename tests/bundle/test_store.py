@@ -177,9 +177,9 @@ def test_threads_fetch_a_shared_blob_once(store: BlobStore) -> None:
 PROGRAM = """
 import sys
 from pathlib import Path
-from bundle.descriptor import Descriptor
-from bundle.digest import Digest
-from bundle.store import BlobStore
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.storage.blob_store import BlobStore
 content = bytes(range(256)) * 40_000
 blob = Descriptor(media_type="x", digest=Digest.of(content), size=len(content))
 def read(offset):

@@ -59,8 +59,8 @@ def test_attempts(packet: bytes, found: str) -> None:
 PROGRAM = f"""
 import socket, sys
 sys.path.insert(0, {str(ROOT)!r})
-from clients.isolation import isolate
-from clients.outside import OutsideWatch
+from clients.sandbox.network import isolate
+from clients.sandbox.egress import OutsideWatch
 if reason := isolate():
     sys.exit("SKIP " + reason)
 with OutsideWatch() as watch, socket.create_server(("127.0.0.1", 0)) as server:

@@ -36,15 +36,15 @@ ROOT = Path(__file__).resolve().parents[2]
 PULLER = """
 import sys
 from pathlib import Path
-from bundle.fetch import fetch_image
-from bundle.hosts import HostSettings
+from bundle.transfer.fetch import fetch_image
+from bundle.oci.locations import HostSettings
 from bundle.meter import SilentMeter
-from bundle.reference import Reference
-from bundle.store import BlobStore
-from bundle.transfers import Transfers
-from clients.credentials import Credentials
+from bundle.oci.reference import Reference
+from bundle.storage.blob_store import BlobStore
+from bundle.transfer.transfers import Transfers
+from clients.http.credentials import Credentials
 from clients.registry import Registries
-from clients.transport import Transport
+from clients.http.transport import Transport
 
 reference, cache = Reference.parse(sys.argv[1]), Path(sys.argv[2])
 with Transport({reference.host: HostSettings(plain_http=True)}) as transport:

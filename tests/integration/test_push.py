@@ -49,17 +49,17 @@ ROOT = Path(__file__).resolve().parents[2]
 PUSHER = """
 import sys
 from pathlib import Path
-from bundle.hosts import HostSettings
-from bundle.locations import LocalImage
-from bundle.local_source import open_local
+from bundle.oci.locations import HostSettings
+from bundle.oci.locations import LocalImage
+from bundle.images.local import open_local
 from bundle.meter import SilentMeter
-from bundle.push import push_image
-from bundle.reference import Reference
-from bundle.transfers import Transfers
-from clients.credentials import Credentials
+from bundle.transfer.push import push_image
+from bundle.oci.reference import Reference
+from bundle.transfer.transfers import Transfers
+from clients.http.credentials import Credentials
 from clients.registry import Registries
-from clients.transport import Transport
-from clients.upload import Uploads
+from clients.http.transport import Transport
+from clients.registry.upload import Uploads
 
 source = open_local(LocalImage(transport="oci", path=Path(sys.argv[1])), subject="image")
 reference = Reference.parse(sys.argv[2])
