@@ -1,4 +1,4 @@
-"""The shape of the house: one-way imports, no cycles, one place that prints, modules that stay small."""
+"""The shape of the house: one-way imports, rooms without circles, one place that prints, modules that stay small."""
 
 import ast
 import json
@@ -29,14 +29,23 @@ THIRD_PARTY = {
     "dodo": set[str](),
 }
 PRINTING = "tasks.runtime.console"
+RECEIVING = ("tasks.site.", "tasks.install.")
+SENDING = ("tasks.collect", "tasks.proof", "tasks.assemble")
 MEANINGLESS = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc"}
-LONGEST = 350  # lines; about 300 is the habit
+LONGEST = 300  # lines
+MOST_ENTRIES = 12  # of a folder; its `__init__` does not count
+WING_ENTRIES = {"bundle": 14}
 
 
 def modules() -> dict[str, Path]:
     """Every module of ours by its dotted name."""
     paths = [*(path for package in PACKAGES for path in (ROOT / package).rglob("*.py")), *ROOT.glob("dodo.py")]
     return {_dotted(path): path for path in sorted(paths)}
+
+
+def folders() -> dict[str, Path]:
+    """Every folder of ours by its dotted name."""
+    return {name: path.parent for name, path in modules().items() if path.name == "__init__.py"}
 
 
 def _dotted(path: Path) -> str:
@@ -87,6 +96,28 @@ def cycle(sources: Mapping[str, str]) -> list[str]:
     return []
 
 
+def arrows(sources: Mapping[str, str]) -> dict[str, set[str]]:
+    """Which folder imports which, by the modules in them."""
+    found: dict[str, set[str]] = {}
+    for name, text in sources.items():
+        here = name.rpartition(".")[0]
+        others = {other.rpartition(".")[0] for other in imported(text) if other in sources} - {here}
+        found.setdefault(here, set()).update(others)
+    return found
+
+
+def borrowed(name: str, sources: Mapping[str, str]) -> list[str]:
+    """What a module takes of another folder although its name begins with an underscore."""
+    here = name.rpartition(".")[0]
+    found = []
+    for other in set(imported(sources[name])):
+        module = other if other in sources else other.rpartition(".")[0]
+        private = any(part.startswith("_") and not part.startswith("__") for part in other.split("."))
+        if private and module in sources and module.rpartition(".")[0] != here:
+            found.append(other)
+    return sorted(found)
+
+
 def test_there_are_modules() -> None:
     assert {"bundle.oci.digest", "bundle", "tasks"} <= modules().keys()
 
@@ -109,7 +140,9 @@ def test_imports_point_one_way(name: str) -> None:
         pytest.param("tasks.x", "import dodo", ["dodo"], id="tasks not dodo"),
         pytest.param("tasks.x", "import urllib3", ["urllib3"], id="tasks not HTTP"),
         pytest.param("dodo", "import bundle.oci.digest", ["bundle"], id="dodo only tasks"),
-        pytest.param("tasks.x", "import os, doit\nfrom bundle.oci.digest import Digest\nimport schema.spec", [], id="fine"),
+        pytest.param(
+            "tasks.x", "import os, doit\nfrom bundle.oci.digest import Digest\nimport schema.spec", [], id="fine"
+        ),
     ],
 )
 def test_forbidden_imports_are_found(name: str, source: str, found: list[str]) -> None:
@@ -123,6 +156,66 @@ def test_no_cycles() -> None:
 def test_cycles_are_found() -> None:
     sources = {"bundle.a": "from bundle import b", "bundle.b": "def f():\n  from bundle.a import g", "bundle.c": ""}
     assert set(cycle(sources)) == {"bundle.a", "bundle.b"}
+
+
+SOURCES = {name: path.read_text() for name, path in modules().items() if path.name != "__init__.py"}
+
+
+def test_no_circle_between_folders() -> None:
+    try:
+        TopologicalSorter(arrows(SOURCES)).prepare()
+    except CycleError as err:
+        pytest.fail(f"folders import each other: {' <- '.join(err.args[1])}")
+
+
+def test_circles_between_folders_are_found() -> None:
+    sources = {"a.x.one": "import a.y.two", "a.y.two": "from a.x import three", "a.x.three": ""}
+    assert arrows(sources) == {"a.x": {"a.y"}, "a.y": {"a.x"}}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_name_with_an_underscore_is_used_in_its_folder_only(name: str) -> None:
+    assert borrowed(name, SOURCES) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        pytest.param("from bundle.a._one import x", ["bundle.a._one", "bundle.a._one.x"], id="a module"),
+        pytest.param("from bundle.a import _one", ["bundle.a._one"], id="a module by its folder"),
+        pytest.param("def f():\n  from bundle.a.two import _x", ["bundle.a.two._x"], id="a name"),
+        pytest.param("from bundle.b import _own", [], id="its own folder"),
+        pytest.param("from __future__ import annotations\nfrom bundle.a.two import x", [], id="fine"),
+    ],
+)
+def test_borrowed_names_are_found(source: str, found: list[str]) -> None:
+    sources = {"bundle.b.here": source, "bundle.b._own": "", "bundle.a._one": "", "bundle.a.two": ""}
+    assert borrowed("bundle.b.here", sources) == found
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith(RECEIVING)])
+def test_the_receiving_half_knows_nothing_of_the_sending_half(name: str) -> None:
+    assert [other for other in imported(SOURCES[name]) if other.startswith(SENDING)] == []
+
+
+@pytest.mark.parametrize("name", folders())
+def test_a_folder_is_one_docstring_and_few_entries(name: str) -> None:
+    place = folders()[name]
+    (only,) = ast.parse((place / "__init__.py").read_text()).body
+    assert isinstance(only, ast.Expr)
+    assert isinstance(only.value, ast.Constant)
+    assert "\n" not in only.value.value
+    entries = {path.name for path in place.iterdir()} - {"__init__.py", "__pycache__"}
+    assert len(entries) <= WING_ENTRIES.get(name, MOST_ENTRIES)
+
+
+def test_one_class_name_for_one_thing() -> None:
+    found: dict[str, list[str]] = {}
+    for name, text in SOURCES.items():
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(name)
+    assert {kind: places for kind, places in found.items() if len(places) > 1} == {}
 
 
 @pytest.mark.parametrize("name", [name for name in modules() if name != PRINTING])

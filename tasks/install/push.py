@@ -6,13 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bundle.errors import FormatError, RegistryError
-from bundle.metadata.manifest import ImageEntry
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
 from bundle.transfer.attachment import Attachment
 from bundle.transfer.image import ImageSource, Manifest, walk_manifests
-from bundle.transfer.push import push_image
 from schema.spec.contents import DerivedImageSpec, ImageSpec
 from tasks.runtime.step import Step
 from tasks.site.receiver import Receiver
@@ -20,6 +18,7 @@ from tasks.site.receiver import Receiver
 if TYPE_CHECKING:
     from bundle.charts.artifact import ChartSource
     from bundle.metadata.entries import ChartEntry
+    from bundle.metadata.manifest import ImageEntry
     from bundle.transfer.push import ImageSink
 
 
@@ -155,7 +154,7 @@ def _chart_sink(receiver: Receiver, name: str) -> "ImageSink":
 _REFUSED = frozenset({400, 404, 405, 413, 415, 422})
 
 
-def push_attachments(receiver: Receiver, entry: ImageEntry, source: ImageSource) -> None:
+def push_attachments(receiver: Receiver, entry: "ImageEntry", source: ImageSource) -> None:
     """Bring everything that is attached to an image from its source into its repository; the image itself is there.
 
     A RegistryError says how to do without, where the registry refuses such things.
@@ -170,7 +169,9 @@ def push_attachments(receiver: Receiver, entry: ImageEntry, source: ImageSource)
             raise
 
 
-def _push_attachment(receiver: Receiver, entry: ImageEntry, attachment: Attachment, source: ImageSource) -> None:
+def _push_attachment(receiver: Receiver, entry: "ImageEntry", attachment: Attachment, source: ImageSource) -> None:
+    from bundle.transfer.push import push_image
+
     project, destination = receiver.project, receiver.destination
     raw = source.manifest(attachment.root)
     whole = Manifest.parse(raw, media_type=attachment.media_type, digest=attachment.digest)

@@ -43,7 +43,7 @@ from bundle.oci.reference import Reference
 from bundle.storage.blob_store import BlobStore
 from bundle.transfer.transfers import Transfers
 from clients.http.credentials import Credentials
-from clients.registry import Registries
+from clients.registry.repository import Registries
 from clients.http.transport import Transport
 
 reference, cache = Reference.parse(sys.argv[1]), Path(sys.argv[2])

@@ -57,7 +57,7 @@ from bundle.transfer.push import push_image
 from bundle.oci.reference import Reference
 from bundle.transfer.transfers import Transfers
 from clients.http.credentials import Credentials
-from clients.registry import Registries
+from clients.registry.repository import Registries
 from clients.http.transport import Transport
 from clients.registry.upload import Uploads
 
