@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import squarify
+
 from bundle.formats.sizes import human
 from bundle.report._html import Markup, element, visible
 from bundle.report._sharing import Share
@@ -19,45 +21,18 @@ class Box:
 
 
 def treemap(sizes: Sequence[int], area: Box) -> list[Box]:
-    """One box for each size, in their order. The sizes must be above 0 and sorted, the largest first."""
-    scale = area.width * area.height / sum(sizes) if sizes else 0.0
-    return list(_rows([size * scale for size in sizes], area))
+    """One box for each size, in their order. The sizes must be above 0 and sorted, the largest first.
 
-
-def _rows(areas: Sequence[float], free: Box) -> Iterator[Box]:
-    """Fill the free rectangle row by row along its shorter side."""
-    while areas:
-        side = min(free.width, free.height)
-        count = 1
-        while count < len(areas) and _worst(areas[: count + 1], side) <= _worst(areas[:count], side):
-            count += 1
-        row, areas = areas[:count], areas[count:]
-        depth = sum(row) / side if side else 0.0
-        yield from _row(row, free, depth)
-        if free.width >= free.height:
-            free = Box(x=free.x + depth, y=free.y, width=max(free.width - depth, 0.0), height=free.height)
-        else:
-            free = Box(x=free.x, y=free.y + depth, width=free.width, height=max(free.height - depth, 0.0))
-
-
-def _row(row: Sequence[float], free: Box, depth: float) -> Iterator[Box]:
-    position = 0.0
-    for area in row:
-        length = area / depth if depth else 0.0
-        if free.width >= free.height:
-            yield Box(x=free.x, y=free.y + position, width=depth, height=length)
-        else:
-            yield Box(x=free.x + position, y=free.y, width=length, height=depth)
-        position += length
-
-
-def _worst(row: Sequence[float], side: float) -> float:
-    """The longest box of a row: the larger of its sides' ratios."""
-    total = sum(row)
-    return max(side * side * max(row) / total**2, total**2 / (side * side * min(row))) if side else float("inf")
+    What is far too small to be seen is drawn as large as the smallest thing that can be laid out.
+    """
+    smallest = sum(sizes) / (area.width * area.height) * _SPECK
+    drawn = squarify.normalize_sizes([max(size, smallest) for size in sizes], area.width, area.height)
+    boxes = squarify.squarify(drawn, area.x, area.y, area.width, area.height)
+    return [Box(x=box["x"], y=box["y"], width=box["dx"], height=box["dy"]) for box in boxes]
 
 
 WIDTH, HEIGHT = 1200, 480
+_SPECK = 1e-7  # of a unit squared: less than that and rounding leaves no room for what comes after it
 MOST = 80  # boxes; the smallest ones would not be seen
 _SIGN = 8.2  # more than most signs of 13 px take on average; what is wider all the same is cut at the box's edge
 _LINE = 17

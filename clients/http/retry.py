@@ -4,7 +4,9 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+
+from urllib3 import Retry
+from urllib3.exceptions import InvalidHeader
 
 from bundle.errors import SourceError
 
@@ -29,7 +31,7 @@ class TransientError(Exception):
 class RetryPolicy:
     """Exponential backoff with jitter; a server's own Retry-After goes first, up to a bound. All times in seconds.
 
-    `attempts` counts those in a row without progress. `sleep`, `random` (0 to 1) and `now` (since 1970) are injectable.
+    `attempts` counts those in a row without progress. `sleep` and `random` (0 to 1) are injectable.
     """
 
     attempts: int = 6
@@ -38,7 +40,6 @@ class RetryPolicy:
     longest_asked: float = 120.0
     sleep: Callable[[float], None] = time.sleep
     random: Callable[[], float] = random.random
-    now: Callable[[], float] = time.time
 
     def delay(self, failures: int, asked: float | None = None) -> float:
         """How long to wait after so many failures in a row: half of it fixed, half by chance, never less than asked."""
@@ -49,10 +50,7 @@ class RetryPolicy:
         """The seconds that a Retry-After header (seconds or HTTP date) asks to wait; None when it can't be read."""
         if retry_after is None:
             return None
-        text = retry_after.strip()
-        if text.isascii() and text.isdigit():
-            return float(text)
         try:
-            return max(0.0, parsedate_to_datetime(text).timestamp() - self.now())
-        except ValueError:
+            return float(Retry().parse_retry_after(retry_after))
+        except (InvalidHeader, ValueError, OverflowError):  # the latter two for numbers that are no time
             return None

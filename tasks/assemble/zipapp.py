@@ -21,7 +21,7 @@ from tasks.runtime.step import Step
 from tasks.runtime.version import VERSION
 
 OUR_PACKAGES = ("bundle", "clients", "schema", "tasks")
-THEIR_PACKAGES = {"doit": "doit", "urllib3": "urllib3", "yaml": "PyYAML"}
+THEIR_PACKAGES = {"doit": "doit", "squarify": "squarify", "urllib3": "urllib3", "yaml": "PyYAML"}
 _SHEBANG = b"#!/usr/bin/env python3\n"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip can hold
 

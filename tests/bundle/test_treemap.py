@@ -16,6 +16,7 @@ AREA = Box(x=0, y=0, width=1200, height=480)
         pytest.param([7], id="one"),
         pytest.param([6, 6, 4, 3, 2, 2, 1], id="the paper's example"),
         pytest.param([10**12, 1, 1], id="one dwarfs the others"),
+        pytest.param([10**6] * 40 + [1] * 40, id="forty specks"),
         pytest.param([1] * 50, id="fifty equal ones"),
         pytest.param(sorted((n * n * 1000 + 1 for n in range(80)), reverse=True), id="eighty"),
     ],
@@ -38,3 +39,9 @@ def test_boxes(sizes: list[int]) -> None:
 def test_equal_boxes_are_nearly_square() -> None:
     ratios = [max(box.width / box.height, box.height / box.width) for box in treemap([1] * 50, AREA)]
     assert max(ratios) < 2
+
+
+def test_what_is_too_small_for_a_float_is_drawn_all_the_same() -> None:
+    boxes = treemap([10**20, *[1] * 79], AREA)
+    assert len(boxes) == 80
+    assert all(box.width > 0 and box.height > 0 for box in boxes)

@@ -52,7 +52,7 @@ def pauses() -> list[float]:
 
 @pytest.fixture
 def policy(pauses: list[float]) -> RetryPolicy:
-    return RetryPolicy(attempts=3, sleep=pauses.append, random=lambda: 1.0, now=lambda: 1_000_000_000.0)
+    return RetryPolicy(attempts=3, sleep=pauses.append, random=lambda: 1.0)
 
 
 @pytest.fixture

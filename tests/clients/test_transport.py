@@ -186,8 +186,15 @@ def test_transient_refusals_end(transport: Transport, faulty: FaultyRegistry, bl
     [pytest.param("17", 17.0, id="seconds"), pytest.param("Sun, 09 Sep 2001 01:47:20 GMT", 40.0, id="date")],
 )
 def test_retry_after_is_honoured(
-    transport: Transport, faulty: FaultyRegistry, blob: str, pauses: list[float], retry_after: str, pause: float
+    transport: Transport,
+    faulty: FaultyRegistry,
+    blob: str,
+    pauses: list[float],
+    retry_after: str,
+    pause: float,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("urllib3.util.retry.time.time", lambda: 1_000_000_000.0)
     faulty.plan("GET", instead(429, Retry_After=retry_after))
     assert get(transport, blob) == DATA
     assert pauses == [pause]
