@@ -14,8 +14,8 @@ from doit.doit_cmd import DoitMain
 
 from tasks.cli.receive import COMMANDS
 from tasks.runtime.options import VARIABLES
+from tests.fixtures.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix()
     for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "examples/ci/*.yml", "benchmarks/*.md")
@@ -134,7 +134,9 @@ def test_architecture_names_every_folder() -> None:
     assert named == folders - set(PACKAGES)
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"`((?:bundle|clients|schema|tasks)/[\w/]+\.py)`", ARCHITECTURE))))
+@pytest.mark.parametrize(
+    "name", sorted(set(re.findall(r"`((?:bundle|clients|schema|tasks)/[\w/]+\.py)`", ARCHITECTURE)))
+)
 def test_architecture_names_modules_that_are_there(name: str) -> None:
     assert (ROOT / name).is_file()
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.fixtures.places import ROOT
+
 PACKAGES = ("bundle", "schema", "clients", "tasks")
 
 OURS = {

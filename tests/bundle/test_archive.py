@@ -17,9 +17,9 @@ from bundle.errors import BundleError, FormatError, IntegrityError, SourceError,
 from bundle.metadata.checksums import SUMS
 from bundle.storage.tar_reader import members
 from tests.bundle.made_bundle import make_bundle
+from tests.fixtures.places import ROOT
 
 EPOCH = 1_700_000_000
-REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -175,9 +175,7 @@ def test_leftovers_of_a_killed_run_are_removed(root: Path, archive: Path) -> Non
     )
     pack(root, archive, epoch=EPOCH)
     good = archive.read_bytes()
-    with subprocess.Popen(
-        [sys.executable, "-c", script, str(archive)], cwd=REPOSITORY, stdout=subprocess.PIPE
-    ) as process:
+    with subprocess.Popen([sys.executable, "-c", script, str(archive)], cwd=ROOT, stdout=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stdout.readline() == b"written\n"
         process.send_signal(signal.SIGKILL)

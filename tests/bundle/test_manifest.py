@@ -16,6 +16,7 @@ from bundle.oci.digest import Digest
 from bundle.report.manifest_text import manifest_text
 from bundle.storage.blob_store import BlobStore
 from tests.bundle.made_bundle import CONTENT, manifest_of, stored
+from tests.fixtures.places import ROOT
 
 PROOF = (
     ProofEntry(release="web", proven=True),
@@ -27,7 +28,7 @@ DELTA = Delta(
     ),
     blobs={Digest.of(b"layer"): ("registry.example.com/api", "registry.example.com/web")},
 )
-SCHEMA = json.loads((Path(__file__).parents[2] / "schema/manifest.schema.json").read_text())
+SCHEMA = json.loads((ROOT / "schema/manifest.schema.json").read_text())
 
 
 @pytest.fixture(params=["oci", "docker-archive"])

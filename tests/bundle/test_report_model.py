@@ -17,8 +17,9 @@ from bundle.report.model import proof_result
 from bundle.sbom.summary import NO_LICENCE
 from tests.bundle.made_bundle import CONTENT, SHARED, blobs_of, make_bundle, manifest_of
 from tests.bundle.made_report import report_of
+from tests.fixtures.places import ROOT
 
-SCHEMA = Path(__file__).parents[2] / "schema"
+SCHEMA = ROOT / "schema"
 
 
 def schema(name: str) -> dict[str, object]:

@@ -13,6 +13,7 @@ from bundle.errors import IntegrityError, NetworkError, SourceError, StorageErro
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.storage.blob_store import BlobStore
+from tests.fixtures.places import ROOT
 
 CONTENT = bytes(range(256)) * 40_000
 BLOB = Descriptor(media_type="x", digest=Digest.of(CONTENT), size=len(CONTENT))
@@ -191,10 +192,9 @@ print(BlobStore(Path(sys.argv[1])).fetch(blob, read, subject="x"), flush=True)
 
 
 def process(store: BlobStore) -> "subprocess.Popen[str]":
-    root = Path(__file__).parents[2]
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(store.root)],
-        cwd=root,
+        cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -5,13 +5,12 @@ import struct
 import subprocess
 import sys
 from ipaddress import IPv4Network, ip_address
-from pathlib import Path
 
 import pytest
 
 from clients.sandbox.egress import attempt
+from tests.fixtures.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SYN, SYN_ACK, ACK = 0x02, 0x12, 0x10
 
 

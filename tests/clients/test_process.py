@@ -12,8 +12,7 @@ import pytest
 
 from bundle.errors import MissingToolError, ProgramError
 from clients.programs.process import STDERR_TAIL, find_program, masked, run
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.fixtures.places import ROOT
 
 
 def sh(script: str) -> list[str]:

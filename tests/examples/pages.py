@@ -3,7 +3,7 @@
 import re
 import textwrap
 
-from tests.tasks.workbench import ROOT
+from tests.fixtures.places import ROOT
 
 PAGES = ROOT / "docs" / "zenml-pro"
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.fixtures.places import ROOT
+
 CI = ROOT / "examples" / "ci"
 PROGRAM = ("bundle", "clients", "schema", "tasks", "dodo.py", "pyproject.toml")
 LEFT_OUT = ("pip install", "doit rehearse")  # a package index is not at hand; rehearsed once below

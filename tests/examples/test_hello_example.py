@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-HELLO = Path(__file__).resolve().parents[2] / "examples" / "hello"
+from tests.fixtures.places import ROOT
+
+HELLO = ROOT / "examples" / "hello"
 IMAGE = HELLO / "image"
 
 

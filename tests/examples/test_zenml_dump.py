@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(__file__).resolve().parents[2] / "examples" / "zenml-pro" / "dump.py"
+from tests.fixtures.places import ROOT
+
+PROGRAM = ROOT / "examples" / "zenml-pro" / "dump.py"
 SHOW = '#!/bin/sh\necho "$(basename "$0") $*"\necho "$MYSQL_PWD/$PGPASSWORD/$DATABASE_PASSWORD"\nexit 7\n'
 
 

@@ -5,13 +5,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.examples.control_plane import API, ControlPlane, Fault, serving
+from tests.fixtures.places import ROOT
 
-PROGRAM = Path(__file__).resolve().parents[2] / "examples" / "zenml-pro" / "enroll.py"
+PROGRAM = ROOT / "examples" / "zenml-pro" / "enroll.py"
 ADMIN, SUPERUSER = "password-of-admin", "pass word/of&superuser"
 
 

@@ -16,8 +16,8 @@ from schema.spec.carried import carried_files
 from schema.spec.spec import Spec
 from schema.syntax.template import Name
 from schema.values.values import release_values
+from tests.fixtures.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "zenml-pro"
 DOCS = ROOT / "docs" / "zenml-pro"
 SITE = Site.load(EXAMPLE / "site.example.yaml")

@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(__file__).resolve().parents[2] / "examples" / "zenml-pro" / "check_site.py"
+from tests.fixtures.places import ROOT
+
+PROGRAM = ROOT / "examples" / "zenml-pro" / "check_site.py"
 FACTS = {
     "control-plane": "https://zenml-pro.corp.example",
     "workspace": "https://zenml-workspace.corp.example",

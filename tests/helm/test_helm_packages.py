@@ -12,11 +12,12 @@ from bundle.oci.locations import parse_chart
 from clients.charts.source import Charts
 from clients.http.transport import Transport
 from clients.registry.repository import Registries
+from tests.fixtures.places import ROOT
 from tests.integration.clusters import asset
 from tests.integration.parts import PartError
 from tests.integration.registries import cncf_registry
 
-CHART = Path(__file__).resolve().parents[2] / "examples" / "hello" / "chart"
+CHART = ROOT / "examples" / "hello" / "chart"
 IGNORE = "*.bak\n/secret/\ndocs/*.md\n[a-c]?.txt\n"
 FILES = ["n.bak", "secret/key", "docs/a.md", "docs/deep/b.md", "ax.txt", "dx.txt", "templates/.hidden", "x/secret/key"]
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.fixtures.places import CHARTS
 from tests.integration.helms import Helm
 from tests.integration.images import image, layer
 from tests.integration.registries import RunningRegistry
 from tests.tasks.workbench import Ran, Workbench, write_layout
-
-CHARTS = Path(__file__).resolve().parents[1] / "charts"
 
 
 @dataclass(kw_only=True)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.places import CHARTS
 from tests.integration.clusters import LOG_LINE, NODES, Cluster, asset
 from tests.integration.helms import Helm
 from tests.integration.parts import PartError
 
-CHARTS = Path(__file__).resolve().parents[1] / "charts"
 SOON = "--timeout=60s"
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.places import DISCOVERED_CHARTS
 from tests.integration.clusters import asset
 from tests.integration.parts import PartError
-from tests.tasks.workbench import ROOT, Workbench
+from tests.tasks.workbench import Workbench
 
-CHARTS = ROOT / "tests" / "charts_discovery"
 DIGEST = f"sha256:{'a' * 64}"
 
 Row = tuple[str, str, str]  # image, object, field
@@ -107,7 +107,7 @@ def project(place: Path, helm: str, releases: list[str]) -> Workbench:
     (place / "values").mkdir()
     bench = Workbench(place=place, env={"PATH": os.pathsep.join([str(place / "bin"), "/usr/bin", "/bin"])})
     for name in releases:
-        shutil.copytree(CHARTS / name, place / "charts" / name)
+        shutil.copytree(DISCOVERED_CHARTS / name, place / "charts" / name)
         (place / "values" / f"{name}.yaml").write_text(VALUES.get(name, ""))
     bench.write(
         {

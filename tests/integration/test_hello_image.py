@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.places import ROOT
 from tests.integration.parts import Engine, Skopeo
 
-IMAGE = Path(__file__).resolve().parents[2] / "examples" / "hello" / "image"
+IMAGE = ROOT / "examples" / "hello" / "image"
 TEXT = "Hello from the other side of the air gap.\n"
 
 

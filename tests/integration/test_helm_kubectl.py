@@ -25,10 +25,10 @@ from clients.cluster.kubectl import Kubectl, Right
 from clients.cluster.rollout import Watch, install_release, unready_workloads
 from clients.cluster.survey import survey
 from clients.programs.process import run
+from tests.fixtures.places import CHARTS, ROOT
 from tests.integration.clusters import LOG_LINE, Cluster, asset
 from tests.integration.helms import Helm as OfficialHelm
 
-ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = Patience(restarts=3, unschedulable=0.5, unbound_volume=0.5, refused_pods=0.5, missing_config=0.5)
 Install = Callable[..., Any]
 
@@ -222,7 +222,7 @@ def our_helm(helm: OfficialHelm) -> Helm:
 def package(tmp_path: Path) -> Callable[[str], Path]:
     def make(name: str) -> Path:
         path = tmp_path / f"{name}-1.0.0.tgz"
-        path.write_bytes(package_chart(ROOT / "tests" / "charts" / name, name=name, subject=f"chart {name!r}"))
+        path.write_bytes(package_chart(CHARTS / name, name=name, subject=f"chart {name!r}"))
         return path
 
     return make

@@ -27,11 +27,11 @@ from bundle.transfer.transfers import Transfers
 from clients.http.credentials import Credentials
 from clients.http.transport import Transport
 from clients.registry.repository import Registries
+from tests.fixtures.places import ROOT
 from tests.integration.images import AMD64, image, index, layer, random_chunks
 from tests.integration.registries import RunningRegistry
 
 MIB = 1024 * 1024
-ROOT = Path(__file__).resolve().parents[2]
 
 PULLER = """
 import sys

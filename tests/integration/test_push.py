@@ -38,13 +38,13 @@ from clients.registry.repository import Registries
 from clients.registry.upload import Uploads
 from tests.bundle.made_bundle import SHARED, make_bundle
 from tests.bundle.test_fetch import FakeSource
+from tests.fixtures.places import ROOT
 from tests.integration.images import image, layer
 from tests.integration.parts import Skopeo
 from tests.integration.registries import RunningRegistry, cncf_registry
 
 MIB = 1024 * 1024
 ACCEPT = {"Accept": media_types.OCI_MANIFEST}
-ROOT = Path(__file__).resolve().parents[2]
 
 PUSHER = """
 import sys

@@ -14,9 +14,10 @@ from bundle.oci.locations import HostSettings, parse_chart
 from clients.charts.source import Charts
 from clients.http.transport import Transport
 from clients.registry.repository import Registries
+from tests.fixtures.places import ROOT
 from tests.integration.registries import RunningRegistry
 
-CHART = Path(__file__).resolve().parents[2] / "examples" / "hello" / "chart"
+CHART = ROOT / "examples" / "hello" / "chart"
 
 
 @pytest.fixture

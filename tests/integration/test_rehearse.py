@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.places import CHARTS
 from tests.integration.clusters import Cluster, asset
 from tests.integration.images import image, layer
 from tests.integration.parts import PartError, program
 from tests.tasks.workbench import Ran, Workbench, write_layout
 
-CHARTS = Path(__file__).resolve().parents[1] / "charts"
 VALUES = """\
 image:
   repository: ${image.web.repository}

@@ -22,13 +22,14 @@ import yaml
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from tests.examples.control_plane import API, ControlPlane, serving
+from tests.fixtures.places import CHARTS, ROOT
 from tests.integration.databases import mariadb, postgresql
 from tests.integration.helms import Helm
 from tests.integration.images import AMD64, Image
 from tests.integration.parts import CommandError, PartError, program
 from tests.integration.registries import RunningRegistry
-from tests.integration.site_bench import CHARTS, Site
-from tests.tasks.workbench import ROOT, Workbench, write_layout
+from tests.integration.site_bench import Site
+from tests.tasks.workbench import Workbench, write_layout
 
 ADDRESS = ("127.77.0.1", 443)
 CONTROL_PLANE, WORKSPACE = "zenml-pro.flagship.test", "zenml-workspace.flagship.test"

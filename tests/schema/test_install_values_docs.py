@@ -13,10 +13,11 @@ from schema.site.uses import gather, uses
 from schema.spec.carried import carried_files
 from schema.values.placeholders import placeholders
 from schema.values.values import resolve
+from tests.fixtures.places import ROOT
 from tests.schema.installs import HEAD, WITH_CHART, write
 from tests.schema.test_image_names import manifest
 
-DOCS = (Path(__file__).parents[2] / "docs" / "install-values.md").read_text(encoding="utf-8")
+DOCS = (ROOT / "docs" / "install-values.md").read_text(encoding="utf-8")
 VALUES, SITE, SECRETS, ACTIONS = re.findall(r"```yaml\n(.*?)```", DOCS, re.S)
 RELEASES = "  releases: [{name: shop, chart: web, namespace: shop, needs: [enroll], values: [values/shop.yaml]}]\n"
 

@@ -18,6 +18,7 @@ from schema.spec.checks import CheckSpec, HealthSpec
 from schema.spec.install import ActionSpec, Generate, KubernetesSpec, ReleaseSpec, SecretSpec, ValuesSpec
 from schema.spec.spec import BundleSpec, SignSpec, Spec
 from schema.syntax.document import Node
+from tests.fixtures.places import ROOT
 
 HEAD = "version: 1\nbundle: {name: demo, version: '1'}\nregistry: {prefix: reg.internal/demo}\n"
 HEX = "0123456789abcdef" * 4
@@ -371,13 +372,12 @@ class TestFingerprints:
             "import sys; from pathlib import Path; from schema.loading.load import load;"
             f"load(Path({str(path)!r}), env={{}}, valid={valid!r}); print('jsonschema' in sys.modules)"
         )
-        root = Path(__file__).parents[2]
-        done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
         assert done.stdout == "False\n"
 
 
 def test_the_flagship_example_loads() -> None:
-    flagship = load(Path(__file__).parents[2] / "airgap.yaml", env={})
+    flagship = load(ROOT / "airgap.yaml", env={})
     assert flagship.path.read_text().startswith("# yaml-language-server: $schema=schema/airgap.schema.json\n")
     assert (len(flagship.images), len(flagship.derived), len(flagship.charts), len(flagship.install.releases)) == (
         5,

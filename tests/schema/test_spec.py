@@ -12,8 +12,8 @@ from schema.loading.load import load
 from schema.spec.contents import parse_file_source
 from schema.spec.install import Generate
 from schema.spec.spec import Spec
+from tests.fixtures.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 TEXT = """
 version: 1
 engine: docker

@@ -8,8 +8,9 @@ import yaml
 
 from schema.loading.load import load
 from schema.site.rehearsal import AUTHORITY
+from tests.fixtures.places import ROOT
 
-DOCS = (Path(__file__).parents[2] / "docs" / "spec.md").read_text(encoding="utf-8")
+DOCS = (ROOT / "docs" / "spec.md").read_text(encoding="utf-8")
 BLOCKS = [block for block in re.findall(r"```yaml\n(.*?)```", DOCS, re.S) if not block.startswith("#")]
 ELIDED = {"4c0f...": "4c0f" * 16, '"9f..."': f'"{"9f" * 32}"', "https://get.helm.sh/...": "https://get.helm.sh/helm"}
 FILES = (

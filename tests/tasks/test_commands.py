@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.tasks.workbench import ROOT, Workbench, make
+from tests.fixtures.places import ROOT
+from tests.tasks.workbench import Workbench, make
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.places import ROOT
 from tests.integration.ssh_keys import Key, agent, make_key, verify_by_hand
-from tests.tasks.workbench import ROOT, Ran, Workbench, make
+from tests.tasks.workbench import Ran, Workbench, make
 
 SIGNATURE = "SHA256SUMS.sig"
 

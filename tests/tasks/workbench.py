@@ -12,9 +12,8 @@ from pathlib import Path
 
 from bundle.images.layout import LayoutImage, write_index
 from bundle.oci.reference import Reference
+from tests.fixtures.places import ROOT
 from tests.integration.images import Image, image, layer
-
-ROOT = Path(__file__).resolve().parents[2]
 
 # Runs doit with an audit hook that lists what is opened for writing and where connections go.
 WATCHED = """
