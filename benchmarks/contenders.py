@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmarks.dataset import DataSet
-from tests.integration.parts import PartError, program
-from tests.integration.registries import RunningRegistry
+from tests.fixtures.parts.parts import PartError, program
+from tests.fixtures.parts.registries import RunningRegistry
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "airgap-ci"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundle.oci.digest import Digest
-from tests.integration.images import Layer, image, layer
-from tests.integration.registries import RunningRegistry
+from tests.fixtures.made.images import Layer, image, layer
+from tests.fixtures.parts.registries import RunningRegistry
 
 MB = 1000 * 1000
 

@@ -14,8 +14,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.integration.images import image, layer
-from tests.tasks.workbench import Workbench, write_layout
+from tests.fixtures.benches.workbench import Workbench, write_layout
+from tests.fixtures.made.images import image, layer
 
 RELEASES, IMAGES = 40, 150
 TEMPLATE = """\

@@ -12,8 +12,8 @@ from typing import Protocol
 from benchmarks.contenders import GO_TOOLS, built, version_of
 from bundle.archive.reader import OpenedBundle
 from bundle.metadata.manifest import ImageEntry
-from tests.integration.parts import PartError, program
-from tests.integration.registries import RunningRegistry
+from tests.fixtures.parts.parts import PartError, program
+from tests.fixtures.parts.registries import RunningRegistry
 
 
 class Pusher(Protocol):

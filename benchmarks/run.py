@@ -18,8 +18,8 @@ from benchmarks.contenders import PEERS, ROOT, Contender, Ours, doit, peers, wri
 from benchmarks.dataset import FULL, SMOKE, DataSet, Plan, fill, many, touch_memory, warm, warm_files
 from benchmarks.pushing import PUSHERS, OurPush, Pusher, pushers
 from bundle.archive.reader import OpenedBundle, open_bundle
-from tests.integration.parts import PartError
-from tests.integration.registries import RunningRegistry, TlsFiles, cncf_registry
+from tests.fixtures.parts.parts import PartError
+from tests.fixtures.parts.registries import RunningRegistry, TlsFiles, cncf_registry
 
 BASELINE = "skopeo copy"
 

@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from tests.clients.faulty_registry import FaultyRegistry, faulty_registry
+from tests.fixtures.servers.faulty_registry import FaultyRegistry, faulty_registry
 
 
 @pytest.hookimpl(wrapper=True)

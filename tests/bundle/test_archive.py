@@ -16,7 +16,7 @@ from bundle.archive.verify import verify
 from bundle.errors import BundleError, FormatError, IntegrityError, SourceError, StorageError
 from bundle.metadata.checksums import SUMS
 from bundle.storage.tar_reader import members
-from tests.bundle.made_bundle import make_bundle
+from tests.fixtures.made.made_bundle import make_bundle
 from tests.fixtures.places import ROOT
 
 EPOCH = 1_700_000_000

@@ -13,7 +13,7 @@ from bundle.errors import SourceError
 from bundle.oci import media_types
 from bundle.oci.digest import Digest
 from bundle.transfer.image import Manifest
-from tests.bundle.made_bundle import make_bundle
+from tests.fixtures.made.made_bundle import make_bundle
 
 
 def artifact_of(path: Path) -> tuple[ArtifactSource, Artifact]:

@@ -10,7 +10,7 @@ from bundle.errors import FormatError
 from bundle.report.changes import changes
 from bundle.report.snapshot import Held, Snapshot
 from bundle.sbom.summary import SbomSummary
-from tests.bundle.made_report import report_of
+from tests.fixtures.made.made_report import report_of
 
 
 def held(**images: str) -> Snapshot:

@@ -15,8 +15,8 @@ from bundle.oci.platform import Platform
 from bundle.oci.reference import Reference
 from bundle.storage.blob_store import BlobStore
 from bundle.transfer.image import Manifest, reachable
-from tests.bundle.made_bundle import CONTENT, PREFIX, stored
-from tests.integration.images import AMD64, ARM64, Image, Index, image, index, layer
+from tests.fixtures.made.images import AMD64, ARM64, Image, Index, image, index, layer
+from tests.fixtures.made.made_bundle import CONTENT, PREFIX, stored
 
 
 @pytest.fixture

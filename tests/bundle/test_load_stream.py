@@ -14,9 +14,9 @@ from bundle.images.docker_load import Loadable
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.reference import Reference
-from tests.bundle.made_bundle import CONTENT
 from tests.bundle.test_fetch import FakeSource
-from tests.integration.images import Image, Index, image, layer
+from tests.fixtures.made.images import Image, Index, image, layer
+from tests.fixtures.made.made_bundle import CONTENT
 
 NAME = Reference.parse("registry.example.com/team/app:1")
 

@@ -21,8 +21,8 @@ from bundle.oci.digest import Digest
 from bundle.oci.locations import LocalImage
 from bundle.storage.blob_store import BlobStore
 from bundle.transfer.image import ImageSource, Manifest, is_manifest, reachable
-from tests.bundle.made_bundle import CONTENT, PREFIX, stored
-from tests.integration.images import image, layer
+from tests.fixtures.made.images import image, layer
+from tests.fixtures.made.made_bundle import CONTENT, PREFIX, stored
 
 
 def fetched(source: ImageSource, store: BlobStore) -> Descriptor:

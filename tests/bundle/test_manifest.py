@@ -15,7 +15,7 @@ from bundle.metadata.manifest import BundleManifest, Layout
 from bundle.oci.digest import Digest
 from bundle.report.manifest_text import manifest_text
 from bundle.storage.blob_store import BlobStore
-from tests.bundle.made_bundle import CONTENT, manifest_of, stored
+from tests.fixtures.made.made_bundle import CONTENT, manifest_of, stored
 from tests.fixtures.places import ROOT
 
 PROOF = (

@@ -17,8 +17,8 @@ from bundle.metadata.manifest import Layout
 from bundle.oci.digest import Digest
 from bundle.storage.volume import Part, Section, Volume
 from bundle.transfer.image import ImageSource, is_manifest, reachable
-from tests.bundle.made_bundle import CHART, CONTENT, TOOL, make_bundle
-from tests.integration.images import Index
+from tests.fixtures.made.images import Index
+from tests.fixtures.made.made_bundle import CHART, CONTENT, TOOL, make_bundle
 
 PLACES = ("directory", "archive", "first-part", "last-part", "list")
 

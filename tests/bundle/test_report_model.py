@@ -15,8 +15,8 @@ from bundle.metadata.manifest import Layout
 from bundle.report._sharing import left_out, shares
 from bundle.report.model import proof_result
 from bundle.sbom.summary import NO_LICENCE
-from tests.bundle.made_bundle import CONTENT, SHARED, blobs_of, make_bundle, manifest_of
-from tests.bundle.made_report import report_of
+from tests.fixtures.made.made_bundle import CONTENT, SHARED, blobs_of, make_bundle, manifest_of
+from tests.fixtures.made.made_report import report_of
 from tests.fixtures.places import ROOT
 
 SCHEMA = ROOT / "schema"

@@ -16,7 +16,7 @@ from bundle.oci.digest import Digest
 from bundle.storage.blob_store import BlobStore
 from bundle.transfer.fetch import fetch_image
 from bundle.transfer.transfers import Transfers
-from tests.integration.images import layer
+from tests.fixtures.made.images import layer
 
 BIG, SMALL = layer("big", 300_000, compressed=False), layer("small", 100, compressed=False)
 

@@ -12,8 +12,8 @@ import pytest
 from bundle.errors import FormatError, TrustError
 from bundle.signing.signers import Signer, Signers, matches
 from bundle.signing.ssh_signature import PublicKey
-from tests.integration.parts import program
-from tests.integration.ssh_keys import Key, make_key
+from tests.fixtures.parts.parts import program
+from tests.fixtures.parts.ssh_keys import Key, make_key
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ import pytest
 
 from bundle.errors import FormatError
 from bundle.signing.ssh_signature import PublicKey, SshSignature
-from tests.integration.ssh_keys import Key, make_key
+from tests.fixtures.parts.ssh_keys import Key, make_key
 
 MESSAGE = b"0123  a file\n"
 

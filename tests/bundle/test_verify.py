@@ -18,7 +18,7 @@ from bundle.metadata.manifest import BundleManifest
 from bundle.metadata.names import MANIFEST
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
-from tests.bundle.made_bundle import CHART, CONTENT, make_bundle
+from tests.fixtures.made.made_bundle import CHART, CONTENT, make_bundle
 
 API_BLOB = f"images/blobs/sha256/{list(CONTENT['api'].blobs)[-1].hex}"  # type: ignore[union-attr]
 SHARED_BLOB = f"images/blobs/sha256/{list(CONTENT['api'].blobs)[1].hex}"  # type: ignore[union-attr]

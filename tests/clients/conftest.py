@@ -14,7 +14,7 @@ from clients.http.credentials import Credentials
 from clients.http.retry import RetryPolicy
 from clients.http.transport import Transport
 from clients.registry.repository import Registries, RegistryRepository
-from tests.clients.faulty_registry import FaultyRegistry, faulty_registry
+from tests.fixtures.servers.faulty_registry import FaultyRegistry, faulty_registry
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from clients.http.credentials import Credentials
 from clients.http.transport import Transport
 from clients.registry.repository import Registries, RegistryRepository
 from tests.clients.conftest import MakeTransport
-from tests.clients.faulty_registry import FaultyRegistry, faulty_registry, instead, redirect
+from tests.fixtures.servers.faulty_registry import FaultyRegistry, faulty_registry, instead, redirect
 
 LOGIN = "me:hunter2"
 

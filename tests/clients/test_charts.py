@@ -15,7 +15,7 @@ from bundle.oci import media_types
 from bundle.oci.digest import Digest
 from bundle.oci.locations import parse_chart
 from clients.charts.source import Charts, FetchedChart
-from tests.clients.website import Page, Website, website
+from tests.fixtures.servers.website import Page, Website, website
 
 PROV = b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n"
 

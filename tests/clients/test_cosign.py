@@ -12,7 +12,7 @@ from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.transfer.image import Manifest
 from clients.cosign import check_signed
-from tests.clients.cosign_objects import (
+from tests.fixtures.made.cosign_objects import (
     Artifact,
     PrivateKey,
     artifact,

@@ -10,7 +10,7 @@ import trustme
 
 from clients.preflight import _endpoints as endpoints
 from clients.preflight.databases import MySqlKind, MySqlVersion, mysql, postgres
-from tests.clients.listeners import Handle, answering, listening, saying, silence
+from tests.fixtures.servers.listeners import Handle, answering, listening, saying, silence
 
 # MariaDB 10.11.19 of Debian 12.
 MARIADB = (

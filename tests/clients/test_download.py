@@ -13,7 +13,7 @@ from bundle.oci.digest import Digest
 from bundle.storage.blob_store import BlobStore
 from clients.download import describe_local, download, take_local
 from clients.registry.repository import Registries
-from tests.clients.website import Page, Website, website
+from tests.fixtures.servers.website import Page, Website, website
 
 BODY = os.urandom(300_000)
 SHA = Digest.of(BODY)

@@ -12,7 +12,7 @@ from bundle.errors import AirgapError, FormatError, MissingToolError, ProgramErr
 from clients.programs import openssl as encryption
 from clients.programs.openssl import Recipient
 from clients.programs.stream import dump
-from tests.integration.parts import PartError, program
+from tests.fixtures.parts.parts import PartError, program
 
 KINDS = {"RSA": ["rsa:2048"], "EC": ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]}
 

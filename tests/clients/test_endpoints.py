@@ -9,7 +9,7 @@ import pytest
 from bundle.errors import FormatError, NetworkError
 from clients.preflight import _endpoints as endpoints
 from clients.preflight._endpoints import Endpoint, dial, is_host, lookup
-from tests.clients.listeners import listening, silence
+from tests.fixtures.servers.listeners import listening, silence
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from bundle.oci.platform import Platform
 from bundle.oci.reference import Reference
 from clients.engine.engine import NOT_OFFERED, Engine
 from tests.clients.conftest import RecordingMeter
-from tests.clients.fake_engine import Answer, FakeEngine, body, early, fake_engine, stream
+from tests.fixtures.servers.fake_engine import Answer, FakeEngine, body, early, fake_engine, stream
 
 APP = Reference.parse("registry.example.com/team/app:1")
 AMD64 = Platform(os="linux", architecture="amd64")

@@ -7,7 +7,7 @@ import pytest
 
 from clients.engine.engine import Engine
 from clients.engine.names import EngineNames
-from tests.clients.fake_engine import FakeEngine, Handler, body, fake_engine
+from tests.fixtures.servers.fake_engine import FakeEngine, Handler, body, fake_engine
 
 NAME = "registry.example.com/team/app:1"
 OTHER = "registry.example.com/team/other:1"

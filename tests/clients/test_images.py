@@ -16,8 +16,8 @@ from clients.engine.names import EngineNames
 from clients.engine.source import EngineImages
 from clients.images import open_image
 from clients.registry.repository import Registries
-from tests.clients.fake_engine import FakeEngine, fake_engine
-from tests.clients.faulty_registry import FaultyRegistry
+from tests.fixtures.servers.fake_engine import FakeEngine, fake_engine
+from tests.fixtures.servers.faulty_registry import FaultyRegistry
 
 
 def no_engine() -> EngineImages:

@@ -9,7 +9,7 @@ import trustme
 
 from clients.preflight import _endpoints as endpoints
 from clients.preflight.probes import http, not_from_pod, tcp
-from tests.clients.listeners import Handle, answering, listening, silence
+from tests.fixtures.servers.listeners import Handle, answering, listening, silence
 
 
 def answer(status: str, body: str = "", *headers: str) -> Handle:

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 
 from bundle.errors import FormatError, StorageError
 from clients.cosign import PublicKey
-from tests.clients.cosign_objects import new_key, public_pem, sign, write_public
+from tests.fixtures.made.cosign_objects import new_key, public_pem, sign, write_public
 
 SUBJECT = "image 'app'"
 PRIVATE = new_key().private_bytes(

@@ -17,8 +17,8 @@ from clients.registry.referrers_tag import ReferrerLists
 from clients.registry.repository import Registries, RegistryRepository
 from clients.registry.upload import Uploads
 from tests.clients.conftest import MakeTransport
-from tests.clients.cosign_objects import Artifact, bundled, new_key, referring, simple
-from tests.clients.faulty_registry import Fault, FaultyRegistry, cut, instead, refusal, with_headers
+from tests.fixtures.made.cosign_objects import Artifact, bundled, new_key, referring, simple
+from tests.fixtures.servers.faulty_registry import Fault, FaultyRegistry, cut, instead, refusal, with_headers
 
 SUBJECT = "image 'app'"
 KEY = new_key()

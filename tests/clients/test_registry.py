@@ -17,7 +17,7 @@ from bundle.storage.blob_store import BlobStore
 from clients.http.credentials import Credentials
 from clients.registry.repository import Registries, RegistryRepository
 from tests.clients.conftest import MakeTransport, RecordingMeter
-from tests.clients.faulty_registry import (
+from tests.fixtures.servers.faulty_registry import (
     Fault,
     FaultyRegistry,
     corrupt,

@@ -11,7 +11,7 @@ from bundle.oci.reference import Reference
 from clients.http.credentials import Credentials
 from clients.preflight.findings import Findings
 from clients.preflight.site import disk, registry
-from tests.clients.faulty_registry import Fault, FaultyRegistry, faulty_registry, instead, refusal
+from tests.fixtures.servers.faulty_registry import Fault, FaultyRegistry, faulty_registry, instead, refusal
 
 Check = Callable[..., Findings]
 UPLOADS = "/v2/shop/api/blobs/uploads/"

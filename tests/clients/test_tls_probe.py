@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from clients.preflight.tls import tls
-from tests.clients.listeners import Handle, listening, saying, silence
+from tests.fixtures.servers.listeners import Handle, listening, saying, silence
 
 NOW = datetime.datetime.now(datetime.UTC)
 DAY = datetime.timedelta(days=1)

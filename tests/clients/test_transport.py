@@ -10,7 +10,7 @@ from bundle.oci.locations import HostSettings
 from bundle.storage.files import CHUNK
 from clients.http.transport import Transport
 from tests.clients.conftest import MakeTransport, RecordingMeter
-from tests.clients.faulty_registry import (
+from tests.fixtures.servers.faulty_registry import (
     Answer,
     Fault,
     FaultyRegistry,

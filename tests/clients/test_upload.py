@@ -28,7 +28,7 @@ from clients.registry.repository import Registries
 from clients.registry.upload import Uploads
 from tests.bundle.test_fetch import AMD64, FakeSource
 from tests.clients.conftest import MakeTransport, RecordingMeter
-from tests.clients.faulty_registry import (
+from tests.fixtures.servers.faulty_registry import (
     Answer,
     Fault,
     FaultyRegistry,

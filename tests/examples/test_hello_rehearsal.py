@@ -5,8 +5,8 @@ import re
 import shutil
 from pathlib import Path
 
+from tests.fixtures.benches.workbench import Workbench
 from tests.fixtures.places import ROOT
-from tests.tasks.workbench import Workbench
 
 STEPS = ["1/6 bundle", "2/6 carry", "3/6 target", "4/6 verify", "5/6 install", "6/6 receipt"]
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.examples.control_plane import API, ControlPlane, Fault, serving
 from tests.fixtures.places import ROOT
+from tests.fixtures.servers.control_plane import API, ControlPlane, Fault, serving
 
 PROGRAM = ROOT / "examples" / "zenml-pro" / "enroll.py"
 ADMIN, SUPERUSER = "password-of-admin", "pass word/of&superuser"

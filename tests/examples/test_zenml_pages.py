@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.examples.control_plane import ControlPlane, serving
-from tests.examples.pages import PAGES, block, commands
-from tests.integration.parts import PartError, program
+from tests.fixtures.pages import PAGES, block, commands
+from tests.fixtures.parts.parts import PartError, program
+from tests.fixtures.servers.control_plane import ControlPlane, serving
 
 PASSWORD = "pass word/of&superuser"
 

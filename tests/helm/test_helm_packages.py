@@ -12,10 +12,10 @@ from bundle.oci.locations import parse_chart
 from clients.charts.source import Charts
 from clients.http.transport import Transport
 from clients.registry.repository import Registries
+from tests.fixtures.parts.clusters import asset
+from tests.fixtures.parts.parts import PartError
+from tests.fixtures.parts.registries import cncf_registry
 from tests.fixtures.places import ROOT
-from tests.integration.clusters import asset
-from tests.integration.parts import PartError
-from tests.integration.registries import cncf_registry
 
 CHART = ROOT / "examples" / "hello" / "chart"
 IGNORE = "*.bak\n/secret/\ndocs/*.md\n[a-c]?.txt\n"

@@ -14,8 +14,8 @@ from schema.values.file import ValuesFile, read_values
 from schema.values.rendered import rendered_file
 from schema.values.unknown_keys import unknown_keys
 from schema.values.values import resolve
-from tests.integration.clusters import asset
-from tests.integration.parts import PartError
+from tests.fixtures.parts.clusters import asset
+from tests.fixtures.parts.parts import PartError
 
 SCALARS = """\
 a: [1, 1.10, "1.10", true, yes, Yes, off, y, N, "y", ~, null, 0123, 0o17, 0x1F, 0b11, 1_000, 1e3, "1e3", -1.5e-3, 08]

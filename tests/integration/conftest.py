@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.browsers import Browser
-from tests.integration.clusters import Cluster, kubernetes
-from tests.integration.cosigns import Cosign
-from tests.integration.helms import Helm
-from tests.integration.parts import Engine, PartError, Skopeo, docker_engine, program, tmpfs
-from tests.integration.registries import RunningRegistry, TlsFiles, cncf_registry
+from tests.fixtures.parts.browsers import Browser
+from tests.fixtures.parts.clusters import Cluster, kubernetes
+from tests.fixtures.parts.cosigns import Cosign
+from tests.fixtures.parts.helms import Helm
+from tests.fixtures.parts.parts import Engine, PartError, Skopeo, docker_engine, program, tmpfs
+from tests.fixtures.parts.registries import RunningRegistry, TlsFiles, cncf_registry
 
 _MARKERS = {
     "browser": "browser",

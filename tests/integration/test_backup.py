@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.integration.clusters import Cluster
-from tests.integration.helms import Helm
-from tests.integration.parts import PartError, program
-from tests.integration.registries import RunningRegistry
-from tests.integration.site_bench import VALUES, Site, make_site
+from tests.fixtures.benches.site_bench import VALUES, Site, make_site
+from tests.fixtures.parts.clusters import Cluster
+from tests.fixtures.parts.helms import Helm
+from tests.fixtures.parts.parts import PartError, program
+from tests.fixtures.parts.registries import RunningRegistry
 
 pytestmark = pytest.mark.parametrize("helm", [3], indirect=True, ids=["helm 3"])
 PASSWORD = "correct-horse-battery"

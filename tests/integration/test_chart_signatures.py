@@ -11,9 +11,9 @@ import pytest
 
 from bundle.metadata.manifest import BundleManifest
 from bundle.oci.digest import Digest
-from tests.integration.clusters import asset
-from tests.integration.parts import PartError, program
-from tests.tasks.workbench import Ran, Workbench
+from tests.fixtures.benches.workbench import Ran, Workbench
+from tests.fixtures.parts.clusters import asset
+from tests.fixtures.parts.parts import PartError, program
 
 VENDOR, STRANGER = "vendor@example.com", "stranger@example.com"
 TEMPLATE = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.parts.clusters import LOG_LINE, NODES, Cluster, asset
+from tests.fixtures.parts.helms import Helm
+from tests.fixtures.parts.parts import PartError
 from tests.fixtures.places import CHARTS
-from tests.integration.clusters import LOG_LINE, NODES, Cluster, asset
-from tests.integration.helms import Helm
-from tests.integration.parts import PartError
 
 SOON = "--timeout=60s"
 

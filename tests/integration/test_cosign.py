@@ -12,11 +12,11 @@ from bundle.metadata.manifest import BundleManifest
 from bundle.metadata.names import MANIFEST
 from bundle.oci.digest import Digest
 from bundle.sbom.summary import SbomSummary
-from tests.integration.cosigns import Cosign
-from tests.integration.images import AMD64, ARM64, Index, image, index, layer
-from tests.integration.parts import Engine, Skopeo
-from tests.integration.registries import RunningRegistry
-from tests.tasks.workbench import Ran, Workbench
+from tests.fixtures.benches.workbench import Ran, Workbench
+from tests.fixtures.made.images import AMD64, ARM64, Index, image, index, layer
+from tests.fixtures.parts.cosigns import Cosign
+from tests.fixtures.parts.parts import Engine, Skopeo
+from tests.fixtures.parts.registries import RunningRegistry
 
 FORMATS = pytest.mark.parametrize("older", [False, True], ids=["Sigstore bundle", "simple signing"])
 

@@ -12,9 +12,9 @@ import pytest
 
 from bundle.formats.sizes import human
 from bundle.oci.digest import Digest
-from tests.integration.crossing import BASE, Crossing, images_below
-from tests.integration.images import layer
-from tests.integration.registries import RunningRegistry
+from tests.fixtures.benches.crossing import BASE, Crossing, images_below
+from tests.fixtures.made.images import layer
+from tests.fixtures.parts.registries import RunningRegistry
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
-from tests.integration.crossing import Crossing
-from tests.integration.images import AMD64
-from tests.integration.registries import cncf_registry
+from tests.fixtures.benches.crossing import Crossing
+from tests.fixtures.made.images import AMD64
+from tests.fixtures.parts.registries import cncf_registry
 
 MB = 1000 * 1000
 NAMES = ("api", "web")

@@ -17,14 +17,14 @@ from socket import create_server
 import pytest
 import trustme
 
-from tests.bundle.system_images import ALPINE, DEBIAN, RED_HAT, Files, layer_of
-from tests.integration.clusters import Cluster
-from tests.integration.helms import Helm
-from tests.integration.images import image
-from tests.integration.parts import CommandError, Engine, PartError, program
-from tests.integration.registries import RunningRegistry
-from tests.integration.site_bench import make_site
-from tests.tasks.workbench import Ran, Workbench, write_layout
+from tests.fixtures.benches.site_bench import make_site
+from tests.fixtures.benches.workbench import Ran, Workbench, write_layout
+from tests.fixtures.made.images import image
+from tests.fixtures.made.system_images import ALPINE, DEBIAN, RED_HAT, Files, layer_of
+from tests.fixtures.parts.clusters import Cluster
+from tests.fixtures.parts.helms import Helm
+from tests.fixtures.parts.parts import CommandError, Engine, PartError, program
+from tests.fixtures.parts.registries import RunningRegistry
 
 SYSTEMS: dict[str, tuple[Files, str, bool]] = {
     "debian": (DEBIAN, "/usr/lib/ssl/cert.pem", False),

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.benches.workbench import Workbench
+from tests.fixtures.parts.clusters import asset
+from tests.fixtures.parts.parts import PartError
 from tests.fixtures.places import DISCOVERED_CHARTS
-from tests.integration.clusters import asset
-from tests.integration.parts import PartError
-from tests.tasks.workbench import Workbench
 
 DIGEST = f"sha256:{'a' * 64}"
 

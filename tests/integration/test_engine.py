@@ -12,10 +12,8 @@ import trustme
 from bundle.errors import EngineError
 from bundle.oci.platform import Platform
 from clients.engine.engine import Engine as EngineClient
-from tests.bundle.system_images import DEBIAN, layer_of
 from tests.clients.test_engine_host import write_context
-from tests.integration.clusters import free_ports
-from tests.integration.engine_bench import (
+from tests.fixtures.benches.engine_bench import (
     BASE,
     MANY,
     ONE,
@@ -27,9 +25,11 @@ from tests.integration.engine_bench import (
     own_engine,
     source,
 )
-from tests.integration.images import image, layer
-from tests.integration.parts import Engine
-from tests.integration.registries import RunningRegistry, TlsFiles
+from tests.fixtures.made.images import image, layer
+from tests.fixtures.made.system_images import DEBIAN, layer_of
+from tests.fixtures.parts.clusters import free_ports
+from tests.fixtures.parts.parts import Engine
+from tests.fixtures.parts.registries import RunningRegistry, TlsFiles
 
 pytestmark = pytest.mark.engine
 AMD64 = Platform(os="linux", architecture="amd64")

@@ -20,10 +20,10 @@ from bundle.oci.descriptor import Descriptor
 from bundle.oci.reference import Reference
 from clients.engine.engine import Engine as EngineClient
 from tests.bundle.test_load_stream import ContentSource
-from tests.integration.engine_bench import BASE, ONE, EngineBench, config_digest, make_bench, own_engine, source
-from tests.integration.images import ARM64, image, layer
-from tests.integration.parts import Engine
-from tests.integration.registries import RunningRegistry
+from tests.fixtures.benches.engine_bench import BASE, ONE, EngineBench, config_digest, make_bench, own_engine, source
+from tests.fixtures.made.images import ARM64, image, layer
+from tests.fixtures.parts.parts import Engine
+from tests.fixtures.parts.registries import RunningRegistry
 from tests.integration.test_engine import installed, must
 
 pytestmark = pytest.mark.engine

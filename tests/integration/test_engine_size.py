@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.benches.engine_bench import EngineBench, make_bench
+from tests.fixtures.made.images import random_chunks
+from tests.fixtures.parts.parts import Engine, program
+from tests.fixtures.parts.registries import RunningRegistry
 from tests.fixtures.places import ROOT
-from tests.integration.engine_bench import EngineBench, make_bench
-from tests.integration.images import random_chunks
-from tests.integration.parts import Engine, program
-from tests.integration.registries import RunningRegistry
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 MIB = 1024 * 1024

@@ -17,12 +17,12 @@ import pytest
 from oras.client import OrasClient
 
 from bundle.oci.digest import Digest
+from tests.fixtures.benches.workbench import Ran, Workbench, make, write_layout
+from tests.fixtures.made.images import image, layer
+from tests.fixtures.parts.parts import Skopeo
+from tests.fixtures.parts.registries import RunningRegistry
+from tests.fixtures.parts.ssh_keys import Key, make_key
 from tests.fixtures.places import ROOT
-from tests.integration.images import image, layer
-from tests.integration.parts import Skopeo
-from tests.integration.registries import RunningRegistry
-from tests.integration.ssh_keys import Key, make_key
-from tests.tasks.workbench import Ran, Workbench, make, write_layout
 
 ACCEPT = "application/vnd.oci.image.manifest.v1+json"
 

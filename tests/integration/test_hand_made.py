@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.images import image, layer
-from tests.integration.parts import Engine, Skopeo
-from tests.tasks.workbench import Ran, Workbench, write_layout
+from tests.fixtures.benches.workbench import Ran, Workbench, write_layout
+from tests.fixtures.made.images import image, layer
+from tests.fixtures.parts.parts import Engine, Skopeo
 
 PREFIX = "internal-registry.corp/zenml"
 CHARTS = {"zenml-pro": "0.13.0", "zenml": "0.93.0"}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.parts.parts import Engine, Skopeo
 from tests.fixtures.places import ROOT
-from tests.integration.parts import Engine, Skopeo
 
 IMAGE = ROOT / "examples" / "hello" / "image"
 TEXT = "Hello from the other side of the air gap.\n"

@@ -25,9 +25,9 @@ from clients.cluster.kubectl import Kubectl, Right
 from clients.cluster.rollout import Watch, install_release, unready_workloads
 from clients.cluster.survey import survey
 from clients.programs.process import run
+from tests.fixtures.parts.clusters import LOG_LINE, Cluster, asset
+from tests.fixtures.parts.helms import Helm as OfficialHelm
 from tests.fixtures.places import CHARTS, ROOT
-from tests.integration.clusters import LOG_LINE, Cluster, asset
-from tests.integration.helms import Helm as OfficialHelm
 
 PATIENCE = Patience(restarts=3, unschedulable=0.5, unbound_volume=0.5, refused_pods=0.5, missing_config=0.5)
 Install = Callable[..., Any]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.clusters import Cluster
-from tests.integration.helms import Helm
-from tests.integration.registries import RunningRegistry
-from tests.integration.site_bench import VALUES, Site, make_site
+from tests.fixtures.benches.site_bench import VALUES, Site, make_site
+from tests.fixtures.parts.clusters import Cluster
+from tests.fixtures.parts.helms import Helm
+from tests.fixtures.parts.registries import RunningRegistry
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.clusters import Cluster
-from tests.integration.helms import Helm
-from tests.integration.parts import program
-from tests.integration.registries import RunningRegistry
-from tests.integration.site_bench import Site, make_site
-from tests.tasks.workbench import Ran
+from tests.fixtures.benches.site_bench import Site, make_site
+from tests.fixtures.benches.workbench import Ran
+from tests.fixtures.parts.clusters import Cluster
+from tests.fixtures.parts.helms import Helm
+from tests.fixtures.parts.parts import program
+from tests.fixtures.parts.registries import RunningRegistry
 
 pytestmark = pytest.mark.parametrize("helm", [4], indirect=True, ids=["helm 4"])
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from clients.cluster._workloads import WORKLOADS
-from tests.clients.faulty_registry import FaultyRegistry, faulty_registry, stall
-from tests.integration.clusters import Cluster, asset
-from tests.integration.helms import Helm
-from tests.integration.registries import RunningRegistry
-from tests.integration.site_bench import VALUES, Site, make_site
+from tests.fixtures.benches.site_bench import VALUES, Site, make_site
+from tests.fixtures.parts.clusters import Cluster, asset
+from tests.fixtures.parts.helms import Helm
+from tests.fixtures.parts.registries import RunningRegistry
+from tests.fixtures.servers.faulty_registry import FaultyRegistry, faulty_registry, stall
 
 # Does nothing for as long as the file `hold` lies beside it and holds a part of the command line.
 HELD = """\

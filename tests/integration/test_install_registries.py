@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.clients.faulty_registry import OFTEN, Fault, FaultyRegistry, faulty_registry, instead, refusal
-from tests.integration.clusters import Cluster, free_ports
-from tests.integration.helms import Helm
-from tests.integration.registries import RunningRegistry
-from tests.integration.site_bench import Site, make_site
+from tests.fixtures.benches.site_bench import Site, make_site
+from tests.fixtures.parts.clusters import Cluster, free_ports
+from tests.fixtures.parts.helms import Helm
+from tests.fixtures.parts.registries import RunningRegistry
+from tests.fixtures.servers.faulty_registry import OFTEN, Fault, FaultyRegistry, faulty_registry, instead, refusal
 
 pytestmark = pytest.mark.parametrize("helm", [3], indirect=True, ids=["helm 3"])
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.clusters import LOG_LINE, Cluster
-from tests.integration.helms import Helm
-from tests.integration.images import image, layer
-from tests.integration.registries import RunningRegistry
-from tests.integration.site_bench import VALUES, Site, make_site, steps
-from tests.tasks.workbench import write_layout
+from tests.fixtures.benches.site_bench import VALUES, Site, make_site, steps
+from tests.fixtures.benches.workbench import write_layout
+from tests.fixtures.made.images import image, layer
+from tests.fixtures.parts.clusters import LOG_LINE, Cluster
+from tests.fixtures.parts.helms import Helm
+from tests.fixtures.parts.registries import RunningRegistry
 
 
 def pods(site: Site, app: str) -> dict[str, str]:

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.integration.clusters import Cluster
-from tests.integration.helms import Helm
-from tests.integration.registries import RunningRegistry
-from tests.integration.site_bench import VALUES, Site, make_site
+from tests.fixtures.benches.site_bench import VALUES, Site, make_site
+from tests.fixtures.parts.clusters import Cluster
+from tests.fixtures.parts.helms import Helm
+from tests.fixtures.parts.registries import RunningRegistry
 
 pytestmark = pytest.mark.parametrize("helm", [4], indirect=True, ids=["helm 4"])
 

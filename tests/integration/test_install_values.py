@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.integration.clusters import Cluster
-from tests.integration.helms import Helm
-from tests.integration.registries import RunningRegistry
-from tests.integration.site_bench import VALUES, Site, make_site
+from tests.fixtures.benches.site_bench import VALUES, Site, make_site
+from tests.fixtures.parts.clusters import Cluster
+from tests.fixtures.parts.helms import Helm
+from tests.fixtures.parts.registries import RunningRegistry
 
 pytestmark = pytest.mark.parametrize("helm", [3], indirect=True, ids=["helm 3"])
 

@@ -22,9 +22,9 @@ from bundle.oci.digest import Digest
 from bundle.oci.locations import LocalImage
 from bundle.storage.blob_store import BlobStore
 from bundle.transfer.image import ImageSource, is_manifest, reachable
-from tests.bundle.made_bundle import CONTENT, PREFIX, make_bundle, stored
-from tests.integration.images import Index
-from tests.integration.parts import Engine, Skopeo
+from tests.fixtures.made.images import Index
+from tests.fixtures.made.made_bundle import CONTENT, PREFIX, make_bundle, stored
+from tests.fixtures.parts.parts import Engine, Skopeo
 
 LocalTransport = Literal["oci", "oci-archive", "docker-archive"]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from tests.integration.images import AMD64, ARM64, Image, Index, image, index, layer
-from tests.integration.parts import Engine, PartError, Skopeo, docker_engine, running
-from tests.integration.registries import Request, RunningRegistry
+from tests.fixtures.made.images import AMD64, ARM64, Image, Index, image, index, layer
+from tests.fixtures.parts.parts import Engine, PartError, Skopeo, docker_engine, running
+from tests.fixtures.parts.registries import Request, RunningRegistry
 
 BASE = layer("base", 3000)
 

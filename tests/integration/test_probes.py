@@ -18,10 +18,10 @@ from clients.preflight.findings import Findings
 from clients.preflight.probes import http
 from clients.preflight.site import registry as check_registry
 from clients.preflight.tls import tls
-from tests.integration.clusters import Cluster, asset
-from tests.integration.databases import mariadb, postgresql
-from tests.integration.parts import PartError
-from tests.integration.registries import RunningRegistry, TlsFiles
+from tests.fixtures.parts.clusters import Cluster, asset
+from tests.fixtures.parts.databases import mariadb, postgresql
+from tests.fixtures.parts.parts import PartError
+from tests.fixtures.parts.registries import RunningRegistry, TlsFiles
 
 
 @contextmanager

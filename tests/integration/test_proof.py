@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.clusters import asset
-from tests.integration.parts import PartError
-from tests.tasks.workbench import Workbench, make
+from tests.fixtures.benches.workbench import Workbench, make
+from tests.fixtures.parts.clusters import asset
+from tests.fixtures.parts.parts import PartError
 
 pytestmark = pytest.mark.cluster
 

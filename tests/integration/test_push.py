@@ -36,12 +36,12 @@ from clients.http.retry import RetryPolicy
 from clients.http.transport import Transport
 from clients.registry.repository import Registries
 from clients.registry.upload import Uploads
-from tests.bundle.made_bundle import SHARED, make_bundle
 from tests.bundle.test_fetch import FakeSource
+from tests.fixtures.made.images import image, layer
+from tests.fixtures.made.made_bundle import SHARED, make_bundle
+from tests.fixtures.parts.parts import Skopeo
+from tests.fixtures.parts.registries import RunningRegistry, cncf_registry
 from tests.fixtures.places import ROOT
-from tests.integration.images import image, layer
-from tests.integration.parts import Skopeo
-from tests.integration.registries import RunningRegistry, cncf_registry
 
 MIB = 1024 * 1024
 ACCEPT = {"Accept": media_types.OCI_MANIFEST}

@@ -14,8 +14,8 @@ from bundle.oci.locations import HostSettings, parse_chart
 from clients.charts.source import Charts
 from clients.http.transport import Transport
 from clients.registry.repository import Registries
+from tests.fixtures.parts.registries import RunningRegistry
 from tests.fixtures.places import ROOT
-from tests.integration.registries import RunningRegistry
 
 CHART = ROOT / "examples" / "hello" / "chart"
 

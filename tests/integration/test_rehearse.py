@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.benches.workbench import Ran, Workbench, write_layout
+from tests.fixtures.made.images import image, layer
+from tests.fixtures.parts.clusters import Cluster, asset
+from tests.fixtures.parts.parts import PartError, program
 from tests.fixtures.places import CHARTS
-from tests.integration.clusters import Cluster, asset
-from tests.integration.images import image, layer
-from tests.integration.parts import PartError, program
-from tests.tasks.workbench import Ran, Workbench, write_layout
 
 VALUES = """\
 image:

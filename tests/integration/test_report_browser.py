@@ -7,9 +7,9 @@ import pytest
 
 from bundle.report._style import DARK, LIGHT
 from bundle.report.page import report_page
-from tests.bundle.made_report import report_of
 from tests.bundle.test_report_page import Page
-from tests.integration.browsers import Browser
+from tests.fixtures.made.made_report import report_of
+from tests.fixtures.parts.browsers import Browser
 
 COUNTS = [pytest.param(1, id="1 image"), pytest.param(6, id="6 images"), pytest.param(50, id="50 images")]
 # Whatever reaches beyond the page's right edge and can't be scrolled to on its own.

@@ -16,11 +16,11 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
 from bundle.sbom._rpm import read_database
-from tests.bundle.packages.layers import Content, Link, layer_of
-from tests.integration import systems
-from tests.integration.images import image
-from tests.integration.parts import Engine, PartError, program
-from tests.tasks.workbench import Workbench, write_layout
+from tests.fixtures.benches.workbench import Workbench, write_layout
+from tests.fixtures.made.images import image
+from tests.fixtures.made.layers import Content, Link, layer_of
+from tests.fixtures.parts import systems
+from tests.fixtures.parts.parts import Engine, PartError, program
 
 _DOCKERFILE = """\
 FROM debian:base

@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from bundle.oci import media_types
-from tests.examples.pages import block
-from tests.integration.helms import Helm
-from tests.integration.parts import CommandError, Engine, PartError
-from tests.integration.registries import RunningRegistry
-from tests.integration.site_bench import Site, steps
-from tests.integration.zenml_site import CONTROL_PLANE, WORKSPACE, Flagship, Plane, flagship
+from tests.fixtures.benches.site_bench import Site, steps
+from tests.fixtures.benches.zenml_site import CONTROL_PLANE, WORKSPACE, Flagship, Plane, flagship
+from tests.fixtures.pages import block
+from tests.fixtures.parts.helms import Helm
+from tests.fixtures.parts.parts import CommandError, Engine, PartError
+from tests.fixtures.parts.registries import RunningRegistry
 
 pytestmark = [pytest.mark.parametrize("helm", [4], indirect=True, ids=["helm 4"]), pytest.mark.database]
 

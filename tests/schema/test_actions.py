@@ -17,7 +17,7 @@ from schema.site.actions import ActionCall, ActionRecord, parse_outputs, record_
 from schema.site.lookup import Facts
 from schema.site.secrets import read_object
 from schema.spec.install import ActionSpec
-from tests.schema.installs import write
+from tests.fixtures.made.installs import write
 from tests.schema.test_facts import facts
 
 

@@ -8,7 +8,7 @@ import pytest
 from bundle.errors import SpecError
 from schema.spec.carried import carried_files, command_files
 from schema.spec.spec import Spec
-from tests.schema.installs import WITH_CHART, spec, write
+from tests.fixtures.made.installs import WITH_CHART, spec, write
 
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nx\n-----END RSA PRIVATE KEY-----\n"
 TEXT = (

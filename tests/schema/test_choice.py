@@ -6,7 +6,7 @@ import pytest
 
 from bundle.errors import FormatError, SpecError
 from schema.loading._interpolation import fitting
-from tests.schema.installs import spec
+from tests.fixtures.made.installs import spec
 
 VERSIONS = ("<0.94.2", ">=0.94.2")
 

@@ -8,7 +8,7 @@ import pytest
 from schema.site.rehearsal import AUTHORITY
 from schema.spec.carried import carried_files
 from schema.spec.spec import Spec
-from tests.schema.installs import spec
+from tests.fixtures.made.installs import spec
 
 IMAGES = """\
 images:

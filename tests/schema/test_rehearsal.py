@@ -10,7 +10,7 @@ from schema.site.site import Site
 from schema.site.uses import Use
 from schema.spec.install import InstallSpec
 from schema.syntax.template import Name
-from tests.schema.installs import WITH_CHART, spec
+from tests.fixtures.made.installs import WITH_CHART, spec
 
 INSTALL = (
     WITH_CHART

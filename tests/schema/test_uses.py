@@ -9,7 +9,7 @@ from schema.loading.values import read_all
 from schema.site.site import Site
 from schema.site.uses import Use, gather, site_names, uses
 from schema.syntax.template import Name
-from tests.schema.installs import WITH_CHART, spec
+from tests.fixtures.made.installs import WITH_CHART, spec
 
 TEXT = (
     WITH_CHART

@@ -6,7 +6,7 @@ import pytest
 
 from bundle.errors import SpecError, StorageError
 from schema.loading.values import read_all
-from tests.schema.installs import WITH_CHART, spec
+from tests.fixtures.made.installs import WITH_CHART, spec
 
 INSTALL = (
     WITH_CHART

@@ -17,8 +17,8 @@ import pytest
 
 from bundle.metadata.manifest import BundleManifest
 from clients.sandbox.registry import throwaway_registry
-from tests.integration.ssh_keys import Key, make_key, verify_by_hand
-from tests.tasks.workbench import Ran, make
+from tests.fixtures.benches.workbench import Ran, make
+from tests.fixtures.parts.ssh_keys import Key, make_key, verify_by_hand
 
 SUMS, SIGNATURE = "SHA256SUMS", "SHA256SUMS.sig"
 

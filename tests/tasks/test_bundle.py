@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.images import image, layer
-from tests.tasks.workbench import Workbench, make, write_layout
+from tests.fixtures.benches.workbench import Workbench, make, write_layout
+from tests.fixtures.made.images import image, layer
 
 EVERY = [
     "chart:app", "checksum", "describe", "directory", "file:note.txt", "layout", "manifest",

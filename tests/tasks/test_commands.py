@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.benches.workbench import Workbench, make
 from tests.fixtures.places import ROOT
-from tests.tasks.workbench import Workbench, make
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import pytest
 
 from bundle.formats.sizes import human
 from bundle.oci.digest import Digest
-from tests.integration.images import image, layer
-from tests.tasks.workbench import Workbench, make, write_layout
+from tests.fixtures.benches.workbench import Workbench, make, write_layout
+from tests.fixtures.made.images import image, layer
 
 BIG = layer("big", 400_000)
 TWO = layer("two", 5_000)

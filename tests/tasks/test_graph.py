@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tasks.commands.graph import Graph, draw
+from tests.fixtures.benches.workbench import Workbench, make
 from tests.fixtures.places import ROOT
-from tests.tasks.workbench import Workbench, make
 
 HELLO = ("spec=examples/hello/airgap.yaml", "bundle")
 

@@ -13,8 +13,8 @@ import pytest
 
 from tasks.rehearsal.result import Result
 from tasks.runtime.version import VERSION
-from tests.integration.ssh_keys import make_key
-from tests.tasks.workbench import Ran, Workbench, make
+from tests.fixtures.benches.workbench import Ran, Workbench, make
+from tests.fixtures.parts.ssh_keys import make_key
 
 STEPS = ["bundle", "carry", "target", "verify", "install", "receipt"]
 # A program in the place of the bundle's own, which looks around outside and says that all is well.

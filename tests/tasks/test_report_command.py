@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.images import image, layer
-from tests.integration.ssh_keys import make_key
-from tests.tasks.workbench import Ran, Workbench, make, write_layout
+from tests.fixtures.benches.workbench import Ran, Workbench, make, write_layout
+from tests.fixtures.made.images import image, layer
+from tests.fixtures.parts.ssh_keys import make_key
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.benches.workbench import Ran, Workbench, make
+from tests.fixtures.parts.ssh_keys import Key, agent, make_key, verify_by_hand
 from tests.fixtures.places import ROOT
-from tests.integration.ssh_keys import Key, agent, make_key, verify_by_hand
-from tests.tasks.workbench import Ran, Workbench, make
 
 SIGNATURE = "SHA256SUMS.sig"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tasks.assemble import zipapp
-from tests.tasks.workbench import Workbench, make
+from tests.fixtures.benches.workbench import Workbench, make
 
 
 def pythons() -> Iterator[str]:

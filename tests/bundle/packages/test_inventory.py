@@ -5,7 +5,7 @@ import pytest
 
 from bundle.sbom import _wanted as wanted
 from bundle.sbom.inventory import Inventory, LayerBlob, take_inventory
-from tests.bundle.packages.layers import Content, Link, layer_of, no_zstd
+from tests.fixtures.made.layers import Content, Link, layer_of, no_zstd
 
 DEBIAN: Mapping[str, Content] = {
     "etc/os-release": Link(target="../usr/lib/os-release"),
