@@ -1,7 +1,7 @@
 """The report's style sheet: light and dark as the reader's system asks, and paper."""
 
 # Text on its ground, and text on the picture's boxes, keep a contrast of at least 4.5:1 (WCAG 2.2, 1.4.3); borders of
-# the picture and marks of focus 3:1 (1.4.11). tests/bundle/test_report_style.py computes it.
+# the picture and marks of focus 3:1 (1.4.11). tests/bundle/report/test_style.py computes it.
 LIGHT = {
     "ground": "#ffffff",
     "panel": "#f3f5f8",

@@ -17,7 +17,7 @@ from clients.http.credentials import Credentials
 from clients.registry.repository import Registries
 from clients.registry.upload import Uploads
 from clients.sandbox._loopback_registry import loopback_registry
-from tests.bundle.test_fetch import FakeSource
+from tests.bundle.transfer.test_fetch import FakeSource
 from tests.clients.conftest import MakeTransport, RecordingMeter
 
 LAYER = bytes(range(256)) * 8 * 1024  # 2 MiB, sent in one piece or more

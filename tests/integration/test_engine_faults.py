@@ -19,7 +19,7 @@ from bundle.images.docker_load import Loadable
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.reference import Reference
 from clients.engine.engine import Engine as EngineClient
-from tests.bundle.test_load_stream import ContentSource
+from tests.bundle.images.test_docker_load import ContentSource
 from tests.fixtures.benches.engine_bench import BASE, ONE, EngineBench, config_digest, make_bench, own_engine, source
 from tests.fixtures.made.images import ARM64, image, layer
 from tests.fixtures.parts.parts import Engine

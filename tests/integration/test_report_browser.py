@@ -7,7 +7,7 @@ import pytest
 
 from bundle.report._style import DARK, LIGHT
 from bundle.report.page import report_page
-from tests.bundle.test_report_page import Page
+from tests.bundle.report.test_page import Page
 from tests.fixtures.made.made_report import report_of
 from tests.fixtures.parts.browsers import Browser
 

@@ -14,7 +14,7 @@ from bundle.images.docker_load import Loadable
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.reference import Reference
-from tests.bundle.test_fetch import FakeSource
+from tests.bundle.transfer.test_fetch import FakeSource
 from tests.fixtures.made.images import Image, Index, image, layer
 from tests.fixtures.made.made_bundle import CONTENT
 

@@ -14,7 +14,7 @@ from bundle.metadata.delta import Delta
 from bundle.metadata.manifest import BundleManifest, Layout
 from bundle.metadata.names import MANIFEST
 from bundle.oci.digest import Digest
-from tests.bundle.test_receipt import RECEIPT
+from tests.bundle.metadata.test_receipt import RECEIPT
 from tests.fixtures.made.images import Image
 from tests.fixtures.made.made_bundle import CONTENT, PREFIX, make_bundle
 

@@ -14,7 +14,7 @@ from bundle.report.model import Report, Result
 from bundle.report.page import report_page
 from bundle.sbom.summary import SbomSummary
 from bundle.transfer.attachment import Attachment
-from tests.bundle.test_html import HOSTILE
+from tests.bundle.report.test_html import HOSTILE
 from tests.fixtures.made.made_report import report_of
 
 SIZES = [pytest.param(1, id="1 image"), pytest.param(6, id="6 images"), pytest.param(50, id="50 images")]

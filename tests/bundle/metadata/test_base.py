@@ -16,7 +16,7 @@ from bundle.oci.digest import Digest
 from bundle.oci.platform import Platform
 from bundle.oci.reference import Reference
 from bundle.storage.blob_store import BlobStore
-from tests.bundle.test_receipt import RECEIPT
+from tests.bundle.metadata.test_receipt import RECEIPT
 from tests.fixtures.made.made_bundle import CONTENT, PREFIX, manifest_of, stored
 
 LAYER = Digest.of(b"layer")

@@ -17,7 +17,7 @@ from bundle.oci.digest import Digest
 from bundle.transfer.image import Manifest
 from bundle.transfer.push import Outcome, PushedImage, ReadBlob, push_image
 from bundle.transfer.transfers import Transfers
-from tests.bundle.test_fetch import AMD64, ARM64, FakeSource
+from tests.bundle.transfer.test_fetch import AMD64, ARM64, FakeSource
 from tests.clients.conftest import RecordingMeter
 
 LAYER = b"a layer" * 1000
