@@ -12,7 +12,7 @@ import trustme
 from bundle.errors import EngineError
 from bundle.oci.platform import Platform
 from clients.engine.engine import Engine as EngineClient
-from tests.clients.test_engine_host import write_context
+from tests.clients.engine.test_host import write_context
 from tests.fixtures.benches.engine_bench import (
     BASE,
     MANY,
