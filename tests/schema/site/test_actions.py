@@ -18,7 +18,7 @@ from schema.site.lookup import Facts
 from schema.site.secrets import read_object
 from schema.spec.install import ActionSpec
 from tests.fixtures.made.installs import write
-from tests.schema.test_facts import facts
+from tests.schema.site.test_lookup import facts
 
 
 def action(*command: str, **given: Any) -> ActionSpec:

@@ -11,7 +11,7 @@ from schema.site.image_names import ImageNames
 from schema.site.lookup import MAX_FILE, Facts
 from schema.site.site import Site
 from schema.syntax import template
-from tests.schema.test_image_names import manifest
+from tests.schema.site.test_image_names import manifest
 
 
 def facts(directory: Path) -> Facts:

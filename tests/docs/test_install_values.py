@@ -15,7 +15,7 @@ from schema.values.placeholders import placeholders
 from schema.values.values import resolve
 from tests.fixtures.made.installs import HEAD, WITH_CHART, write
 from tests.fixtures.places import ROOT
-from tests.schema.test_image_names import manifest
+from tests.schema.site.test_image_names import manifest
 
 DOCS = (ROOT / "docs" / "install-values.md").read_text(encoding="utf-8")
 VALUES, SITE, SECRETS, ACTIONS = re.findall(r"```yaml\n(.*?)```", DOCS, re.S)
