@@ -24,7 +24,7 @@ from tests.fixtures.benches.engine_bench import BASE, ONE, EngineBench, config_d
 from tests.fixtures.made.images import ARM64, image, layer
 from tests.fixtures.parts.parts import Engine
 from tests.fixtures.parts.registries import RunningRegistry
-from tests.integration.test_engine import installed, must
+from tests.integration.engine.test_engine import installed, must
 
 pytestmark = pytest.mark.engine
 MIB = 1024 * 1024
