@@ -84,7 +84,7 @@ def test_a_registry_that_mounts_nothing_is_read_from(tmp_path: Path, registry: R
     program = delta / "airgap.pyz"
     unmounting = delta.parent / "program"
     shutil.unpack_archive(program, unmounting, "zip")
-    blobs = unmounting / "clients/blob_upload.py"
+    blobs = unmounting / "clients/registry/_blob_upload.py"
     asked = 'query = urlencode({"mount": str(descriptor.digest), "from": path})'
     assert asked in blobs.read_text()
     blobs.write_text(blobs.read_text().replace(asked, 'query = "no=mount"'))
