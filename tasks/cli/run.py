@@ -5,8 +5,9 @@ import signal
 from types import FrameType
 from typing import Any
 
-from doit.cmd_run import Run as DoitRun
-from doit.runner import ERROR, FAILURE
+from doit import cmd_run
+from doit.exceptions import UnmetDependency
+from doit.runner import ERROR, FAILURE, MThreadRunner
 
 from tasks.cli.command import PlainCommand
 from tasks.cli.reporter import Reporter
@@ -22,7 +23,28 @@ class Interrupted(KeyboardInterrupt):
         self.number = number
 
 
-class Run(PlainCommand, DoitRun):  # type: ignore[misc]
+class KeepingRunner(MThreadRunner):  # type: ignore[misc]
+    """Runs tasks side by side. What a task did in an earlier run stays noted when this run does not reach it.
+
+    doit forgets the success of each task that a failed one keeps from running, so that one mistyped address would have
+    everything behind the preflight done again. Whether a task is up to date is for its own inputs to say.
+    """
+
+    def _handle_task_error(self, node: Any, base_fail: Any) -> None:
+        if not isinstance(base_fail, UnmetDependency):
+            super()._handle_task_error(node, base_fail)
+            return
+        node.run_status = "failure"
+        self.reporter.add_failure(node.task, base_fail)
+        self.final_result = ERROR
+        if not self.continue_:
+            self._stop_running = True
+
+
+cmd_run.MThreadRunner = KeepingRunner  # doit takes its runner from there, and has no setting for it
+
+
+class Run(PlainCommand, cmd_run.Run):  # type: ignore[misc]
     """Runs tasks. A step that only could not be reached counts as failed (1), not as broken (2)."""
 
     name = "run"

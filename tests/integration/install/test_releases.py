@@ -104,3 +104,26 @@ def test_a_broken_upgrade_is_rolled_back(
     site.carry()
     assert "helm:web" in site.install().steps
     assert set(pods(site, "web").values()) == {f"{registry.host}/{site.namespace}/web:1.2"}
+
+
+def test_a_check_that_fails_makes_nothing_stale(
+    tmp_path: Path, registry: RunningRegistry, helm: Helm, cluster: Cluster
+) -> None:
+    """One mistyped address, or a bundle that was carried badly: put right, the next install has nothing to do."""
+    site = make_site(tmp_path, registry, helm, cluster.new_namespace(), charts=("hook", "web"))
+    site.plan["checks"] = [{"tcp": "${site.address}"}]
+    site.values(VALUES.replace("replicas: 1", "replicas: ${site.replicas}"))
+    site.carry()
+    right, wrong = site.inside / "right.yaml", site.inside / "wrong.yaml"
+    right.write_text(f"address: {registry.host}\nreplicas: 1\n")
+    wrong.write_text("address: 127.0.0.1:1\nreplicas: 2\n")
+    site.install(f"site={right}")
+    assert "preflight" in site.refused(f"site={wrong}").err
+    assert steps(site.install(f"site={right}"), "values", "secret", "namespace", "helm", "health", "receipt") == []
+    manifest = site.carried / "manifest.txt"
+    whole = manifest.read_bytes()
+    manifest.write_bytes(whole + b"?")
+    assert "verify" in site.refused(f"site={right}").err
+    manifest.write_bytes(whole)
+    assert steps(site.install(f"site={right}"), "values", "secret", "namespace", "helm", "health", "receipt") == []
+    assert {site.revision("hook"), site.revision("web")} == {1}
