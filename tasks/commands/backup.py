@@ -91,7 +91,7 @@ def _backup(receiver: Receiver) -> None:
     recipient = Recipient.read(receiver.options.key, search=receiver.project.env.get("PATH"))
     now = datetime.now(UTC).replace(microsecond=0)
     place = _place(receiver)
-    name = f"backup-{receiver.spec.bundle.name}-{now:%Y%m%dT%H%M%SZ}"
+    name = f"backup-{receiver.carried.spec.bundle.name}-{now:%Y%m%dT%H%M%SZ}"
     with storage_errors("write the backup", place):
         place.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{name}.", suffix=".tmp", dir=place) as work:
@@ -113,7 +113,7 @@ def _place(receiver: Receiver) -> Path:
     if any(word.startswith("out=") for word in receiver.options.words):
         return receiver.options.out
     here = Path.cwd()
-    return receiver.state if receiver.path.resolve() in (here, *here.parents) else here
+    return receiver.state if receiver.carried.path.resolve() in (here, *here.parents) else here
 
 
 class _Making:
@@ -136,7 +136,7 @@ class _Making:
 
     def gather(self) -> None:
         """Releases first: without any there is nothing to keep. Dumps last, as they take longest."""
-        for release in self._receiver.spec.install.releases:
+        for release in self._receiver.carried.spec.install.releases:
             found = self._receiver.cluster.release(release)
             if found:
                 about = {
@@ -154,7 +154,7 @@ class _Making:
         self.secrets = [f"{each['metadata']['namespace']}/{each['metadata']['name']}" for each in objects]
         self.certificates = [held for each in objects if (held := _certificate(each))]
         self._encrypted("secrets.json", {"apiVersion": "v1", "kind": "List", "items": objects})
-        commands = self._receiver.spec.install.backup.commands
+        commands = self._receiver.carried.spec.install.backup.commands
         facts = _facts(self._receiver, commands) if commands else None
         for command in commands:
             if facts:
@@ -173,7 +173,7 @@ class _Making:
         tar.close()
 
     def _about(self, now: datetime, digests: Mapping[str, Digest]) -> bytes:
-        manifest = self._receiver.bundle.manifest
+        manifest = self._receiver.carried.bundle.manifest
         about = {
             "format": FORMAT_VERSION,
             "tool": VERSION,
@@ -218,8 +218,8 @@ class _Making:
         chunks = dump(
             argv,
             subject=subject,
-            env={**self._receiver.programs.env, **env},
-            cwd=self._receiver.spec.path.parent,
+            env={**self._receiver.cluster.programs.env, **env},
+            cwd=self._receiver.carried.base,
             mask=lambda text: masked(text, self._receiver.known),
         )
         for part in self._recipient.stream(chunks, place, command.name):
@@ -232,7 +232,7 @@ def _facts(receiver: Receiver, commands: tuple[DumpSpec, ...]) -> Facts:
     texts = [(f"backup command {each.name!r}", text) for each in commands for text in (*each.run, *each.env.values())]
     env = gather(uses_of(texts), site=receiver.site, env=receiver.project.env, directory=Path.cwd(), ask=receiver.ask)
     secrets = {}
-    for secret in receiver.spec.install.secrets:
+    for secret in receiver.carried.spec.install.secrets:
         stored = receiver.cluster.secret(secret.name, secret.namespaces[0])
         if stored and (value := single_value(secret, stored)):
             secrets[secret.name] = value

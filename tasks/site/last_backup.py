@@ -47,10 +47,10 @@ class LastBackup:
 
 def missing_backups(receiver: Receiver, *, now: datetime) -> Iterator[Finding]:
     """The releases that would get another chart and that no fresh backup has as they are."""
-    backup = receiver.spec.install.backup
-    for release in receiver.spec.install.releases:
+    backup = receiver.carried.spec.install.backup
+    for release in receiver.carried.spec.install.releases:
         if release.name in backup.before_upgrade and (found := receiver.cluster.release(release)):
-            entry = next(each for each in receiver.bundle.manifest.charts if each.name == release.chart)
+            entry = next(each for each in receiver.carried.bundle.manifest.charts if each.name == release.chart)
             what = _lacks(LastBackup.read(receiver), release, found, now=now, max_age=backup.max_age)
             if what and found.chart != _chart(entry):
                 yield Finding(
