@@ -72,7 +72,7 @@ class Backup(ReceiverCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class BackupCertificate:
     """A certificate of a TLS secret."""
 
     secret: str
@@ -95,7 +95,7 @@ def _backup(receiver: Receiver) -> None:
     with storage_errors("write the backup", place):
         place.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{name}.", suffix=".tmp", dir=place) as work:
-            making = _Making(receiver, recipient, Path(work))
+            making = _BackupContents(receiver, recipient, Path(work))
             making.gather()
             with writing(place / f"{name}.tar", mode=0o600) as file:
                 making.write(TarWriter(file, epoch=int(now.timestamp()), subject=name), name, now)
@@ -116,7 +116,7 @@ def _place(receiver: Receiver) -> Path:
     return receiver.state if receiver.carried.path.resolve() in (here, *here.parents) else here
 
 
-class _Making:
+class _BackupContents:
     """One backup as it is gathered. Only what is encrypted, or no secret, is written to `work`."""
 
     def __init__(self, receiver: Receiver, recipient: Recipient, work: Path) -> None:
@@ -126,7 +126,7 @@ class _Making:
         self._files: dict[str, Path] = {}
         self.releases: list[dict[str, Any]] = []
         self.secrets: list[str] = []
-        self.certificates: list[Held] = []
+        self.certificates: list[BackupCertificate] = []
         self.dumps: list[str] = []
 
     @property
@@ -240,7 +240,7 @@ def _facts(receiver: Receiver, commands: tuple[DumpSpec, ...]) -> Facts:
     return Facts(images=names, site=receiver.site, env=env, directory=here, known=receiver.known, secrets=secrets)
 
 
-def _certificate(secret: Mapping[str, Any]) -> Held | None:
+def _certificate(secret: Mapping[str, Any]) -> BackupCertificate | None:
     if secret.get("type") != "kubernetes.io/tls":
         return None
     try:
@@ -248,10 +248,12 @@ def _certificate(secret: Mapping[str, Any]) -> Held | None:
     except (FormatError, KeyError, ValueError):
         return None
     metadata, hosts = secret["metadata"], (*about.dns_names, *about.addresses)
-    return Held(secret=metadata["name"], namespace=metadata["namespace"], hosts=hosts, not_after=about.not_after)
+    return BackupCertificate(
+        secret=metadata["name"], namespace=metadata["namespace"], hosts=hosts, not_after=about.not_after
+    )
 
 
-def _told(making: _Making, now: datetime) -> Iterator[str]:
+def _told(making: _BackupContents, now: datetime) -> Iterator[str]:
     """What is in it, a line each."""
     for each in making.releases:
         yield f"release {each['name']}: chart {each['chart']}, revision {each['revision']}, its values"

@@ -18,8 +18,7 @@ from bundle.report.snapshot import Snapshot
 from bundle.storage.files import write_bytes
 from tasks.assemble.reporting import compose, earlier, last_before
 from tasks.commands.day2 import ReceiverCommand
-from tasks.rehearsal.result import KEPT
-from tasks.rehearsal.result import Result as Rehearsed
+from tasks.rehearsal.result import KEPT, RehearsalResult
 from tasks.runtime.console import LocalWork
 from tasks.site.receiver import Receiver
 
@@ -120,7 +119,7 @@ def _rehearsal(receiver: Receiver, bundle: OpenedBundle) -> Result:
         return Result(state="open", summary="not rehearsed on this machine: doit rehearse")
     with storage_errors("read the last rehearsal's result", kept):
         data = json.loads(kept.read_bytes())
-    result = Rehearsed.from_dict(data)
+    result = RehearsalResult.from_dict(data)
     if result.bundle.get("id") != str(bundle.manifest.id) or result.bundle.get("sums") != str(bundle.sums_digest):
         what = f"{result.bundle.get('name')} {result.bundle.get('version')}"
         return Result(state="open", summary=f"the last rehearsal was of another bundle or another build ({what})")

@@ -25,7 +25,7 @@ from clients.sandbox.registry import throwaway_registry
 from tasks.rehearsal.base import stand_in
 from tasks.rehearsal.environment import PATH, environment, tools
 from tasks.rehearsal.images import unpullable
-from tasks.rehearsal.result import Result, Scene, step_mark
+from tasks.rehearsal.result import RehearsalResult, Scene, step_mark
 from tasks.rehearsal.site import RehearsalSite, make_site
 from tasks.runtime.console import Console
 from tasks.runtime.options import Options
@@ -64,11 +64,11 @@ class _Stage:
         self.receiver = self._receiver(registry="127.0.0.1:1/rehearsal")
         self.releases = self.receiver.carried.spec.install.releases
 
-    def result(self) -> Result:
+    def result(self) -> RehearsalResult:
         bundle = self.receiver.carried.bundle
         manifest = bundle.manifest
         which = {"name": manifest.name, "version": manifest.version, "id": str(manifest.id)}
-        return Result(
+        return RehearsalResult(
             bundle={**which, "sums": str(bundle.sums_digest)},
             target=self.target,
             proven=tuple(self.proven),

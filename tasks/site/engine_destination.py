@@ -16,7 +16,7 @@ from bundle.storage.files import locked, write_bytes
 from bundle.transfer.attachment import Attachment
 from bundle.transfer.image import ImageSource
 from bundle.transfer.transfers import Transfers
-from tasks.site.destination import Destination, Named, Place, Present
+from tasks.site.destination import Destination, DestinationSettings, Named, Present
 
 if TYPE_CHECKING:
     from clients.engine.engine import EngineImage
@@ -32,7 +32,7 @@ class EngineDestination(Destination):
     """
 
     def __init__(
-        self, place: Place, *, images: "EngineImages", state: Path,
+        self, place: DestinationSettings, *, images: "EngineImages", state: Path,
         open_image: Callable[[ImageEntry], ImageSource],
     ) -> None:  # fmt: skip
         """`images` are the Engine's, with what is ours on it; `open_image` gives a bundle's image."""

@@ -202,10 +202,10 @@ class Receiver:
             return self._crossing
 
     def _way(self) -> "Crossing":
-        from tasks.site.destination import Place
+        from tasks.site.destination import DestinationSettings
         from tasks.site.images import Crossing
 
-        place = Place(
+        place = DestinationSettings(
             images=(*self.carried.bundle.manifest.images, *self.carried.spec.derived),
             names=self.images,
             registry=self.carried.spec.registry,

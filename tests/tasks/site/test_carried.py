@@ -10,7 +10,7 @@ from schema.site.site import Site
 from tasks.runtime.options import Options
 from tasks.runtime.project import Project
 from tasks.site.carried import CarriedBundle
-from tests.tasks.workbench import make
+from tests.fixtures.benches.workbench import make
 
 SCRIPTS = ("action.sh", "check.sh", "dump.sh")
 
