@@ -3,7 +3,6 @@
 The page (bundle/report_page.py) and report.json say the same, from this one model.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bundle.archive.parts import sums_path
+from bundle.formats import strict_json
 from bundle.metadata.checksums import SUMS
 from bundle.metadata.manifest import BundleManifest
 from bundle.metadata.receipt import RECEIPT
@@ -136,7 +136,7 @@ class Report:
 
     def encode(self) -> bytes:
         """The bytes of report.json."""
-        return (json.dumps(self.to_dict(), indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+        return strict_json.readable(self.to_dict())
 
     def _image(self, name: str) -> dict[str, Any]:
         held = self.packages.get(name)

@@ -13,6 +13,7 @@ from typing import Any
 from doit.exceptions import InvalidCommand
 
 from bundle.errors import FormatError, ReleaseError, storage_errors
+from bundle.formats import strict_json
 from bundle.formats.fields import time_text
 from bundle.formats.sizes import human
 from bundle.formats.x509 import Certificate
@@ -187,7 +188,7 @@ class _BackupContents:
             "dumps": self.dumps,
             "sha256": {name: digest.hex for name, digest in sorted(digests.items())},
         }
-        return (json.dumps(about, indent=2, sort_keys=True) + "\n").encode()
+        return strict_json.readable(about, escaped=True)
 
     def _namespaces(self) -> list[str]:
         return list(dict.fromkeys(each["namespace"] for each in self.releases))

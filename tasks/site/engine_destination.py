@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bundle.errors import AirgapError, EngineError, IntegrityError
+from bundle.formats import strict_json
 from bundle.images.docker_load import Loadable
 from bundle.metadata.manifest import ImageEntry
 from bundle.oci.descriptor import Descriptor
@@ -204,7 +205,7 @@ class EngineNotes:
             notes = self._read()
             notes = {**notes, kind: {**notes.get(kind, {}), str(name): {"content": str(content), "made": str(made)}}}
             data = {"format": FORMAT_VERSION, **notes}
-            write_bytes(self._path, (json.dumps(data, indent=1, sort_keys=True) + "\n").encode())
+            write_bytes(self._path, strict_json.readable(data, indent=1, escaped=True))
 
     def _read(self) -> Mapping[str, Any]:
         try:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from bundle.errors import storage_errors
+from bundle.formats import strict_json
 from bundle.formats.fields import time_text
 from bundle.metadata.entries import ChartEntry
 from bundle.storage.files import write_bytes
@@ -42,7 +43,7 @@ class LastBackup:
         data = {"created": time_text(self.created), "archive": self.archive, "revisions": dict(self.revisions)}
         path = receiver.state / _FILE
         with storage_errors("note the backup", path):
-            write_bytes(path, (json.dumps(data, indent=2, sort_keys=True) + "\n").encode(), mode=0o600)
+            write_bytes(path, strict_json.readable(data, escaped=True), mode=0o600)
 
 
 def missing_backups(receiver: Receiver, *, now: datetime) -> Iterator[Finding]:
