@@ -12,9 +12,10 @@ from typing import Any, Self, TypeVar
 from bundle.errors import FormatError, LockError, storage_errors
 from bundle.formats import strict_json
 from bundle.oci.digest import Digest
+from bundle.oci.platform import platform_text
 from bundle.storage.files import write_bytes
 from bundle.transfer.referrers import Referrer
-from schema.spec.contents import ChartSpec, FileSpec, ImageSpec, platform_text
+from schema.spec.contents import ChartSpec, FileSpec, ImageSpec
 
 VERSION = 1
 _Pin = TypeVar("_Pin")

@@ -13,12 +13,11 @@ from bundle.metadata.entries import ChartEntry, FileEntry, ProofEntry
 from bundle.metadata.names import MANIFEST
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
-from bundle.oci.platform import Platform
+from bundle.oci.platform import ALL_PLATFORMS, Platform, platform_text
 from bundle.oci.reference import Reference
 from bundle.transfer.attachment import Attachment
 
 FORMAT_VERSION = 1
-ALL_PLATFORMS = "all"
 
 Layout = Literal["oci", "docker-archive"]
 _LAYOUTS: tuple[Layout, ...] = ("oci", "docker-archive")
@@ -242,11 +241,6 @@ class BundleManifest:
         made = {"derived": [image.to_dict() for image in self.derived]} if self.derived else {}
         delta = {"delta": self.delta.to_dict()} if self.delta else {}
         return {**content, **made, **delta}
-
-
-def platform_text(platform: Platform | None) -> str:
-    """A platform as the manifest states it."""
-    return str(platform or ALL_PLATFORMS)
 
 
 def read_platform(fields: Fields) -> Platform | None:

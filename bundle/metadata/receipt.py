@@ -8,9 +8,9 @@ from typing import Any, Self
 from bundle.errors import FormatError
 from bundle.formats import strict_json
 from bundle.formats.fields import Fields, time_text
-from bundle.metadata.manifest import platform_text, read_platform
+from bundle.metadata.manifest import read_platform
 from bundle.oci.digest import Digest
-from bundle.oci.platform import Platform
+from bundle.oci.platform import Platform, platform_text
 from bundle.oci.reference import Reference
 
 FORMAT_VERSION = 1

@@ -58,10 +58,6 @@ class Referrer:
         """The descriptor of the manifest."""
         return Descriptor(media_type=self.media_type, digest=self.digest, size=self.size)
 
-    def refers_to(self, subject: Digest) -> bool:
-        """Whether `subject` is what this was attached to."""
-        return self.tag.partition(".")[0] == list_tag(subject)
-
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The exact inverse of to_dict; anything else is a FormatError."""
