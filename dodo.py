@@ -76,7 +76,7 @@ def task_verify():
     yield from to_doit("verify", "check a bundle", verify.verify_steps(RECEIVER))
 
 
-if RECEIVER.has_plan:
+if RECEIVER.carried.has_plan:
 
     def task_preflight():
         yield from to_doit("preflight", "check the site before the first change", preflight.preflight_steps(RECEIVER))

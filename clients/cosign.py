@@ -29,7 +29,7 @@ def check_signed(
     A SignatureError says what was found instead. What can't be read counts as no signature, as anybody who may push
     to a repository can add such things; FormatError and StorageError are about the key.
     """
-    public = PublicKey.read(key, subject=subject)
+    public = CosignKey.read(key, subject=subject)
     wanted = {str(digest): digest for digest in digests}
     found, others, unreadable = 0, set[str](), list[str]()
     for manifest in manifests:
@@ -84,7 +84,7 @@ _WANTED = "expected a public key in PEM, as cosign.pub: ECDSA P-256, Ed25519, or
 Key = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
 
 
-class PublicKey:
+class CosignKey:
     """One key that signatures are checked against; `path` is where it was read."""
 
     def __init__(self, path: Path, key: Key) -> None:
@@ -92,7 +92,7 @@ class PublicKey:
         self._key = key
 
     @classmethod
-    def read(cls, path: Path, *, subject: str) -> "PublicKey":
+    def read(cls, path: Path, *, subject: str) -> "CosignKey":
         """The key in a file; a FormatError for what is none that cosign signs with, a StorageError from the disk."""
         with storage_errors(f"read the cosign key of {subject}", path), path.open("rb") as file:
             data = file.read(_MAX_KEY)

@@ -12,6 +12,7 @@ from cyclonedx.model.license import DisjunctiveLicense, License, LicenseExpressi
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
+from bundle.formats import strict_json
 from bundle.sbom.image_contents import Contents, ImageContents
 from bundle.sbom.inventory import LOOKED_FOR
 from bundle.sbom.package import Package
@@ -44,7 +45,7 @@ def write_sbom(image: ImageContents, *, tool_version: str) -> bytes:
     bom.register_dependency(root, parts)
     data = json.loads(JsonV1Dot6(bom).output_as_string())
     del data["metadata"]["timestamp"]
-    return (json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    return strict_json.readable(data, indent=1)
 
 
 def _about(image: ImageContents) -> Iterator[Property]:

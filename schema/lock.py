@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from bundle.errors import FormatError, LockError, storage_errors
+from bundle.formats import strict_json
 from bundle.oci.digest import Digest
+from bundle.oci.platform import platform_text
 from bundle.storage.files import write_bytes
 from bundle.transfer.referrers import Referrer
-from schema.spec.contents import ChartSpec, FileSpec, ImageSpec, platform_text
+from schema.spec.contents import ChartSpec, FileSpec, ImageSpec
 
 VERSION = 1
 _Pin = TypeVar("_Pin")
@@ -197,7 +199,7 @@ class Lock:
 
     def write(self, path: Path) -> bool:
         """Write the lock whole or not at all, and not when the file says the same already; returns whether it wrote."""
-        data = (json.dumps(self.to_dict(), indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+        data = strict_json.readable(self.to_dict())
         with storage_errors("write the lock file", path):
             if path.is_file() and path.read_bytes() == data:
                 return False

@@ -27,7 +27,7 @@ FindingKind = Literal["missing", "extra", "damaged", "unreadable", "unsafe", "du
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Discrepancy:
     """One item that is not as it must be; `affects` names the images, charts and files of the spec that need it."""
 
     kind: FindingKind
@@ -45,7 +45,7 @@ class Finding:
         return f"{text}: {', '.join(details)}" if details else text
 
 
-def with_owners(findings: Sequence[Finding], owners: Mapping[str, Sequence[str]]) -> tuple[Finding, ...]:
+def with_owners(findings: Sequence[Discrepancy], owners: Mapping[str, Sequence[str]]) -> tuple[Discrepancy, ...]:
     """The same findings, each saying whose content it touches; one that is there twice is kept once."""
     told = (replace(finding, affects=tuple(owners.get(finding.item, ()))) for finding in findings)
     return tuple(dict.fromkeys(told))
@@ -62,7 +62,7 @@ class Completeness:
     `needed` are the blobs that a delta leaves out, with their sizes; `note` tells of them.
     """
 
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Discrepancy] = field(default_factory=list)
     owners: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     needed: dict[Digest, int] = field(default_factory=dict)
     note: str = ""
@@ -78,10 +78,10 @@ def check_completeness(tree: Tree, sums: Mapping[str, Digest], base: Base | None
     try:
         manifest = BundleManifest.decode(read_small(tree, MANIFEST, _MAX_MANIFEST))
     except FileNotFoundError:
-        result.findings.append(Finding(kind="missing", item=MANIFEST))
+        result.findings.append(Discrepancy(kind="missing", item=MANIFEST))
         return result
     except FormatError as err:
-        result.findings.append(Finding(kind="unreadable", item=MANIFEST, observed=err.what))
+        result.findings.append(Discrepancy(kind="unreadable", item=MANIFEST, observed=err.what))
         return result
     _require(result, sums, MANIFEST, "the bundle")
     _check_signature(result, tree, manifest)
@@ -119,10 +119,12 @@ def _require(
         result.owners[name].append(owner)
     listed = sums.get(name)
     if listed is None:
-        result.findings.append(Finding(kind="unlisted", item=name, expected=f"a line in {SUMS}"))
+        result.findings.append(Discrepancy(kind="unlisted", item=name, expected=f"a line in {SUMS}"))
         return False
     if digest and digest.algorithm == listed.algorithm and digest != listed:
-        result.findings.append(Finding(kind="damaged", item=name, expected=str(digest), observed=f"{listed} in {SUMS}"))
+        result.findings.append(
+            Discrepancy(kind="damaged", item=name, expected=str(digest), observed=f"{listed} in {SUMS}")
+        )
         return False
     return True
 
@@ -130,7 +132,7 @@ def _require(
 def _check_signature(result: Completeness, tree: Tree, manifest: BundleManifest) -> None:
     if manifest.signed and read_signature(tree) is None:
         expected = "the signature that the manifest tells of"
-        result.findings.append(Finding(kind="missing", item=SIGNATURE, expected=expected))
+        result.findings.append(Discrepancy(kind="missing", item=SIGNATURE, expected=expected))
 
 
 def _check_layout(result: Completeness, tree: Tree, sums: Mapping[str, Digest], manifest: BundleManifest) -> None:
@@ -140,17 +142,17 @@ def _check_layout(result: Completeness, tree: Tree, sums: Mapping[str, Digest], 
     try:
         roots = {entry.annotations.get(REF_NAME): entry for entry in read_index(images)}
     except FileNotFoundError as err:
-        result.findings.append(Finding(kind="missing", item=str(err)))
+        result.findings.append(Discrepancy(kind="missing", item=str(err)))
         return
     except FormatError as err:
-        result.findings.append(Finding(kind="unreadable", item=f"{IMAGES}/{INDEX}", observed=err.what))
+        result.findings.append(Discrepancy(kind="unreadable", item=f"{IMAGES}/{INDEX}", observed=err.what))
         return
     for image in manifest.images:
         root = roots.get(str(image.reference))
         if root is None or root.digest != image.digest:
             observed = str(root.digest) if root else "none"
             result.findings.append(
-                Finding(
+                Discrepancy(
                     kind="missing",
                     item=f"{image.reference} in {IMAGES}/{INDEX}",
                     expected=str(image.digest),
@@ -176,7 +178,7 @@ def _check_image(
         if size is not None:
             _check_size(result, name, descriptor, size)
         elif not listed:
-            result.findings.append(Finding(kind="missing", item=name))
+            result.findings.append(Discrepancy(kind="missing", item=name))
 
 
 def _check_archive(result: Completeness, tree: Tree, manifest: BundleManifest, image: ImageEntry) -> None:
@@ -187,7 +189,7 @@ def _check_archive(result: Completeness, tree: Tree, manifest: BundleManifest, i
     except FileNotFoundError:
         return  # told where the files are compared with the list
     except FormatError as err:
-        result.findings.append(Finding(kind="damaged", item=image.file, observed=err.what))
+        result.findings.append(Discrepancy(kind="damaged", item=image.file, observed=err.what))
         return
     lacks = manifest.lacks(image)
     for descriptor in _content(result, layout, image):
@@ -198,7 +200,7 @@ def _check_archive(result: Completeness, tree: Tree, manifest: BundleManifest, i
         elif descriptor.digest in lacks:
             _need(result, descriptor, image)
         else:
-            result.findings.append(Finding(kind="missing", item=name))
+            result.findings.append(Discrepancy(kind="missing", item=name))
             result.owners[name].append(_of(image))
 
 
@@ -209,12 +211,12 @@ def _content(result: Completeness, layout: Tree, image: ImageEntry) -> tuple[Des
         content = reachable(_root(source, image), source.manifest)
         attached = [each for one in image.attachments for each in _attached(source, image, one)]
     except (FormatError, IntegrityError, SourceError) as err:
-        result.findings.append(Finding(kind="damaged", item=_of(image), observed=err.what))
+        result.findings.append(Discrepancy(kind="damaged", item=_of(image), observed=err.what))
         return ()
     blobs = {each.digest: each.size for each in content if not is_manifest(each)}
     if blobs != image.blobs:
         observed = f"other blobs of {_of(image)} than its own manifest names"
-        result.findings.append(Finding(kind="damaged", item=MANIFEST, observed=observed))
+        result.findings.append(Discrepancy(kind="damaged", item=MANIFEST, observed=observed))
     return tuple({each.digest: each for each in (*content, *attached)}.values())
 
 
@@ -243,7 +245,7 @@ def _size(layout: Tree, descriptor: Descriptor) -> int | None:
 def _check_size(result: Completeness, name: str, descriptor: Descriptor, size: int) -> None:
     if size != descriptor.size:
         expected, observed = f"{descriptor.size} bytes", f"{size} bytes"
-        result.findings.append(Finding(kind="damaged", item=name, expected=expected, observed=observed))
+        result.findings.append(Discrepancy(kind="damaged", item=name, expected=expected, observed=observed))
 
 
 def _need(result: Completeness, descriptor: Descriptor, image: ImageEntry) -> None:
@@ -261,10 +263,10 @@ def _check_base(result: Completeness, manifest: BundleManifest, base: Base | Non
         result.note = f"{told}; verify since=FILE, with that or a newer receipt, proves that both are complete together"
     elif base.named.name != manifest.name:
         expected = f"a receipt or manifest of {manifest.name!r}"
-        result.findings.append(Finding(kind="missing", item="base", expected=expected, observed=str(base.named)))
+        result.findings.append(Discrepancy(kind="missing", item="base", expected=expected, observed=str(base.named)))
     else:
         for digest in sorted(result.needed.keys() - base.blobs.keys()):
             expected = f"{human(result.needed[digest])} here or in {base.named}"
-            result.findings.append(Finding(kind="missing", item=str(digest), expected=expected))
+            result.findings.append(Discrepancy(kind="missing", item=str(digest), expected=expected))
         if not result.findings:
             result.note = f"a delta, complete together with {base.named}, which has the {needs} that it leaves out"

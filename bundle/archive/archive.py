@@ -1,19 +1,17 @@
 """The whole bundle as one reproducible tar stream: `<name>-<version>/` with SHA256SUMS and manifest.json first."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from bundle.archive.parts import ArchiveFiles, find_archive, sums_path, writing_parts
-from bundle.errors import BundleError, IntegrityError, SourceError, storage_errors
+from bundle.errors import BundleError, SourceError, storage_errors
 from bundle.metadata.checksums import SIGNATURE, SUMS, list_files, parse_sums
 from bundle.metadata.names import MANIFEST
 from bundle.meter import Meter, SilentMeter
 from bundle.oci.digest import Digest
 from bundle.storage.files import inside
 from bundle.storage.tar_writer import TarWriter
-from bundle.storage.volume import Part, VolumeStream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,26 +46,6 @@ def pack(
         files = find_archive(archive)
         paths = tuple(files.path(name) for name in files.names)
         return PackedArchive(parts=paths, sums=sums_path(archive), size=sum(path.stat().st_size for path in paths))
-
-
-@contextmanager
-def open_archive(path: Path) -> Iterator[VolumeStream]:
-    """Read an archive, named by itself or any of its parts, as one stream from its start.
-
-    A part whose bytes are not those of its checksum is an IntegrityError that names it, at the latest when the
-    stream passes the part's end. SourceError names the parts that are missing.
-    """
-    files = present_archive(path)
-
-    def damaged(part: Part, observed: Digest) -> None:
-        raise IntegrityError(
-            f"{part.path.name!r} is damaged: expected {part.digest}, it has {observed}",
-            hint="carry this file over again; the others need not be",
-        )
-
-    archive = files.archive
-    with storage_errors(f"read archive {archive.name!r}", archive), files.volume().stream(damaged) as stream:
-        yield stream
 
 
 def present_archive(path: Path) -> ArchiveFiles:

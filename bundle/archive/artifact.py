@@ -4,7 +4,6 @@ A layer's title is the file's path, the annotation that `oras pull` and its libr
 was published here can be pulled by them, and one that they pushed can be fetched here.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from bundle.archive.archive import present_archive
 from bundle.archive.parts import sums_path
 from bundle.archive.reader import open_bundle
 from bundle.errors import BundleError, FormatError, SourceError
+from bundle.formats import strict_json
 from bundle.formats.fields import require_unique, time_text
 from bundle.metadata.checksums import SIGNATURE, SUMS, parse_sums
 from bundle.metadata.manifest import BundleManifest
@@ -185,4 +185,4 @@ def _manifest(bundle: BundleManifest, layers: Sequence[Descriptor]) -> bytes:
         "layers": [layer.to_dict() for layer in layers],
         "annotations": about,
     }
-    return json.dumps(data, sort_keys=True, separators=(",", ":")).encode()
+    return strict_json.canonical(data, escaped=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from bundle.archive._completeness import Finding, check_completeness, with_owners
+from bundle.archive._completeness import Discrepancy, check_completeness, with_owners
 from bundle.archive.parts import find_archive, sums_path
 from bundle.errors import BundleError, FormatError, storage_errors
 from bundle.metadata.base import Base
@@ -32,7 +32,7 @@ class VerifyReport:
     path: Path
     files: int
     size: int
-    findings: tuple[Finding, ...]
+    findings: tuple[Discrepancy, ...]
     notes: tuple[str, ...] = ()
 
     def raise_if_bad(self) -> None:
@@ -80,17 +80,17 @@ class _Demands:
 
 
 def _verify_directory(root: Path, meter: Meter, demands: _Demands) -> VerifyReport:
-    findings: list[Finding] = []
+    findings: list[Discrepancy] = []
     sizes: dict[str, int] = {}
     for name, entry in walk_files(root):
         if entry.is_symlink() or not entry.is_file(follow_symlinks=False):
-            findings.append(Finding(kind="unsafe", item=name, expected="a file", observed="a link or special file"))
+            findings.append(Discrepancy(kind="unsafe", item=name, expected="a file", observed="a link or special file"))
         else:
             sizes[name] = entry.stat(follow_symlinks=False).st_size
     meter.expect("verify", sum(sizes.values()))
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         results = list(pool.map(partial(_hash_one, root, meter), sizes))
-    findings += [result for result in results if isinstance(result, Finding)]
+    findings += [result for result in results if isinstance(result, Discrepancy)]
     observed = {name: result for name, result in zip(sizes, results, strict=True) if isinstance(result, Digest)}
     checked, notes = _check_content(demands, DirectoryTree(root), observed, set(sizes), findings)
     size = sum(sizes[name] for name in observed)
@@ -98,24 +98,26 @@ def _verify_directory(root: Path, meter: Meter, demands: _Demands) -> VerifyRepo
 
 
 def _check_content(
-    demands: _Demands, tree: Tree, observed: Mapping[str, Digest], present: set[str], findings: list[Finding]
-) -> tuple[tuple[Finding, ...], list[str]]:
+    demands: _Demands, tree: Tree, observed: Mapping[str, Digest], present: set[str], findings: list[Discrepancy]
+) -> tuple[tuple[Discrepancy, ...], list[str]]:
     """Compare what is there with SHA256SUMS, and that with manifest.json; what was found, and notes."""
     try:
         sums = demands.sums(tree)
     except FileNotFoundError:
-        return (*findings, Finding(kind="missing", item=SUMS, expected="the list of all checksums")), []
+        return (*findings, Discrepancy(kind="missing", item=SUMS, expected="the list of all checksums")), []
     except FormatError as err:
-        return (*findings, Finding(kind="unreadable", item=SUMS, observed=err.what)), []
+        return (*findings, Discrepancy(kind="unreadable", item=SUMS, observed=err.what)), []
     told = {finding.item for finding in findings}
     for name in sorted((sums.keys() | present) - told):
         if name not in present:
-            findings.append(Finding(kind="missing", item=name))
+            findings.append(Discrepancy(kind="missing", item=name))
         elif name not in sums:
             if name not in UNLISTED:
-                findings.append(Finding(kind="extra", item=name, expected=f"only what {SUMS} lists"))
+                findings.append(Discrepancy(kind="extra", item=name, expected=f"only what {SUMS} lists"))
         elif observed[name] != sums[name]:
-            findings.append(Finding(kind="damaged", item=name, expected=str(sums[name]), observed=str(observed[name])))
+            findings.append(
+                Discrepancy(kind="damaged", item=name, expected=str(sums[name]), observed=str(observed[name]))
+            )
     complete = check_completeness(tree, sums, demands.base)
     notes = [complete.note] if complete.note else []
     return with_owners([*findings, *complete.findings], complete.owners), notes
@@ -123,9 +125,9 @@ def _check_content(
 
 def _verify_archive(path: Path, meter: Meter, demands: _Demands) -> VerifyReport:
     files = find_archive(path)
-    findings = [Finding(kind="missing", item=name) for name in files.missing]
+    findings = [Discrepancy(kind="missing", item=name) for name in files.missing]
     sums = sums_path(files.archive).name
-    findings += [Finding(kind="extra", item=name, expected=f"only what {sums} lists") for name in files.extra]
+    findings += [Discrepancy(kind="extra", item=name, expected=f"only what {sums} lists") for name in files.extra]
     notes = [] if files.digests else [f"without {sums} a bad part can't be named"]
     parts = [
         Part(path=files.path(name), digest=files.digests.get(name)) for name in files.names if name not in files.missing
@@ -136,7 +138,7 @@ def _verify_archive(path: Path, meter: Meter, demands: _Demands) -> VerifyReport
         findings += _check_parts(parts, meter)
         notes.append("the files inside were not checked, because a part is missing")
         return VerifyReport(path=path, files=len(parts), size=volume.size, findings=tuple(findings), notes=tuple(notes))
-    bad_parts: list[Finding] = []
+    bad_parts: list[Discrepancy] = []
     with volume.stream(lambda part, observed: bad_parts.append(_bad_part(part, observed))) as stream:
         scan = scan_archive(stream, meter)
     findings += scan.findings
@@ -152,27 +154,27 @@ def _verify_archive(path: Path, meter: Meter, demands: _Demands) -> VerifyReport
     return VerifyReport(path=path, files=len(scan.observed), size=volume.size, findings=checked, notes=tuple(notes))
 
 
-def _hash_one(root: Path, meter: Meter, name: str) -> Digest | Finding:
+def _hash_one(root: Path, meter: Meter, name: str) -> Digest | Discrepancy:
     try:
         return _hash(root / name, meter)
     except OSError as err:
-        return Finding(kind="unreadable", item=name, observed=os.strerror(err.errno or 0))
+        return Discrepancy(kind="unreadable", item=name, observed=os.strerror(err.errno or 0))
 
 
-def _check_parts(parts: Sequence[Part], meter: Meter) -> list[Finding]:
+def _check_parts(parts: Sequence[Part], meter: Meter) -> list[Discrepancy]:
     """Check each part for itself, where they can't be read as one."""
     findings = []
     for part in parts:
         result = _hash_one(part.path.parent, meter, part.path.name)
-        if isinstance(result, Finding):
+        if isinstance(result, Discrepancy):
             findings.append(result)
         elif part.digest and part.digest != result:
             findings.append(_bad_part(part, result))
     return findings
 
 
-def _bad_part(part: Part, observed: Digest) -> Finding:
-    return Finding(kind="damaged", item=part.path.name, expected=str(part.digest), observed=str(observed))
+def _bad_part(part: Part, observed: Digest) -> Discrepancy:
+    return Discrepancy(kind="damaged", item=part.path.name, expected=str(part.digest), observed=str(observed))
 
 
 def _hash(path: Path, meter: Meter) -> Digest:
@@ -194,8 +196,8 @@ class ArchiveScan:
 
     entries: dict[str, Member] = field(default_factory=dict)
     observed: dict[str, Digest] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-    broken: Finding | None = None
+    findings: list[Discrepancy] = field(default_factory=list)
+    broken: Discrepancy | None = None
     unreadable: bool = False
 
 
@@ -206,13 +208,13 @@ def scan_archive(stream: VolumeStream, meter: Meter) -> ArchiveScan:
         try:
             _scan_members(scan, stream, meter)
         except FormatError as err:
-            scan.broken = Finding(kind="unreadable", item="archive", observed=err.what)
+            scan.broken = Discrepancy(kind="unreadable", item="archive", observed=err.what)
         while rest := stream.read(CHUNK):
             meter.advance("verify", len(rest))
             if not scan.broken and rest.strip(b"\0"):
-                scan.broken = Finding(kind="unreadable", item="archive", observed="data behind its end")
+                scan.broken = Discrepancy(kind="unreadable", item="archive", observed="data behind its end")
     except OSError as err:
-        scan.broken = Finding(kind="unreadable", item="archive", observed=os.strerror(err.errno or 0))
+        scan.broken = Discrepancy(kind="unreadable", item="archive", observed=os.strerror(err.errno or 0))
         scan.unreadable = True
     return scan
 
@@ -223,14 +225,16 @@ def _scan_members(scan: ArchiveScan, stream: VolumeStream, meter: Meter) -> None
         first, _, name = member.name.partition("/")
         top = top or first
         if member.kind == "unsafe" or first != top:
-            scan.findings.append(Finding(kind="unsafe", item=member.name, expected=f"a path below {top}/"))
+            scan.findings.append(Discrepancy(kind="unsafe", item=member.name, expected=f"a path below {top}/"))
         elif member.kind == "directory":
             continue
         elif member.kind != "file" or not name:
             observed = "a special file" if member.kind == "other" else f"a {member.kind}"
-            scan.findings.append(Finding(kind="unsafe", item=name or member.name, expected="a file", observed=observed))
+            scan.findings.append(
+                Discrepancy(kind="unsafe", item=name or member.name, expected="a file", observed=observed)
+            )
         elif name in scan.entries:
-            scan.findings.append(Finding(kind="duplicate", item=name, expected="one entry of this name"))
+            scan.findings.append(Discrepancy(kind="duplicate", item=name, expected="one entry of this name"))
         else:
             scan.entries[name] = member
             scan.observed[name] = _hash_member(stream, member.size, meter)

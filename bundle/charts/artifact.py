@@ -3,10 +3,10 @@
 Without the time of pushing, which Helm adds: the same chart has the same digest wherever it is pushed.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 
 from bundle.errors import SourceError
+from bundle.formats import strict_json
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
@@ -25,14 +25,14 @@ class ChartSource:
         manifest = {
             "schemaVersion": 2,
             "mediaType": media_types.OCI_MANIFEST,
-            "config": self._add(media_types.HELM_CONFIG, _json(metadata)),
+            "config": self._add(media_types.HELM_CONFIG, strict_json.canonical(metadata)),
             "layers": layers,
             "annotations": {
                 "org.opencontainers.image.title": str(metadata["name"]),
                 "org.opencontainers.image.version": str(metadata["version"]),
             },
         }
-        self._root = Descriptor.from_dict(self._add(media_types.OCI_MANIFEST, _json(manifest)))
+        self._root = Descriptor.from_dict(self._add(media_types.OCI_MANIFEST, strict_json.canonical(manifest)))
 
     def resolve(self) -> Descriptor:
         """The descriptor of the artifact's manifest."""
@@ -60,7 +60,3 @@ class ChartSource:
 def chart_tag(version: str) -> str:
     """The tag of a chart's version: tags have no plus sign, for which Helm writes an underscore."""
     return version.replace("+", "_")
-
-
-def _json(value: Mapping[str, object]) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

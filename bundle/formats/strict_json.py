@@ -1,4 +1,4 @@
-"""JSON from outside, read in the one way that every reader agrees on."""
+"""JSON: from outside, read in the one way that every reader agrees on; of ours, the same bytes for the same value."""
 
 import json
 from typing import Any
@@ -17,6 +17,16 @@ def decode(raw: bytes | str, subject: str) -> Any:
         raise FormatError(f"{subject} is not JSON that anybody writes: it is nested too deeply") from err
     except ValueError as err:
         raise FormatError(f"{subject} is not JSON: {err}") from err
+
+
+def canonical(value: object, *, escaped: bool = False) -> bytes:
+    """The value's shortest JSON, keys sorted: what is named by its digest. `escaped` writes ASCII only (`\\u00e9`)."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=escaped).encode()
+
+
+def readable(value: object, *, indent: int = 2, escaped: bool = False) -> bytes:
+    """The value's JSON for files that people read too, keys sorted, with a newline at the end; `escaped` as above."""
+    return (json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=escaped) + "\n").encode()
 
 
 def unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from bundle.errors import EngineError, FormatError, IntegrityError
+from bundle.formats import strict_json
 from bundle.images.layout import DOCKER_MANIFEST, blob_name, docker_choice
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
@@ -76,7 +77,7 @@ class Loadable:
     def _list(self, name: Reference) -> bytes:
         layers = [blob_name(layer.digest) for layer in self.manifest.layers]
         entry = {"Config": blob_name(self.id), "Layers": layers, "RepoTags": [str(name)]}
-        return json.dumps([entry], sort_keys=True, separators=(",", ":")).encode()
+        return strict_json.canonical([entry], escaped=True)
 
     def _checked(self, layer: Descriptor) -> Iterator[bytes]:
         hasher, size, held = layer.digest.hasher(), 0, b""

@@ -4,7 +4,6 @@ Such an archive holds no image manifest: one is made, the same each time, over t
 """
 
 import hashlib
-import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -116,7 +115,7 @@ class SaveSource:
             "layers": [layer.to_dict() for layer in layers],
         }
         names = {layer.digest: str(name) for layer, name in zip(layers, layer_names, strict=True)}
-        raw = json.dumps(data, sort_keys=True, separators=(",", ":")).encode()
+        raw = strict_json.canonical(data, escaped=True)
         return _Made(raw=raw, names={**names, descriptor.digest: config_name})
 
 

@@ -3,13 +3,13 @@
 Both lists stand over the same compressed blobs, so that OCI tools and every Docker Engine read one directory.
 """
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from bundle.errors import FormatError, IntegrityError, SourceError, storage_errors
+from bundle.formats import strict_json
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
@@ -66,7 +66,7 @@ def index_bytes(images: Sequence[LayoutImage]) -> bytes:
     attached = {f"{image.reference.repository}:{tag}": root for image in images for tag, root in image.attached.items()}
     for name, root in sorted(attached.items()):
         entries.append(replace(root, platform=NO_PLATFORM, annotations={REF_NAME: name}).to_dict())
-    return _json({"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": entries})
+    return strict_json.canonical({"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": entries})
 
 
 def docker_manifest_bytes(images: Sequence[LayoutImage], read: LoadManifest) -> bytes:
@@ -88,7 +88,7 @@ def docker_manifest_bytes(images: Sequence[LayoutImage], read: LoadManifest) -> 
             },
         )
         entry["RepoTags"].append(str(image.reference))
-    return _json(list(entries.values()))
+    return strict_json.canonical(list(entries.values()))
 
 
 def place_image(
@@ -173,7 +173,3 @@ def _lost(image: LayoutImage, descriptor: Descriptor) -> IntegrityError:
         f"image {image.name!r}: the cache has no good copy of {descriptor.digest} any more",
         hint="run again: it will be fetched anew",
     )
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

@@ -11,11 +11,11 @@ from typing import Self
 from bundle.errors import FormatError, SourceError, storage_errors
 from bundle.formats.fields import Fields
 from bundle.metadata.delta import BaseName
-from bundle.metadata.manifest import BundleManifest, platform_text
+from bundle.metadata.manifest import BundleManifest
 from bundle.metadata.names import MANIFEST
 from bundle.metadata.receipt import RECEIPT, Receipt
 from bundle.oci.digest import Digest
-from bundle.oci.platform import Platform
+from bundle.oci.platform import Platform, platform_text
 from bundle.oci.reference import Reference
 
 _MAX_SIZE = 256 * 1024 * 1024  # bytes of a file that is read into memory

@@ -1,24 +1,23 @@
 """`manifest.json`: what a bundle holds, for programs (schema/manifest.schema.json)."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Self
 
 from bundle.errors import FormatError
+from bundle.formats import strict_json
 from bundle.formats.fields import Fields, require_unique, time_text
 from bundle.metadata.delta import Delta
 from bundle.metadata.entries import ChartEntry, FileEntry, ProofEntry
 from bundle.metadata.names import MANIFEST
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
-from bundle.oci.platform import Platform
+from bundle.oci.platform import ALL_PLATFORMS, Platform, platform_text
 from bundle.oci.reference import Reference
 from bundle.transfer.attachment import Attachment
 
 FORMAT_VERSION = 1
-ALL_PLATFORMS = "all"
 
 Layout = Literal["oci", "docker-archive"]
 _LAYOUTS: tuple[Layout, ...] = ("oci", "docker-archive")
@@ -209,7 +208,7 @@ class BundleManifest:
 
     def encode(self) -> bytes:
         """The bytes of manifest.json."""
-        return (json.dumps(self.to_dict(), indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+        return strict_json.readable(self.to_dict())
 
     def lacks(self, image: ImageEntry) -> dict[Digest, int]:
         """The blobs of an image that this bundle leaves out, with their sizes."""
@@ -220,7 +219,7 @@ class BundleManifest:
     def id(self) -> Digest:
         """The digest over what the bundle holds: two bundles of the same content have the same."""
         content = {key: value for key, value in self._content().items() if key not in _OUTSIDE_ID}
-        return Digest.of(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
+        return Digest.of(strict_json.canonical(content, escaped=True))
 
     def _content(self) -> dict[str, Any]:
         content: dict[str, Any] = {
@@ -242,11 +241,6 @@ class BundleManifest:
         made = {"derived": [image.to_dict() for image in self.derived]} if self.derived else {}
         delta = {"delta": self.delta.to_dict()} if self.delta else {}
         return {**content, **made, **delta}
-
-
-def platform_text(platform: Platform | None) -> str:
-    """A platform as the manifest states it."""
-    return str(platform or ALL_PLATFORMS)
 
 
 def read_platform(fields: Fields) -> Platform | None:

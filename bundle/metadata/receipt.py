@@ -1,16 +1,16 @@
 """`receipt.json`: what is inside, as an installation left it; carried back, later bundles are made against it."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
 from bundle.errors import FormatError
+from bundle.formats import strict_json
 from bundle.formats.fields import Fields, time_text
-from bundle.metadata.manifest import platform_text, read_platform
+from bundle.metadata.manifest import read_platform
 from bundle.oci.digest import Digest
-from bundle.oci.platform import Platform
+from bundle.oci.platform import Platform, platform_text
 from bundle.oci.reference import Reference
 
 FORMAT_VERSION = 1
@@ -157,4 +157,4 @@ class Receipt:
 
     def encode(self) -> bytes:
         """The bytes of receipt.json."""
-        return (json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n").encode()
+        return strict_json.readable(self.to_dict(), escaped=True)

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from bundle.errors import FormatError
 
+ALL_PLATFORMS = "all"
 _PART = re.compile(r"[a-z0-9][a-z0-9._-]*")
 # The variant that an architecture has when none is written (containerd's platform rules).
 _DEFAULT_VARIANT = {"arm64": "v8", "arm": "v7"}
@@ -53,3 +54,8 @@ class Platform:
 
     def __str__(self) -> str:
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+
+
+def platform_text(platform: Platform | None) -> str:
+    """How a platform is written where there may be none to choose: `all` for None."""
+    return str(platform or ALL_PLATFORMS)

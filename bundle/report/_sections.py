@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from bundle.formats.sizes import human
-from bundle.metadata.manifest import ALL_PLATFORMS, ImageEntry
+from bundle.metadata.manifest import ImageEntry
+from bundle.oci.platform import ALL_PLATFORMS
 from bundle.report._html import Markup, code, element, item, joined, table
 from bundle.report.changes import Change, Changes, PackageChange
 from bundle.report.model import Report

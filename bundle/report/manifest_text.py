@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from bundle.metadata.checksums import SUMS
 from bundle.metadata.entries import ChartEntry, FileEntry, ProofEntry
-from bundle.metadata.manifest import ALL_PLATFORMS, BundleManifest, DerivedEntry, ImageEntry
+from bundle.metadata.manifest import BundleManifest, DerivedEntry, ImageEntry
 from bundle.oci import media_types
+from bundle.oci.platform import ALL_PLATFORMS
 from bundle.signing.trust import CHECK_COMMAND
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")

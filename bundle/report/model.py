@@ -3,14 +3,15 @@
 The page (bundle/report_page.py) and report.json say the same, from this one model.
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from bundle.archive.parts import sums_path
+from bundle.formats import strict_json
+from bundle.formats.sizes import counted
 from bundle.metadata.checksums import SUMS
 from bundle.metadata.manifest import BundleManifest
 from bundle.metadata.receipt import RECEIPT
@@ -136,7 +137,7 @@ class Report:
 
     def encode(self) -> bytes:
         """The bytes of report.json."""
-        return (json.dumps(self.to_dict(), indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+        return strict_json.readable(self.to_dict())
 
     def _image(self, name: str) -> dict[str, Any]:
         held = self.packages.get(name)
@@ -158,14 +159,10 @@ def proof_result(manifest: BundleManifest) -> Result:
         for entry in manifest.proof
     )
     if open_ones:
-        summary = f"not proven for {_count(open_ones, 'release')} of {len(manifest.proof)}"
+        summary = f"not proven for {counted(len(open_ones), 'release')} of {len(manifest.proof)}"
         return Result(state="open", summary=summary, details=details)
-    summary = f"every image that the charts of {_count(manifest.proof, 'release')} render is in the bundle"
+    summary = f"every image that the charts of {counted(len(manifest.proof), 'release')} render is in the bundle"
     return Result(state="good", summary=summary, details=details)
-
-
-def _count(items: Sequence[object], noun: str) -> str:
-    return f"{len(items)} {noun}{'s' * (len(items) != 1)}"
 
 
 def check_commands(manifest: BundleManifest) -> Iterator[Command]:

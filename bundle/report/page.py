@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bundle.formats.sizes import human
-from bundle.metadata.manifest import ALL_PLATFORMS
+from bundle.oci.platform import ALL_PLATFORMS
 from bundle.report._html import Markup, element, facts, joined, section, table
 from bundle.report._picture import MOST, bar, picture, share_name
 from bundle.report._sections import (

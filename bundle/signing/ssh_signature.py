@@ -30,7 +30,7 @@ class PublicKey:
     @classmethod
     def parse(cls, blob: bytes) -> Self:
         """Read a key's wire format; FormatError for what is none."""
-        return cls(type=_Reader(blob).text("key type"), blob=blob)
+        return cls(type=_WireReader(blob).text("key type"), blob=blob)
 
     @classmethod
     def decode(cls, text: str) -> Self:
@@ -68,7 +68,7 @@ class SshSignature:
     @classmethod
     def parse(cls, armored: bytes) -> Self:
         """Read the armoured text; FormatError for anything that is not exactly one signature."""
-        reader = _Reader(_unarmored(armored))
+        reader = _WireReader(_unarmored(armored))
         if reader.take(len(_MAGIC), "magic") != _MAGIC:
             raise FormatError("it does not begin with SSHSIG")
         version = struct.unpack(">I", reader.take(4, "version"))[0]
@@ -80,7 +80,7 @@ class SshSignature:
         hash_name = reader.text("hash")
         if hash_name not in _HASHES:
             raise FormatError(f"it is over the hash {hash_name!r}, expected {' or '.join(_HASHES)}")
-        inner = _Reader(reader.string("signature"))
+        inner = _WireReader(reader.string("signature"))
         reader.finish()
         algorithm, value = inner.text("algorithm"), inner.rest()
         return cls(key=key, namespace=namespace, hash=hash_name, algorithm=algorithm, value=value)
@@ -97,7 +97,7 @@ class SshSignature:
 
     def verify(self, message: bytes) -> bool:
         """Whether an Ed25519 signature is over the message. It says nothing of who may sign, and for what."""
-        key, value = _Reader(self.key.blob), _Reader(self.value)
+        key, value = _WireReader(self.key.blob), _WireReader(self.value)
         try:
             if not (key.text("key type") == self.algorithm == "ssh-ed25519"):
                 return False
@@ -129,7 +129,7 @@ def _string(data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + data
 
 
-class _Reader:
+class _WireReader:
     """SSH's wire format (RFC 4251, section 5), from its start."""
 
     def __init__(self, data: bytes) -> None:

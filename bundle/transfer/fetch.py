@@ -71,7 +71,7 @@ def stored_image(store: BlobStore, digest: Digest, media_type: str) -> FetchedIm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundImage:
+class ResolvedImage:
     """What a source's name stands for: `root` is to be pinned, and is what `top` names or one platform of it.
 
     `manifests` are the digests of root and what is below it, children first; `size` is the bytes of all the blobs.
@@ -85,7 +85,7 @@ class FoundImage:
     attestation: Digest | None = None
 
 
-def pin_image(source: ImageSource, platform: Platform | None, *, subject: str) -> FoundImage:
+def pin_image(source: ImageSource, platform: Platform | None, *, subject: str) -> ResolvedImage:
     """What to pin.
 
     Without a platform it is what the source names, be it an index with all platforms or a single manifest. For one
@@ -103,7 +103,7 @@ def pin_image(source: ImageSource, platform: Platform | None, *, subject: str) -
         _check_platform(source, top, platform, subject)
         root = top.descriptor
     manifests = list(walk_manifests(load, root, subject))
-    return FoundImage(
+    return ResolvedImage(
         top=named,
         root=manifests[-1].descriptor,
         manifests=tuple(manifest.digest for manifest in manifests),

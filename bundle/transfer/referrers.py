@@ -5,13 +5,13 @@ Two ways are in use, and both are followed. cosign's older objects have tags of 
 by the registry, or by an index under the tag `sha256-<hex>` (distribution-spec, "Referrers Tag Schema").
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 from bundle.errors import FormatError, IntegrityError, SourceError
+from bundle.formats import strict_json
 from bundle.formats.fields import Fields
 from bundle.meter import Meter
 from bundle.oci import media_types
@@ -57,10 +57,6 @@ class Referrer:
     def root(self) -> Descriptor:
         """The descriptor of the manifest."""
         return Descriptor(media_type=self.media_type, digest=self.digest, size=self.size)
-
-    def refers_to(self, subject: Digest) -> bool:
-        """Whether `subject` is what this was attached to."""
-        return self.tag.partition(".")[0] == list_tag(subject)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -168,14 +164,14 @@ def attachments(store: BlobStore, referrers: Sequence[Referrer]) -> tuple[Attach
 def list_bytes(manifests: Iterable[Manifest]) -> bytes:
     """The index over manifests that refer to one subject, the same for the same manifests."""
     entries = [list_entry(each) for each in sorted(manifests, key=lambda each: each.digest)]
-    return _json({"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": entries})
+    return strict_json.canonical({"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": entries})
 
 
 def merged_list(old: Manifest, new: Manifest) -> bytes:
     """A list with what either names: the old one's entries as they are, then what only the new one has."""
     known = {each.digest for each in old.manifests}
     added = [raw for raw, each in zip(new.data["manifests"], new.manifests, strict=True) if each.digest not in known]
-    return _json({**old.data, "manifests": [*old.data["manifests"], *added]})
+    return strict_json.canonical({**old.data, "manifests": [*old.data["manifests"], *added]})
 
 
 def list_entry(manifest: Manifest) -> dict[str, Any]:
@@ -226,7 +222,3 @@ def _type(manifest: Manifest) -> str:
         [layer.media_type for layer in manifest.layers] if manifest.artifact_type in media_types.IMAGE_CONFIGS else []
     )
     return held[0] if held else manifest.artifact_type
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

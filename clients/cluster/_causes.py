@@ -9,7 +9,7 @@ from typing import Any
 from bundle.errors import FormatError
 from bundle.oci.reference import Reference
 from clients.cluster._trouble import Patience, Trouble
-from clients.cluster._workloads import Object, Snapshot, is_hook
+from clients.cluster._workloads import NamespaceState, Object, is_hook
 
 _PULL = frozenset({"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError"})
 _MAY_NOT_START = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError"})
@@ -17,7 +17,7 @@ _REFUSING = re.compile(r"exceeded quota|failed quota|denied the request|violates
 _MAKERS = frozenset({"ReplicaSet", "StatefulSet", "DaemonSet", "Job"})
 
 
-def causes(snapshot: Snapshot, members: Iterable[Object], patience: Patience) -> list[Trouble]:
+def causes(snapshot: NamespaceState, members: Iterable[Object], patience: Patience) -> list[Trouble]:
     """All troubles of these objects, causes before what follows from them."""
     kept = list(members)
     found = [trouble for each in kept for trouble in _of(each, snapshot, patience)]
@@ -28,7 +28,7 @@ def causes(snapshot: Snapshot, members: Iterable[Object], patience: Patience) ->
 _ORDER = ("persistentvolumeclaim", "replicaset", "statefulset", "daemonset", "pod", "job")
 
 
-def _of(each: Object, snapshot: Snapshot, patience: Patience) -> Iterator[Trouble]:
+def _of(each: Object, snapshot: NamespaceState, patience: Patience) -> Iterator[Trouble]:
     kind = each["kind"]
     if kind == "Pod" and not each["metadata"].get("deletionTimestamp"):
         yield from _pod(each, snapshot, patience)
@@ -40,7 +40,7 @@ def _of(each: Object, snapshot: Snapshot, patience: Patience) -> Iterator[Troubl
         yield from _refused(each, snapshot, patience)
 
 
-def _pod(pod: Object, snapshot: Snapshot, patience: Patience) -> Iterator[Trouble]:
+def _pod(pod: Object, snapshot: NamespaceState, patience: Patience) -> Iterator[Trouble]:
     name, status = pod["metadata"]["name"], pod.get("status") or {}
     for condition in status.get("conditions") or ():
         if (condition.get("type"), condition.get("status"), condition.get("reason")) == (
@@ -72,7 +72,7 @@ def _pod(pod: Object, snapshot: Snapshot, patience: Patience) -> Iterator[Troubl
             return
 
 
-def _container(pod: str, status: Object, snapshot: Snapshot, patience: Patience) -> Iterator[Trouble]:
+def _container(pod: str, status: Object, snapshot: NamespaceState, patience: Patience) -> Iterator[Trouble]:
     waiting = (status.get("state") or {}).get("waiting") or {}
     reason, message, image = waiting.get("reason", ""), _line(waiting.get("message")), status.get("image", "")
 
@@ -117,7 +117,7 @@ def _ended(pod: str, status: Object) -> Iterator[Trouble]:
         )
 
 
-def _pull_message(pod: str, image: str, message: str, snapshot: Snapshot) -> str:
+def _pull_message(pod: str, image: str, message: str, snapshot: NamespaceState) -> str:
     """The runtime's own words, from the status or from the event about it; Back-off only tells that there were some."""
     if not message or re.fullmatch(r'Back-off pulling image "[^"]*"', message):
         failed = [
@@ -154,7 +154,7 @@ def _job(job: Object) -> Iterator[Trouble]:
             return
 
 
-def _volume(claim: Object, snapshot: Snapshot, patience: Patience) -> Iterator[Trouble]:
+def _volume(claim: Object, snapshot: NamespaceState, patience: Patience) -> Iterator[Trouble]:
     if (claim.get("status") or {}).get("phase") != "Pending":
         return
     name = claim["metadata"]["name"]
@@ -173,7 +173,7 @@ def _volume(claim: Object, snapshot: Snapshot, patience: Patience) -> Iterator[T
             return
 
 
-def _refused(maker: Object, snapshot: Snapshot, patience: Patience) -> Iterator[Trouble]:
+def _refused(maker: Object, snapshot: NamespaceState, patience: Patience) -> Iterator[Trouble]:
     """Pods that the API does not let a controller make: quotas, admission policies, service accounts."""
     kind, name = maker["kind"], maker["metadata"]["name"]
     if _has_its_pods(maker):

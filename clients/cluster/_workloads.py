@@ -15,19 +15,19 @@ Object = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class NamespaceState:
     """What a namespace held at one moment: objects by uid, and its warnings, oldest first."""
 
     objects: Mapping[str, Object]
     events: tuple[Event, ...]
 
     @classmethod
-    def of(cls, objects: Iterable[Object], events: Iterable[Event]) -> "Snapshot":
+    def of(cls, objects: Iterable[Object], events: Iterable[Event]) -> "NamespaceState":
         """From what was listed."""
         ordered = tuple(sorted(events, key=lambda event: event.last))
         return cls(objects={each["metadata"]["uid"]: each for each in objects}, events=ordered)
 
-    def members(self, release: str, *, before: "Snapshot | None" = None) -> Iterator[Object]:
+    def members(self, release: str, *, before: "NamespaceState | None" = None) -> Iterator[Object]:
         """The release's objects, its hooks' among them.
 
         With `before`, pods and hooks that were there then are left out: they belong to an older revision, and their

@@ -11,13 +11,13 @@ from clients.cluster._causes import causes
 from clients.cluster._trouble import Patience
 from clients.cluster._workloads import unready
 from clients.cluster.release import DEPLOYED
-from clients.cluster.survey import Scene, container_statuses, pull_secrets
+from clients.cluster.survey import NamespaceSurvey, container_statuses, pull_secrets
 from clients.programs.process import masked
 
 _WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job"})
 
 
-def gather(scenes: Sequence[Scene], *, secrets: Iterable[str] = ()) -> dict[str, str]:
+def gather(scenes: Sequence[NamespaceSurvey], *, secrets: Iterable[str] = ()) -> dict[str, str]:
     """File name -> text, without secrets: Secrets are told by their keys, and what looks secret is masked."""
     files = {"likely-causes.txt": "".join(f"{line}\n" for line in likely_causes(scenes, secrets=secrets))}
     for scene in scenes:
@@ -34,13 +34,13 @@ def gather(scenes: Sequence[Scene], *, secrets: Iterable[str] = ()) -> dict[str,
     return {name: text if name.endswith("objects.json") else redact_text(text, secrets) for name, text in files.items()}
 
 
-def likely_causes(scenes: Sequence[Scene], *, secrets: Iterable[str] = ()) -> list[str]:
+def likely_causes(scenes: Sequence[NamespaceSurvey], *, secrets: Iterable[str] = ()) -> list[str]:
     """One block of text for each, causes before what follows from them; empty when nothing is wrong to be seen."""
     found = [line for scene in scenes for line in _scene_causes(scene)]
     return [redact_text(line, secrets) for line in dict.fromkeys(found)]
 
 
-def _scene_causes(scene: Scene) -> Iterator[str]:
+def _scene_causes(scene: NamespaceSurvey) -> Iterator[str]:
     yield from _pull_mismatches(scene)
     troubled = set()
     for release in scene.histories:
@@ -66,7 +66,7 @@ def _scene_causes(scene: Scene) -> Iterator[str]:
             )
 
 
-def _pull_mismatches(scene: Scene) -> Iterator[str]:
+def _pull_mismatches(scene: NamespaceSurvey) -> Iterator[str]:
     """Pods whose images come from a host for which none of their pull secrets has a login."""
     for pod in _of(scene, "Pod"):
         names = pull_secrets(pod)
@@ -85,14 +85,14 @@ def _pull_mismatches(scene: Scene) -> Iterator[str]:
             )
 
 
-def _releases(scene: Scene) -> Iterator[str]:
+def _releases(scene: NamespaceSurvey) -> Iterator[str]:
     for name, history in scene.histories.items():
         yield f"{name}: {'no such release' if not history else ''}".rstrip(": ") if not history else f"{name}:"
         for each in history:
             yield f"  {each.revision} {each.status} {each.chart} {each.updated} {each.description}"
 
 
-def _overview(scene: Scene) -> Iterator[str]:
+def _overview(scene: NamespaceSurvey) -> Iterator[str]:
     for each in scene.snapshot.objects.values():
         if each["kind"] in _WORKLOADS:
             yield unready(each) or f"{each['kind'].lower()} {each['metadata']['name']}: ready"
@@ -112,12 +112,12 @@ def _overview(scene: Scene) -> Iterator[str]:
         yield f"{each['kind'].lower()} {each['metadata']['name']}{hosts}: {', '.join(_addresses(each)) or 'no address'}"
 
 
-def _objects(scene: Scene, secrets: Iterable[str]) -> str:
+def _objects(scene: NamespaceSurvey, secrets: Iterable[str]) -> str:
     objects = [*scene.snapshot.objects.values(), *scene.addressed]
     return json.dumps(redact_object(objects, secrets), indent=1) + "\n"
 
 
-def _of(scene: Scene, kind: str) -> Iterator[Mapping[str, Any]]:
+def _of(scene: NamespaceSurvey, kind: str) -> Iterator[Mapping[str, Any]]:
     return (each for each in scene.snapshot.objects.values() if each["kind"] == kind)
 
 

@@ -22,7 +22,6 @@ class Release:
     revision: int
     status: str
     chart: str
-    app_version: str = ""
     updated: str = ""
     description: str = ""
     manifest: str = field(default="", repr=False)
@@ -41,7 +40,6 @@ class Release:
             revision=int(data["revision"]),
             status=str(data["status"]),
             chart=str(data["chart"]),
-            app_version=str(data.get("app_version") or ""),
             updated=str(data.get("updated") or ""),
         )
 
@@ -55,7 +53,6 @@ class Release:
             revision=int(data["version"]),
             status=str(info["status"]),
             chart=f"{metadata['name']}-{metadata['version']}",
-            app_version=str(metadata.get("appVersion") or ""),
             updated=str(info.get("last_deployed") or ""),
             description=str(info.get("description") or ""),
             manifest=str(data.get("manifest") or ""),
@@ -70,7 +67,6 @@ class Release:
             revision=int(data["revision"]),
             status=str(data["status"]),
             chart=str(data["chart"]),
-            app_version=str(data.get("app_version") or ""),
             updated=str(data.get("updated") or ""),
             description=str(data.get("description") or ""),
         )

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from bundle.errors import ClusterError, ProgramError, ReleaseError
 from clients.cluster._causes import causes
 from clients.cluster._trouble import Event, Patience, Trouble
-from clients.cluster._workloads import KINDS, WORKLOADS, Snapshot, belongs, unready
+from clients.cluster._workloads import KINDS, WORKLOADS, NamespaceState, belongs, unready
 from clients.cluster.helm import Helm
 from clients.cluster.release import Release
 from clients.programs.process import masked
@@ -53,7 +53,7 @@ class Watch:
         self._patience = patience or Patience()
         self._secrets = secrets
         self._now = now
-        self._before: Snapshot | None = None
+        self._before: NamespaceState | None = None
         self._since: dict[tuple[str, str, str], float] = {}
         self._told: dict[tuple[str, str, str], Trouble] = {}
         self._waiting: tuple[str, ...] = ()
@@ -93,14 +93,14 @@ class Watch:
         """What was not ready when anything was seen not to be, one line for each workload."""
         return self._waiting
 
-    def _snapshot(self) -> Snapshot | None:
+    def _snapshot(self) -> NamespaceState | None:
         try:
             objects = self._cluster.list(KINDS, namespace=self._namespace)
-            return Snapshot.of(objects, self._cluster.events(self._namespace, warnings=True))
+            return NamespaceState.of(objects, self._cluster.events(self._namespace, warnings=True))
         except (ClusterError, ProgramError):
             return None
 
-    def _with_last_words(self, trouble: Trouble, snapshot: Snapshot) -> Trouble:
+    def _with_last_words(self, trouble: Trouble, snapshot: NamespaceState) -> Trouble:
         """The trouble with its events and log; those told before stay when the pod has none any more."""
         earlier = self._told.get(trouble.key)
         kind = next((each["kind"] for each in snapshot.objects.values() if each["kind"].lower() == trouble.kind), "")
@@ -113,7 +113,7 @@ class Watch:
             log=tuple(masked(line, self._secrets) for line in log) or (earlier.log if earlier else ()),
         )
 
-    def _last_lines(self, trouble: Trouble, snapshot: Snapshot) -> tuple[str, ...]:
+    def _last_lines(self, trouble: Trouble, snapshot: NamespaceState) -> tuple[str, ...]:
         for pod, container, previous in _speakers(trouble, snapshot):
             try:
                 text = self._cluster.logs(pod, container, namespace=self._namespace, lines=_LINES, previous=previous)
@@ -200,7 +200,7 @@ def _explained(
     return ReleaseError(f"{err.what}{waiting}", hint=err.hint)
 
 
-def _speakers(trouble: Trouble, snapshot: Snapshot) -> Iterator[tuple[str, str, bool]]:
+def _speakers(trouble: Trouble, snapshot: NamespaceState) -> Iterator[tuple[str, str, bool]]:
     """Pods and containers that may have said why, and whether before their last restart, in the order to ask them."""
     if trouble.container:
         yield trouble.name, trouble.container, trouble.reason == "CrashLoopBackOff"

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from bundle.errors import AirgapError
 from clients.cluster._trouble import Event
-from clients.cluster._workloads import KINDS, Snapshot
+from clients.cluster._workloads import KINDS, NamespaceState
 from clients.cluster.release import Release
 
 LOG_LINES = 200
@@ -16,7 +16,7 @@ _ADDRESSED = "ingresses.networking.k8s.io,services"
 _T = TypeVar("_T")
 
 
-class Cluster(Protocol):
+class SurveyedCluster(Protocol):
     """What is looked at in a cluster; Kubectl is one."""
 
     def get(self, kind: str, name: str, *, namespace: str = "") -> dict[str, Any] | None:
@@ -43,7 +43,7 @@ class Releases(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class NamespaceSurvey:
     """What was found in one namespace. `gaps` tells what could not be looked at.
 
     `logs` are by POD/CONTAINER; `pull_hosts` are the registries that each pull secret opens, None for one that is
@@ -52,7 +52,7 @@ class Scene:
 
     namespace: str
     histories: Mapping[str, Sequence[Release]]
-    snapshot: Snapshot
+    snapshot: NamespaceState
     events: Sequence[Event]
     addressed: Sequence[Mapping[str, Any]]
     secrets: Sequence[str]
@@ -61,7 +61,9 @@ class Scene:
     gaps: Sequence[str]
 
 
-def survey(releases: Iterable[tuple[str, str]], *, helm: Releases, cluster: Cluster) -> tuple[Scene, ...]:
+def survey(
+    releases: Iterable[tuple[str, str]], *, helm: Releases, cluster: SurveyedCluster
+) -> tuple[NamespaceSurvey, ...]:
     """Look at the namespaces of these releases (name, namespace); what fails is a gap and never an error."""
     by_namespace: dict[str, list[str]] = {}
     for name, namespace in releases:
@@ -72,22 +74,22 @@ def survey(releases: Iterable[tuple[str, str]], *, helm: Releases, cluster: Clus
 class _Look:
     """One namespace being looked at."""
 
-    def __init__(self, namespace: str, helm: Releases, cluster: Cluster) -> None:
+    def __init__(self, namespace: str, helm: Releases, cluster: SurveyedCluster) -> None:
         self._namespace = namespace
         self._helm = helm
         self._cluster = cluster
         self._gaps: list[str] = []
 
-    def scene(self, releases: Sequence[str]) -> Scene:
+    def scene(self, releases: Sequence[str]) -> NamespaceSurvey:
         namespace, cluster = self._namespace, self._cluster
         nothing: list[dict[str, Any]] = []
         objects = self._try(lambda: cluster.list(KINDS, namespace=namespace), nothing)
         events = self._try(lambda: cluster.events(namespace), tuple[Event, ...]())
         pods = [each for each in objects if each["kind"] == "Pod"]
-        return Scene(
+        return NamespaceSurvey(
             namespace=namespace,
             histories={name: self._history(name) for name in releases},
-            snapshot=Snapshot.of(objects, events),
+            snapshot=NamespaceState.of(objects, events),
             events=events,
             addressed=self._try(lambda: cluster.list(_ADDRESSED, namespace=namespace), nothing),
             secrets=self._try(lambda: cluster.secret_keys(namespace), tuple[str, ...]()),

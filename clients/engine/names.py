@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bundle.errors import EngineError
+from bundle.formats import strict_json
 from bundle.storage.files import locked, write_bytes
 from clients.engine.engine import Engine
 
@@ -98,7 +99,7 @@ class EngineNames:
             yield names
             engines[self._engine.place] = {name: asdict(own) for name, own in names.items()}
             data = {"format": FORMAT_VERSION, "engines": engines}
-            write_bytes(self._path, (json.dumps(data, indent=1, sort_keys=True) + "\n").encode())
+            write_bytes(self._path, strict_json.readable(data, indent=1, escaped=True))
 
     def _read(self) -> Mapping[str, OwnName]:
         return self._own(self._all())

@@ -19,7 +19,7 @@ _SECRETS = tuple(Right(verb=verb, resource="secrets") for verb in (*_VERBS, "lis
 _SIGHT = tuple(Right(verb="list", resource=name) for name in ("pods", "events"))
 
 
-class Cluster(Protocol):
+class ProbedCluster(Protocol):
     """What is asked of a cluster; clients.kubectl.Kubectl is one."""
 
     def version(self) -> Versions:
@@ -69,7 +69,7 @@ class ClusterNeeds:
     image_host: str = ""
 
 
-def cluster(target: Cluster, needs: ClusterNeeds) -> Findings:
+def cluster(target: ProbedCluster, needs: ClusterNeeds) -> Findings:
     """The cluster is reached and has what `needs` says. What can't be seen for lack of a right is a warning."""
     try:
         server = target.version().server
@@ -103,7 +103,7 @@ def _version(server: Version, minimum: str) -> Iterator[Finding]:
         yield _finding("Kubernetes is too old", expected=f"{minimum} or later", observed=str(server), hint=hint)
 
 
-def _nodes(target: Cluster, platforms: Mapping[str, Collection[Platform]]) -> Iterator[Finding]:
+def _nodes(target: ProbedCluster, platforms: Mapping[str, Collection[Platform]]) -> Iterator[Finding]:
     """Images by the nodes that could run them; variants are left out, because nodes don't tell theirs."""
     ready = [node for node in target.list("nodes") if _is_ready(node)]
     if not ready:
@@ -136,7 +136,7 @@ def _node_platform(node: JsonObject) -> tuple[str, str]:
     return info["operatingSystem"], info["architecture"]
 
 
-def _class(target: Cluster, what: str, kind: str, name: str) -> Iterator[Finding]:
+def _class(target: ProbedCluster, what: str, kind: str, name: str) -> Iterator[Finding]:
     if not name:
         return
     names = sorted(each["metadata"]["name"] for each in target.list(kind))
@@ -149,7 +149,7 @@ def _class(target: Cluster, what: str, kind: str, name: str) -> Iterator[Finding
 class _Rights:
     """The rights that an install takes, asked for all at once."""
 
-    def __init__(self, target: Cluster) -> None:
+    def __init__(self, target: ProbedCluster) -> None:
         self._target = target
         self._groups: dict[str, Mapping[str, JsonObject]] = {}
 
@@ -225,7 +225,7 @@ def _pairs(names: Mapping[str, Collection[str]]) -> Iterator[tuple[str, str]]:
     return ((namespace, name) for namespace in sorted(names) for name in sorted(names[namespace]))
 
 
-def _pull_secret(target: Cluster, namespace: str, name: str, host: str) -> Iterator[Finding]:
+def _pull_secret(target: ProbedCluster, namespace: str, name: str, host: str) -> Iterator[Finding]:
     """A pull secret is there and has a login for the images' host; of its content only the hosts are looked at."""
     secret = f"pull secret {namespace}/{name}"
     try:

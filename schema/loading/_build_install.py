@@ -37,14 +37,14 @@ def build_install(reader: Reader, node: Node | None) -> InstallSpec:
     """Read `install`; without it nothing happens inside."""
     if node is None:
         return InstallSpec()
-    releases = tuple(build_release(reader, item) for item in _entries(node, "releases"))
+    releases = tuple(build_release(reader, item) for item in node.entries("releases"))
     namespaces = tuple(dict.fromkeys(release.namespace for release in releases))
     return InstallSpec(
         kubernetes=build_kubernetes(node.get("kubernetes")),
-        secrets=tuple(build_secret(reader, item, namespaces) for item in _entries(node, "secrets")),
+        secrets=tuple(build_secret(reader, item, namespaces) for item in node.entries("secrets")),
         releases=releases,
-        actions=tuple(build_action(reader, item) for item in _entries(node, "actions")),
-        checks=tuple(build_check(reader, item) for item in _entries(node, "checks")),
+        actions=tuple(build_action(reader, item) for item in node.entries("actions")),
+        checks=tuple(build_check(reader, item) for item in node.entries("checks")),
         notes=_notes(reader, node.get("notes")),
         backup=build_backup(reader, node.get("backup")),
     )
@@ -97,9 +97,9 @@ def build_release(reader: Reader, node: Node) -> ReleaseSpec:
         name=name,
         chart=text(node.get("chart")),
         namespace=text(node.get("namespace")),
-        values=tuple(found for item in _entries(node, "values") if (found := _values(reader, item, subject))),
+        values=tuple(found for item in node.entries("values") if (found := _values(reader, item, subject))),
         timeout=(reader.parse(timeout, subject, parse_duration) if timeout else None) or DEFAULT_TIMEOUT,
-        health=tuple(build_health(reader, item, subject) for item in _entries(node, "health")),
+        health=tuple(build_health(reader, item, subject) for item in node.entries("health")),
         ignore_images=mapping(ignored),
         needs=texts(node.get("needs")),
         after=texts(node.get("after")),
@@ -110,7 +110,7 @@ def build_action(reader: Reader, node: Node) -> ActionSpec:
     """Read one of `install.actions`."""
     name, env = text(node.get("name")), node.get("env")
     subject = f"action {name!r}"
-    check_visible(reader.problems, _entries(node, "run"), f"{subject}: 'run'")
+    check_visible(reader.problems, node.entries("run"), f"{subject}: 'run'")
     check_environment(reader.problems, env, subject)
     return ActionSpec(
         name=name,
@@ -136,11 +136,6 @@ def _notes(reader: Reader, node: Node | None) -> str:
             hint = "say where it is found instead: notes are shown on the terminal, and kept in logs"
             reader.problems.add(node.place, f"'notes': {name} may be a secret", hint=hint)
     return text(node)
-
-
-def _entries(node: Node, name: str) -> tuple[Node, ...]:
-    member = node.get(name)
-    return tuple(member.items()) if member else ()
 
 
 def _key_of(node: Node, name: str) -> Node:

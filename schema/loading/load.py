@@ -73,8 +73,8 @@ def _build(path: Path, root: Node, whole: Node, problems: Problems) -> Spec:
     hosts = build_hosts(reader, root.get("registries"))
     images, derived = _images(reader, root, whole, registry.prefix, bundle.platform)
     charts = _charts(reader, root, whole, images)
-    files = [build_file(reader, node) for node in _entries(root, "files")]
-    rules.check_unique(problems, "file", _entries(root, "files"))
+    files = [build_file(reader, node) for node in root.entries("files")]
+    rules.check_unique(problems, "file", root.entries("files"))
     install = build_install(reader, root.get("install"))
     _check_install(problems, root, whole)
     return Spec(
@@ -97,7 +97,7 @@ def _images(
     reader: Reader, root: Node, whole: Node, prefix: str, platform: Platform | None
 ) -> tuple[dict[str, ImageSpec], tuple[DerivedImageSpec, ...]]:
     """The images that are carried, and those that are made of them."""
-    nodes = _entries(root, "images")
+    nodes = root.entries("images")
     carried = [node for node in nodes if not node.get("base")]
     built = [(node, image) for node in carried if (image := build_image(reader, node, prefix, platform))]
     images, known = {image.name: image for _, image in built}, named(whole.get("images"))
@@ -113,7 +113,7 @@ def _images(
 
 
 def _charts(reader: Reader, root: Node, whole: Node, images: Mapping[str, ImageSpec]) -> list[ChartSpec]:
-    nodes = _entries(root, "charts")
+    nodes = root.entries("charts")
     built = [(node, chart) for node in nodes if (chart := build_chart(reader, node))]
     rules.check_unique(reader.problems, "chart", nodes)
     for node, chart in built:
@@ -126,7 +126,7 @@ def _check_install(problems: Problems, root: Node, whole: Node) -> None:
     install, entire = root.get("install"), whole.get("install")
     if install is None or entire is None:
         return
-    releases, actions = _entries(install, "releases"), _entries(install, "actions")
+    releases, actions = install.entries("releases"), install.entries("actions")
     steps = named(entire.get("releases")) | named(entire.get("actions"))
     charts = named(whole.get("charts"))
     for release in releases:
@@ -134,18 +134,13 @@ def _check_install(problems: Problems, root: Node, whole: Node) -> None:
     if backup := install.get("backup"):
         names = named(entire.get("releases"))
         rules.check_known(problems, backup.get("before_upgrade"), names, "release")
-        rules.check_unique(problems, "backup command", _entries(backup, "commands"))
+        rules.check_unique(problems, "backup command", backup.entries("commands"))
     for step in (*releases, *actions):
         for key in ("needs", "after"):
             rules.check_known(problems, step.get(key), steps, "release or action")
     rules.check_unique(problems, "release or action", (*releases, *actions))
-    rules.check_unique(problems, "secret", _entries(install, "secrets"))
+    rules.check_unique(problems, "secret", install.entries("secrets"))
     ordered = named(install.get("releases")) | named(install.get("actions"))
     rules.check_order(problems, ordered)
-    rules.check_outputs(problems, ordered, _entries(install, "checks"))
+    rules.check_outputs(problems, ordered, install.entries("checks"))
     rules.check_uses(problems, install)
-
-
-def _entries(node: Node, name: str) -> tuple[Node, ...]:
-    member = node.get(name)
-    return tuple(member.items()) if member else ()

@@ -25,7 +25,7 @@ _SALT_BYTES = 16
 _SHOWN_LINES = 20  # of a failed action's standard error
 
 
-class Completed(Protocol):
+class EndedProgram(Protocol):
     """How a program ended: its exit code (negative: a signal), its output and the end of its errors."""
 
     @property
@@ -36,12 +36,12 @@ class Completed(Protocol):
     def stderr(self) -> str: ...
 
 
-class Runner(Protocol):
+class ActionRunner(Protocol):
     """Runs a program to its end, `env` being its whole environment; ProgramError when it can't, or is out of time."""
 
     def __call__(
         self, argv: Sequence[str], *, subject: str, timeout: float, env: Mapping[str, str], cwd: Path
-    ) -> Completed: ...
+    ) -> EndedProgram: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ class ActionCall:
 
 def run_action(
     call: ActionCall,
-    runner: Runner,
+    runner: ActionRunner,
     known: KnownSecrets,
     *,
     environ: Mapping[str, str],

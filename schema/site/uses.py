@@ -33,11 +33,6 @@ def uses_of(templates: Iterable[tuple[str, str]]) -> tuple[Use, ...]:
     return tuple(Use(name=name, where=where) for where, text in templates for name in _names(text))
 
 
-def site_names(used: Iterable[Use]) -> tuple[str, ...]:
-    """The site facts that are used, without `site.`, sorted."""
-    return tuple(sorted({use.name.rest for use in used if use.name.space == "site"}))
-
-
 def gather(
     used: Iterable[Use],
     *,

@@ -8,7 +8,7 @@ from typing import Any, Self
 from bundle.errors import FormatError
 from bundle.oci.digest import Digest
 from bundle.oci.locations import ChartLocation, ImageLocation, parse_chart, parse_image
-from bundle.oci.platform import Platform
+from bundle.oci.platform import ALL_PLATFORMS, Platform, platform_text
 from bundle.oci.reference import Reference
 from schema.syntax import template
 from schema.syntax.notation import optional_path, path_text
@@ -124,14 +124,9 @@ class FileSpec:
         }
 
 
-def platform_text(platform: Platform | None) -> str:
-    """How spec and lock write a platform: `all` for None."""
-    return str(platform) if platform else "all"
-
-
 def parse_platform(text: str) -> Platform | None:
     """Read `all` (as None) or `os/architecture[/variant]`."""
-    return None if text == "all" else Platform.parse(text)
+    return None if text == ALL_PLATFORMS else Platform.parse(text)
 
 
 def parse_file_source(text: str, base: Path) -> str | Path:

@@ -12,9 +12,9 @@ from typing import Any, Literal, Self, cast
 from bundle.errors import FormatError
 from bundle.formats.json_path import ImageField
 from bundle.oci.locations import HostSettings
-from bundle.oci.platform import Platform
+from bundle.oci.platform import Platform, platform_text
 from bundle.oci.reference import Reference
-from schema.spec.contents import ChartSpec, DerivedImageSpec, FileSpec, ImageSpec, parse_platform, platform_text
+from schema.spec.contents import ChartSpec, DerivedImageSpec, FileSpec, ImageSpec, parse_platform
 from schema.spec.install import InstallSpec
 from schema.syntax.notation import optional_path, path_text
 

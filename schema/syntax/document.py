@@ -46,6 +46,11 @@ class Node:
         """The entries of a list; none where this is no list."""
         return self.value if isinstance(self.value, list) else ()
 
+    def entries(self, name: str) -> Sequence[Node]:
+        """The entries of a mapping's list of this name; none where there is no such list."""
+        member = self.get(name)
+        return member.items() if member else ()
+
     def members(self) -> dict[str, Node]:
         """The members of a mapping; none where this is no mapping."""
         return self.value if isinstance(self.value, dict) else {}

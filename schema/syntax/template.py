@@ -4,7 +4,6 @@ A name is `${SPACE.REST}`; `${SPACE.REST|urlencode}` is its value as it stands i
 value as JSON. `$${` stands for the two characters `${`.
 """
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from bundle.errors import FormatError
+from bundle.formats import strict_json
 
 SPACES = ("vars", "env", "file", "site", "image", "secret", "output")
 IMAGE_PARTS = ("repository", "tag", "digest", "ref")
@@ -94,7 +94,7 @@ def filled(name: Name, value: Any) -> Value:
     """The value as the name wants it: as it is, percent-encoded (RFC 3986, 2.1), or as compact JSON."""
     if name.encoding == "urlencode":
         return quote(in_text(value), safe="")
-    return json.dumps(value, sort_keys=True, separators=(",", ":")) if name.encoding == "json" else cast("Value", value)
+    return strict_json.canonical(value, escaped=True).decode() if name.encoding == "json" else cast("Value", value)
 
 
 def in_text(value: Value) -> str:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bundle.formats import strict_json
 from bundle.metadata.names import MANIFEST, MANIFEST_TEXT, RESOLVED_SPEC, ZIPAPP
 from bundle.oci.digest import Digest
 from bundle.oci.locations import DaemonImage
@@ -112,8 +113,8 @@ def _write_manifest(project: Project) -> None:
         ),
         signed=spec.bundle.sign is not None,
     )
-    resolved = json.dumps(spec.to_dict(), indent=2, sort_keys=True) + "\n"
-    write_bytes(project.tree / RESOLVED_SPEC, resolved.encode())
+    resolved = strict_json.readable(spec.to_dict(), escaped=True)
+    write_bytes(project.tree / RESOLVED_SPEC, resolved)
     write_bytes(project.tree / MANIFEST_TEXT, manifest_text(manifest).encode())
     write_bytes(project.tree / MANIFEST, manifest.encode())
     project.note("manifest", f"{MANIFEST}, {MANIFEST_TEXT}, {RESOLVED_SPEC}")

@@ -16,6 +16,7 @@ from bundle.errors import AirgapError
 from bundle.formats.sizes import human
 from bundle.metadata.names import ZIPAPP
 from bundle.storage.files import write_bytes
+from tasks.runtime import version
 from tasks.runtime.project import Project
 from tasks.runtime.step import Step
 from tasks.runtime.version import VERSION
@@ -74,7 +75,8 @@ def _members() -> Iterator[tuple[str, bytes]]:
 
 def _sources(directory: Path, package: str) -> Iterator[tuple[str, bytes]]:
     for path in sorted(directory.rglob("*.py")):
-        yield f"{package}/{path.relative_to(directory).as_posix()}", path.read_bytes()
+        name = f"{package}/{path.relative_to(directory).as_posix()}"
+        yield name, path.read_bytes() if name != version.FILE else version.stated(VERSION)
 
 
 def _location(package: str) -> Path:

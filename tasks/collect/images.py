@@ -8,11 +8,12 @@ from bundle.errors import LockError
 from bundle.formats.sizes import counted, human
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.locations import ImageLocation, RegistryImage
+from bundle.oci.platform import platform_text
 from bundle.transfer.fetch import FetchedImage, fetch_image, pin_image, stored_image
 from bundle.transfer.image import RepackedSource
 from bundle.transfer.referrers import ReferrerSource
 from schema.lock import ImagePin
-from schema.spec.contents import ImageSpec, platform_text
+from schema.spec.contents import ImageSpec
 from tasks.collect import referrers
 from tasks.runtime.project import Project
 from tasks.runtime.step import Inputs, Step

@@ -8,7 +8,7 @@ from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.transfer.attachment import Attachment
-from bundle.transfer.fetch import FetchedImage, FoundImage, stored_image
+from bundle.transfer.fetch import FetchedImage, ResolvedImage, stored_image
 from bundle.transfer.image import Manifest, leads_to
 from bundle.transfer.referrers import (
     Referrer,
@@ -26,7 +26,7 @@ from tasks.runtime.project import Project
 
 
 def looked_up(
-    project: Project, image: ImageSpec, pin: ImagePin, found: FoundImage, source: ReferrerSource, *, subject: str
+    project: Project, image: ImageSpec, pin: ImagePin, found: ResolvedImage, source: ReferrerSource, *, subject: str
 ) -> ImagePin:
     """The pin with what refers to the image now; a SignatureError when it must be signed and is not.
 

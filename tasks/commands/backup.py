@@ -13,6 +13,7 @@ from typing import Any
 from doit.exceptions import InvalidCommand
 
 from bundle.errors import FormatError, ReleaseError, storage_errors
+from bundle.formats import strict_json
 from bundle.formats.fields import time_text
 from bundle.formats.sizes import human
 from bundle.formats.x509 import Certificate
@@ -72,7 +73,7 @@ class Backup(ReceiverCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class BackupCertificate:
     """A certificate of a TLS secret."""
 
     secret: str
@@ -91,11 +92,11 @@ def _backup(receiver: Receiver) -> None:
     recipient = Recipient.read(receiver.options.key, search=receiver.project.env.get("PATH"))
     now = datetime.now(UTC).replace(microsecond=0)
     place = _place(receiver)
-    name = f"backup-{receiver.spec.bundle.name}-{now:%Y%m%dT%H%M%SZ}"
+    name = f"backup-{receiver.carried.spec.bundle.name}-{now:%Y%m%dT%H%M%SZ}"
     with storage_errors("write the backup", place):
         place.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{name}.", suffix=".tmp", dir=place) as work:
-            making = _Making(receiver, recipient, Path(work))
+            making = _BackupContents(receiver, recipient, Path(work))
             making.gather()
             with writing(place / f"{name}.tar", mode=0o600) as file:
                 making.write(TarWriter(file, epoch=int(now.timestamp()), subject=name), name, now)
@@ -113,10 +114,10 @@ def _place(receiver: Receiver) -> Path:
     if any(word.startswith("out=") for word in receiver.options.words):
         return receiver.options.out
     here = Path.cwd()
-    return receiver.state if receiver.path.resolve() in (here, *here.parents) else here
+    return receiver.state if receiver.carried.path.resolve() in (here, *here.parents) else here
 
 
-class _Making:
+class _BackupContents:
     """One backup as it is gathered. Only what is encrypted, or no secret, is written to `work`."""
 
     def __init__(self, receiver: Receiver, recipient: Recipient, work: Path) -> None:
@@ -126,7 +127,7 @@ class _Making:
         self._files: dict[str, Path] = {}
         self.releases: list[dict[str, Any]] = []
         self.secrets: list[str] = []
-        self.certificates: list[Held] = []
+        self.certificates: list[BackupCertificate] = []
         self.dumps: list[str] = []
 
     @property
@@ -136,7 +137,7 @@ class _Making:
 
     def gather(self) -> None:
         """Releases first: without any there is nothing to keep. Dumps last, as they take longest."""
-        for release in self._receiver.spec.install.releases:
+        for release in self._receiver.carried.spec.install.releases:
             found = self._receiver.cluster.release(release)
             if found:
                 about = {
@@ -154,7 +155,7 @@ class _Making:
         self.secrets = [f"{each['metadata']['namespace']}/{each['metadata']['name']}" for each in objects]
         self.certificates = [held for each in objects if (held := _certificate(each))]
         self._encrypted("secrets.json", {"apiVersion": "v1", "kind": "List", "items": objects})
-        commands = self._receiver.spec.install.backup.commands
+        commands = self._receiver.carried.spec.install.backup.commands
         facts = _facts(self._receiver, commands) if commands else None
         for command in commands:
             if facts:
@@ -173,7 +174,7 @@ class _Making:
         tar.close()
 
     def _about(self, now: datetime, digests: Mapping[str, Digest]) -> bytes:
-        manifest = self._receiver.bundle.manifest
+        manifest = self._receiver.carried.bundle.manifest
         about = {
             "format": FORMAT_VERSION,
             "tool": VERSION,
@@ -187,7 +188,7 @@ class _Making:
             "dumps": self.dumps,
             "sha256": {name: digest.hex for name, digest in sorted(digests.items())},
         }
-        return (json.dumps(about, indent=2, sort_keys=True) + "\n").encode()
+        return strict_json.readable(about, escaped=True)
 
     def _namespaces(self) -> list[str]:
         return list(dict.fromkeys(each["namespace"] for each in self.releases))
@@ -218,8 +219,8 @@ class _Making:
         chunks = dump(
             argv,
             subject=subject,
-            env={**self._receiver.programs.env, **env},
-            cwd=self._receiver.spec.path.parent,
+            env={**self._receiver.cluster.programs.env, **env},
+            cwd=self._receiver.carried.base,
             mask=lambda text: masked(text, self._receiver.known),
         )
         for part in self._recipient.stream(chunks, place, command.name):
@@ -232,7 +233,7 @@ def _facts(receiver: Receiver, commands: tuple[DumpSpec, ...]) -> Facts:
     texts = [(f"backup command {each.name!r}", text) for each in commands for text in (*each.run, *each.env.values())]
     env = gather(uses_of(texts), site=receiver.site, env=receiver.project.env, directory=Path.cwd(), ask=receiver.ask)
     secrets = {}
-    for secret in receiver.spec.install.secrets:
+    for secret in receiver.carried.spec.install.secrets:
         stored = receiver.cluster.secret(secret.name, secret.namespaces[0])
         if stored and (value := single_value(secret, stored)):
             secrets[secret.name] = value
@@ -240,7 +241,7 @@ def _facts(receiver: Receiver, commands: tuple[DumpSpec, ...]) -> Facts:
     return Facts(images=names, site=receiver.site, env=env, directory=here, known=receiver.known, secrets=secrets)
 
 
-def _certificate(secret: Mapping[str, Any]) -> Held | None:
+def _certificate(secret: Mapping[str, Any]) -> BackupCertificate | None:
     if secret.get("type") != "kubernetes.io/tls":
         return None
     try:
@@ -248,10 +249,12 @@ def _certificate(secret: Mapping[str, Any]) -> Held | None:
     except (FormatError, KeyError, ValueError):
         return None
     metadata, hosts = secret["metadata"], (*about.dns_names, *about.addresses)
-    return Held(secret=metadata["name"], namespace=metadata["namespace"], hosts=hosts, not_after=about.not_after)
+    return BackupCertificate(
+        secret=metadata["name"], namespace=metadata["namespace"], hosts=hosts, not_after=about.not_after
+    )
 
 
-def _told(making: _Making, now: datetime) -> Iterator[str]:
+def _told(making: _BackupContents, now: datetime) -> Iterator[str]:
     """What is in it, a line each."""
     for each in making.releases:
         yield f"release {each['name']}: chart {each['chart']}, revision {each['revision']}, its values"

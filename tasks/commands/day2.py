@@ -93,7 +93,7 @@ def _rollback(receiver: Receiver) -> None:
     made = revisions.read()
     if not made:
         raise ProblemsError("there is no install to roll back from: the last one changed no release", [])
-    specs = {(each.namespace, each.name): each for each in receiver.spec.install.releases}
+    specs = {(each.namespace, each.name): each for each in receiver.carried.spec.install.releases}
     moved = [
         f"release {each.name!r} is at revision {now}, not {each.after}"
         for each in made
@@ -119,7 +119,7 @@ def _revision(receiver: Receiver, release: ReleaseSpec) -> int:
 
 def _uninstall(receiver: Receiver, *, yes: bool, secrets: bool) -> None:
     console = receiver.project.console
-    releases = [each for each in reversed(receiver.spec.install.releases) if receiver.cluster.release(each)]
+    releases = [each for each in reversed(receiver.carried.spec.install.releases) if receiver.cluster.release(each)]
     doomed = list(_secrets(receiver, generated=secrets))
     if not releases and not doomed:
         console.line("nothing to remove")
@@ -140,12 +140,12 @@ def _uninstall(receiver: Receiver, *, yes: bool, secrets: bool) -> None:
 
 def _diagnose(receiver: Receiver) -> None:
     console = receiver.project.console
-    releases = [(release.name, release.namespace) for release in receiver.spec.install.releases]
+    releases = [(release.name, release.namespace) for release in receiver.carried.spec.install.releases]
     scenes = survey(releases, helm=receiver.cluster.helm, cluster=receiver.cluster.kubectl)
     made = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     here = Path.cwd()
-    beside = receiver.path.resolve() in (here, *here.parents)  # a bundle with one file more is not good any more
-    path = (receiver.state if beside else here) / f"diagnose-{receiver.spec.bundle.name}-{made}.zip"
+    beside = receiver.carried.path.resolve() in (here, *here.parents)  # one file more would make the bundle bad
+    path = (receiver.state if beside else here) / f"diagnose-{receiver.carried.spec.bundle.name}-{made}.zip"
     with storage_errors("write the diagnosis", path), writing(path, mode=0o600) as file, ZipFile(file, "w") as archive:
         for name, text in sorted(gather(scenes, secrets=receiver.known).items()):
             archive.writestr(f"{path.stem}/{name}", text)
@@ -156,9 +156,9 @@ def _diagnose(receiver: Receiver) -> None:
 
 def _secrets(receiver: Receiver, *, generated: bool) -> Iterator[tuple[str, str]]:
     """The secrets of the spec that are there, and the records of its actions."""
-    install = receiver.spec.install
+    install = receiver.carried.spec.install
     names = [(s.name, n) for s in install.secrets if generated or not s.generate for n in s.namespaces]
-    names += [(record_name(action.name), receiver.action_namespace(action)) for action in install.actions]
+    names += [(record_name(action.name), receiver.cluster.record_namespace(action)) for action in install.actions]
     return ((name, namespace) for name, namespace in names if receiver.cluster.secret(name, namespace) is not None)
 
 

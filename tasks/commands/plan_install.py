@@ -85,7 +85,7 @@ def plan_install(receiver: Receiver, due: Collection[str]) -> InstallPlan:
         except AirgapError as err:
             unknown.append(str(err))
     releases = []
-    for release in receiver.spec.install.releases:
+    for release in receiver.carried.spec.install.releases:
         try:
             releases.append(_release(receiver, release, changes=f"helm:{release.name}" in due))
         except AirgapError as err:
@@ -104,7 +104,7 @@ def plan_install(receiver: Receiver, due: Collection[str]) -> InstallPlan:
 def _missing(receiver: Receiver, name: str) -> dict[Digest, int]:
     """The blobs of an image that its repository lacks, with their sizes."""
     entry = image_entry(receiver, name)
-    lacks = receiver.bundle.manifest.lacks(entry)
+    lacks = receiver.carried.bundle.manifest.lacks(entry)
     parts = {digest: part for digest, part in image_parts(receiver, entry).items() if digest not in lacks}
     missing = receiver.destination.missing(entry, parts)
     return {digest: part.size for digest, part in missing.items()}
@@ -112,7 +112,7 @@ def _missing(receiver: Receiver, name: str) -> dict[Digest, int]:
 
 def _release(receiver: Receiver, release: ReleaseSpec, *, changes: bool) -> ReleasePlan:
     found = receiver.cluster.release(release)
-    chart = receiver.chart(release.chart).name.removesuffix(".tgz")
+    chart = receiver.carried.chart(release.chart).name.removesuffix(".tgz")
     if found is None:
         return ReleasePlan(name=release.name, change="install", chart=chart, values=())
     if not changes:

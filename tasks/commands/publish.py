@@ -95,7 +95,7 @@ class Fetch(ExchangeCommand):
 
 
 def _publish(receiver: Receiver, *, to: Reference) -> None:
-    source = ArtifactSource(receiver.path)
+    source = ArtifactSource(receiver.carried.path)
     bundle = source.manifest_of_bundle
     reference = to if to.tag else replace(to, tag=chart_tag(bundle.version))
     console, subject = receiver.project.console, f"bundle {bundle.name} {bundle.version}"
@@ -164,7 +164,7 @@ def _manifest(raw: bytes, root: Descriptor, subject: str) -> Manifest:
 
 def _checked(receiver: Receiver, staged: Path) -> str:
     """Look at the origin, then at every file, before the bundle gets its name."""
-    trust: Trust | None = receiver.trust(staged)
+    trust: Trust | None = receiver.carried.trust(staged)
     signer = signer_of(staged, trust) if trust else None
     report = verify(staged, meter=LocalWork(receiver.project.console), vouch=trust)
     if report.findings:
@@ -211,4 +211,4 @@ def _hosts(receiver: Receiver) -> Mapping[str, HostSettings]:
     project: Project = receiver.project
     if project.has_spec:
         return {**project.spec.hosts, **receiver.options.hosts}
-    return receiver.hosts if receiver.has_plan else receiver.options.hosts
+    return receiver.hosts if receiver.carried.has_plan else receiver.options.hosts

@@ -18,8 +18,7 @@ from bundle.report.snapshot import Snapshot
 from bundle.storage.files import write_bytes
 from tasks.assemble.reporting import compose, earlier, last_before
 from tasks.commands.day2 import ReceiverCommand
-from tasks.rehearsal.result import KEPT
-from tasks.rehearsal.result import Result as Rehearsed
+from tasks.rehearsal.result import KEPT, RehearsalResult
 from tasks.runtime.console import LocalWork
 from tasks.site.receiver import Receiver
 
@@ -42,8 +41,8 @@ class ReportCommand(ReceiverCommand):
 
 
 def _report(receiver: Receiver) -> None:
-    bundle = open_bundle(receiver.path)
-    since = receiver.options.compared or last_before(receiver.path, bundle.manifest)
+    bundle = open_bundle(receiver.carried.path)
+    since = receiver.options.compared or last_before(receiver.carried.path, bundle.manifest)
     before, reason = _earlier(receiver, since)
     report = compose(
         bundle,
@@ -53,7 +52,7 @@ def _report(receiver: Receiver) -> None:
             "proof": proof_result(bundle.manifest),
             "rehearsal": _rehearsal(receiver, bundle),
         },
-        media=_media(receiver.path, bundle),
+        media=_media(receiver.carried.path, bundle),
         since=before,
     )
     page = _write(receiver, report)
@@ -76,9 +75,9 @@ def _earlier(receiver: Receiver, since: Path | None) -> tuple[Snapshot | None, s
 
 
 def _signature(receiver: Receiver) -> Result:
-    trust = receiver.trust(receiver.path)
+    trust = receiver.carried.trust(receiver.carried.path)
     if trust is None:
-        signed = is_signed(receiver.path)
+        signed = is_signed(receiver.carried.path)
         return Result(
             state="open",
             summary="it is signed; by whom was not asked: trust=FILE names who may"
@@ -86,7 +85,7 @@ def _signature(receiver: Receiver) -> Result:
             else "the bundle is not signed",
         )
     try:
-        signer = signer_of(receiver.path, trust)
+        signer = signer_of(receiver.carried.path, trust)
     except TrustError as err:
         return Result(state="bad", summary=err.what, details=(err.hint,))
     if signer is None:
@@ -105,7 +104,7 @@ def _base_of(bundle: OpenedBundle, since: Path | None) -> Base | None:
 
 
 def _checksums(receiver: Receiver, base: Base | None) -> Result:
-    found = verify(receiver.path, meter=LocalWork(receiver.project.console), base=base)
+    found = verify(receiver.carried.path, meter=LocalWork(receiver.project.console), base=base)
     if found.findings:
         details = tuple(str(finding) for finding in found.findings)
         return Result(state="bad", summary=f"{len(details)} found in {found.files} files", details=details)
@@ -120,7 +119,7 @@ def _rehearsal(receiver: Receiver, bundle: OpenedBundle) -> Result:
         return Result(state="open", summary="not rehearsed on this machine: doit rehearse")
     with storage_errors("read the last rehearsal's result", kept):
         data = json.loads(kept.read_bytes())
-    result = Rehearsed.from_dict(data)
+    result = RehearsalResult.from_dict(data)
     if result.bundle.get("id") != str(bundle.manifest.id) or result.bundle.get("sums") != str(bundle.sums_digest):
         what = f"{result.bundle.get('name')} {result.bundle.get('version')}"
         return Result(state="open", summary=f"the last rehearsal was of another bundle or another build ({what})")
@@ -162,7 +161,7 @@ def _write(receiver: Receiver, report: Report) -> Path:
 
 def _place(receiver: Receiver) -> Path:
     """Beside the bundle; never in it, where one file more would make it bad."""
-    inside = receiver.path.resolve()
+    inside = receiver.carried.path.resolve()
     for place in (inside.parent, Path.cwd()):
         if os.access(place, os.W_OK) and inside not in (place, *place.parents):
             return place

@@ -14,7 +14,7 @@ LAST_OUTPUTS = "AIRGAP_LAST_OUTPUTS"
 
 def action_steps(receiver: Receiver) -> Iterator[Step]:
     """`action:<name>`: the action has run with these inputs."""
-    install = receiver.plan_spec.install
+    install = receiver.carried.plan.install
     names = {action.name for action in install.actions}
     for action in install.actions:
         before = [f"action:{name}" if name in names else f"health:{name}" for name in action.after]
@@ -31,11 +31,11 @@ def action_steps(receiver: Receiver) -> Iterator[Step]:
 
 
 def _call(receiver: Receiver, action: ActionSpec) -> ActionCall:
-    return ActionCall.of(action, receiver.facts, base=receiver.spec.path.parent)
+    return ActionCall.of(action, receiver.facts, base=receiver.carried.base)
 
 
 def _has_not_run(receiver: Receiver, action: ActionSpec) -> str:
-    record = receiver.record(action)
+    record = receiver.cluster.record(action)
     if record is None:
         return f"action {action.name!r} has not run yet"
     return "" if record.covers(_call(receiver, action)) else f"action {action.name!r} has other inputs now"
@@ -43,20 +43,20 @@ def _has_not_run(receiver: Receiver, action: ActionSpec) -> str:
 
 def _remembered(receiver: Receiver, action: ActionSpec) -> dict[str, str]:
     """What the action printed the last time, for it to go on from: some of it may be told only once."""
-    record = receiver.record(action) if action.outputs else None
+    record = receiver.cluster.record(action) if action.outputs else None
     return {LAST_OUTPUTS: json.dumps(record.outputs)} if record else {}
 
 
 def _run(receiver: Receiver, action: ActionSpec) -> None:
     from clients.programs.process import masked, run
 
-    namespace = receiver.action_namespace(action)
+    namespace = receiver.cluster.record_namespace(action)
     call = _call(receiver, action)
     outputs = run_action(
         call,
         partial(run, tied=True),  # killed with us, so that the next run's is the only one
         receiver.known,
-        environ={**receiver.programs.env, **_remembered(receiver, action)},
+        environ={**receiver.cluster.programs.env, **_remembered(receiver, action)},
         mask=lambda text: masked(text, receiver.known),
     )
     receiver.cluster.kubectl.apply([ActionRecord.of(call, outputs).to_object(namespace, receiver.known)])

@@ -46,7 +46,7 @@ def probe_site(receiver: Receiver) -> None:
 
 
 def _probes(receiver: Receiver) -> Iterator[Probe]:
-    spec, manifest = receiver.spec, receiver.bundle.manifest
+    spec, manifest = receiver.carried.spec, receiver.carried.bundle.manifest
     small = sum(chart.size for chart in manifest.charts) + sum(file.size for file in manifest.files if file.tool)
     yield lambda: disk({receiver.state: small + 10_000_000})
     yield receiver.destination.findings
@@ -75,14 +75,14 @@ def _left_out(receiver: Receiver) -> Findings:
 
 
 def _cluster(receiver: Receiver) -> Findings:
-    wanted = receiver.spec.install.kubernetes
+    wanted = receiver.carried.spec.install.kubernetes
     rendered, findings = _rendered(receiver)
-    made = {(secret.name, place) for secret in receiver.spec.install.secrets for place in secret.namespaces}
+    made = {(secret.name, place) for secret in receiver.carried.spec.install.secrets for place in secret.namespaces}
     needs = ClusterNeeds(
         min_version=wanted.min_version,
         namespaces=namespaces(receiver),
         kinds=_joined(each.kinds for each in rendered),
-        platforms={e.name: [e.platform] for e in receiver.bundle.manifest.images if e.platform},
+        platforms={e.name: [e.platform] for e in receiver.carried.bundle.manifest.images if e.platform},
         ingress_class=wanted.ingress_class,
         storage_class=wanted.storage_class,
         pull_secrets={
@@ -100,13 +100,13 @@ def _cluster(receiver: Receiver) -> Findings:
 def _rendered(receiver: Receiver) -> tuple[list[RenderedObjects], Findings]:
     """What the charts will bring up, as far as they render without the secrets that are yet to be made."""
     rendered, findings = [], []
-    for release in receiver.spec.install.releases:
+    for release in receiver.carried.spec.install.releases:
         subject = f"release {release.name!r}"
         try:
             values = receiver.values(release, without_secrets(receiver.facts_before_secrets))
             with rendered_file(values.data) as path:
                 text = receiver.cluster.helm.template(
-                    release.name, receiver.chart(release.chart), namespace=release.namespace, values=path
+                    release.name, receiver.carried.chart(release.chart), namespace=release.namespace, values=path
                 )
             rendered.append(RenderedObjects.read(text, namespace=release.namespace, subject=subject))
         except AirgapError as err:
@@ -143,7 +143,7 @@ def _facts(receiver: Receiver) -> Findings:
             Finding(
                 subject=f"release {release.name!r}", what=str(each), hint="fill in the real value", severity=severity
             )
-            for release in receiver.spec.install.releases
+            for release in receiver.carried.spec.install.releases
             for each in placeholders(receiver.values(release, without_secrets(facts)))
         ]
     except SpecError as err:
@@ -162,8 +162,8 @@ def _backups(receiver: Receiver) -> Findings:
 def _authorities(receiver: Receiver, derivation: Derivation) -> Findings:
     """The certificates of a derived image are there and valid now."""
     try:
-        receiver.environment  # noqa: B018 - what is missing is told once, by _facts
-    except SpecError:
+        receiver.environment()
+    except SpecError:  # what is missing is told once, by _facts
         return ()
     try:
         told = out_of_date(derivation.authorities, datetime.now(UTC))
@@ -220,14 +220,14 @@ def _database(address: str, min_version: str) -> Findings:
 
 def _run(receiver: Receiver, check: CheckSpec) -> Findings:
     """What a check of the spec's own says: each line of its standard error, an error when it fails, else a warning."""
-    base = receiver.spec.path.parent
+    base = receiver.carried.base
     argv = [
         template.in_text(template.render(template.parse(word), receiver.facts_before_secrets)) for word in check.run
     ]
     subject = f"check {next((word for word in check.run if '/' in word or '.' in word), check.run[0])}"
     if "/" in argv[0] and (base / argv[0]).is_file():
         argv[0] = str((base / argv[0]).absolute())
-    done = run(argv, subject=subject, timeout=_RUN_SECONDS, env=receiver.programs.env, cwd=base, tied=True)
+    done = run(argv, subject=subject, timeout=_RUN_SECONDS, env=receiver.cluster.programs.env, cwd=base, tied=True)
     lines = [line.strip() for line in masked(done.stderr, receiver.known).splitlines() if line.strip()]
     if done.code and not lines:
         lines = [f"it failed with exit code {done.code}, and said nothing"]

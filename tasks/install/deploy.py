@@ -24,7 +24,7 @@ _PAUSE = 3.0  # seconds between two looks at a release's health
 def check_values(receiver: Receiver, release: ReleaseSpec) -> None:
     """Resolve a release's values, and warn of keys that the chart does not have."""
     values = receiver.values(release)
-    chart = ChartValues.read(receiver.chart(release.chart).read_bytes(), subject=f"chart {release.chart!r}")
+    chart = ChartValues.read(receiver.carried.chart(release.chart).read_bytes(), subject=f"chart {release.chart!r}")
     warnings = unknown_keys(values, chart)
     for warning in warnings:
         receiver.project.console.line(f"   warning: release {release.name!r}: {warning}")
@@ -34,7 +34,7 @@ def check_values(receiver: Receiver, release: ReleaseSpec) -> None:
 
 def install(receiver: Receiver, release: ReleaseSpec) -> None:
     """Install or upgrade a release and look after it; what an interrupted helm left is freed first."""
-    helm, console = receiver.cluster.helm, receiver.project.console
+    helm, console, bundle = receiver.cluster.helm, receiver.project.console, receiver.carried.bundle.manifest
     before = receiver.cluster.release(release)
     if before and before.is_pending:
         told = helm.recover(release.name, namespace=release.namespace, timeout=release.timeout)
@@ -51,11 +51,11 @@ def install(receiver: Receiver, release: ReleaseSpec) -> None:
                 helm,
                 watching,
                 release.name,
-                receiver.chart(release.chart),
+                receiver.carried.chart(release.chart),
                 namespace=release.namespace,
                 values=path,
                 timeout=release.timeout,
-                description=f"bundle {receiver.bundle.manifest.name} {receiver.bundle.manifest.version}",
+                description=f"bundle {bundle.name} {bundle.version}",
             )
         finally:
             receiver.cluster.changed_releases()

@@ -10,7 +10,7 @@ from tasks.site.receiver import Receiver
 
 def derive_steps(receiver: Receiver) -> Iterator[Step]:
     """`derive:<image>`: the image is made of its base and the site's certificates, and kept beside doit's state."""
-    for image in receiver.plan_spec.derived:
+    for image in receiver.carried.plan.derived:
         yield Step(
             base="derive",
             name=image.name,

@@ -36,8 +36,8 @@ def push_steps(receiver: Receiver) -> Iterator[Step]:
             live=True,
             after=(*before, *base, *_loaded(receiver, image.name)),
         )
-    if receiver.plan_spec.registry.charts:
-        for chart in receiver.plan_spec.charts:
+    if receiver.carried.plan.registry.charts:
+        for chart in receiver.carried.plan.charts:
             yield Step(
                 base="push",
                 name=f"chart-{chart.name}",
@@ -52,9 +52,9 @@ def push_steps(receiver: Receiver) -> Iterator[Step]:
 
 def planned_images(receiver: Receiver) -> Iterator[tuple[ImageSpec | DerivedImageSpec, tuple[str, ...]]]:
     """The images that come inside, carried ones and those that are made of them, each with the steps right before."""
-    for image in receiver.plan_spec.images:
+    for image in receiver.carried.plan.images:
         yield image, ("verify", "preflight")
-    for derived in receiver.plan_spec.derived:
+    for derived in receiver.carried.plan.derived:
         yield derived, (f"derive:{derived.name}",)
 
 
@@ -68,7 +68,7 @@ def image_entry(receiver: Receiver, name: str) -> "ImageEntry":
     """The image of this name: the bundle's, or one that is made of the bundle's."""
     if name in receiver.derivations:
         return receiver.derivations[name].entry
-    for entry in receiver.bundle.manifest.images:
+    for entry in receiver.carried.bundle.manifest.images:
         if entry.name == name:
             return entry
     raise FormatError(f"the bundle holds no image {name!r}", hint="make the bundle again")
@@ -122,7 +122,7 @@ def _chart_absent(receiver: Receiver, name: str) -> str:
 
 
 def _chart_entry(receiver: Receiver, name: str) -> "ChartEntry":
-    for entry in receiver.bundle.manifest.charts:
+    for entry in receiver.carried.bundle.manifest.charts:
         if entry.name == name:
             return entry
     raise FormatError(f"the bundle holds no chart {name!r}", hint="make the bundle again")
@@ -133,9 +133,9 @@ def _chart_source(receiver: Receiver, name: str) -> "ChartSource":
 
     entry = _chart_entry(receiver, name)
     return ChartSource(
-        receiver.bundle.read(entry.file),
+        receiver.carried.bundle.read(entry.file),
         metadata={"apiVersion": "v2", "name": entry.name, "version": entry.version},
-        provenance=receiver.bundle.read(entry.provenance) if entry.provenance else None,
+        provenance=receiver.carried.bundle.read(entry.provenance) if entry.provenance else None,
         subject=f"chart {name!r}",
     )
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def receipt_steps(receiver: Receiver) -> Iterator[Step]:
     """`receipt`: the receipt tells what the last change made."""
-    install = receiver.plan_spec.install
+    install = receiver.carried.plan.install
     yield Step(
         base="receipt",
         doc="write receipt.json",
@@ -44,13 +44,13 @@ def receipt_path(receiver: Receiver) -> Path:
 
 def closing_notes(receiver: Receiver) -> str:
     """What the spec has people told at the end of an install; empty where it has nothing."""
-    notes = template.parse(receiver.spec.install.notes)
+    notes = template.parse(receiver.carried.spec.install.notes)
     return f"\n{template.render(notes, receiver.facts_before_secrets)}" if notes else ""
 
 
 def _inputs(receiver: Receiver) -> Inputs:
     return {
-        "bundle": str(receiver.bundle.manifest.id),
+        "bundle": str(receiver.carried.bundle.manifest.id),
         "images": {name: str(target) for name, target in receiver.images.references.items()},
         "digests": {
             name: str(receiver.destination.digest(image_entry(receiver, name))) for name in receiver.images.references
@@ -62,7 +62,7 @@ def _inputs(receiver: Receiver) -> Inputs:
 def _write(receiver: Receiver) -> None:
     from bundle.metadata.receipt import Receipt, ReceivedChart
 
-    manifest = receiver.bundle.manifest
+    manifest = receiver.carried.bundle.manifest
     receipt = Receipt(
         tool=VERSION,
         installed=datetime.now(UTC).replace(microsecond=0),
@@ -97,7 +97,7 @@ def _image(receiver: Receiver, name: str) -> "ReceivedImage":
 def _releases(receiver: Receiver) -> "Iterator[ReceivedRelease]":
     from bundle.metadata.receipt import ReceivedRelease
 
-    for release in receiver.spec.install.releases:
+    for release in receiver.carried.spec.install.releases:
         now = receiver.cluster.release(release)
         if now:
             yield ReceivedRelease(name=now.name, namespace=now.namespace, revision=now.revision, chart=now.chart)

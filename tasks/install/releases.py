@@ -10,7 +10,7 @@ from tasks.site.receiver import Receiver
 
 def values_steps(receiver: Receiver) -> Iterator[Step]:
     """`values:<release>`: every name in the values has a value, and the chart knows every key."""
-    install = receiver.plan_spec.install
+    install = receiver.carried.plan.install
     for release in install.releases:
         yield Step(
             base="values",
@@ -24,7 +24,7 @@ def values_steps(receiver: Receiver) -> Iterator[Step]:
 
 def helm_steps(receiver: Receiver) -> Iterator[Step]:
     """`helm:<release>`: the release is deployed, from the bundle's chart with these values."""
-    install = receiver.plan_spec.install
+    install = receiver.carried.plan.install
     for release in install.releases:
         yield Step(
             base="helm",
@@ -39,7 +39,7 @@ def helm_steps(receiver: Receiver) -> Iterator[Step]:
 
 def health_steps(receiver: Receiver) -> Iterator[Step]:
     """`health:<release>`: its workloads are ready and its addresses answer as they should."""
-    for release in receiver.plan_spec.install.releases:
+    for release in receiver.carried.plan.install.releases:
         yield Step(
             base="health",
             name=release.name,
@@ -71,7 +71,7 @@ def _release_inputs(receiver: Receiver, release: ReleaseSpec) -> Inputs:
 
 
 def _chart_digest(receiver: Receiver, release: ReleaseSpec) -> str:
-    return next(str(entry.digest) for entry in receiver.bundle.manifest.charts if entry.name == release.chart)
+    return next(str(entry.digest) for entry in receiver.carried.bundle.manifest.charts if entry.name == release.chart)
 
 
 def _not_deployed(receiver: Receiver, release: ReleaseSpec) -> str:

@@ -14,7 +14,7 @@ from tasks.site.receiver import Receiver
 
 def namespaces(receiver: Receiver) -> tuple[str, ...]:
     """Every namespace that the installation uses, sorted."""
-    install = receiver.plan_spec.install
+    install = receiver.carried.plan.install
     used = [namespace for secret in install.secrets for namespace in secret.namespaces]
     return tuple(sorted({*used, *(release.namespace for release in install.releases)}))
 
@@ -36,7 +36,7 @@ def namespace_steps(receiver: Receiver) -> Iterator[Step]:
 
 def secret_steps(receiver: Receiver) -> Iterator[Step]:
     """`secret:<name>`: the secret holds what the spec says, in each of its namespaces."""
-    for secret in receiver.plan_spec.install.secrets:
+    for secret in receiver.carried.plan.install.secrets:
         yield Step(
             base="secret",
             name=secret.name,

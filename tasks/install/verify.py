@@ -41,7 +41,7 @@ def verify_steps(receiver: Receiver) -> Iterator[Step]:
 def _must(receiver: Receiver) -> str:
     if _asked(receiver):
         return "it is asked for"
-    return downgrade(receiver) if receiver.has_plan else "the bundle does not tell its steps"
+    return downgrade(receiver) if receiver.carried.has_plan else "the bundle does not tell its steps"
 
 
 def _asked(receiver: Receiver) -> bool:
@@ -52,7 +52,7 @@ def _inputs(receiver: Receiver) -> Inputs:
     from bundle.archive.reader import fingerprint
 
     paths = _bundles(receiver)
-    trusts = [trust for path in paths if (trust := receiver.trust(path))]
+    trusts = [trust for path in paths if (trust := receiver.carried.trust(path))]
     base = receiver.project.base
     return {
         "signers": [
@@ -72,13 +72,13 @@ def _verify(receiver: Receiver) -> None:
         try:
             if is_hand_made(path):
                 _tell_hand_made(receiver, path)
-            trust = receiver.trust(path)
+            trust = receiver.carried.trust(path)
             origin = _origin(path, trust)
             meter = LocalWork(receiver.project.console)
             report = verify(path, meter=meter, base=receiver.project.base, vouch=trust)
             report.raise_if_bad()
             if path == receiver.options.bundle:
-                receiver.plan_spec  # noqa: B018 - undamaged, it may still be of another format
+                receiver.carried.resolved()  # undamaged, it may still be of another format
                 if not _asked(receiver):
                     refuse_downgrade(receiver)
         except AirgapError as err:
@@ -114,7 +114,7 @@ def _bundles(receiver: Receiver) -> tuple[Path, ...]:
     """The named bundle, else the spec's: when asked for, its archive too."""
     project = receiver.project
     if receiver.options.bundle or not _asked(receiver):
-        return (receiver.path,)
+        return (receiver.carried.path,)
     return (project.directory, *archive_parts(project)[:1])
 
 
@@ -123,7 +123,7 @@ def downgrade(receiver: Receiver) -> str:
     last = None if receiver.options.downgrade or receiver.options.bundle is None else _last(receiver)
     if last is None:
         return ""
-    manifest = receiver.bundle.manifest
+    manifest = receiver.carried.bundle.manifest
     if last.name != manifest.name or last.id == manifest.id or not _older(receiver, last):
         return ""
     return (
@@ -141,7 +141,7 @@ def refuse_downgrade(receiver: Receiver) -> None:
 
 def _older(receiver: Receiver, last: "Receipt") -> bool:
     """By version; where versions are the same or have no order, by the time of making."""
-    manifest = receiver.bundle.manifest
+    manifest = receiver.carried.bundle.manifest
     there, here = _order(last.version), _order(manifest.version)
     if there and here and there != here:
         return here < there

@@ -22,11 +22,11 @@ from tasks.site.receiver import Receiver
 
 def unpullable(receiver: Receiver, release: ReleaseSpec, site: Path) -> tuple[int, list[str]]:
     """How many images a release uses as rendered by helm, and what stands in the way of pulling them."""
-    spec = receiver.spec
+    spec = receiver.carried.spec
     generated = {secret.name: secret.generate for secret in spec.install.secrets if secret.generate}
     made = {image.name: partial(_pushed, receiver, image) for image in spec.derived}
     lookup = StandIns(images=replace(receiver.images, derived=made), site=Site.load(site), generated=generated)
-    chart = receiver.chart(release.chart)
+    chart = receiver.carried.chart(release.chart)
     values = receiver.values(release, lookup)
     defaults = ChartValues.read(chart.read_bytes(), subject=f"chart {release.chart!r}")
     with rendered_file(shaped(values, defaults)) as path:
@@ -72,7 +72,7 @@ def _problem(receiver: Receiver, release: ReleaseSpec, found: FoundImage) -> Ite
 
 def _inside(receiver: Receiver, reference: Reference) -> Reference:
     """A name below the spec's own prefix leads to the throwaway registry, which stands for it."""
-    text, prefix = str(reference), f"{receiver.spec.registry.prefix}/"
+    text, prefix = str(reference), f"{receiver.carried.spec.registry.prefix}/"
     if not text.startswith(prefix):
         return reference
     return Reference.parse(f"{receiver.options.registry}/{text.removeprefix(prefix)}")

@@ -25,7 +25,7 @@ from clients.programs.process import run
 from clients.sandbox.cluster import lacking
 from tasks.cli.command import PlainCommand
 from tasks.cli.run import SIGNALS, interrupt
-from tasks.rehearsal.result import KEPT, Result, Scene, step_mark
+from tasks.rehearsal.result import KEPT, RehearsalResult, Scene, step_mark
 from tasks.rehearsal.stage import RESULT
 from tasks.runtime.project import Project
 from tasks.runtime.version import VERSION
@@ -69,7 +69,7 @@ class Rehearse(PlainCommand, DoitCmdBase):  # type: ignore[misc]
         return 0 if result.passed else 1
 
 
-def _rehearse(project: Project) -> Result:
+def _rehearse(project: Project) -> RehearsalResult:
     console = project.console
     bundle = project.options.bundle or _make(project)
     with _throwaway(project.options.state / "rehearsal") as here:
@@ -87,7 +87,7 @@ def _rehearse(project: Project) -> Result:
     return result
 
 
-def _keep(project: Project, result: Result) -> Path:
+def _keep(project: Project, result: RehearsalResult) -> Path:
     kept = project.options.state / KEPT
     now = datetime.now(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
     told = {**result.to_dict(), "tool": VERSION, "rehearsed": now}
@@ -153,7 +153,7 @@ def _scene(project: Project, here: Path, carried: Path) -> Scene:
     )
 
 
-def _play(project: Project, scene: Scene) -> Result:
+def _play(project: Project, scene: Scene) -> RehearsalResult:
     """Run the inner half and return what it found."""
     done = run(
         [sys.executable, "-c", _program("rehearsal.stage")],
@@ -168,7 +168,7 @@ def _play(project: Project, scene: Scene) -> Result:
     result = scene.place / RESULT
     if not result.is_file():
         raise ProgramError(f"the rehearsal broke off: {done.stderr.strip() or f'exit code {done.code}'}")
-    return Result.from_dict(json.loads(result.read_bytes()))
+    return RehearsalResult.from_dict(json.loads(result.read_bytes()))
 
 
 def _program(module: str) -> str:

@@ -49,7 +49,7 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class RehearsalResult:
     """`bundle` has its name, version, id, and as `sums` the digest of its SHA256SUMS.
 
     `proven` and `not_proven` are sentences, `failures` messages; `outside` is what was tried to be reached there.

@@ -31,7 +31,7 @@ class RehearsalSite:
 
 def make_site(receiver: Receiver, place: Path, *, directory: Path, env: Mapping[str, str]) -> RehearsalSite:
     """Write `place/site.yaml`, and what `${file.PATH}` stands for below `place/inside`, where install is started."""
-    names = {use.name for use in uses(receiver.spec, receiver.values_files.values())}
+    names = {use.name for use in uses(receiver.carried.spec, receiver.values_files.values())}
     facts = [name for name in names if name.space == "site" and _lacks(receiver, name)]
     wanted = sorted(name.rest for name in names if name.space == "env")
     missing = [str(name) for name in facts] + [f"${{env.{name}}}" for name in wanted if name not in env]
@@ -47,7 +47,7 @@ def make_site(receiver: Receiver, place: Path, *, directory: Path, env: Mapping[
 
 
 def _trust(receiver: Receiver) -> Mapping[str, object]:
-    trust = receiver.trust(receiver.path)
+    trust = receiver.carried.trust(receiver.carried.path)
     if trust is None:
         return {}
     return {TRUST: {"signers": str(Path(trust.signers.label).absolute()), "require": trust.required}}
@@ -78,7 +78,7 @@ def _files(receiver: Receiver, names: set[Name], place: Path, directory: Path) -
         lacking.append(name)
         target.write_text(PLACEHOLDER)
         yield str(name)
-    for secret in receiver.spec.install.secrets:
+    for secret in receiver.carried.spec.install.secrets:
         pair = [template.names(template.parse(secret.data.get(part, ""))) for part in ("certificate", "key")]
         if secret.type == "tls" and all(found and found[0] in lacking for found in pair):
             _self_signed(*(inside(place, found[0].rest) for found in pair))
@@ -87,7 +87,7 @@ def _files(receiver: Receiver, names: set[Name], place: Path, directory: Path) -
 def _certificates(receiver: Receiver, place: Path) -> None:
     """Lead to the files beside the real site file that its facts name for derived images."""
     beside = receiver.options.site.parent if receiver.options.site else place
-    for image in receiver.spec.derived:
+    for image in receiver.carried.spec.derived:
         pieces = template.parse(image.add_ca)
         names = template.names(pieces)
         if any(name.space != "site" or _lacks(receiver, name) for name in names):

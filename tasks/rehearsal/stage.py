@@ -25,7 +25,7 @@ from clients.sandbox.registry import throwaway_registry
 from tasks.rehearsal.base import stand_in
 from tasks.rehearsal.environment import PATH, environment, tools
 from tasks.rehearsal.images import unpullable
-from tasks.rehearsal.result import Result, Scene, step_mark
+from tasks.rehearsal.result import RehearsalResult, Scene, step_mark
 from tasks.rehearsal.site import RehearsalSite, make_site
 from tasks.runtime.console import Console
 from tasks.runtime.options import Options
@@ -62,13 +62,13 @@ class _Stage:
         self.failures: list[str] = []
         self.outside: tuple[str, ...] = ()
         self.receiver = self._receiver(registry="127.0.0.1:1/rehearsal")
-        self.releases = self.receiver.spec.install.releases
+        self.releases = self.receiver.carried.spec.install.releases
 
-    def result(self) -> Result:
-        bundle = self.receiver.bundle
+    def result(self) -> RehearsalResult:
+        bundle = self.receiver.carried.bundle
         manifest = bundle.manifest
         which = {"name": manifest.name, "version": manifest.version, "id": str(manifest.id)}
-        return Result(
+        return RehearsalResult(
             bundle={**which, "sums": str(bundle.sums_digest)},
             target=self.target,
             proven=tuple(self.proven),
@@ -96,8 +96,8 @@ class _Stage:
         self.console.line(f"{step_mark(step)} {text}")
 
     def _origin(self) -> None:
-        path = self.receiver.path
-        trust = self.receiver.trust(path)
+        path = self.receiver.carried.path
+        trust = self.receiver.carried.trust(path)
         if trust and (signer := signer_of(path, trust)):
             self.proven.append(f"it is signed by {signer.identity} ({signer.key}), whom {trust.signers.label} lists")
         elif is_signed(path):
@@ -124,7 +124,7 @@ class _Stage:
         return host, kubeconfig
 
     def _architecture(self) -> str:
-        platforms = [entry.platform for entry in self.receiver.bundle.manifest.images if entry.platform]
+        platforms = [entry.platform for entry in self.receiver.carried.bundle.manifest.images if entry.platform]
         found = next((each for each in platforms if isinstance(each, Platform)), None)
         return found.architecture if found else {"aarch64": "arm64"}.get(platform.machine(), "amd64")
 
@@ -200,14 +200,14 @@ class _Stage:
         with storage_errors("read the receipt", path):
             receipt = json.loads(path.read_text())
         told = {each["name"]: each["digest"] for each in receipt["images"]}
-        for entry in receiver.bundle.manifest.images:
+        for entry in receiver.carried.bundle.manifest.images:
             found = receiver.destination.present(entry)
             if found != entry.digest or told.get(entry.name) != str(entry.digest):
                 said = f"the receipt {told.get(entry.name)}, the registry {found}, expected {entry.digest}"
                 self.failures.append(f"image {entry.name!r} is not inside as it left: {said}")
                 continue
             self.say("receipt", f"image {entry.name}: {entry.digest}, the same on both sides")
-        for image in receiver.spec.derived:
+        for image in receiver.carried.spec.derived:
             found = receiver.destination.present(image)
             if str(found) != told.get(image.name):
                 self.failures.append(
@@ -216,17 +216,17 @@ class _Stage:
                 continue
             self.say("receipt", f"image {image.name}: {found}, made of {image.base}")
         if not self.failures:
-            count = counted(len(receiver.bundle.manifest.images), "image")
+            count = counted(len(receiver.carried.bundle.manifest.images), "image")
             self.proven.append(f"{count} inside with the digest of the bundle, as receipt and registry say")
 
     def _say_what_is_left_out(self) -> None:
-        install = self.receiver.spec.install
+        install = self.receiver.carried.spec.install
         if self.releases and "no cluster" in self.target:
             why = "set KUBEBUILDER_ASSETS (tools/build prints it), or name a throwaway cluster: kubeconfig=FILE"
             self.not_proven.append(f"that releases come up: no throwaway cluster is here; {why}")
         elif self.releases:
             self.not_proven.append("that the programs in the images run: simulated nodes only say so")
-        carried = {file.name for file in self.receiver.bundle.manifest.files if file.tool}
+        carried = {file.name for file in self.receiver.carried.bundle.manifest.files if file.tool}
         if self.releases and (lacking := [name for name in ("helm", "kubectl") if name not in carried]):
             self.not_proven.append(f"that {' and '.join(lacking)} are there inside: the bundle does not carry them")
         if install.actions:

@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bundle.secret import KnownSecrets, Secret
+from schema.site.actions import ActionRecord, record_name
 from schema.site.secrets import read_object
-from schema.spec.install import ReleaseSpec
+from schema.spec.install import ActionSpec, ReleaseSpec
 from tasks.site.programs import Programs
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ class Cluster:
 
     def __init__(self, programs: Programs, known: KnownSecrets, releases: Sequence[ReleaseSpec]) -> None:
         """What is read of secrets becomes `known`; `releases` are those of the spec."""
-        self._programs = programs
+        self.programs = programs
         self._known = known
-        self._namespaces = [each.namespace for each in releases]
+        self._namespaces = {each.name: each.namespace for each in releases}
         self._guard = threading.RLock()
         self._turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._releases: dict[str, Release] | None = None
@@ -36,20 +37,20 @@ class Cluster:
         """The cluster, by kubectl."""
         from clients.cluster.kubectl import Kubectl
 
-        return Kubectl(self._programs.find("kubectl"))
+        return Kubectl(self.programs.find("kubectl"))
 
     @cached_property
     def helm(self) -> "Helm":
         """The cluster, by helm."""
         from clients.cluster.helm import Helm
 
-        return Helm(self._programs.find("helm"), secrets=self._known)
+        return Helm(self.programs.find("helm"), secrets=self._known)
 
     def release(self, spec: ReleaseSpec) -> "Release | None":
         """The release as the cluster has it; all of them are asked for at once."""
         with self._guard:
             if self._releases is None:
-                found = self.helm.list(self._namespaces)
+                found = self.helm.list(list(self._namespaces.values()))
                 self._releases = {f"{each.namespace}/{each.name}": each for each in found}
             return self._releases.get(f"{spec.namespace}/{spec.name}")
 
@@ -79,3 +80,13 @@ class Cluster:
         """Ask for a secret again when it is needed next."""
         with self._guard:
             self._secrets.pop((namespace, name), None)
+
+    def record(self, action: ActionSpec) -> ActionRecord | None:
+        """What the cluster remembers of an action."""
+        contents = self.secret(record_name(action.name), self.record_namespace(action))
+        return ActionRecord.from_contents(action.name, contents) if contents else None
+
+    def record_namespace(self, action: ActionSpec) -> str:
+        """Where an action's record is kept: in the namespace of the first release it comes after, else the first's."""
+        after = [self._namespaces[name] for name in action.after if name in self._namespaces]
+        return next(iter([*after, *self._namespaces.values()]), "default")

@@ -48,7 +48,7 @@ class Named(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class DestinationSettings:
     """What goes inside, and where: all images, their names, the registry (or `override` instead of it).
 
     `env` is the environment that leads to logins, `jobs` how much moves at once.
@@ -70,7 +70,7 @@ class Destination:
     `images` are all that are brought there.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: DestinationSettings) -> None:
         self._place = place
         self._guard = threading.Lock()
         self._found: dict[str, Present | AirgapError] | None = None

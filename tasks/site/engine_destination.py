@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bundle.errors import AirgapError, EngineError, IntegrityError
+from bundle.formats import strict_json
 from bundle.images.docker_load import Loadable
 from bundle.metadata.manifest import ImageEntry
 from bundle.oci.descriptor import Descriptor
@@ -16,7 +17,7 @@ from bundle.storage.files import locked, write_bytes
 from bundle.transfer.attachment import Attachment
 from bundle.transfer.image import ImageSource
 from bundle.transfer.transfers import Transfers
-from tasks.site.destination import Destination, Named, Place, Present
+from tasks.site.destination import Destination, DestinationSettings, Named, Present
 
 if TYPE_CHECKING:
     from clients.engine.engine import EngineImage
@@ -32,7 +33,7 @@ class EngineDestination(Destination):
     """
 
     def __init__(
-        self, place: Place, *, images: "EngineImages", state: Path,
+        self, place: DestinationSettings, *, images: "EngineImages", state: Path,
         open_image: Callable[[ImageEntry], ImageSource],
     ) -> None:  # fmt: skip
         """`images` are the Engine's, with what is ours on it; `open_image` gives a bundle's image."""
@@ -204,7 +205,7 @@ class EngineNotes:
             notes = self._read()
             notes = {**notes, kind: {**notes.get(kind, {}), str(name): {"content": str(content), "made": str(made)}}}
             data = {"format": FORMAT_VERSION, **notes}
-            write_bytes(self._path, (json.dumps(data, indent=1, sort_keys=True) + "\n").encode())
+            write_bytes(self._path, strict_json.readable(data, indent=1, escaped=True))
 
     def _read(self) -> Mapping[str, Any]:
         try:

@@ -10,7 +10,7 @@ from bundle.metadata.manifest import ImageEntry
 from bundle.transfer.image import ImageSource
 from tasks.site.delta import Inside
 from tasks.site.derivation import Derivation
-from tasks.site.destination import Destination, Place
+from tasks.site.destination import Destination, DestinationSettings
 
 if TYPE_CHECKING:
     from clients.engine.source import EngineImages
@@ -24,7 +24,7 @@ class Crossing:
     """
 
     def __init__(
-        self, bundle: OpenedBundle, place: Place, *, made: Callable[[], Mapping[str, Derivation]],
+        self, bundle: OpenedBundle, place: DestinationSettings, *, made: Callable[[], Mapping[str, Derivation]],
         engine: "Callable[[], EngineImages] | None", state: Path,
     ) -> None:  # fmt: skip
         self._bundle = bundle

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from bundle.errors import storage_errors
+from bundle.formats import strict_json
 from bundle.formats.fields import time_text
 from bundle.metadata.entries import ChartEntry
 from bundle.storage.files import write_bytes
@@ -42,15 +43,15 @@ class LastBackup:
         data = {"created": time_text(self.created), "archive": self.archive, "revisions": dict(self.revisions)}
         path = receiver.state / _FILE
         with storage_errors("note the backup", path):
-            write_bytes(path, (json.dumps(data, indent=2, sort_keys=True) + "\n").encode(), mode=0o600)
+            write_bytes(path, strict_json.readable(data, escaped=True), mode=0o600)
 
 
 def missing_backups(receiver: Receiver, *, now: datetime) -> Iterator[Finding]:
     """The releases that would get another chart and that no fresh backup has as they are."""
-    backup = receiver.spec.install.backup
-    for release in receiver.spec.install.releases:
+    backup = receiver.carried.spec.install.backup
+    for release in receiver.carried.spec.install.releases:
         if release.name in backup.before_upgrade and (found := receiver.cluster.release(release)):
-            entry = next(each for each in receiver.bundle.manifest.charts if each.name == release.chart)
+            entry = next(each for each in receiver.carried.bundle.manifest.charts if each.name == release.chart)
             what = _lacks(LastBackup.read(receiver), release, found, now=now, max_age=backup.max_age)
             if what and found.chart != _chart(entry):
                 yield Finding(

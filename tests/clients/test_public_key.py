@@ -8,7 +8,7 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 from bundle.errors import FormatError, StorageError
-from clients.cosign import PublicKey
+from clients.cosign import CosignKey
 from tests.fixtures.made.cosign_objects import new_key, public_pem, sign, write_public
 
 SUBJECT = "image 'app'"
@@ -20,7 +20,7 @@ PRIVATE = new_key().private_bytes(
 @pytest.mark.parametrize("kind", ["P-256", "RSA-2048", "Ed25519"])
 def test_a_key_knows_what_it_signed(tmp_path: Path, kind: str) -> None:
     key = new_key(kind)
-    public = PublicKey.read(write_public(key, tmp_path / "cosign.pub"), subject=SUBJECT)
+    public = CosignKey.read(write_public(key, tmp_path / "cosign.pub"), subject=SUBJECT)
     value = base64.b64decode(sign(key, b"data"))
     assert public.made(value, b"data")
     assert not public.made(value, b"other data")
@@ -48,7 +48,7 @@ def test_a_key_knows_what_it_signed(tmp_path: Path, kind: str) -> None:
 def test_what_is_no_key(tmp_path: Path, content: bytes, message: str, hint: str) -> None:
     (tmp_path / "cosign.pub").write_bytes(content)
     with pytest.raises(FormatError) as caught:
-        PublicKey.read(tmp_path / "cosign.pub", subject=SUBJECT)
+        CosignKey.read(tmp_path / "cosign.pub", subject=SUBJECT)
     assert caught.value.what.startswith(f"{SUBJECT}: '{tmp_path}/cosign.pub' ")
     assert message in caught.value.what
     assert hint in caught.value.hint
@@ -57,4 +57,4 @@ def test_what_is_no_key(tmp_path: Path, content: bytes, message: str, hint: str)
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="can't read the cosign key of image 'app'"):
-        PublicKey.read(tmp_path / "cosign.pub", subject=SUBJECT)
+        CosignKey.read(tmp_path / "cosign.pub", subject=SUBJECT)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tasks.rehearsal.result import Result
+from tasks.rehearsal.result import RehearsalResult
 from tasks.runtime.version import VERSION
 from tests.fixtures.benches.workbench import Ran, Workbench, make
 from tests.fixtures.parts.ssh_keys import make_key
@@ -78,7 +78,9 @@ def test_the_whole_crossing(bench: Workbench) -> None:
     assert found["bundle"]["id"] == json.loads((bench.bundle / "manifest.json").read_text())["id"]
     assert found["target"] == "the built-in registry, no cluster"
     assert (found["format"], found["tool"], found["rehearsed"][-1]) == (1, VERSION, "Z")
-    assert Result.from_dict(found).to_dict() == {key: found[key] for key in found if key not in ("tool", "rehearsed")}
+    assert RehearsalResult.from_dict(found).to_dict() == {
+        key: found[key] for key in found if key not in ("tool", "rehearsed")
+    }
     assert "2 images inside with the digest of the bundle, as receipt and registry say" in found["proven"]
     assert all(each in table for each in (*found["proven"], *found["not_proven"]))
     assert left_behind(bench) == []

@@ -1,9 +1,9 @@
-"""JSON that readers could read in two ways is refused."""
+"""JSON that readers could read in two ways is refused, and ours is always written in one way."""
 
 import pytest
 
 from bundle.errors import FormatError
-from bundle.formats.strict_json import decode
+from bundle.formats.strict_json import canonical, decode, readable
 
 
 def test_what_it_reads() -> None:
@@ -24,3 +24,17 @@ def test_what_it_reads() -> None:
 def test_what_it_refuses(raw: bytes, what: str) -> None:
     with pytest.raises(FormatError, match=what):
         decode(raw, "x")
+
+
+VALUE = {"b": [1, True, None], "a": {"z": "é", "y": 1.5}}
+
+
+def test_the_same_value_has_the_same_bytes() -> None:
+    assert canonical(VALUE) == '{"a":{"y":1.5,"z":"é"},"b":[1,true,null]}'.encode()
+    assert canonical(VALUE, escaped=True) == b'{"a":{"y":1.5,"z":"\\u00e9"},"b":[1,true,null]}'
+    assert canonical(dict(reversed(VALUE.items()))) == canonical(VALUE)
+
+
+def test_what_people_read_too() -> None:
+    assert readable({"b": ["é"], "a": 1}) == '{\n  "a": 1,\n  "b": [\n    "é"\n  ]\n}\n'.encode()
+    assert readable({"a": "é"}, indent=1, escaped=True) == b'{\n "a": "\\u00e9"\n}\n'

@@ -12,7 +12,7 @@ import pytest
 from bundle.errors import ClusterError, ReleaseError
 from clients.cluster._causes import causes, pull_fault
 from clients.cluster._trouble import Event, Patience, Trouble
-from clients.cluster._workloads import Snapshot, unready
+from clients.cluster._workloads import NamespaceState, unready
 from clients.cluster.helm import Helm
 from clients.cluster.rollout import Watch, install_release, unready_workloads, watch
 from clients.programs.process import Completed
@@ -48,7 +48,7 @@ def event(kind: str, name: str, reason: str, message: str) -> Event:
 
 
 def found(objects: Sequence[dict[str, Any]], *events: Event) -> list[Trouble]:
-    snapshot = Snapshot.of(objects, events)
+    snapshot = NamespaceState.of(objects, events)
     return causes(snapshot, snapshot.members("web"), Patience())
 
 
@@ -201,7 +201,7 @@ def test_a_job_that_failed() -> None:
 
 
 def names(objects: Sequence[dict[str, Any]], before: Sequence[dict[str, Any]] = ()) -> list[str]:
-    members = Snapshot.of(objects, ()).members("web", before=Snapshot.of(before, ()))
+    members = NamespaceState.of(objects, ()).members("web", before=NamespaceState.of(before, ()))
     return [each["metadata"]["name"] for each in members]
 
 

@@ -7,7 +7,7 @@ import pytest
 from bundle.errors import SpecError
 from schema.loading.values import read_all
 from schema.site.site import Site
-from schema.site.uses import Use, gather, site_names, uses
+from schema.site.uses import Use, gather, uses
 from schema.syntax.template import Name
 from tests.fixtures.made.installs import WITH_CHART, spec
 
@@ -54,7 +54,6 @@ def test_every_use_with_its_place(used: tuple[Use, ...]) -> None:
         "${env.URL} v.yaml:3",
         "${site.host} v.yaml:3",
     ]
-    assert site_names(used) == ("a", "db.host", "host", "on")
 
 
 SITE = Site(label="site.yaml", facts={"host": "h", "db": {"host": "d"}, "on": True, "a": 1})

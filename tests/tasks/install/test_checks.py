@@ -23,10 +23,10 @@ def receiver(place: Path) -> Receiver:
     known = KnownSecrets()
     known.add(SECRET)
     found: Any = SimpleNamespace(
-        spec=SimpleNamespace(path=place / "airgap.yaml"),
+        carried=SimpleNamespace(base=place),
         known=known,
         facts_before_secrets=Site(label="site.yaml", facts={"word": "a b", "kind": "mysql"}).value,
-        programs=SimpleNamespace(env={**os.environ, "GIVEN": "yes"}),
+        cluster=SimpleNamespace(programs=SimpleNamespace(env={**os.environ, "GIVEN": "yes"})),
     )
     return cast("Receiver", found)
 
