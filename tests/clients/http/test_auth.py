@@ -12,7 +12,7 @@ from bundle.oci.reference import Reference
 from clients.http.credentials import Credentials
 from clients.http.transport import Transport
 from clients.registry.repository import Registries, RegistryRepository
-from tests.clients.conftest import MakeTransport
+from tests.fixtures.connections import MakeTransport
 from tests.fixtures.servers.faulty_registry import FaultyRegistry, faulty_registry, instead, redirect
 
 LOGIN = "me:hunter2"

@@ -9,7 +9,7 @@ from bundle.errors import AirgapError, IntegrityError, NetworkError, RegistryErr
 from bundle.oci.locations import HostSettings
 from bundle.storage.files import CHUNK
 from clients.http.transport import Transport
-from tests.clients.conftest import MakeTransport, RecordingMeter
+from tests.fixtures.connections import MakeTransport, RecordingMeter
 from tests.fixtures.servers.faulty_registry import (
     Answer,
     Fault,

@@ -26,8 +26,8 @@ from bundle.transfer.transfers import Transfers
 from clients.http.credentials import Credentials
 from clients.registry.repository import Registries
 from clients.registry.upload import Uploads
-from tests.bundle.transfer.test_fetch import AMD64, FakeSource
-from tests.clients.conftest import MakeTransport, RecordingMeter
+from tests.fixtures.connections import MakeTransport, RecordingMeter
+from tests.fixtures.made.fake_images import AMD64, FakeSource
 from tests.fixtures.servers.faulty_registry import (
     Answer,
     Fault,

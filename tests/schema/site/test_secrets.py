@@ -11,7 +11,7 @@ from bundle.errors import FormatError
 from bundle.secret import KnownSecrets, Secret
 from schema.site.secrets import generate, read_data, read_object, secret_object, secret_objects, single_value
 from schema.spec.install import Generate, SecretSpec, SecretType
-from tests.schema.site.test_lookup import facts
+from tests.fixtures.made.installs import facts
 
 
 def secret(kind: SecretType = "opaque", generated: str = "", **data: str) -> SecretSpec:
