@@ -21,3 +21,14 @@ def test_where_it_failed(place: Path, file: str | None, told: str) -> None:
         raise OSError(errno.ENOSPC, "full", file)
     assert caught.value.what == told
     assert "free some space" in caught.value.hint
+
+
+def test_storage_errors_name_place_and_next_step(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StorageError, match=r"can't write image 'x': .*gone: No such file"),
+        storage_errors("write image 'x'", tmp_path),
+    ):
+        (tmp_path / "gone").read_bytes()
+    with pytest.raises(StorageError) as caught, storage_errors("write", tmp_path):
+        raise OSError(28, "No space left on device")
+    assert "out=DIR or state=DIR" in caught.value.hint

@@ -1,8 +1,7 @@
 """Clients against a registry that does wrong on demand."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -14,29 +13,8 @@ from clients.http.credentials import Credentials
 from clients.http.retry import RetryPolicy
 from clients.http.transport import Transport
 from clients.registry.repository import Registries, RegistryRepository
+from tests.fixtures.connections import MakeTransport, RecordingMeter
 from tests.fixtures.servers.faulty_registry import FaultyRegistry, faulty_registry
-
-
-@dataclass(slots=True)
-class RecordingMeter:
-    """Keeps what was said and counted."""
-
-    said: list[str] = field(default_factory=list)
-    moved: int = 0
-    reused: int = 0
-    expected: int = 0
-
-    def expect(self, subject: str, size: int, parts: int = 0) -> None:
-        self.expected += size
-
-    def advance(self, subject: str, size: int) -> None:
-        self.moved += size
-
-    def reuse(self, subject: str, size: int) -> None:
-        self.reused += size
-
-    def say(self, subject: str, message: str) -> None:
-        self.said.append(f"{subject}: {message}")
 
 
 @pytest.fixture
@@ -79,9 +57,6 @@ def ca(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("ca") / "ca.pem"
     authority.cert_pem.write_to_path(path)
     return path
-
-
-MakeTransport = Callable[..., Transport]
 
 
 @pytest.fixture

@@ -13,9 +13,8 @@ from schema.site.uses import gather, uses
 from schema.spec.carried import carried_files
 from schema.values.placeholders import placeholders
 from schema.values.values import resolve
-from tests.fixtures.made.installs import HEAD, WITH_CHART, write
+from tests.fixtures.made.installs import HEAD, WITH_CHART, manifest, write
 from tests.fixtures.places import ROOT
-from tests.schema.site.test_image_names import manifest
 
 DOCS = (ROOT / "docs" / "install-values.md").read_text(encoding="utf-8")
 VALUES, SITE, SECRETS, ACTIONS = re.findall(r"```yaml\n(.*?)```", DOCS, re.S)

@@ -15,7 +15,6 @@ from bundle.errors import AirgapError, BundleError, FormatError, IntegrityError,
 from bundle.metadata.checksums import SUMS
 from bundle.metadata.manifest import Layout
 from bundle.oci.digest import Digest
-from bundle.storage.volume import Part, Section, Volume
 from bundle.transfer.image import ImageSource, is_manifest, reachable
 from tests.fixtures.made.images import Index
 from tests.fixtures.made.made_bundle import CHART, CONTENT, TOOL, make_bundle
@@ -76,13 +75,6 @@ def test_blobs_from_an_offset(tmp_path: Path, where: str, layout: Layout) -> Non
             whole = expected(entry.name)[each.digest]
             assert b"".join(source.read(each, 7)) == whole[7:]
             assert b"".join(source.read(each, len(whole))) == b""
-
-
-@pytest.mark.parametrize(("offset", "length", "found"), [(0, 9, b"cde"), (1, 1, b"d"), (2, 9, b"e"), (3, 9, b"")])
-def test_a_section_ends_where_it_ends(tmp_path: Path, offset: int, length: int, found: bytes) -> None:
-    (tmp_path / "file").write_bytes(b"abcdefgh")
-    section = Section(of=Volume([Part(path=tmp_path / "file")]), start=2, size=3)
-    assert b"".join(section.read(offset, length)) == found
 
 
 def test_several_threads(tmp_path: Path) -> None:

@@ -4,14 +4,13 @@ import io
 import json
 import re
 import tarfile
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import trustme
 
-from bundle.errors import FormatError, SourceError
-from bundle.formats.x509 import merged, out_of_date, parse_authorities
+from bundle.errors import SourceError
+from bundle.formats.x509 import parse_authorities
 from bundle.images.derived import DerivedImage, DerivedSource, derive_image
 from bundle.oci import media_types
 from bundle.oci.digest import Digest
@@ -147,33 +146,3 @@ def test_what_is_no_image_is_refused() -> None:
         SourceError, match=re.escape(f"image 'x': its base holds no image but {media_types.HELM_CONFIG}")
     ):
         derived(chart)
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("", "there is no PEM certificate in it"),
-        ("-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----", "certificate 1 in it is damaged"),
-        ("-----BEGIN CERTIFICATE-----\nb2xk\n-----END CERTIFICATE-----", "this is no X.509 certificate"),
-        (trustme.CA().private_key_pem.bytes().decode() + CA_PEM, "there is a private key in it"),
-    ],
-    ids=["nothing", "damaged", "something else", "key"],
-)
-def test_certificates_that_are_none_are_refused(text: str, told: str) -> None:
-    with pytest.raises(FormatError, match=told):
-        parse_authorities(text)
-
-
-def test_a_certificate_that_is_there_already_is_not_added_again() -> None:
-    once = merged(b"# ours\n" + OLD.encode().rstrip(), CA)
-    assert once == b"# ours\n" + OLD.encode() + NEW.encode()
-    assert merged(once, CA) == once
-    assert len(parse_authorities(CA_PEM + CA_PEM)) == 1
-
-
-def test_a_certificate_out_of_its_time_is_told() -> None:
-    assert out_of_date(CA, datetime.now(UTC)) == []
-    (late,) = out_of_date(CA, datetime(3999, 1, 1, tzinfo=UTC))
-    (early,) = out_of_date(CA, datetime(1999, 1, 1, tzinfo=UTC))
-    assert "has expired on" in late
-    assert "is not valid before" in early

@@ -14,22 +14,11 @@ from bundle.images.docker_load import Loadable
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.reference import Reference
-from tests.bundle.transfer.test_fetch import FakeSource
+from tests.fixtures.made.fake_images import ContentSource, FakeSource
 from tests.fixtures.made.images import Image, Index, image, layer
 from tests.fixtures.made.made_bundle import CONTENT
 
 NAME = Reference.parse("registry.example.com/team/app:1")
-
-
-class ContentSource(FakeSource):
-    """The content of a made image."""
-
-    def __init__(self, content: Image | Index) -> None:
-        super().__init__()
-        for each in content.images if isinstance(content, Index) else (content,):
-            self.content |= {each.descriptor.digest: each.raw, **each.blobs}
-        self.content[content.descriptor.digest] = content.raw
-        self.root = content.descriptor
 
 
 def loadable(content: Image | Index) -> Loadable:

@@ -1,22 +1,28 @@
-"""What an Engine saves, kept while it streams by."""
+"""What an Engine saves: read from a file, and kept while it streams by."""
 
+import gzip
 import io
 import json
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from bundle.errors import SourceError
+from bundle.errors import AirgapError, SourceError
 from bundle.images.docker_save import SaveSource, keep_saved
 from bundle.meter import SilentMeter
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.storage.blob_store import BlobStore
 from bundle.transfer.fetch import fetch_image
+from bundle.transfer.image import Manifest
 from bundle.transfer.transfers import Transfers
-from tests.fixtures.made.images import layer
+from tests.fixtures.made.images import image, layer
+from tests.fixtures.made.layouts import fetched, opened
 
 BIG, SMALL = layer("big", 300_000, compressed=False), layer("small", 100, compressed=False)
 
@@ -98,3 +104,105 @@ def test_a_half_stored_blob_is_begun_anew(tmp_path: Path) -> None:
     assert (whole.digest, whole.size) == (Digest.of(b"all of it"), 9)
     assert store.has(whole)
     assert partial(store.get, whole.digest)() == b"all of it"
+
+
+def save(path: Path, files: Mapping[str, bytes | str]) -> Path:
+    """A tar of these files; a text is the target of a link."""
+    with tarfile.open(path, "w") as tar:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            if isinstance(data, str):
+                info.type, info.linkname = tarfile.SYMTYPE, data
+                tar.addfile(info)
+            else:
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+    return path
+
+
+LAYERS = [layer("one", 40, compressed=False), layer("two", 50, compressed=False)]
+
+
+CONFIG = image(*LAYERS).blobs[Manifest.parse(image(*LAYERS).raw).config.digest]
+
+
+SAVED: dict[str, bytes | str] = {
+    "manifest.json": json.dumps(
+        [{"Config": "c.json", "RepoTags": ["app:1", "example.com/app:2"], "Layers": ["1/layer.tar", "2/layer.tar"]}]
+    ).encode(),
+    "c.json": CONFIG,
+    "1/layer.tar": LAYERS[0].data,
+    "real.tar": LAYERS[1].data,
+    "2/layer.tar": "../real.tar",
+}
+
+
+@pytest.mark.parametrize("ref", ["", "app:1", "docker.io/library/app:1", "example.com/app:2"])
+def test_a_saved_image_gets_a_manifest(tmp_path: Path, ref: str) -> None:
+    source = opened(save(tmp_path / "x.tar", SAVED), ref, "docker-archive")
+    store = BlobStore(tmp_path / "store")
+    root = fetched(source, store)
+    manifest = Manifest.parse(store.get(root.digest) or b"")
+    assert manifest.config == Descriptor(media_type=media_types.OCI_CONFIG, digest=Digest.of(CONFIG), size=len(CONFIG))
+    assert [(each.digest, each.media_type) for each in manifest.layers] == [
+        (each.diff_id, media_types.OCI_LAYER) for each in LAYERS
+    ]
+    assert [store.get(each.digest) for each in manifest.layers] == [each.data for each in LAYERS]
+    again = opened(save(tmp_path / "y.tar", dict(reversed(SAVED.items()))), ref, "docker-archive")
+    assert again.manifest(root) == manifest.raw  # by digest, without resolving first
+
+
+def test_compressed_layers_are_taken_as_they_are(tmp_path: Path) -> None:
+    packed = gzip.compress(LAYERS[0].data, mtime=0)
+    source = opened(save(tmp_path / "x.tar", {**SAVED, "1/layer.tar": packed}), transport="docker-archive")
+    root = fetched(source, BlobStore(tmp_path / "store"))
+    first = Manifest.parse(source.manifest(root)).layers[0]
+    assert first == Descriptor(media_type=media_types.OCI_LAYER_GZIP, digest=Digest.of(packed), size=len(packed))
+
+
+def test_another_image_than_was_locked_is_refused(tmp_path: Path) -> None:
+    source = opened(save(tmp_path / "x.tar", SAVED), transport="docker-archive")
+    with pytest.raises(SourceError, match=r"(?s)another image than it did: expected sha256.*next: .*doit lock"):
+        source.manifest(replace(source.resolve(), digest=Digest.of(b"")))
+    with pytest.raises(SourceError, match="has no sha256"):
+        next(source.read(replace(source.resolve(), digest=Digest.of(b"")), 0))
+
+
+def _manifest(**change: object) -> bytes:
+    assert isinstance(SAVED["manifest.json"], bytes)
+    return json.dumps([{**json.loads(SAVED["manifest.json"])[0], **change}]).encode()
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        pytest.param({"manifest.json": b"{}"}, "manifest.json is not a list of images", id="no list"),
+        pytest.param({"manifest.json": b"["}, "manifest.json is not JSON", id="no json"),
+        pytest.param({"manifest.json": b"[]"}, "exactly one image; it has: none", id="empty"),
+        pytest.param({"manifest.json": _manifest(Layers=None)}, "without Config or Layers", id="no layers"),
+        pytest.param(
+            {"manifest.json": _manifest(Layers=["1/layer.tar"])}, "names 2 layers, manifest.json 1", id="count"
+        ),
+        pytest.param({"manifest.json": _manifest(Config="../c.json")}, "lacks '../c.json'", id="config leads out"),
+        pytest.param({"2/layer.tar": "/etc/passwd"}, "lacks '2/layer.tar'", id="link leads out"),
+        pytest.param({"c.json": b'{"rootfs": {}}'}, "no list of diff_ids", id="no diff_ids"),
+        pytest.param({"1/layer.tar": b"BZh9"}, "bzip2 or xz", id="bzip2"),
+        pytest.param({"1/layer.tar": b"x" * len(LAYERS[0].data)}, "does not have its digest", id="swapped layer"),
+        pytest.param({"/etc/x": b""}, "leads out of its directory", id="absolute"),
+    ],
+)
+def test_saved_images_that_are_not_whole(tmp_path: Path, change: dict[str, bytes | str], what: str) -> None:
+    path = save(tmp_path / "x.tar", {**SAVED, **change})
+    with pytest.raises(AirgapError, match=what):
+        fetched(opened(path, transport="docker-archive"), BlobStore(tmp_path / "store"))
+
+
+def test_several_saved_images_want_a_ref(tmp_path: Path) -> None:
+    both = json.loads(_manifest()) + json.loads(_manifest(RepoTags=["other:1"])) + json.loads(_manifest(RepoTags=None))
+    path = save(tmp_path / "x.tar", {**SAVED, "manifest.json": json.dumps(both).encode()})
+    with pytest.raises(SourceError, match=r"it has: app:1, example\.com/app:2, other:1"):
+        opened(path, transport="docker-archive").resolve()
+    assert (
+        opened(path, "other:1", "docker-archive").resolve().digest
+        == opened(save(tmp_path / "y.tar", SAVED), transport="docker-archive").resolve().digest
+    )

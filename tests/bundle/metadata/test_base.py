@@ -16,8 +16,8 @@ from bundle.oci.digest import Digest
 from bundle.oci.platform import Platform
 from bundle.oci.reference import Reference
 from bundle.storage.blob_store import BlobStore
-from tests.bundle.metadata.test_receipt import RECEIPT
 from tests.fixtures.made.made_bundle import CONTENT, PREFIX, manifest_of, stored
+from tests.fixtures.made.receipts import RECEIPT
 
 LAYER = Digest.of(b"layer")
 

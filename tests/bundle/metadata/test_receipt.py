@@ -1,35 +1,12 @@
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from bundle.errors import FormatError
-from bundle.metadata.receipt import Receipt, ReceivedChart, ReceivedImage, ReceivedRelease
-from bundle.oci.digest import Digest
-from bundle.oci.platform import Platform
-from bundle.oci.reference import Reference
-
-RECEIPT = Receipt(
-    tool="0.1.0",
-    installed=datetime(2026, 3, 1, 8, 0, 0, tzinfo=UTC),
-    name="demo",
-    version="1.2",
-    id=Digest.of(b"content"),
-    created=datetime(2026, 2, 27, 16, 0, 0, tzinfo=UTC),
-    platform=Platform.parse("linux/amd64"),
-    images=(
-        ReceivedImage(
-            name="api",
-            reference=Reference.parse("registry.example.com/team/api:1.0"),
-            digest=Digest.of(b"manifest"),
-            blobs={Digest.of(b"config"): 6, Digest.of(b"layer"): 5},
-        ),
-    ),
-    charts=(ReceivedChart(name="web", version="1.0.0", digest=Digest.of(b"chart")),),
-    releases=(ReceivedRelease(name="web", namespace="shop", revision=3, chart="web-1.0.0"),),
-)
+from bundle.metadata.receipt import Receipt
+from tests.fixtures.made.receipts import RECEIPT
 
 
 def test_it_round_trips() -> None:

@@ -6,20 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from bundle.report._html import Markup, element, joined, visible
-
-HOSTILE = [
-    pytest.param("<script>alert(1)</script>", id="element"),
-    pytest.param('"><img src=x onerror=alert(1)>', id="out of an attribute"),
-    pytest.param("' onmouseover='alert(1)", id="single quote"),
-    pytest.param("</title></style></svg><base href=//evil.example>", id="closing tags"),
-    pytest.param("<!--", id="comment"),
-    pytest.param("]]>", id="cdata"),
-    pytest.param("&lt;b&gt; &#60;i&#62;", id="references"),
-    pytest.param("a\u202egpj.exe", id="turned text"),
-    pytest.param("a\u200bb\u2066c\x00\x1b[31m", id="what can't be seen"),
-    pytest.param("javascript:alert(1)", id="address"),
-    pytest.param("{{7*7}} ${7*7} %(x)s %s", id="templates"),
-]
+from tests.fixtures.made.hostile import HOSTILE
 
 
 class Seen(HTMLParser):

@@ -2,20 +2,16 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from bundle.archive.reader import open_bundle
 from bundle.metadata.delta import BaseName, Delta
 from bundle.metadata.entries import ProofEntry
-from bundle.metadata.manifest import Layout
-from bundle.report._sharing import left_out, shares
 from bundle.report.model import proof_result
 from bundle.sbom.summary import NO_LICENCE
-from tests.fixtures.made.made_bundle import CONTENT, SHARED, blobs_of, make_bundle, manifest_of
+from tests.fixtures.made.made_bundle import manifest_of
 from tests.fixtures.made.made_report import report_of
 from tests.fixtures.places import ROOT
 
@@ -52,18 +48,6 @@ def test_every_field_of_the_schema_is_described() -> None:
         return bare + [found for key, each in node.items() for found in properties(each, f"{place}/{key}")]
 
     assert properties(schema("report")) == []
-
-
-@pytest.mark.parametrize("layout", ["oci", "docker-archive"])
-def test_what_images_share_is_counted_once(tmp_path: Path, layout: Layout) -> None:
-    manifest = open_bundle(make_bundle(tmp_path, layout)).manifest
-    found = shares(manifest)
-    shared = [share for share in found if share.is_shared]
-    assert [(share.images, share.size) for share in shared] == [(("api", "docker"), len(SHARED.data))]
-    blobs = {digest: size for name in CONTENT for digest, size in blobs_of(name).items()}
-    assert sum(share.size for share in found) == sum(blobs.values())
-    assert sum(share.blobs for share in found) == len(blobs)
-    assert left_out(manifest) == {}
 
 
 def test_a_delta_shows_what_it_carries() -> None:

@@ -1,7 +1,6 @@
 """The page as a parser sees it: well-formed, loading nothing, readable without seeing it, and complete."""
 
 from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
@@ -9,53 +8,17 @@ import pytest
 from bundle.metadata.entries import ProofEntry
 from bundle.metadata.manifest import DerivedEntry, ImageEntry
 from bundle.oci.digest import Digest
-from bundle.report._html import VOID, visible
+from bundle.report._html import visible
 from bundle.report.model import Report, Result
 from bundle.report.page import report_page
 from bundle.sbom.summary import SbomSummary
 from bundle.transfer.attachment import Attachment
-from tests.bundle.report.test_html import HOSTILE
+from tests.fixtures.made.hostile import HOSTILE
 from tests.fixtures.made.made_report import report_of
+from tests.fixtures.pages import Page
 
 SIZES = [pytest.param(1, id="1 image"), pytest.param(6, id="6 images"), pytest.param(50, id="50 images")]
 LOADING = {"src", "srcset", "data", "poster", "action", "formaction", "background", "xlink:href", "style"}
-
-
-class Page(HTMLParser):
-    """A page's elements, each with its attributes, the elements around it, and its text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.elements: list[tuple[str, dict[str, str], tuple[str, ...]]] = []
-        self.texts: dict[str, list[str]] = {}
-        self.open: list[str] = []
-        self.faults: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        names = [name for name, _ in attrs]
-        if len(set(names)) != len(names):
-            self.faults.append(f"{tag} has an attribute twice: {names}")
-        self.elements.append((tag, {name: value or "" for name, value in attrs}, tuple(self.open)))
-        if tag not in VOID:
-            self.open.append(tag)
-            self.texts.setdefault(tag, []).append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        if not self.open or self.open.pop() != tag:
-            self.faults.append(f"</{tag}> closes nothing")
-
-    def handle_data(self, data: str) -> None:
-        for tag in set(self.open):
-            self.texts[tag][-1] += data
-
-    def all(self, tag: str) -> list[dict[str, str]]:
-        return [attributes for name, attributes, _ in self.elements if name == tag]
-
-    @property
-    def text(self) -> str:
-        return self.texts["body"][0]
 
 
 def page_of(report: Report) -> Page:

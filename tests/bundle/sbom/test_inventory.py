@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from bundle.sbom import _wanted as wanted
 from bundle.sbom.inventory import Inventory, LayerBlob, take_inventory
 from tests.fixtures.made.layers import Content, Link, layer_of, no_zstd
 
@@ -114,8 +113,3 @@ def test_what_is_not_read_is_told(tmp_path: Path, layer: Mapping[str, Content] |
     inventory = take(tmp_path, NODE, layer)
     assert [each.startswith(reason) for each in inventory.not_read] == [True], inventory.not_read
     assert len(inventory.packages) == 2
-
-
-def test_every_wanted_place_may_be_behind_a_link() -> None:
-    assert all(wanted.may_lead(path) for path in ("var/lib/rpm", "lib", "usr/share/doc/x", "usr/share/doc"))
-    assert not any(wanted.may_lead(path) for path in ("opt/x", "usr/bin", "usr/share/doc/x/y/z/deep"))

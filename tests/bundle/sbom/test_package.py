@@ -1,7 +1,7 @@
 import pytest
 from packageurl import PackageURL
 
-from bundle.sbom.package import Package
+from bundle.sbom.package import Package, System
 
 PACKAGES = {
     "plain": (Package(type="npm", name="left-pad", version="1.3.0"), "pkg:npm/left-pad@1.3.0"),
@@ -41,3 +41,30 @@ def test_another_reader_understands_the_purl(package: Package) -> None:
         assert told == ("", "foo-bar.x")
     elif package.name != "a/b c?#@":  # packageurl-python takes an encoded slash for a separator
         assert told == (package.namespace, package.name)
+
+
+@pytest.mark.parametrize(
+    ("text", "system", "distro", "vendor"),
+    [
+        pytest.param(
+            'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n# NAME=x\n',
+            System(id="debian", version="12", title="Debian GNU/Linux 12 (bookworm)"),
+            "debian-12",
+            "debian",
+            id="debian",
+        ),
+        pytest.param(
+            "ID='rhel'\nVERSION_ID=9.4",
+            System(id="rhel", version="9.4", title="rhel 9.4"),
+            "rhel-9.4",
+            "redhat",
+            id="rhel",
+        ),
+        pytest.param("ID=arch\n", System(id="arch", title="arch"), "arch", "arch", id="no version"),
+        pytest.param('ID="open\nno assignment\n', System(id="open", title="open"), "open", "open", id="odd quotes"),
+        pytest.param("", System(), "", "default", id="empty"),
+    ],
+)
+def test_os_release(text: str, system: System, distro: str, vendor: str) -> None:
+    read = System.parse(text.encode())
+    assert (read, read.distro, read.vendor("default")) == (system, distro, vendor)

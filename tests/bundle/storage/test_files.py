@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bundle.errors import FormatError, StorageError, storage_errors
+from bundle.errors import FormatError
 from bundle.storage.files import inside, is_temporary, locked, place, replace_directory, temporary, write_bytes, writing
 
 
@@ -102,14 +102,3 @@ def test_locked_keeps_other_processes_out(tmp_path: Path) -> None:
     with locked(path):
         assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "held\n"
     assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "free\n"
-
-
-def test_storage_errors_name_place_and_next_step(tmp_path: Path) -> None:
-    with (
-        pytest.raises(StorageError, match=r"can't write image 'x': .*gone: No such file"),
-        storage_errors("write image 'x'", tmp_path),
-    ):
-        (tmp_path / "gone").read_bytes()
-    with pytest.raises(StorageError) as caught, storage_errors("write", tmp_path):
-        raise OSError(28, "No space left on device")
-    assert "out=DIR or state=DIR" in caught.value.hint

@@ -1,19 +1,12 @@
 """Bytes that lie in files, as pieces of those: the same bytes as are read, wherever they lie."""
 
 import os
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from bundle.errors import SourceError
-from bundle.images.layout_source import LayoutSource
-from bundle.oci.descriptor import Descriptor
-from bundle.oci.digest import Digest
-from bundle.storage.tree import DirectoryTree, TarTree, index_members
 from bundle.storage.volume import FilePiece, Part, Section, Volume
-from bundle.transfer.image import PlacedSource
 
 DATA = os.urandom(10_000_000)
 
@@ -56,20 +49,8 @@ def test_a_file_that_shrank_gives_fewer_bytes(volume: Volume) -> None:
     assert b"".join(piece.read()) == DATA[:1000]
 
 
-@pytest.mark.parametrize("packed", [False, True], ids=["directory", "tar"])
-@pytest.mark.parametrize("offset", [0, 7, len(DATA)])
-def test_pieces_of_a_blob(tmp_path: Path, packed: bool, offset: int) -> None:
-    root, digest = tmp_path / "layout", Digest.of(DATA)
-    path = root / "blobs" / "sha256" / digest.hex
-    path.parent.mkdir(parents=True)
-    path.write_bytes(DATA)
-    with tarfile.open(tmp_path / "layout.tar", "w") as tar:
-        tar.add(root, ".")
-    volume = Volume([Part(path=tmp_path / "layout.tar")])
-    source = LayoutSource(TarTree(volume, index_members(volume)) if packed else DirectoryTree(root), "", "image 'app'")
-    blob = Descriptor(media_type="x", digest=digest, size=len(DATA))
-    assert isinstance(source, PlacedSource)
-    assert joined(source.pieces(blob, offset)) == DATA[offset:] == b"".join(source.read(blob, offset))
-    absent = Descriptor(media_type="x", digest=Digest.of(b"other"), size=5)
-    with pytest.raises(SourceError, match="image 'app' lacks sha256:"):
-        next(source.pieces(absent, 0))
+@pytest.mark.parametrize(("offset", "length", "found"), [(0, 9, b"cde"), (1, 1, b"d"), (2, 9, b"e"), (3, 9, b"")])
+def test_a_section_ends_where_it_ends(tmp_path: Path, offset: int, length: int, found: bytes) -> None:
+    (tmp_path / "file").write_bytes(b"abcdefgh")
+    section = Section(of=Volume([Part(path=tmp_path / "file")]), start=2, size=3)
+    assert b"".join(section.read(offset, length)) == found

@@ -1,11 +1,8 @@
 """Images from a source into the blob cache."""
 
 import json
-from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,59 +15,9 @@ from bundle.oci.platform import Platform
 from bundle.storage.blob_store import BlobStore
 from bundle.transfer.fetch import fetch_image, pin_image, stored_image
 from bundle.transfer.transfers import Transfers
+from tests.fixtures.made.fake_images import AMD64, FakeSource
 
-AMD64 = Platform(os="linux", architecture="amd64")
 ARM64 = Platform(os="linux", architecture="arm64")
-
-
-class FakeSource:
-    """Content by digest; notes what was asked, in order."""
-
-    def __init__(self) -> None:
-        self.content: dict[Digest, bytes] = {}
-        self.root: Descriptor | None = None
-        self.asked: list[tuple[str, Digest]] = []
-        self.offsets: dict[Digest, list[int]] = defaultdict(list)
-
-    def put(self, data: bytes, media_type: str, **more: Any) -> Descriptor:
-        digest = Digest.of(data)
-        self.content[digest] = data
-        return Descriptor(media_type=media_type, digest=digest, size=len(data), **more)
-
-    def image(
-        self, *layers: bytes, platform: Platform = AMD64, config_type: str = media_types.OCI_CONFIG
-    ) -> Descriptor:
-        config = self.put(json.dumps(platform.to_dict()).encode(), config_type)
-        described = [self.put(layer, media_types.OCI_LAYER_GZIP) for layer in layers]
-        manifest = {
-            "schemaVersion": 2,
-            "mediaType": media_types.OCI_MANIFEST,
-            "config": config.to_dict(),
-            "layers": [layer.to_dict() for layer in described],
-        }
-        self.root = self.put(json.dumps(manifest).encode(), media_types.OCI_MANIFEST)
-        return self.root
-
-    def index(self, *children: tuple[Descriptor, Platform]) -> Descriptor:
-        manifests = [replace(child, platform=platform).to_dict() for child, platform in children]
-        index = {"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": manifests}
-        self.root = self.put(json.dumps(index).encode(), media_types.OCI_INDEX)
-        return self.root
-
-    def resolve(self) -> Descriptor:
-        assert self.root
-        return self.root
-
-    def manifest(self, descriptor: Descriptor) -> bytes:
-        self.asked.append(("manifest", descriptor.digest))
-        return self.content[descriptor.digest]
-
-    def read(self, descriptor: Descriptor, offset: int) -> Iterator[bytes]:
-        self.asked.append(("blob", descriptor.digest))
-        self.offsets[descriptor.digest].append(offset)
-        if descriptor.digest not in self.content:
-            raise SourceError(f"image 'app': no blob {descriptor.digest}")
-        yield self.content[descriptor.digest][offset:]
 
 
 @pytest.fixture

@@ -1,64 +1,24 @@
 """Images to a sink: the order of things, what is skipped, what is told, and damage that never gets through."""
 
 import errno
-import json
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import pytest
 
-from bundle.charts.artifact import ChartSource, chart_tag
 from bundle.errors import AirgapError, IntegrityError, RegistryError, SourceError, StorageError
 from bundle.meter import SilentMeter
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
+from bundle.oci.platform import Platform
 from bundle.transfer.image import Manifest
 from bundle.transfer.push import Outcome, PushedImage, ReadBlob, push_image
 from bundle.transfer.transfers import Transfers
-from tests.bundle.transfer.test_fetch import AMD64, ARM64, FakeSource
-from tests.clients.conftest import RecordingMeter
+from tests.fixtures.connections import RecordingMeter
+from tests.fixtures.made.fake_images import AMD64, FakeSink, FakeSource
 
+ARM64 = Platform(os="linux", architecture="arm64")
 LAYER = b"a layer" * 1000
-
-
-@dataclass(slots=True)
-class FakeSink:
-    """Keeps what it is given, when it is what it must be, as a registry does."""
-
-    content: dict[Digest, bytes] = field(default_factory=dict)
-    tag: Digest | None = None
-    order: list[str] = field(default_factory=list)
-    mountable: set[Digest] = field(default_factory=set)
-    guard: threading.Lock = field(default_factory=threading.Lock)
-
-    def current(self) -> Digest | None:
-        return self.tag
-
-    def exists(self, descriptor: Descriptor) -> bool:
-        return descriptor.digest in self.content
-
-    def put_blob(self, descriptor: Descriptor, read: ReadBlob) -> Outcome:
-        if descriptor.digest in self.content:
-            return "present"
-        if descriptor.digest in self.mountable:
-            return "mounted"
-        data = b"".join(read(0))
-        if not descriptor.digest.matches(data):
-            raise RegistryError("image 'app': refused", status=400, code="DIGEST_INVALID")
-        with self.guard:
-            self.content[descriptor.digest] = data
-            self.order.append("blob")
-        return "sent"
-
-    def put_manifest(self, manifest: Manifest, *, tagged: bool) -> None:
-        missing = [child.digest for child in manifest.children() if child.digest not in self.content]
-        assert not missing, "a parent came before its children"
-        self.content[manifest.digest] = manifest.raw
-        self.order.append("tag" if tagged else "manifest")
-        if tagged:
-            self.tag = manifest.digest
 
 
 @pytest.fixture
@@ -235,43 +195,3 @@ def test_what_is_no_manifest(source: FakeSource, sink: FakeSink) -> None:
 
 
 # Charts.
-
-METADATA = {"apiVersion": "v2", "name": "demo", "version": "0.3.0+build.1", "description": "größer"}
-
-
-@pytest.mark.parametrize("provenance", [None, b"signed"], ids=["chart", "chart-and-provenance"])
-def test_a_chart_is_helms_artifact(sink: FakeSink, provenance: bytes | None) -> None:
-    source = ChartSource(b"packaged", metadata=METADATA, provenance=provenance, subject="chart 'demo'")
-    done = push_image(
-        source, source.resolve(), sink, subject="chart 'demo'", meter=SilentMeter(), transfers=Transfers(1)
-    )
-    manifest = Manifest.parse(sink.content[done.root.digest])
-    assert manifest.media_type == media_types.OCI_MANIFEST
-    assert manifest.config.media_type == media_types.HELM_CONFIG
-    assert json.loads(sink.content[manifest.config.digest]) == METADATA
-    expected = [(media_types.HELM_CHART, b"packaged"), (media_types.HELM_PROVENANCE, b"signed")][
-        : 2 if provenance else 1
-    ]
-    assert [(each.media_type, sink.content[each.digest]) for each in manifest.layers] == expected
-    assert manifest.data["annotations"]["org.opencontainers.image.version"] == METADATA["version"]
-
-
-def test_a_chart_has_one_digest_only() -> None:
-    made = [
-        ChartSource(b"x", metadata=dict(order), provenance=None, subject="chart").resolve()
-        for order in (METADATA.items(), reversed(METADATA.items()))
-    ]
-    assert made[0] == made[1]
-
-
-def test_a_chart_source_has_nothing_else() -> None:
-    source = ChartSource(b"x", metadata=METADATA, provenance=None, subject="chart 'demo'")
-    absent = Descriptor(media_type=media_types.HELM_CHART, digest=Digest.of(b"y"), size=1)
-    with pytest.raises(SourceError, match="chart 'demo' has no sha256"):
-        list(source.read(absent, 0))
-    assert b"".join(source.read(Descriptor(media_type="", digest=Digest.of(b"x"), size=1), 1)) == b""
-
-
-@pytest.mark.parametrize(("version", "tag"), [("1.2.3", "1.2.3"), ("1.2.3-rc.1+b.4", "1.2.3-rc.1_b.4")])
-def test_the_tag_of_a_chart(version: str, tag: str) -> None:
-    assert chart_tag(version) == tag

@@ -4,8 +4,6 @@ import pytest
 
 from bundle.errors import FormatError
 from bundle.formats.json_path import ImageField, JsonPath
-from clients.charts._image_fields import FIELDS, image_text
-from clients.charts._image_hints import suspects
 from clients.charts.images import find_images
 
 Row = tuple[str, str, str, str]
@@ -98,54 +96,3 @@ def test_a_field_of_the_spec_makes_certain() -> None:
 def test_what_is_no_yaml_is_an_error(rendered: str) -> None:
     with pytest.raises(FormatError, match="release 'x': what it renders is no YAML"):
         rows(rendered)
-
-
-@pytest.mark.parametrize(
-    ("text", "key", "found"),
-    [
-        ("quay.io/a/b:1", "", ["quay.io/a/b:1"]),
-        (f"quay.io/a/b@sha256:{'0' * 64}", "", [f"quay.io/a/b@sha256:{'0' * 64}"]),
-        ("quay.io/a/b", "", []),
-        ("quay.io/a/b", "WORKER_IMAGE", ["quay.io/a/b"]),
-        ("redis:7", "WORKER_IMAGE", ["redis:7"]),
-        ("redis:7", "CACHE", []),
-        ("a/b:v1.2", "", ["a/b:v1.2"]),
-        ("a/b:c", "", []),
-        ("use a/b:1 there", "", []),
-        ("run quay.io/a/b:1, then localhost:5000/c:2.", "", ["quay.io/a/b:1", "localhost:5000/c:2"]),
-        ("https://quay.io/a/b:1", "IMAGE_URL", []),
-        ("Always", "IMAGE_PULL_POLICY", []),
-        ("regcred:x", "imagePullSecrets", []),
-        ("/var/images:1", "IMAGE_DIR", []),
-        ("png", "IMAGE_FORMAT", []),
-        ("x" * 600 + ".io/a:1", "", []),
-        ("", "IMAGE", []),
-    ],
-)
-def test_what_is_suspected_in_a_text(text: str, key: str, found: list[str]) -> None:
-    assert list(suspects(text, key=key)) == found
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (" a:1 ", "a:1"),
-        ({"repository": "a/b"}, "a/b"),
-        ({"registry": "q.io/", "repository": "a/b", "tag": "1"}, "q.io/a/b:1"),
-        ({"repository": "a", "tag": "1", "digest": f"sha256:{'0' * 64}"}, f"a:1@sha256:{'0' * 64}"),
-        ({"repository": "a", "sha": "0" * 64}, f"a@sha256:{'0' * 64}"),
-        ({"repository": "nvcr.io/nvidia", "image": "driver", "version": "550"}, "nvcr.io/nvidia/driver:550"),
-        ({"name": "a", "tag": "1"}, "a:1"),
-        ({"name": "a"}, ""),
-        ({"tag": "1"}, ""),
-        ({"repository": None, "tag": None}, ""),
-        (["a:1"], ""),
-        (None, ""),
-    ],
-)
-def test_an_image_in_pieces(value: object, text: str) -> None:
-    assert image_text(value) == text
-
-
-def test_the_table_names_each_field_once() -> None:
-    assert len({(field.group, field.kind, str(field.path)) for field in FIELDS}) == len(FIELDS)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bundle.errors import AirgapError, ClusterError, ProgramError, ReleaseError
-from clients.cluster._helm_errors import helm_error
+from bundle.errors import ProgramError, ReleaseError
 from clients.cluster.helm import Helm
-from clients.cluster.release import Release, last_good
+from clients.cluster.release import Release
+from tests.fixtures.made.objects import past
 
 STAND_IN = """#!/bin/sh
 here=$(dirname "$0")
@@ -147,13 +147,6 @@ def test_values_that_were_never_given(home: Path) -> None:
     assert answering(home, get_stdout="null\n").get_values("web", namespace="shop") == {}
 
 
-def past(*statuses: str) -> list[dict[str, Any]]:
-    return [
-        {"revision": number, "status": status, "chart": f"shop-{number}", "updated": "x", "description": "y"}
-        for number, status in enumerate(statuses, 1)
-    ]
-
-
 @pytest.mark.parametrize(
     ("statuses", "told", "command"),
     [
@@ -179,81 +172,6 @@ def test_recovery(home: Path, statuses: list[str], told: str, command: str) -> N
     done = [line for line in asked(home) if not line.startswith("history")]
     assert [line.startswith(f"{command} ") for line in done] == ([True] if command else [])
     assert not [line for line in done if "rollback" in line and "--wait" in line]
-
-
-def test_the_last_good_revision() -> None:
-    def revisions(*statuses: str) -> list[Release]:
-        return [Release.past(each, name="web", namespace="shop") for each in past(*statuses)]
-
-    assert last_good([]) is None
-    assert last_good(revisions("failed", "pending-install")) is None
-    # After a rollback to 1 that was killed late, the deployed one counts and not the newest superseded one.
-    good = last_good(revisions("deployed", "superseded", "pending-rollback"))
-    assert good
-    assert good.revision == 1
-
-
-@pytest.mark.parametrize(
-    ("words", "kind", "hint"),
-    [
-        pytest.param(
-            "Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress",
-            ReleaseError,
-            "run the install again",
-            id="pending",
-        ),
-        pytest.param(
-            "Error: UPGRADE FAILED: release web failed, and has been rolled back due to atomic being set: "
-            "timed out waiting for the condition",
-            ReleaseError,
-            "timeout",
-            id="time-3",
-        ),
-        pytest.param(
-            "Error: UPGRADE FAILED: resource Deployment/shop/web not ready.\ncontext deadline exceeded",
-            ReleaseError,
-            "timeout",
-            id="time-4",
-        ),
-        pytest.param(
-            "Error: values don't meet the specifications of the schema(s) in chart(s):\nshop:\n- at '/x': no",
-            ReleaseError,
-            "values files",
-            id="schema",
-        ),
-        pytest.param(
-            "Error: execution error at (shop/templates/a.yaml:3:4): host is required",
-            ReleaseError,
-            "chart asks for",
-            id="fail",
-        ),
-        pytest.param(
-            'Error: Unable to continue: Secret "x" in namespace "y" exists and cannot be imported into ...',
-            ReleaseError,
-            "remove that object",
-            id="owned",
-        ),
-        pytest.param(
-            'Error: unable to build objects: no matches for kind "Certificate" in version "cert-manager.io/v1"',
-            ReleaseError,
-            "needs:",
-            id="crd",
-        ),
-        pytest.param(
-            'Error: Kubernetes cluster unreachable: Get "https://a/version": dial tcp: connect: connection refused',
-            ClusterError,
-            "KUBECONFIG",
-            id="unreachable",
-        ),
-        pytest.param("Error: something new", ReleaseError, "", id="unknown"),
-    ],
-)
-def test_words_of_helm(words: str, kind: type[AirgapError], hint: str) -> None:
-    error = helm_error(words, subject="release 'web'")
-    assert type(error) is kind
-    assert error.what.startswith("release 'web': ")
-    assert hint in error.hint
-    assert bool(error.hint) == bool(hint)
 
 
 def test_secrets_are_masked_in_what_helm_says(home: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from bundle.oci.digest import Digest
 from bundle.oci.platform import Platform
 from bundle.oci.reference import Reference
 from clients.engine.engine import NOT_OFFERED, Engine
-from tests.clients.conftest import RecordingMeter
+from tests.fixtures.connections import RecordingMeter
 from tests.fixtures.servers.fake_engine import Answer, FakeEngine, body, early, fake_engine, stream
 
 APP = Reference.parse("registry.example.com/team/app:1")

@@ -1,25 +1,14 @@
 """Which Engine is meant: by the environment, by contexts, and by default."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trustme
 
 from bundle.errors import EngineError
 from clients.engine._host import USUAL_SOCKET, EngineHost, find_engine
-
-
-def write_context(config: Path, name: str, endpoint: Mapping[str, Any]) -> Path:
-    """A context as docker stores it; returns where its certificates go."""
-    place = hashlib.sha256(name.encode()).hexdigest()
-    meta = config / "contexts/meta" / place
-    meta.mkdir(parents=True)
-    (meta / "meta.json").write_text(json.dumps({"Name": name, "Metadata": {}, "Endpoints": {"docker": endpoint}}))
-    return config / "contexts/tls" / place / "docker"
+from tests.fixtures.servers.fake_engine import write_context
 
 
 @pytest.mark.parametrize(

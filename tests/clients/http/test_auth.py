@@ -9,10 +9,11 @@ import pytest
 from bundle.errors import RegistryError, SourceError
 from bundle.oci.locations import HostSettings
 from bundle.oci.reference import Reference
+from clients.http.auth import parse_challenges
 from clients.http.credentials import Credentials
 from clients.http.transport import Transport
 from clients.registry.repository import Registries, RegistryRepository
-from tests.clients.conftest import MakeTransport
+from tests.fixtures.connections import MakeTransport
 from tests.fixtures.servers.faulty_registry import FaultyRegistry, faulty_registry, instead, redirect
 
 LOGIN = "me:hunter2"
@@ -200,3 +201,30 @@ def test_a_challenge_without_a_realm(app: RegistryRepository, faulty: FaultyRegi
     faulty.realm = realm or " "
     with pytest.raises(SourceError, match="does not say from where"):
         app.resolve()
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        pytest.param(['Basic realm="a b"'], [("basic", {"realm": "a b"})], id="basic"),
+        pytest.param(
+            ['Bearer realm="https://a/t",service="s",scope="repository:x/y:pull,push"'],
+            [("bearer", {"realm": "https://a/t", "service": "s", "scope": "repository:x/y:pull,push"})],
+            id="bearer",
+        ),
+        pytest.param(
+            ["BEARER Realm=plain , Service = s"], [("bearer", {"realm": "plain", "service": "s"})], id="loose"
+        ),
+        pytest.param(
+            ['Basic realm="a", Bearer realm="b",service="c"'],
+            [("basic", {"realm": "a"}), ("bearer", {"realm": "b", "service": "c"})],
+            id="two-in-one",
+        ),
+        pytest.param(["Negotiate", 'Basic realm="a"'], [("negotiate", {}), ("basic", {"realm": "a"})], id="two-values"),
+        pytest.param([r'Basic realm="a \"b\" \\"'], [("basic", {"realm": 'a "b" \\'})], id="escapes"),
+        pytest.param(['realm="a"'], [], id="no-scheme"),
+        pytest.param(["", "=,="], [], id="nonsense"),
+    ],
+)
+def test_challenges(values: list[str], expected: list[tuple[str, dict[str, str]]]) -> None:
+    assert [(each.scheme, dict(each.parameters)) for each in parse_challenges(values)] == expected

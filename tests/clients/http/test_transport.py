@@ -9,7 +9,7 @@ from bundle.errors import AirgapError, IntegrityError, NetworkError, RegistryErr
 from bundle.oci.locations import HostSettings
 from bundle.storage.files import CHUNK
 from clients.http.transport import Transport
-from tests.clients.conftest import MakeTransport, RecordingMeter
+from tests.fixtures.connections import DATA, MakeTransport, RecordingMeter, fetch, get
 from tests.fixtures.servers.faulty_registry import (
     Answer,
     Fault,
@@ -23,23 +23,6 @@ from tests.fixtures.servers.faulty_registry import (
     stall,
     with_headers,
 )  # fmt: skip
-
-DATA = bytes(range(256)) * 1200  # 300 kB
-
-
-@pytest.fixture
-def blob(faulty: FaultyRegistry) -> str:
-    """The address of a blob with DATA."""
-    return f"{faulty.url}/v2/team/app/blobs/{faulty.put_blob(DATA)}"
-
-
-def fetch(transport: Transport, url: str, *, size: int | None = len(DATA), offset: int = 0) -> bytes:
-    return b"".join(transport.stream(url, subject="image 'app'", size=size, offset=offset))
-
-
-def get(transport: Transport, url: str, limit: int = 1_000_000) -> bytes:
-    return transport.get(url, subject="image 'app'", limit=limit).body
-
 
 # Streams.
 
@@ -209,47 +192,6 @@ def test_a_retry_after_of_an_hour_fails_saying_so(
     assert pauses == []
 
 
-@pytest.mark.parametrize(
-    ("body", "content_type", "words"),
-    [
-        pytest.param(b"<html><body>Login page</body></html>", "text/html", "", id="html"),
-        pytest.param(b"<!DOCTYPE html><p>Blocked", "", "", id="html-undeclared"),
-        pytest.param(b"plain\r\nwords\x1b[31m", "text/plain", "(plain words [31m)", id="text"),
-        pytest.param(b"x" * 5000, "text/plain", f"({'x' * 300}...)", id="long"),
-        pytest.param(b"{broken", "application/json", "", id="broken-json"),
-        pytest.param(b'{"errors": []}', "application/json", "", id="no-errors"),
-        pytest.param(b'{"details": "wrong password"}', "application/json", "(wrong password)", id="token-server"),
-        pytest.param(b'{"message": "gone"}', "application/json", "(gone)", id="message"),
-        pytest.param(
-            b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Expired</Message></Error>",
-            "application/xml",
-            "(AccessDenied: Expired)",
-            id="object-store",
-        ),
-    ],
-)
-def test_refusals_in_their_own_words(
-    transport: Transport, faulty: FaultyRegistry, blob: str, body: bytes, content_type: str, words: str
-) -> None:
-    faulty.plan("GET", instead(403, body, Content_Type=content_type))
-    with pytest.raises(RegistryError) as caught:
-        get(transport, blob)
-    assert caught.value.what == f"image 'app': {faulty.host} answered 403 Forbidden {words}".rstrip()
-
-
-def test_an_unheard_of_status(transport: Transport, faulty: FaultyRegistry, blob: str) -> None:
-    faulty.plan("GET", instead(599))
-    with pytest.raises(RegistryError, match=r"answered 599$"):
-        get(transport, blob)
-
-
-def test_plain_http_to_a_host_that_speaks_tls(transport: Transport, faulty: FaultyRegistry, blob: str) -> None:
-    faulty.plan("GET", instead(400, b"Client sent an HTTP request to an HTTPS server.", Content_Type="text/plain"))
-    with pytest.raises(RegistryError, match="400 Bad Request") as caught:
-        get(transport, blob)
-    assert f"remove plain_http of {faulty.host}" in caught.value.hint
-
-
 def test_a_small_answer_that_stalls(make_transport: MakeTransport, faulty: FaultyRegistry, blob: str) -> None:
     transport = make_transport({faulty.host: HostSettings(plain_http=True)}, read_timeout=0.2)
     faulty.plan("GET", stall(10), cut(10))
@@ -406,12 +348,6 @@ def test_a_ca_that_is_none(make_transport: MakeTransport, tmp_path: Path) -> Non
         get(make_transport({"a.test": HostSettings(ca=ca)}), "https://a.test/")
 
 
-def test_an_unknown_host_fails_at_once(make_transport: MakeTransport, pauses: list[float]) -> None:
-    with pytest.raises(NetworkError, match=r"host nothing\.invalid is not known"):
-        get(make_transport({}), "https://nothing.invalid/x?signature=secret")
-    assert pauses == []
-
-
 def test_a_closed_port_is_tried_again(make_transport: MakeTransport, pauses: list[float]) -> None:
     with faulty_registry() as gone:
         pass
@@ -465,16 +401,6 @@ def test_a_proxy_that_refuses_is_not_asked_again(
     with pytest.raises(NetworkError, match=r"registry\.test can't be reached through the proxy: .*407"):
         get(make_transport({}, HTTPS_PROXY=faulty.url), "https://registry.test/")
     assert pauses == []
-
-
-def test_connections_are_kept(transport: Transport, faulty: FaultyRegistry, blob: str) -> None:
-    """Also after refusals and redirects, whose bodies are read to the end."""
-    faulty.plan("GET /r", redirect(blob))
-    get(transport, f"{faulty.url}/r")
-    with pytest.raises(RegistryError):
-        get(transport, f"{faulty.url}/v2/none/manifests/1")
-    fetch(transport, blob)
-    assert faulty.connections == 1
 
 
 def test_a_client_certificate_is_shown(

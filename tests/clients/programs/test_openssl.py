@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import pytest
 from bundle.errors import AirgapError, FormatError, MissingToolError, ProgramError
 from clients.programs import openssl as encryption
 from clients.programs.openssl import Recipient
-from clients.programs.stream import dump
 from tests.fixtures.parts.parts import PartError, program
 
 KINDS = {"RSA": ["rsa:2048"], "EC": ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]}
@@ -71,42 +69,3 @@ def test_who_can_not_be_encrypted_to_is_told_before_anything_is_written(keys: Pa
     subprocess.run(argv, capture_output=True, check=True)
     with pytest.raises(AirgapError, match=r"openssl can't encrypt to .*ed\.crt"):
         Recipient.read(keys / "ed.crt")
-
-
-def dumped(script: str, tmp_path: Path) -> Iterator[bytes]:
-    argv = [sys.executable, "-c", script]
-    return dump(
-        argv, subject="dump 'x'", env=os.environ, cwd=tmp_path, mask=lambda text: text.replace("hunter2", "***")
-    )
-
-
-def test_a_dump_is_what_the_program_writes(tmp_path: Path) -> None:
-    script = "import sys; sys.stdout.write('x' * 3_000_000); sys.stderr.write('y' * 300_000)"
-    assert b"".join(dumped(script, tmp_path)) == b"x" * 3_000_000
-
-
-@pytest.mark.parametrize(
-    ("script", "told"),
-    [
-        ("import sys; print('part', flush=True); sys.exit('no hunter2 for you')", r"ended with 1: no \*\*\* for you"),
-        ("", "wrote nothing"),
-    ],
-    ids=["fails", "empty"],
-)
-def test_a_dump_that_fails_says_so_at_its_end(tmp_path: Path, script: str, told: str) -> None:
-    with pytest.raises(ProgramError, match=told):
-        list(dumped(script, tmp_path))
-
-
-def test_a_program_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ProgramError, match="dump 'x': nothing-like-it can't be run"):
-        list(dump(["nothing-like-it"], subject="dump 'x'", env=os.environ, cwd=tmp_path, mask=str))
-
-
-def test_a_dump_that_nobody_reads_on_is_ended(tmp_path: Path) -> None:
-    script = "import os, time; print(os.getpid(), flush=True); open(1, 'wb').write(b'x' * 2**20); time.sleep(600)"
-    stream = dumped(script, tmp_path)
-    number = int(next(stream).split()[0])
-    stream.close()  # type: ignore[attr-defined]
-    with pytest.raises(ProcessLookupError):
-        os.kill(number, 0)

@@ -16,7 +16,7 @@ from bundle.oci.reference import Reference
 from bundle.storage.blob_store import BlobStore
 from clients.http.credentials import Credentials
 from clients.registry.repository import Registries, RegistryRepository
-from tests.clients.conftest import MakeTransport, RecordingMeter
+from tests.fixtures.connections import MakeTransport, RecordingMeter
 from tests.fixtures.servers.faulty_registry import (
     Fault,
     FaultyRegistry,

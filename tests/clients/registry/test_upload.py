@@ -1,33 +1,29 @@
 """Pushes against a stand-in that does wrong on demand; the image goes through push_image, as in an install."""
 
-import errno
 import json
-import os
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
-from bundle.errors import IntegrityError, NetworkError, RegistryError, SourceError, StorageError
+from bundle.errors import IntegrityError, NetworkError, RegistryError, SourceError
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.locations import HostSettings
 from bundle.oci.reference import Reference
-from bundle.storage.volume import FilePiece, Part, Volume
 from bundle.transfer.image import Manifest
 from bundle.transfer.push import PushedImage, push_image
 from bundle.transfer.transfers import Transfers
 from clients.http.credentials import Credentials
 from clients.registry.repository import Registries
 from clients.registry.upload import Uploads
-from tests.bundle.transfer.test_fetch import AMD64, FakeSource
-from tests.clients.conftest import MakeTransport, RecordingMeter
+from tests.fixtures.connections import MakeTransport, RecordingMeter
+from tests.fixtures.made.fake_images import AMD64, FakeSource
+from tests.fixtures.made.pushes import LAYER, SMALL, SUBJECT, Push, patched, whole
 from tests.fixtures.servers.faulty_registry import (
     Answer,
     Fault,
@@ -36,76 +32,8 @@ from tests.fixtures.servers.faulty_registry import (
     faulty_registry,
     instead,
     refusal,
-    stall,
     with_headers,
 )
-
-MIB = 1024 * 1024
-LAYER = bytes(range(256)) * 8 * 1024  # 2 MiB
-SMALL = b"small layer"
-SUBJECT = "image 'app'"
-Push = Callable[..., PushedImage]
-
-
-class FilesSource(FakeSource):
-    """Has its blobs in files, as a carried bundle has."""
-
-    def __init__(self, place: Path) -> None:
-        super().__init__()
-        self.place = place
-
-    def pieces(self, descriptor: Descriptor, offset: int) -> Iterator[FilePiece]:
-        data = b"".join(self.read(descriptor, 0))
-        path = self.place / descriptor.digest.hex
-        path.write_bytes(data)
-        yield from Volume([Part(path=path)]).pieces(offset, len(data) - offset)
-
-
-@pytest.fixture(params=["memory", "files"])
-def source(request: pytest.FixtureRequest, tmp_path: Path) -> FakeSource:
-    """An image with a large and a small layer."""
-    source = FilesSource(tmp_path) if request.param == "files" else FakeSource()
-    source.image(LAYER, SMALL)
-    return source
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> FilesSource:
-    """The same image, in files."""
-    source = FilesSource(tmp_path)
-    source.image(LAYER, SMALL)
-    return source
-
-
-@pytest.fixture
-def push(registries: Registries, faulty: FaultyRegistry, source: FakeSource, meter: RecordingMeter) -> Push:
-    """Pushes the image to `team/app:1`, one blob after the other."""
-    uploads = Uploads(registries)
-
-    def push(rest: str = "team/app:1", *, siblings: tuple[str, ...] = (), host: str = "", jobs: int = 1) -> PushedImage:
-        sink = uploads.repository(
-            Reference.parse(f"{host or faulty.host}/{rest}"),
-            subject=SUBJECT,
-            siblings=[Reference.parse(f"{faulty.host}/{each}") for each in siblings],
-        )
-        return push_image(source, source.resolve(), sink, subject=SUBJECT, meter=meter, transfers=Transfers(jobs))
-
-    return push
-
-
-def whole(faulty: FaultyRegistry, source: FakeSource, repository: str = "team/app", tag: str = "1") -> None:
-    """The registry has the image, byte for byte."""
-    raw, media_type = faulty.manifests[repository, tag]
-    manifest = Manifest.parse(raw, media_type=media_type)
-    assert manifest.digest == source.resolve().digest
-    for child in manifest.children():
-        assert faulty.uploads.held[repository, str(child.digest)] == source.content[child.digest]
-
-
-def patched(faulty: FaultyRegistry) -> list[int]:
-    """The bytes of each PATCH that was answered."""
-    return [len(seen.body) for seen in faulty.requests("PATCH ")]
-
 
 # What is sent.
 
@@ -253,42 +181,6 @@ def test_one_blob_for_several_images_is_sent_once(push: Push, faulty: FaultyRegi
 # Faults.
 
 
-@pytest.mark.parametrize("kept", [MIB, 0], ids=["from-where-it-was", "anew"])
-def test_a_cut_upload_goes_on(
-    push: Push, faulty: FaultyRegistry, source: FakeSource, meter: RecordingMeter, kept: int
-) -> None:
-    faulty.uploads.keeps = kept > 0
-    faulty.plan_short("PATCH ", MIB)
-    push()
-    whole(faulty, source)
-    assert patched(faulty)[0] == len(LAYER) - kept
-    assert any("continuing" in line for line in meter.said) is bool(kept)
-    assert meter.moved == meter.expected, "no byte is counted twice"
-    ranges = [seen.headers.get("content-range") for seen in faulty.requests("PATCH ")]
-    assert ranges[0] == (f"{kept}-{len(LAYER) - 1}" if kept else None)
-
-
-def test_progress_is_not_given_up(push: Push, faulty: FaultyRegistry, source: FakeSource) -> None:
-    faulty.plan_short("PATCH ", *[200_000] * 8)
-    push()
-    whole(faulty, source)
-
-
-def test_no_progress_is_given_up(push: Push, faulty: FaultyRegistry, pauses: list[float]) -> None:
-    faulty.plan_short("PATCH ", *[0] * 9)
-    with pytest.raises(NetworkError, match=r"image 'app': 127.0.0.1:\d+: .*gave up after 3 attempts"):
-        push()
-    assert len(pauses) == 2
-    assert ("team/app", "1") not in faulty.manifests
-
-
-def test_only_the_answer_was_lost(push: Push, faulty: FaultyRegistry, source: FakeSource) -> None:
-    faulty.plan("PUT /v2/team/app/blobs", instead(502))
-    push()
-    whole(faulty, source)
-    assert patched(faulty).count(len(LAYER)) == 1
-
-
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
 @pytest.mark.parametrize("part", ["HEAD /v2/team/app/blobs", "POST ", "PUT /v2/team/app/manifests", "HEAD /v2/team/a"])
 def test_a_passing_fault(
@@ -314,18 +206,6 @@ def test_a_passing_fault_while_bytes_go_out(
     assert pauses == [7.0]
 
 
-def test_a_stalled_answer(
-    make_transport: MakeTransport, faulty: FaultyRegistry, source: FakeSource, logins: Path, meter: RecordingMeter
-) -> None:
-    transport = make_transport({faulty.host: HostSettings(plain_http=True)}, read_timeout=0.3, store_timeout=0.3)
-    registries = Registries(transport, credentials=Credentials({"DOCKER_CONFIG": str(logins.parent)}), meter=meter)
-    faulty.plan("PATCH ", with_headers(Content_Length="5"))
-    faulty.plan("PUT /v2/team/app/manifests", stall(0))
-    sink = Uploads(registries).repository(Reference.parse(f"{faulty.host}/team/app:1"), subject=SUBJECT)
-    push_image(source, source.resolve(), sink, subject=SUBJECT, meter=meter, transfers=Transfers(1))
-    whole(faulty, source)
-
-
 def test_what_is_stored_may_take_its_time(
     make_transport: MakeTransport, faulty: FaultyRegistry, source: FakeSource, logins: Path, meter: RecordingMeter
 ) -> None:
@@ -340,40 +220,6 @@ def test_what_is_stored_may_take_its_time(
     sink = Uploads(registries).repository(Reference.parse(f"{faulty.host}/team/app:1"), subject=SUBJECT)
     push_image(source, source.resolve(), sink, subject=SUBJECT, meter=meter, transfers=Transfers(1))
     assert meter.said == []
-
-
-def lose_all(faulty: FaultyRegistry) -> Fault:
-    """The registry forgets every upload, as one does that is restarted with another secret."""
-
-    def play(seen: Seen, right: Answer) -> Answer:
-        faulty.uploads.sessions.clear()
-        return refusal(404, "BLOB_UPLOAD_UNKNOWN", "upload unknown")(seen, right)
-
-    return play
-
-
-def test_an_offset_that_the_registry_refuses(push: Push, faulty: FaultyRegistry, source: FakeSource) -> None:
-    faulty.plan("PATCH ", instead(416))
-    push()
-    whole(faulty, source)
-
-
-def test_a_lost_upload_begins_anew(push: Push, faulty: FaultyRegistry, source: FakeSource) -> None:
-    faulty.plan("PATCH ", lose_all(faulty))
-    push()
-    whole(faulty, source)
-
-
-def test_a_registry_that_joins_wrong_bytes(push: Push, faulty: FaultyRegistry, source: FakeSource) -> None:
-    def other_bytes(seen: Seen, right: Answer) -> Answer:
-        faulty.uploads.sessions["session-1"][0] ^= 1
-        return right
-
-    faulty.plan_short("PATCH ", MIB)
-    faulty.plan("PATCH ", other_bytes)
-    push()
-    whole(faulty, source)
-    assert patched(faulty)[:2] == [len(LAYER) - MIB, len(LAYER)]
 
 
 REFUSALS = [
@@ -619,70 +465,6 @@ def test_a_blob_that_the_source_lacks(push: Push, faulty: FaultyRegistry, source
     with pytest.raises(SourceError, match=r"image 'app': no blob"):
         push()
     assert not faulty.manifests
-
-
-@pytest.fixture(params=["http", "tls"])
-def end(request: pytest.FixtureRequest, certificate: Path) -> Iterator[FaultyRegistry]:
-    """A registry with or without TLS."""
-    with faulty_registry(certificate=certificate if request.param == "tls" else None) as registry:
-        yield registry
-
-
-@pytest.fixture
-def push_files(
-    make_transport: MakeTransport, end: FaultyRegistry, ca: Path, logins: Path, files: FilesSource
-) -> Callable[[], PushedImage]:
-    transport = make_transport({end.host: HostSettings(ca=ca, plain_http=end.url.startswith("http:"))})
-    registries = Registries(transport, credentials=Credentials({"DOCKER_CONFIG": str(logins.parent)}))
-    sink = Uploads(registries).repository(Reference.parse(f"{end.host}/team/app:1"), subject=SUBJECT)
-    meter = RecordingMeter()
-    return lambda: push_image(files, files.resolve(), sink, subject=SUBJECT, meter=meter, transfers=Transfers(1))
-
-
-def test_pieces_of_files(end: FaultyRegistry, files: FilesSource, push_files: Callable[[], PushedImage]) -> None:
-    assert push_files().pushed == sum(len(files.content[blob]) for blob in files.content) - files.resolve().size
-    whole(end, files)
-
-
-def test_a_file_that_is_cut_while_it_is_sent(
-    end: FaultyRegistry, files: FilesSource, push_files: Callable[[], PushedImage], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def cut(descriptor: Descriptor, offset: int) -> Iterator[FilePiece]:
-        for piece in FilesSource.pieces(files, descriptor, offset):
-            if descriptor.digest == Digest.of(LAYER):
-                os.truncate(files.place / descriptor.digest.hex, MIB)
-                files.content[descriptor.digest] = LAYER[:MIB]
-            yield piece
-
-    monkeypatch.setattr(files, "pieces", cut)
-    with pytest.raises(IntegrityError, match=rf"image 'app': its blob {Digest.of(LAYER)} is damaged: .* found {MIB} "):
-        push_files()
-    assert not end.manifests
-
-
-def test_a_medium_that_fails_while_it_is_sent(
-    end: FaultyRegistry, files: FilesSource, push_files: Callable[[], PushedImage], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> NoReturn:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    monkeypatch.setattr(os, "pread", fail)
-    monkeypatch.setattr(os, "sendfile", fail)
-    monkeypatch.setattr(socket.socket, "_sendfile_use_send", fail)
-    with pytest.raises(StorageError, match=r"image 'app': can't read sha256:[0-9a-f]{64}: Input/output error"):
-        push_files()
-    assert not end.manifests
-
-
-def test_a_file_system_that_sends_no_files(
-    end: FaultyRegistry, files: FilesSource, push_files: Callable[[], PushedImage], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> NoReturn:
-        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-
-    monkeypatch.setattr(os, "sendfile", refuse)
-    push_files()
-    whole(end, files)
 
 
 def test_an_interrupted_push_stops(faulty: FaultyRegistry, registries: Registries, source: FakeSource) -> None:

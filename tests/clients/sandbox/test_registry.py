@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import ProgramError
-from clients.sandbox.cluster import PROGRAMS, lacking
 from clients.sandbox.registry import serving, throwaway_registry
 
 SERVES = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"
@@ -46,11 +45,3 @@ def test_without_the_real_registry_there_is_a_small_one(tmp_path: Path, monkeypa
     with throwaway_registry(tmp_path / "registry") as (kind, host):
         assert kind == "the built-in registry"
         assert host.startswith("127.0.0.1:")
-
-
-def test_what_a_cluster_lacks(tmp_path: Path) -> None:
-    assert lacking(tmp_path) == PROGRAMS
-    for name in PROGRAMS:
-        (tmp_path / name).touch(mode=0o755)
-    (tmp_path / "kwok").chmod(0o644)
-    assert lacking(tmp_path) == ("kwok",)

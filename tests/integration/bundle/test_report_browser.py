@@ -7,8 +7,8 @@ import pytest
 
 from bundle.report._style import DARK, LIGHT
 from bundle.report.page import report_page
-from tests.bundle.report.test_page import Page
 from tests.fixtures.made.made_report import report_of
+from tests.fixtures.pages import Page
 from tests.fixtures.parts.browsers import Browser
 
 COUNTS = [pytest.param(1, id="1 image"), pytest.param(6, id="6 images"), pytest.param(50, id="50 images")]

@@ -12,7 +12,6 @@ import trustme
 from bundle.errors import EngineError
 from bundle.oci.platform import Platform
 from clients.engine.engine import Engine as EngineClient
-from tests.clients.engine.test_host import write_context
 from tests.fixtures.benches.engine_bench import (
     BASE,
     MANY,
@@ -20,8 +19,10 @@ from tests.fixtures.benches.engine_bench import (
     TWO,
     EngineBench,
     config_digest,
+    installed,
     made_digest,
     make_bench,
+    must,
     own_engine,
     source,
 )
@@ -30,6 +31,7 @@ from tests.fixtures.made.system_images import DEBIAN, layer_of
 from tests.fixtures.parts.clusters import free_ports
 from tests.fixtures.parts.parts import Engine
 from tests.fixtures.parts.registries import RunningRegistry, TlsFiles
+from tests.fixtures.servers.fake_engine import write_context
 
 pytestmark = pytest.mark.engine
 AMD64 = Platform(os="linux", architecture="amd64")
@@ -45,20 +47,6 @@ def place(tmp_path: Path) -> Path:
 @pytest.fixture
 def bench(place: Path, registry: RunningRegistry, engine: Engine) -> EngineBench:
     return make_bench(place, registry, engine)
-
-
-def must(bench: EngineBench, *args: str) -> list[str]:
-    """Run outside, which must succeed; the steps that ran."""
-    ran = bench.bench.doit(*args)
-    assert ran.code == 0, ran.out + ran.err
-    return ran.steps
-
-
-def installed(bench: EngineBench, *args: str) -> list[str]:
-    """Install inside, which must succeed; the steps that ran."""
-    ran = bench.inside("install", *args)
-    assert ran.code == 0, ran.out + ran.err
-    return ran.steps
 
 
 def check_inside(bench: EngineBench) -> None:

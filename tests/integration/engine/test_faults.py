@@ -19,12 +19,21 @@ from bundle.images.docker_load import Loadable
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.reference import Reference
 from clients.engine.engine import Engine as EngineClient
-from tests.bundle.images.test_docker_load import ContentSource
-from tests.fixtures.benches.engine_bench import BASE, ONE, EngineBench, config_digest, make_bench, own_engine, source
+from tests.fixtures.benches.engine_bench import (
+    BASE,
+    ONE,
+    EngineBench,
+    config_digest,
+    installed,
+    make_bench,
+    must,
+    own_engine,
+    source,
+)
+from tests.fixtures.made.fake_images import ContentSource
 from tests.fixtures.made.images import ARM64, image, layer
 from tests.fixtures.parts.parts import Engine
 from tests.fixtures.parts.registries import RunningRegistry
-from tests.integration.engine.test_engine import installed, must
 
 pytestmark = pytest.mark.engine
 MIB = 1024 * 1024

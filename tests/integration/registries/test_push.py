@@ -36,7 +36,7 @@ from clients.http.retry import RetryPolicy
 from clients.http.transport import Transport
 from clients.registry.repository import Registries
 from clients.registry.upload import Uploads
-from tests.bundle.transfer.test_fetch import FakeSource
+from tests.fixtures.made.fake_images import FakeSource
 from tests.fixtures.made.images import image, layer
 from tests.fixtures.made.made_bundle import SHARED, make_bundle
 from tests.fixtures.parts.parts import Skopeo

@@ -17,8 +17,7 @@ from schema.site.actions import ActionCall, ActionRecord, parse_outputs, record_
 from schema.site.lookup import Facts
 from schema.site.secrets import read_object
 from schema.spec.install import ActionSpec
-from tests.fixtures.made.installs import write
-from tests.schema.site.test_lookup import facts
+from tests.fixtures.made.installs import facts, write
 
 
 def action(*command: str, **given: Any) -> ActionSpec:

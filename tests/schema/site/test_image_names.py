@@ -1,35 +1,11 @@
 """What `${image...}` stands for, also in another registry."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from bundle.errors import FormatError
-from bundle.metadata.manifest import BundleManifest, ImageEntry
-from bundle.oci.digest import Digest
-from bundle.oci.reference import Reference
 from schema.site.image_names import ImageNames
 from schema.syntax import template
-
-DIGEST = Digest.of(b"image")
-
-
-def manifest(**images: str) -> BundleManifest:
-    """A manifest of images by name, each with its internal reference."""
-    entries = tuple(
-        ImageEntry(
-            name=name,
-            source="s",
-            reference=Reference.parse(reference),
-            digest=DIGEST,
-            media_type="application/vnd.oci.image.manifest.v1+json",
-            size=1,
-            platform=None,
-        )
-        for name, reference in images.items()
-    )
-    created = datetime(2026, 1, 1, tzinfo=UTC)
-    return BundleManifest(name="b", version="1", created=created, tool="0", layout="oci", platform=None, images=entries)
+from tests.fixtures.made.installs import DIGEST, manifest
 
 
 def value(names: ImageNames, text: str) -> str:

@@ -6,24 +6,9 @@ from typing import Any
 import pytest
 
 from bundle.errors import FormatError, StorageError
-from bundle.secret import KnownSecrets, Secret
-from schema.site.image_names import ImageNames
 from schema.site.lookup import MAX_FILE, Facts
-from schema.site.site import Site
 from schema.syntax import template
-from tests.schema.site.test_image_names import manifest
-
-
-def facts(directory: Path) -> Facts:
-    return Facts(
-        images=ImageNames.of(manifest(api="reg.in/api:1"), prefix="reg.in"),
-        site=Site(label="site.yaml", facts={"host": "h", "n": 5}),
-        env={"PW": "hunter2"},
-        directory=directory,
-        known=KnownSecrets(),
-        secrets={"key": Secret("k3y")},
-        outputs={"enroll": {"id": 12345, "on": True, "token": "t0k", "all": {"a": ["deep"], "none": None}}},
-    )
+from tests.fixtures.made.installs import facts
 
 
 def value(found: Facts, text: str) -> Any:

@@ -9,8 +9,6 @@ import pytest
 
 from bundle.errors import FormatError
 from schema.loading.load import load
-from schema.spec.contents import parse_file_source
-from schema.spec.install import Generate
 from schema.spec.spec import Spec
 from tests.fixtures.places import ROOT
 
@@ -90,22 +88,3 @@ def test_what_is_no_resolved_spec(tmp_path: Path, change: dict[str, object], mes
     with pytest.raises(FormatError) as caught:
         Spec.from_dict({**spec.to_dict(), **change}, path=spec.path)
     assert caught.value.what.startswith(message)
-
-
-@pytest.mark.parametrize("text", ["hex64", "alnum1", "hex999"])
-def test_generate_round_trips(text: str) -> None:
-    assert str(Generate.parse(text)) == text
-
-
-@pytest.mark.parametrize("text", ["", "hex", "hex0", "hex1000", "base64", "hex٣", "HEX64", "alnum-1"])
-def test_refused_generate(text: str) -> None:
-    with pytest.raises(FormatError):
-        Generate.parse(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("https://h/f", "https://h/f"), ("http://h/f", "http://h/f"), ("f", Path("base/f")), ("/f", Path("/f"))],
-)
-def test_file_sources(text: str, expected: str | Path) -> None:
-    assert parse_file_source(text, Path("base")) == expected

@@ -9,7 +9,7 @@ import yaml
 import schema.syntax.document
 from schema.syntax.document import Node, parse
 from schema.syntax.problems import Problems
-from tests.scenarios.spec.test_problems import cases
+from tests.fixtures.made.problems import cases
 
 LOADERS = [pytest.param(yaml.SafeLoader, id="pure"), pytest.param(getattr(yaml, "CSafeLoader", None), id="libyaml")]
 

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from bundle.charts.package import pack
-from bundle.errors import FormatError
 from schema.values.chart import ChartValues
 from schema.values.unknown_keys import unknown_keys
 from schema.values.values import Values, key_text
@@ -137,11 +136,6 @@ def test_an_odd_schema_breaks_nothing(schema: str) -> None:
 @pytest.mark.parametrize("values", ["", "# none\n", "- list\n", "a: {\n", "[" * 100_000], ids=str)
 def test_a_chart_that_states_no_values_takes_any(values: str) -> None:
     assert unknown({"a": 1}, chart(values_dot_yaml=values)) == []
-
-
-def test_a_chart_that_is_none() -> None:
-    with pytest.raises(FormatError, match="chart 'demo'"):
-        ChartValues.read(b"no archive", subject="chart 'demo'")
 
 
 def test_what_is_said() -> None:

@@ -6,23 +6,13 @@ import pytest
 
 from bundle.errors import SpecError
 from schema.loading.load import load
+from tests.fixtures.made.problems import TABLE, cases
 
-TABLE = Path(__file__).with_name("problems.txt")
 HEAD = {
     "version": "version: 1",
     "bundle": "bundle: {name: demo, version: '1'}",
     "registry": "registry: {prefix: reg.internal/demo}",
 }
-
-
-def cases() -> list[object]:
-    blocks = TABLE.read_text(encoding="utf-8").split("\n== ")[1:]
-    found = []
-    for block in blocks:
-        name, *lines = [line for line in block.splitlines() if not line.startswith("# ")]
-        text = "".join(f"{line}\n" for line in lines if line and not line.startswith("> "))
-        found.append(pytest.param(text, [line[2:] for line in lines if line.startswith("> ")], id=name))
-    return found
 
 
 def write(directory: Path, text: str) -> Path:

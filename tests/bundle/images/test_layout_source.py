@@ -1,0 +1,156 @@
+"""An image that lies in a layout: found by its names, read from any offset, refused where it is damaged."""
+
+import json
+import os
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bundle.errors import AirgapError, IntegrityError, SourceError
+from bundle.images.layout import blob_name
+from bundle.images.layout_source import LayoutSource
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
+from bundle.storage.blob_store import BlobStore
+from bundle.storage.tree import DirectoryTree, TarTree, index_members
+from bundle.storage.volume import FilePiece, Part, Volume
+from bundle.transfer.image import Manifest, PlacedSource
+from tests.fixtures.made.layouts import fetched, layout_of_all, opened
+from tests.fixtures.made.made_bundle import CONTENT, PREFIX
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Path:
+    """A layout of all images."""
+    return layout_of_all(tmp_path)
+
+
+def edit(path: Path, change: Callable[[Any], object]) -> None:
+    """Change a JSON file; `change` edits its value, or returns another one."""
+    value = json.loads(path.read_bytes())
+    path.write_text(json.dumps(change(value) or value))
+
+
+def only_one(index: Any) -> None:
+    index["manifests"] = index["manifests"][:1]
+
+
+def test_the_only_image_needs_no_ref(layout: Path) -> None:
+    edit(layout / "index.json", only_one)
+    assert opened(layout).resolve() == CONTENT["api"].descriptor
+
+
+@pytest.mark.parametrize("ref", [f"{PREFIX}/multi:1.0", "short", "docker.io/library/app:latest", "app"])
+def test_images_are_found_by_any_name(layout: Path, ref: str) -> None:
+    def rename(index: Any) -> None:
+        entry = next(e for e in index["manifests"] if e["mediaType"] == media_types.OCI_INDEX)
+        entry["annotations"]["org.opencontainers.image.ref.name"] = f"{PREFIX}/multi:1.0" if "multi" in ref else "short"
+        entry["annotations"]["io.containerd.image.name"] = "docker.io/library/app:latest"
+
+    edit(layout / "index.json", rename)
+    source = opened(layout, ref)
+    assert source.resolve() == CONTENT["multi"].descriptor
+    assert fetched(source, BlobStore(layout.parent / "other")) == CONTENT["multi"].descriptor
+
+
+def _drop(name: str) -> Callable[[Path], None]:
+    return lambda layout: (layout / name).unlink()
+
+
+def _text(name: str, text: str) -> Callable[[Path], None]:
+    def change(layout: Path) -> None:
+        (layout / name).unlink()
+        (layout / name).write_text(text)
+
+    return change
+
+
+API = blob_name(CONTENT["api"].descriptor.digest)
+
+
+@pytest.mark.parametrize(
+    ("ref", "damage", "what"),
+    [
+        pytest.param(
+            "", lambda layout: None, "exactly one image; it has: internal.*api:1.0, .*next: add", id="several"
+        ),
+        pytest.param("nothing", lambda layout: None, "no image 'nothing'; it has: .*plain:1.0", id="unknown ref"),
+        pytest.param("x", _drop("oci-layout"), "is no OCI image layout: it has no oci-layout", id="no oci-layout"),
+        pytest.param("x", _drop("index.json"), "is no OCI image layout: it has no index.json", id="no index"),
+        pytest.param("x", _text("oci-layout", '{"imageLayoutVersion": "9"}'), "imageLayoutVersion '9'", id="version"),
+        pytest.param("x", _text("index.json", "{"), "index.json is not JSON", id="no json"),
+        pytest.param("x", _text("index.json", "[]"), "not a JSON object", id="no object"),
+        pytest.param("x", _text("index.json", '{"manifests": 1}'), "no list of manifests", id="no list"),
+        pytest.param("x", _text("index.json", '{"manifests": [{}]}'), "lacks a mediaType", id="no descriptor"),
+        pytest.param(f"{PREFIX}/api:1.0", _drop(API), "lacks sha256:.*which its manifest names", id="no manifest"),
+        pytest.param(f"{PREFIX}/api:1.0", _text(API, "{}"), "manifest is damaged: expected sha256", id="damaged"),
+        pytest.param(
+            f"{PREFIX}/api:1.0",
+            _drop(blob_name(Manifest.parse(CONTENT["api"].raw).layers[1].digest)),
+            "lacks sha256:.*its manifest names",
+            id="no layer",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_with_the_image(
+    layout: Path, ref: str, damage: Callable[[Path], None], what: str
+) -> None:
+    damage(layout)
+    with pytest.raises(AirgapError, match=rf"(?s)^image 'api' \(oci:x\).*{what}"):
+        fetched(opened(layout, ref), BlobStore(layout.parent / "other"))
+
+
+def test_a_layer_that_was_swapped_is_not_taken(layout: Path) -> None:
+    last = Manifest.parse(CONTENT["api"].raw).layers[1]
+    _text(blob_name(last.digest), "x" * last.size)(layout)
+    with pytest.raises(IntegrityError):
+        fetched(opened(layout, f"{PREFIX}/api:1.0"), BlobStore(layout.parent / "other"))
+
+
+def test_a_link_out_of_the_layout_is_not_followed(layout: Path) -> None:
+    (layout.parent / "outside").write_bytes(CONTENT["api"].raw)
+    (layout / API).unlink()
+    (layout / API).symlink_to(layout.parent / "outside")
+    with pytest.raises(SourceError, match="lacks sha256"):
+        fetched(opened(layout, f"{PREFIX}/api:1.0"), BlobStore(layout.parent / "other"))
+
+
+DATA = os.urandom(10_000_000)
+
+
+def joined(pieces: Iterator[FilePiece]) -> bytes:
+    """Each is read while it is at hand, as a file is open no longer."""
+    return b"".join(chunk for piece in pieces for chunk in piece.read())
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Volume:
+    """DATA in three files, one of them empty."""
+    cuts = [0, 4_500_000, 4_500_000, len(DATA)]
+    paths = [tmp_path / f"part{number}" for number in range(3)]
+    for path, start, end in zip(paths, cuts, cuts[1:], strict=False):
+        path.write_bytes(DATA[start:end])
+    return Volume([Part(path=path) for path in paths])
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["directory", "tar"])
+@pytest.mark.parametrize("offset", [0, 7, len(DATA)])
+def test_pieces_of_a_blob(tmp_path: Path, packed: bool, offset: int) -> None:
+    root, digest = tmp_path / "layout", Digest.of(DATA)
+    path = root / "blobs" / "sha256" / digest.hex
+    path.parent.mkdir(parents=True)
+    path.write_bytes(DATA)
+    with tarfile.open(tmp_path / "layout.tar", "w") as tar:
+        tar.add(root, ".")
+    volume = Volume([Part(path=tmp_path / "layout.tar")])
+    source = LayoutSource(TarTree(volume, index_members(volume)) if packed else DirectoryTree(root), "", "image 'app'")
+    blob = Descriptor(media_type="x", digest=digest, size=len(DATA))
+    assert isinstance(source, PlacedSource)
+    assert joined(source.pieces(blob, offset)) == DATA[offset:] == b"".join(source.read(blob, offset))
+    absent = Descriptor(media_type="x", digest=Digest.of(b"other"), size=5)
+    with pytest.raises(SourceError, match="image 'app' lacks sha256:"):
+        next(source.pieces(absent, 0))

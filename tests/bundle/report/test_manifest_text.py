@@ -1,0 +1,50 @@
+"""manifest.txt: all that manifest.json states, for whoever has no program to read that with."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bundle.metadata.entries import ProofEntry
+from bundle.metadata.manifest import BundleManifest, Layout
+from bundle.report.manifest_text import manifest_text
+from bundle.storage.blob_store import BlobStore
+from tests.fixtures.made.made_bundle import CONTENT, manifest_of, stored
+
+PROOF = (
+    ProofEntry(release="web", proven=True),
+    ProofEntry(release="db", proven=False, reason="helm was not at hand"),
+)
+
+
+@pytest.fixture(params=["oci", "docker-archive"])
+def manifest(request: pytest.FixtureRequest, tmp_path: Path) -> BundleManifest:
+    layout: Layout = request.param
+    return manifest_of([stored(BlobStore(tmp_path), name) for name in CONTENT], layout)
+
+
+def test_the_text_states_everything(manifest: BundleManifest) -> None:
+    text = manifest_text(manifest)
+    for image in manifest.images:
+        assert f"  {image.reference}\n    version: 1.0\n    digest:  {image.digest}\n" in text
+    for fact in (
+        "2026-01-31 12:30:01 UTC",
+        "0.3.0",
+        "charts/demo-0.3.0.tgz",
+        "helm (a tool",
+        "sha256sum -c SHA256SUMS",
+    ):
+        assert fact in text
+    assert f"Internal registries required\n{'-' * 28}\n  {manifest.registries[0]}\n" in text
+    assert ("tar -C images" in text) == (manifest.layout == "oci")
+    assert ("for f in images/*.tar" in text) == (manifest.layout == "docker-archive")
+
+
+def test_the_text_says_what_is_proven(manifest: BundleManifest) -> None:
+    text = manifest_text(replace(manifest, proof=PROOF))
+    assert "  web: proven\n  db: NOT PROVEN, helm was not at hand\n" in text
+
+
+def test_the_text_leaves_out_what_there_is_not(manifest: BundleManifest) -> None:
+    text = manifest_text(replace(manifest, images=(), charts=(), files=()))
+    assert not any(word in text for word in ("Images\n", "Charts\n", "Files\n", "Proof", "docker load"))

@@ -1,0 +1,60 @@
+"""Files of a tar or a directory by name: links lead nowhere but inside."""
+
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from bundle.errors import FormatError
+from bundle.storage.tree import index_tar, read_small
+from tests.fixtures.made.tars import made
+
+REG = tarfile.REGTYPE
+
+
+def test_a_global_header_may_not_rename(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "x.tar", "w", pax_headers={"path": "other"}) as tar:
+        tar.addfile(tarfile.TarInfo("a"))
+    with pytest.raises(FormatError, match="global header"):
+        index_tar(tmp_path / "x.tar")
+    with tarfile.open(tmp_path / "y.tar", "w", pax_headers={"comment": "fine"}) as tar:
+        tar.addfile(tarfile.TarInfo("a"))
+    assert index_tar(tmp_path / "y.tar").size("a") == 0
+
+
+def test_links_are_followed_inside_the_tar_only(tmp_path: Path) -> None:
+    (tmp_path / "x.tar").write_bytes(
+        made(
+            ("1/layer.tar", REG, b"layer", ""),
+            ("2/layer.tar", tarfile.SYMTYPE, b"", "../1/layer.tar"),
+            ("3/layer.tar", tarfile.LNKTYPE, b"", "2/layer.tar"),
+            ("loop", tarfile.SYMTYPE, b"", "loop"),
+            ("out", tarfile.SYMTYPE, b"", "/etc/passwd"),
+            ("up", tarfile.SYMTYPE, b"", "../x.tar"),
+            ("directory", tarfile.DIRTYPE, b"", ""),
+            ("null", tarfile.CHRTYPE, b"", ""),
+        )
+    )
+    tree = index_tar(tmp_path / "x.tar")
+    assert read_small(tree, "3/layer.tar", 10) == b"layer"
+    assert b"".join(tree.read("2/layer.tar", 3)) == b"er"
+    for name in ("loop", "out", "up", "directory", "null", "nothing"):
+        with pytest.raises(FileNotFoundError):
+            tree.size(name)
+    with pytest.raises(FormatError, match="has 5 bytes, more than 4"):
+        read_small(tree, "1/layer.tar", 4)
+
+
+@pytest.mark.parametrize(
+    ("entries", "what"),
+    [
+        pytest.param([("a", REG, b"1", ""), ("./a", REG, b"2", "")], "two entries named 'a'", id="duplicate"),
+        pytest.param([("/a", REG, b"", "")], "'/a' that leads out", id="absolute"),
+        pytest.param([("a/../../b", REG, b"", "")], "leads out", id="climbs"),
+        pytest.param([("a\\b", REG, b"", "")], "leads out", id="backslash"),
+    ],
+)
+def test_hostile_tars_are_refused(tmp_path: Path, entries: list[tuple[str, bytes, bytes, str]], what: str) -> None:
+    (tmp_path / "x.tar").write_bytes(made(*entries))
+    with pytest.raises(FormatError, match=what):
+        index_tar(tmp_path / "x.tar")
