@@ -10,8 +10,8 @@ import doit
 import pytest
 
 from tasks.runtime.step import Step
+from tests.fixtures.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
 DOIT = ("-c", "from doit.__main__ import main; main()")
 PROGRAM = ("bundle", "clients", "schema", "tasks", "dodo.py", "pyproject.toml")
 
