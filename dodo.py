@@ -3,6 +3,10 @@
 `doit list` shows them, `doit list --all --status` each step with its state, `doit help` the commands.
 """
 
+from tasks.cli.checkout import require_program
+
+require_program(__file__)
+
 from tasks.assemble import describe, directory, manifest, pack, sign, zipapp
 from tasks.cli.setup import doit_config, open_project
 from tasks.collect import carry, charts, files, images, save, sbom

@@ -2,7 +2,6 @@
 
 import ast
 import re
-import tomllib
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 import yaml
 from doit.doit_cmd import DoitMain
 
-from tasks.cli.receive import COMMANDS
+from tasks.cli.program import CONNECTED, ON_BOTH_SIDES
 from tasks.runtime.options import VARIABLES
 from tests.fixtures.places import ROOT
 
@@ -26,9 +25,8 @@ CALL = re.compile(r"(?<![\w/.-])(doit|(?:python3 (?:-I )?)?\S*airgap\.pyz)((?: [
 
 def commands(program: str) -> dict[str, set[str]]:
     """The commands of `doit` or `airgap.pyz`, each with the long options that it takes."""
-    plugins = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["doit"]["plugins"]["command"]
     found = {kind.get_name(): kind for kind in DoitMain.DOIT_CMDS}
-    for name, place in (plugins if program == "doit" else COMMANDS).items():
+    for name, place in (ON_BOTH_SIDES | CONNECTED if program == "doit" else ON_BOTH_SIDES).items():
         module, _, kind = place.partition(":")
         found[name] = getattr(import_module(module), kind)
     return {name: {option.get("long", "") for option in _options(kind)} for name, kind in found.items()}

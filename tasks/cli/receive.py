@@ -6,22 +6,8 @@ import sys
 from typing import Any
 
 from doit.cmd_base import ModuleTaskLoader
-from doit.doit_cmd import DoitMain
 
-COMMANDS = {
-    "run": "tasks.cli.run:Run",
-    "plan": "tasks.commands.plan:Plan",
-    "rollback": "tasks.commands.day2:Rollback",
-    "uninstall": "tasks.commands.day2:Uninstall",
-    "diagnose": "tasks.commands.day2:Diagnose",
-    "backup": "tasks.commands.backup:Backup",
-    "report": "tasks.commands.report:ReportCommand",
-    "publish": "tasks.commands.publish:Publish",
-    "fetch": "tasks.commands.publish:Fetch",
-    "graph": "tasks.commands.graph:GraphCommand",
-    "info": "tasks.cli.info:InfoCommand",
-    "dumpdb": "tasks.cli.info:DumpDB",
-}
+from tasks.cli.program import ON_BOTH_SIDES, Program
 
 
 class DodoLoader(ModuleTaskLoader):  # type: ignore[misc]
@@ -37,9 +23,4 @@ class DodoLoader(ModuleTaskLoader):  # type: ignore[misc]
 
 def main() -> int:
     """Run doit with the words of the command line; returns its exit code."""
-    plugins = {
-        "COMMAND": COMMANDS,
-        "BACKEND": {"journal": "tasks.runtime.state:JournalDB"},
-        "GLOBAL": {"backend": "journal"},
-    }
-    return int(DoitMain(DodoLoader(), config_filenames=(), extra_config=plugins).run(sys.argv[1:]) or 0)
+    return Program(DodoLoader(), ON_BOTH_SIDES).run(sys.argv[1:])

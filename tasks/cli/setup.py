@@ -27,7 +27,6 @@ def open_project(env: Mapping[str, str] | None = None) -> Project:
     given: Mapping[str, str] = doit_cmd._CMDLINE_VARS or {}  # doit has no call that lists them
     try:
         cwd = Path(doit.get_initial_workdir() or os.curdir).resolve()
-        _check_start(cwd)
         env = os.environ if env is None else env
         options = Options.parse(
             given,
@@ -45,24 +44,6 @@ def open_project(env: Mapping[str, str] | None = None) -> Project:
         raise InvalidDodoFile(str(err)) from err
     gc.freeze()  # what is loaded by now stays to the end: the collector need not go through it again, nor at the exit
     return project
-
-
-def _check_start(cwd: Path) -> None:
-    """doit finds our commands and our state by the pyproject.toml of where it starts; the zipapp brings them itself."""
-    if "tasks.cli.receive" in sys.modules or _names_commands(cwd / "pyproject.toml"):
-        return
-    checkout = Path(__file__).resolve().parents[2]
-    raise AirgapError(
-        f"doit was started in {str(cwd)!r}, where it finds none of this program's commands",
-        hint=f"start it there: cd {checkout} && doit spec={cwd / 'airgap.yaml'}",
-    )
-
-
-def _names_commands(path: Path) -> bool:
-    try:
-        return b'"tasks.cli.run:Run"' in path.read_bytes()
-    except OSError:
-        return False
 
 
 def _user_state(env: Mapping[str, str]) -> Path:

@@ -11,6 +11,7 @@ from doit.dependency import UptodateCalculator
 from doit.exceptions import InvalidDodoFile, TaskFailed
 
 from bundle.errors import AirgapError, storage_errors
+from tasks.runtime.installation import missing_package
 from tasks.runtime.state import signature
 
 Inputs = Mapping[str, Any]
@@ -83,6 +84,11 @@ class Step:
                 self.action()
         except AirgapError as err:
             return TaskFailed(str(err), report=True)
+        except ModuleNotFoundError as err:
+            missing = missing_package(err)
+            if not missing:
+                raise
+            return TaskFailed(missing, report=True)
         return None
 
 
