@@ -12,7 +12,7 @@ import yaml
 from doit.doit_cmd import DoitMain
 
 from tasks.cli.program import CONNECTED, ON_BOTH_SIDES
-from tasks.runtime.options import VARIABLES
+from tasks.runtime.variables import VARIABLES
 from tests.fixtures.places import ROOT
 
 DOCUMENTS = sorted(

@@ -3,7 +3,7 @@
 import gc
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +35,19 @@ def open_project(env: Mapping[str, str] | None = None) -> Project:
             user_state=_user_state(env),
             carried=_carried(),
             words=sys.argv[1:],
+            comparing=_command(sys.argv[1:]) == "report",
         )
         project = Project(options, env=env)
-        if project.has_spec:
-            project.spec, project.lock, project.created  # noqa: B018 - load now, so that every problem is told at once
-        project.base  # noqa: B018
+        project.check()
     except AirgapError as err:
         raise InvalidDodoFile(str(err)) from err
     gc.freeze()  # what is loaded by now stays to the end: the collector need not go through it again, nor at the exit
     return project
+
+
+def _command(words: Sequence[str]) -> str:
+    """The command that a command line names; empty for none, which runs."""
+    return next((word for word in words if "=" not in word and not word.startswith("-")), "")
 
 
 def _user_state(env: Mapping[str, str]) -> Path:

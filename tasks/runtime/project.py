@@ -69,6 +69,12 @@ class Project:
             raise SourceError(f"since={os.path.relpath(since)}: {err.what}", hint=err.hint or whole) from err
         return base
 
+    def check(self) -> tuple[Spec | None, Lock | None, int | None, "Base | None"]:
+        """All that a run begins with, read now, so that what is wrong with it is told before the first step."""
+        if not self.has_spec:
+            return None, None, None, self.base
+        return self.spec, self.lock, self.created, self.base
+
     @property
     def has_spec(self) -> bool:
         """Whether there is a spec to make a bundle from; without one, only with `bundle=` or `from=` is there work."""

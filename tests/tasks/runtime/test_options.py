@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.runtime.options import OptionError, Options
+from tasks.runtime.options import Options
+from tasks.runtime.variables import VARIABLES, OptionError
 
 CWD = Path("/work/here")
 
@@ -70,3 +71,20 @@ def test_a_registry_on_loopback_may_speak_plain_http(registry: str, named: str, 
     options = parse(registry=registry)
     assert options.registry == named
     assert {host for host, settings in options.hosts.items() if settings.plain_http} == plain
+
+
+def test_what_since_means_is_said_by_whoever_parses() -> None:
+    where = {"cwd": CWD, "user_state": CWD}
+    made = Options.parse({"since": "x"}, default_jobs=4, words=["report"], **where)
+    assert (made.since, made.compared) == (CWD / "x", None)
+    compared = Options.parse({"since": "x"}, default_jobs=4, comparing=True, **where)
+    assert (compared.since, compared.compared) == (None, CWD / "x")
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_each_variable_has_a_help_and_a_side(name: str) -> None:
+    variable = VARIABLES[name]
+    assert variable.name == name
+    assert variable.help
+    assert variable.sides <= {"connected", "air-gapped"}
+    assert variable.sides
