@@ -93,6 +93,21 @@ class Kubectl:
         argv += [f"--selector={selector}"] if selector else []
         return _items(_object(self._ok(self._run(argv, subject=subject), subject), subject))
 
+    def names(self, namespace: str) -> tuple[str, ...]:
+        """All objects of a namespace, of every kind that the cluster lists, as `kind.group/name`."""
+        subject = f"what is in namespace {namespace!r}"
+        argv = ["api-resources", "--verbs=list", "--namespaced", "--output=name"]
+        kinds = self._ok(self._run(argv, subject=subject), subject).text.split()
+        argv = ["get", ",".join(kinds), "--output=name", *_in(namespace)]
+        return tuple(self._ok(self._run(argv, subject=subject), subject).text.split())
+
+    def annotate(self, kind: str, name: str, values: Mapping[str, str | None], *, namespace: str = "") -> None:
+        """Set annotations of an object, and take away those that are None."""
+        subject = _named(kind, name, namespace)
+        changes = [f"{key}-" if value is None else f"{key}={value}" for key, value in values.items()]
+        argv = ["annotate", "--overwrite", kind, name, *changes, *_in(namespace)]
+        self._ok(self._run(argv, subject=subject), subject)
+
     def raw(self, path: str) -> JsonObject:
         """GET an API path such as /readyz or /api/v1/nodes, without discovery: the fastest way to look."""
         subject = f"the cluster's {path.partition('?')[0]}"

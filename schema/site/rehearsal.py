@@ -1,5 +1,6 @@
 """What of an installation a throwaway target can show, and what stands in for what is only known inside."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
@@ -14,6 +15,10 @@ Extent = Literal["", "images", "cluster"]
 """Empty: a real installation. `images`: registry and receipt. `cluster`: secrets and releases too."""
 
 PLACEHOLDER = "rehearsal.invalid"  # RFC 2606: never anybody's host
+MARK = "airgap.rehearsal/id"  # annotation of a namespace: whose rehearsal's things are in it
+MADE = "airgap.rehearsal/made"  # and that the rehearsal made the namespace itself
+_HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}(:\d+)?(/.*)?")
+_IP = re.compile(r"\d{1,3}(\.\d{1,3}){3}(:\d+)?(/.*)?|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?(:\d+)?")
 AUTHORITY = """\
 -----BEGIN CERTIFICATE-----
 MIIBPDCB4qADAgECAgEBMAoGCCqGSM49BAMCMBwxGjAYBgNVBAMMEXJlaGVhcnNh
@@ -55,8 +60,13 @@ def stand_in_outputs(used: Iterable[Use]) -> Mapping[str, Mapping[str, Any]]:
     return outputs
 
 
+def is_address(value: Any) -> bool:
+    """Whether a fact names a host, alone or in a URL: what pods that use it would connect to."""
+    return isinstance(value, str) and bool("://" in value or _HOST.fullmatch(value) or _IP.fullmatch(value))
+
+
 def completed(site: Site, lacking: Iterable[Name]) -> Mapping[str, Any]:
-    """The site's facts with a placeholder for each of `lacking`; a fact that is there is never changed."""
+    """The site's facts with a placeholder for each of `lacking`; no other fact is changed."""
     facts: dict[str, Any] = _copied(site.facts)
     for name in lacking:
         *above, last = name.rest.split(".")

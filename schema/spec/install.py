@@ -219,6 +219,12 @@ class InstallSpec:
     notes: str = ""
     backup: BackupSpec = NO_BACKUP
 
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Every namespace that the installation uses, sorted."""
+        used = [namespace for secret in self.secrets for namespace in secret.namespaces]
+        return tuple(sorted({*used, *(release.namespace for release in self.releases)}))
+
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
         """The exact inverse of to_dict, for the same `base`."""

@@ -23,7 +23,6 @@ from schema.syntax import template
 from schema.values.placeholders import placeholders
 from schema.values.rendered import rendered_file
 from schema.values.values import without_secrets
-from tasks.install.secrets import namespaces
 from tasks.site.derivation import Derivation
 from tasks.site.last_backup import missing_backups
 from tasks.site.receiver import Receiver
@@ -80,7 +79,7 @@ def _cluster(receiver: Receiver) -> Findings:
     made = {(secret.name, place) for secret in receiver.carried.spec.install.secrets for place in secret.namespaces}
     needs = ClusterNeeds(
         min_version=wanted.min_version,
-        namespaces=namespaces(receiver),
+        namespaces=receiver.carried.plan.install.namespaces,
         kinds=_joined(each.kinds for each in rendered),
         platforms={e.name: [e.platform] for e in receiver.carried.bundle.manifest.images if e.platform},
         ingress_class=wanted.ingress_class,

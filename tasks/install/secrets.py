@@ -6,22 +6,16 @@ from typing import Any
 
 from bundle.errors import FormatError
 from bundle.secret import Secret
+from schema.site.rehearsal import MADE, MARK
 from schema.site.secrets import GENERATED_KEY, MANAGED_BY, generate, read_object, secret_object, secret_objects
 from schema.spec.install import Generate, SecretSpec
 from tasks.runtime.step import Step
 from tasks.site.receiver import Receiver
 
 
-def namespaces(receiver: Receiver) -> tuple[str, ...]:
-    """Every namespace that the installation uses, sorted."""
-    install = receiver.carried.plan.install
-    used = [namespace for secret in install.secrets for namespace in secret.namespaces]
-    return tuple(sorted({*used, *(release.namespace for release in install.releases)}))
-
-
 def namespace_steps(receiver: Receiver) -> Iterator[Step]:
     """`namespace:<ns>`: the namespace exists."""
-    for name in namespaces(receiver):
+    for name in receiver.carried.plan.install.namespaces:
         yield Step(
             base="namespace",
             name=name,
@@ -50,13 +44,25 @@ def secret_steps(receiver: Receiver) -> Iterator[Step]:
 
 
 def _lacks_namespace(receiver: Receiver, name: str) -> str:
-    return "" if receiver.cluster.kubectl.get("namespace", name) else f"there is no namespace {name!r}"
+    found = receiver.cluster.kubectl.get("namespace", name)
+    if found is None:
+        return f"there is no namespace {name!r}"
+    return f"a rehearsal that did not end has left its mark on namespace {name!r}" if _left(receiver, found) else ""
+
+
+def _left(receiver: Receiver, namespace: Mapping[str, Any]) -> bool:
+    """Whether a namespace has a rehearsal's mark, by which the next rehearsal would remove what is in it."""
+    marked = MARK in (namespace["metadata"].get("annotations") or {})
+    return marked and not receiver.options.rehearsal
 
 
 def _make_namespace(receiver: Receiver, name: str) -> None:
     thing = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(MANAGED_BY)}}
-    if not receiver.cluster.kubectl.get("namespace", name):
+    found = receiver.cluster.kubectl.get("namespace", name)
+    if found is None:
         receiver.cluster.kubectl.create(thing)
+    elif _left(receiver, found):
+        receiver.cluster.kubectl.annotate("namespace", name, {MARK: None, MADE: None})
     receiver.project.note(f"namespace:{name}", "is there")
 
 

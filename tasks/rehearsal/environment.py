@@ -1,9 +1,12 @@
 """What the carried program of a rehearsal finds around it: its environment, and the programs on its PATH."""
 
 import os
+import platform
 import shutil
 from pathlib import Path
 
+from bundle.metadata.manifest import BundleManifest
+from bundle.oci.platform import Platform
 from tasks.rehearsal.result import Scene
 from tasks.rehearsal.site import RehearsalSite
 
@@ -29,3 +32,10 @@ def tools(scene: Scene) -> Path:
         if real and not shutil.which(name) and not (place / name).is_symlink():
             (place / name).symlink_to(real)
     return place
+
+
+def architecture(manifest: BundleManifest) -> str:
+    """That of the bundle's images; of this machine where they are for all."""
+    platforms = [entry.platform for entry in manifest.images if entry.platform]
+    found = next((each for each in platforms if isinstance(each, Platform)), None)
+    return found.architecture if found else {"aarch64": "arm64"}.get(platform.machine(), "amd64")

@@ -1,11 +1,12 @@
 """Whether a cluster could pull every image that the releases use: from the throwaway registry, and from there alone."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from bundle.errors import AirgapError, FormatError, SourceError
+from bundle.errors import AirgapError, FormatError, SourceError, storage_errors
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
 from clients.charts.images import FoundImage, find_images
@@ -76,3 +77,25 @@ def _inside(receiver: Receiver, reference: Reference) -> Reference:
     if not text.startswith(prefix):
         return reference
     return Reference.parse(f"{receiver.options.registry}/{text.removeprefix(prefix)}")
+
+
+def compare_receipt(receiver: Receiver, path: Path) -> tuple[list[str], list[str]]:
+    """Each image inside as receipt and registry tell of it: those that are as they left, and failures in words."""
+    with storage_errors("read the receipt", path):
+        receipt = json.loads(path.read_text())
+    told = {each["name"]: each["digest"] for each in receipt["images"]}
+    arrived, failures = [], []
+    for entry in receiver.carried.bundle.manifest.images:
+        found = receiver.destination.present(entry)
+        if found != entry.digest or told.get(entry.name) != str(entry.digest):
+            said = f"the receipt {told.get(entry.name)}, the registry {found}, expected {entry.digest}"
+            failures.append(f"image {entry.name!r} is not inside as it left: {said}")
+        else:
+            arrived.append(f"image {entry.name}: {entry.digest}, the same on both sides")
+    for image in receiver.carried.spec.derived:
+        found = receiver.destination.present(image)
+        if str(found) != told.get(image.name):
+            failures.append(f"image {image.name!r}: the receipt says {told.get(image.name)}, the registry {found}")
+        else:
+            arrived.append(f"image {image.name}: {found}, made of {image.base}")
+    return arrived, failures

@@ -42,11 +42,13 @@ class Rehearse(PlainCommand, DoitCmdBase):  # type: ignore[misc]
 
     name = "rehearse"
     doc_purpose = "make the bundle, and install it here into a throwaway target without network"
-    doc_usage = "[bundle=PATH] [site=FILE] [kubeconfig=FILE]"
+    doc_usage = "[bundle=PATH] [site=FILE] [kubeconfig=FILE [use=NAME,NAME]]"
     doc_description = (
         "A named bundle is taken as it is. The target is a registry on loopback, and a Kubernetes with simulated nodes "
         "when KUBEBUILDER_ASSETS names its programs. It ends with what was proven and what was not; exit code 1 when "
-        "anything failed. The spec's actions, checks and addresses are left out."
+        "anything failed. The spec's actions, checks and addresses are left out. A cluster named by kubeconfig= must "
+        "hold none of the spec's releases, secrets and namespaces; what the rehearsal made is removed again, and the "
+        "site's addresses are used there only as far as use= names them."
     )
 
     def _execute(self) -> int:
@@ -148,6 +150,8 @@ def _scene(project: Project, here: Path, carried: Path) -> Scene:
         site=project.options.site,
         trust=project.options.trust,
         assets=assets,
+        marks=project.options.state / "rehearsal-marks",
+        use=project.options.use,
         kubeconfig=project.options.kubeconfig or (Path(named).absolute() if named else None),
         jobs=project.options.jobs,
     )

@@ -22,8 +22,9 @@ class Scene:
     """What the inner half of a rehearsal is given, on its standard input: paths are absolute.
 
     `place` is its own directory, `carried` the bundle in it, `directory` where `${file.PATH}` begins, `assets` the
-    programs of a throwaway cluster (None: there are none), `kubeconfig` a cluster that was named instead; `cache` holds
-    the blobs that stand in for what a delta leaves out.
+    programs of a throwaway cluster (None: there are none), `kubeconfig` a cluster that was named instead, `use` the
+    site's addresses that are used there; `cache` holds the blobs that stand in for what a delta leaves out, `marks` the
+    marks of rehearsals in named clusters.
     """
 
     place: Path
@@ -35,13 +36,16 @@ class Scene:
     trust: Path | None
     assets: Path | None
     kubeconfig: Path | None
+    marks: Path
+    use: tuple[str, ...]
     jobs: int
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The exact inverse of to_dict."""
-        paths = {key: Path(value) if value else None for key, value in data.items() if key != "jobs"}
-        return cls(**paths, jobs=data["jobs"])  # type: ignore[arg-type]
+        others = {"jobs", "use"}
+        paths = {key: Path(value) if value else None for key, value in data.items() if key not in others}
+        return cls(**paths, use=tuple(data["use"]), jobs=data["jobs"])  # type: ignore[arg-type]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""

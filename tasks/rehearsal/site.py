@@ -4,16 +4,17 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bundle.errors import FormatError, storage_errors
 from bundle.storage.files import inside
-from schema.site.rehearsal import PLACEHOLDER, completed
+from schema.site.rehearsal import PLACEHOLDER, completed, is_address
 from schema.site.site import TRUST
 from schema.site.uses import uses
 from schema.syntax import template
+from schema.syntax.problems import did_you_mean, listed
 from schema.syntax.template import Name
 from tasks.site.receiver import Receiver
 
@@ -22,28 +23,60 @@ _KEPT = ("LANG", "LC_ALL", "TZ")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RehearsalSite:
-    """`file` is the site file, `env` what the installation may read, `missing` what got a placeholder."""
+    """`file` is the site file, `env` what the installation may read, `missing` what got a placeholder.
+
+    `spared` are addresses of the site that got one although they are known, `used` those that the pods really use.
+    """
 
     file: Path
     env: Mapping[str, str]
     missing: tuple[str, ...]
+    spared: tuple[str, ...]
+    used: tuple[str, ...]
 
 
-def make_site(receiver: Receiver, place: Path, *, directory: Path, env: Mapping[str, str]) -> RehearsalSite:
-    """Write `place/site.yaml`, and what `${file.PATH}` stands for below `place/inside`, where install is started."""
+def make_site(
+    receiver: Receiver, place: Path, *, directory: Path, env: Mapping[str, str], use: Sequence[str] | None
+) -> RehearsalSite:
+    """Write `place/site.yaml`, and what `${file.PATH}` stands for below `place/inside`, where install is started.
+
+    In a cluster whose pods could connect to them, only those addresses are kept that are, or are below, one of `use`
+    (None: all are, where nothing leads out). A FormatError for a name of those that the spec does not use.
+    """
     names = {use.name for use in uses(receiver.carried.spec, receiver.values_files.values())}
     facts = [name for name in names if name.space == "site" and _lacks(receiver, name)]
     wanted = sorted(name.rest for name in names if name.space == "env")
+    known = {name for name in names if name.space == "site"} - set(facts)
+    addresses = {name for name in known if use is not None and is_address(receiver.site.value(name))}
+    used = {name for name in addresses if any(f"{name.rest}.".startswith(f"{each}.") for each in use or ())}
+    _check_use(use or (), addresses)
     missing = [str(name) for name in facts] + [f"${{env.{name}}}" for name in wanted if name not in env]
     file = place / "site.yaml"
     with storage_errors("write the rehearsal's facts", place):
         (place / "inside").mkdir(mode=0o700)
-        file.write_text(json.dumps({**completed(receiver.site, facts), **_trust(receiver)}))  # JSON is YAML
+        file.write_text(
+            json.dumps({**completed(receiver.site, [*facts, *(addresses - used)]), **_trust(receiver)})
+        )  # JSON is YAML
         missing += _files(receiver, names, place / "inside", directory)
         _certificates(receiver, place)
     given = {name: env.get(name, PLACEHOLDER) for name in wanted}
     kept = {name: env[name] for name in _KEPT if name in env}
-    return RehearsalSite(file=file, env={**kept, **given}, missing=tuple(sorted(missing)))
+    return RehearsalSite(
+        file=file, env={**kept, **given}, missing=tuple(sorted(missing)), spared=_texts(addresses - used),
+        used=_texts(used),
+    )  # fmt: skip
+
+
+def _texts(names: Iterable[Name]) -> tuple[str, ...]:
+    return tuple(sorted(map(str, names)))
+
+
+def _check_use(use: Sequence[str], addresses: Iterable[Name]) -> None:
+    known = sorted(name.rest for name in addresses)
+    for each in use:
+        if not any(f"{name}.".startswith(f"{each}.") for name in known):
+            what = f"use={each}: the site has no address of this name that the spec uses; expected {listed(known)}"
+            raise FormatError(what, hint=did_you_mean(each, known))
 
 
 def _trust(receiver: Receiver) -> Mapping[str, object]:

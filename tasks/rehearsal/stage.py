@@ -5,26 +5,27 @@ Runs as a process of its own, which gives up its network before anything else an
 
 import json
 import os
-import platform
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from bundle.archive.reader import is_signed, signer_of
-from bundle.errors import AirgapError, MissingToolError, storage_errors
+from bundle.errors import AirgapError, MissingToolError
 from bundle.formats.sizes import counted
-from bundle.oci.platform import Platform
 from bundle.storage.files import write_bytes
+from clients.cluster.kubectl import Kubectl
 from clients.programs.process import run
 from clients.sandbox.cluster import SERVICES, throwaway_cluster
 from clients.sandbox.egress import OutsideWatch
 from clients.sandbox.network import isolate
 from clients.sandbox.registry import throwaway_registry
 from tasks.rehearsal.base import stand_in
-from tasks.rehearsal.environment import PATH, environment, tools
-from tasks.rehearsal.images import unpullable
+from tasks.rehearsal.borrowed import BorrowedCluster
+from tasks.rehearsal.environment import PATH, architecture, environment, tools
+from tasks.rehearsal.images import compare_receipt, unpullable
 from tasks.rehearsal.result import RehearsalResult, Scene, step_mark
 from tasks.rehearsal.site import RehearsalSite, make_site
 from tasks.runtime.console import Console
@@ -117,22 +118,28 @@ class _Stage:
             cluster = f"the cluster of {kubeconfig}"
         elif self.scene.assets and self.releases:
             root = self.scene.place / "cluster"
-            starting = throwaway_cluster(self.scene.assets, root, architecture=self._architecture())
+            starting = throwaway_cluster(
+                self.scene.assets, root, architecture=architecture(self.receiver.carried.bundle.manifest)
+            )
             kubeconfig, cluster = stack.enter_context(starting), "Kubernetes with simulated nodes"
         self.target = f"{kind}, {cluster}"
         self.say("target", f"{kind} at {host}, {cluster}")
         return host, kubeconfig
 
-    def _architecture(self) -> str:
-        platforms = [entry.platform for entry in self.receiver.carried.bundle.manifest.images if entry.platform]
-        found = next((each for each in platforms if isinstance(each, Platform)), None)
-        return found.architecture if found else {"aarch64": "arm64"}.get(platform.machine(), "amd64")
-
     def _site(self) -> RehearsalSite:
-        site = make_site(self.receiver, self.scene.place, directory=self.scene.directory, env=os.environ)
+        named = self.scene.kubeconfig is not None
+        use = self.scene.use if named else None
+        site = make_site(self.receiver, self.scene.place, directory=self.scene.directory, env=os.environ, use=use)
+        if site.used:
+            self.say("target", f"the pods of this rehearsal really connect to {', '.join(site.used)}")
         if site.missing:
             self.not_proven.append(
                 f"real site facts: placeholders stood for {', '.join(site.missing)}; give them as to install"
+            )
+        if site.spared:
+            self.not_proven.append(
+                f"the site's own addresses: placeholders stood for {', '.join(site.spared)}, so that nothing real was "
+                "touched; use=NAME,NAME uses them"
             )
         return site
 
@@ -164,16 +171,39 @@ class _Stage:
         if told := stand_in(self._receiver(registry=registry), self.scene.cache):
             self.say("target", told)
             self.not_proven.append(f"that the registry inside has them: {told}")
-        installed = self._run("install", site, words, kubeconfig)
         receiver = self._receiver(registry=registry)
+        borrowed = self._borrowed(site, registry) if self.scene.kubeconfig and extent == "cluster" else None
+        if borrowed is None:
+            self._come_up(site, words, kubeconfig, receiver)
+            return
+        with borrowed:
+            borrowed.take(self.receiver.carried.spec.install)
+            try:
+                self._come_up(site, words, kubeconfig, receiver)
+            finally:
+                self.failures += [f"the cluster is not as it was: {text}" for text in borrowed.give_back()]
+
+    def _come_up(self, site: RehearsalSite, words: Sequence[str], kubeconfig: Path | None, receiver: Receiver) -> None:
+        installed = self._run("install", site, words, kubeconfig)
         self._images(receiver, site)
         if installed:
-            if extent == "cluster":
+            if kubeconfig and self.releases:
                 names = ", ".join(release.name for release in self.releases)
                 self.proven.append(f"secrets, values and releases come up in {self.target}: {names}")
             self._receipt(receiver)
-        if self.scene.kubeconfig and extent == "cluster":
-            self._run("install", site, ["uninstall", "--yes", "--secrets", f"registry=http://{registry}"], kubeconfig)
+
+    def _borrowed(self, site: RehearsalSite, registry: str) -> BorrowedCluster:
+        """The named cluster, of which nothing is changed that is there already."""
+        kubectl = Kubectl(self.receiver.cluster.programs.find("kubectl"), kubeconfig=self.scene.kubeconfig)
+        away = ["uninstall", "--yes", "--secrets", f"registry=http://{registry}"]
+        return BorrowedCluster(
+            cluster=kubectl,
+            id=token_hex(8),
+            marks=self.scene.marks,
+            remove=lambda: self._run("install", site, away, self.scene.kubeconfig),
+            drop=lambda name: kubectl.delete("namespace", name),
+            say=lambda text: self.say("target", text),
+        )
 
     def _images(self, receiver: Receiver, site: RehearsalSite) -> None:
         """Every image that the charts render to can be pulled from the registry inside."""
@@ -187,34 +217,15 @@ class _Stage:
                 problems, count = [str(err)], 0
             self.failures += problems
             if not problems:
-                self.say(
-                    "install",
-                    f"release {release.name}: {counted(count, 'image')} of it can be pulled from the registry",
-                )
-                self.proven.append(
-                    f"release {release.name!r} renders, and {counted(count, 'image')} of it can be pulled"
-                )
+                pulled = f"{counted(count, 'image')} of it can be pulled"
+                self.say("install", f"release {release.name}: {pulled} from the registry")
+                self.proven.append(f"release {release.name!r} renders, and {pulled}")
 
     def _receipt(self, receiver: Receiver) -> None:
-        path = self.scene.place / "state" / "receipt.json"
-        with storage_errors("read the receipt", path):
-            receipt = json.loads(path.read_text())
-        told = {each["name"]: each["digest"] for each in receipt["images"]}
-        for entry in receiver.carried.bundle.manifest.images:
-            found = receiver.destination.present(entry)
-            if found != entry.digest or told.get(entry.name) != str(entry.digest):
-                said = f"the receipt {told.get(entry.name)}, the registry {found}, expected {entry.digest}"
-                self.failures.append(f"image {entry.name!r} is not inside as it left: {said}")
-                continue
-            self.say("receipt", f"image {entry.name}: {entry.digest}, the same on both sides")
-        for image in receiver.carried.spec.derived:
-            found = receiver.destination.present(image)
-            if str(found) != told.get(image.name):
-                self.failures.append(
-                    f"image {image.name!r}: the receipt says {told.get(image.name)}, the registry {found}"
-                )
-                continue
-            self.say("receipt", f"image {image.name}: {found}, made of {image.base}")
+        arrived, failures = compare_receipt(receiver, self.scene.place / "state" / "receipt.json")
+        for text in arrived:
+            self.say("receipt", text)
+        self.failures += failures
         if not self.failures:
             count = counted(len(receiver.carried.bundle.manifest.images), "image")
             self.proven.append(f"{count} inside with the digest of the bundle, as receipt and registry say")
@@ -230,7 +241,9 @@ class _Stage:
         if self.releases and (lacking := [name for name in ("helm", "kubectl") if name not in carried]):
             self.not_proven.append(f"that {' and '.join(lacking)} are there inside: the bundle does not carry them")
         if install.actions:
-            self.not_proven.append(f"actions, which a rehearsal does not run: {_names(install.actions)}")
+            self.not_proven.append(
+                f"actions, which a rehearsal does not run: {', '.join(action.name for action in install.actions)}"
+            )
         addresses = [item.url for release in self.releases for item in release.health]
         if addresses or install.checks:
             asked = [*addresses, *(f"{check.kind} {check.subject}" for check in install.checks)]
@@ -283,7 +296,3 @@ class _Stage:
         )
         path = os.pathsep.join([str(tools(self.scene)), os.environ.get("PATH", PATH)])
         return Receiver(Project(options, env={**os.environ, "PATH": path}, console=self.console))
-
-
-def _names(items: Sequence[Any]) -> str:
-    return ", ".join(item.name for item in items)

@@ -34,6 +34,7 @@ class Options:
     plain_http: bool = False
     rehearsal: Extent = ""
     kubeconfig: Path | None = None
+    use: tuple[str, ...] = ()
     key: Path | None = None
     since: Path | None = None
     trust: Path | None = None
@@ -73,6 +74,7 @@ class Options:
             plain_http=registry.plain_http,
             rehearsal=_on_loopback(values.get("rehearsal", ""), given.get("registry", "")),
             kubeconfig=values.get("kubeconfig"),
+            use=values.get("use", ()),
             key=values.get("key"),
             since=None if comparing else since,
             compared=since if comparing else None,

@@ -172,6 +172,10 @@ def _path(text: str, directory: Path) -> Path:
     return directory / text
 
 
+def _names(text: str, _: Path) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 VARIABLES: Mapping[str, Variable] = {
     each.name: each
     for each in (
@@ -222,6 +226,12 @@ VARIABLES: Mapping[str, Variable] = {
             _engine,
             _BOTH,
             "docker or none: whether images move through a Docker Engine, on this side (default: as the spec says)",
+        ),
+        Variable(
+            "use",
+            _names,
+            _CONNECTED,
+            "the site settings with addresses, NAME,NAME, that a rehearsal in a named cluster uses for real",
         ),
         Variable(
             "rehearsal",

@@ -187,4 +187,88 @@ def test_a_cluster_can_be_named_and_is_left_as_it_was(
     assert str(cluster.kubeconfig) in found["target"]
     assert any(each.startswith("that nothing outside is needed") for each in found["not_proven"])
     assert any(each.startswith("secrets, values and releases come up") for each in found["proven"])
-    assert cluster.kubectl("get", "deployments,secrets", "-n", namespace, "-o", "name") == ""
+    assert cluster.kubectl("get", "namespace", namespace, "--ignore-not-found", "-o", "name") == ""
+    assert list((bench.place / ".airgap/rehearsal-marks").iterdir()) == []
+
+
+def in_cluster(bench: Workbench, namespace: str) -> Any:
+    """The spec with a namespace of a shared cluster and a secret that is made once."""
+    install: Any = bench.spec["install"]
+    install["releases"][0]["namespace"] = namespace
+    install["secrets"] = [{"name": "key", "generate": "hex64", "namespaces": [namespace]}]
+    bench.write()
+    return install
+
+
+def everything(cluster: Cluster, namespace: str) -> str:
+    """All that could be lost: what is in the namespace, with its contents."""
+    return cluster.kubectl("get", "deployments,secrets,configmaps,services", "-n", namespace, "-o", "yaml")
+
+
+@pytest.mark.cluster
+@pytest.mark.registry
+def test_a_cluster_in_use_is_not_touched(bench: Workbench, assets: Path, tmp_path: Path, cluster: Cluster) -> None:
+    """A release, its generated key and somebody's configuration are there: all are named, and stay as they are."""
+    namespace = cluster.new_namespace()
+    in_cluster(bench, namespace)
+    cluster.kubectl("create", "namespace", namespace)
+    key = "11" * 32
+    cluster.kubectl("create", "secret", "generic", "key", "-n", namespace, f"--from-literal=value={key}")
+    cluster.kubectl("create", "configmap", "settings", "-n", namespace, "--from-literal=a=b")
+    held = ["create", "secret", "generic", "sh.helm.release.v1.web.v1", "-n", namespace, "--type=helm.sh/release.v1"]
+    cluster.kubectl(*held, "--from-literal=release=x")
+    before = everything(cluster, namespace)
+    ran = rehearse(bench, assets, tmp_path, f"kubeconfig={cluster.kubeconfig}")
+    assert ran.code == 1, ran.out + ran.err
+    (failure,) = result(bench)["failures"]
+    assert f"release 'web' is installed in namespace '{namespace}'" in failure
+    assert f"secret 'key' is there in namespace '{namespace}'" in failure
+    assert "configmap/settings" in failure
+    assert "nothing was changed" in failure
+    assert everything(cluster, namespace) == before
+    assert "airgap.rehearsal" not in cluster.kubectl("get", "namespace", namespace, "-o", "yaml")
+
+
+@pytest.mark.cluster
+@pytest.mark.registry
+def test_an_empty_namespace_stays_and_a_failed_rehearsal_cleans_up(
+    bench: Workbench, assets: Path, tmp_path: Path, cluster: Cluster
+) -> None:
+    namespace = cluster.new_namespace()
+    in_cluster(bench, namespace)
+    cluster.kubectl("create", "namespace", namespace)
+    images: Any = bench.spec["images"]
+    images[0]["target"] = "web:pull-fails"
+    bench.write()
+    ran = rehearse(bench, assets, tmp_path, f"kubeconfig={cluster.kubeconfig}")
+    assert ran.code == 1, ran.out
+    assert "does not come up" in ran.out
+    assert "is not as it was" not in ran.out
+    left = cluster.kubectl("get", "deployments,secrets,jobs", "-n", namespace, "-o", "name")
+    assert left == ""
+    assert "airgap.rehearsal" not in cluster.kubectl("get", "namespace", namespace, "-o", "yaml")
+
+
+@pytest.mark.cluster
+@pytest.mark.registry
+def test_what_a_killed_rehearsal_left_is_removed_by_the_next_one_only_while_it_is_marked(
+    bench: Workbench, assets: Path, tmp_path: Path, cluster: Cluster
+) -> None:
+    namespace = cluster.new_namespace()
+    in_cluster(bench, namespace)
+    marks = bench.place / ".airgap/rehearsal-marks"
+    marks.mkdir(parents=True)
+    (marks / "0123456789abcdef").touch()
+    cluster.kubectl("create", "namespace", namespace)
+    marked = ["airgap.rehearsal/id=0123456789abcdef", "airgap.rehearsal/made=true"]
+    cluster.kubectl("annotate", "namespace", namespace, *marked)
+    cluster.kubectl("create", "secret", "generic", "key", "-n", namespace, "--from-literal=value=x")
+    ran = rehearse(bench, assets, tmp_path, f"kubeconfig={cluster.kubeconfig}")
+    assert ran.code == 0, ran.out + ran.err
+    assert f"removing what a rehearsal that was killed has left in {namespace}" in ran.out
+    assert cluster.kubectl("get", "namespace", namespace, "--ignore-not-found", "-o", "name") == ""
+    cluster.kubectl("create", "namespace", namespace)
+    cluster.kubectl("annotate", "namespace", namespace, *marked)
+    ran = rehearse(bench, assets, tmp_path, f"kubeconfig={cluster.kubeconfig}")
+    assert ran.code == 1, ran.out
+    assert "has the mark of another rehearsal (0123456789abcdef)" in ran.out

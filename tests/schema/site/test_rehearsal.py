@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schema.site.rehearsal import PLACEHOLDER, completed, rehearsed, stand_in_outputs
+from schema.site.rehearsal import PLACEHOLDER, completed, is_address, rehearsed, stand_in_outputs
 from schema.site.site import Site
 from schema.site.uses import Use
 from schema.spec.install import InstallSpec
@@ -84,3 +84,26 @@ def test_outputs_of_actions_stand_in_as_far_as_they_are_used() -> None:
         Use(name=Name(space="env", rest="A"), where="x"),
     ]
     assert stand_in_outputs(used) == {"enroll": {"id": PLACEHOLDER}}
+
+
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        pytest.param("mysql.internal.example.com", True, id="host"),
+        pytest.param("mysql.db:3306", True, id="host and port"),
+        pytest.param("https://zenml/health", True, id="URL of a short host"),
+        pytest.param("10.1.2.3", True, id="IPv4"),
+        pytest.param("10.1.2.3:5432", True, id="IPv4 and port"),
+        pytest.param("fd00::1", True, id="IPv6"),
+        pytest.param("registry.example.com/team", True, id="place in a registry"),
+        pytest.param("1.5Gi", False, id="quantity"),
+        pytest.param("0.94.6", False, id="version"),
+        pytest.param("nginx", False, id="word"),
+        pytest.param("ops@example.com", False, id="mail address"),
+        pytest.param(3306, False, id="number"),
+        pytest.param(True, False, id="truth"),
+        pytest.param(["db.internal"], False, id="list"),
+    ],
+)
+def test_addresses(value: Any, address: bool) -> None:
+    assert is_address(value) is address
