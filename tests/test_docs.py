@@ -11,8 +11,8 @@ import pytest
 import yaml
 from doit.doit_cmd import DoitMain
 
-from tasks.cli.program import CONNECTED, ON_BOTH_SIDES
-from tasks.runtime.variables import VARIABLES
+from tasks.cli.commands import places
+from tasks.runtime.variables import VARIABLES, Side
 from tests.fixtures.places import ROOT
 
 DOCUMENTS = sorted(
@@ -22,11 +22,13 @@ DOCUMENTS = sorted(
 )
 CALL = re.compile(r"(?<![\w/.-])(doit|(?:python3 (?:-I )?)?\S*airgap\.pyz)((?: [^\s`|;&<>)\\]+)+)")
 
+SIDES: dict[str, Side] = {"doit": "connected", "airgap.pyz": "air-gapped"}
+
 
 def commands(program: str) -> dict[str, set[str]]:
     """The commands of `doit` or `airgap.pyz`, each with the long options that it takes."""
     found = {kind.get_name(): kind for kind in DoitMain.DOIT_CMDS}
-    for name, place in (ON_BOTH_SIDES | CONNECTED if program == "doit" else ON_BOTH_SIDES).items():
+    for name, place in places(SIDES[program]).items():
         module, _, kind = place.partition(":")
         found[name] = getattr(import_module(module), kind)
     return {name: {option.get("long", "") for option in _options(kind)} for name, kind in found.items()}

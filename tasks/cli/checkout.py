@@ -14,7 +14,8 @@ import doit
 from doit.cmd_base import DodoTaskLoader
 from doit.exceptions import InvalidDodoFile
 
-from tasks.cli.program import CONNECTED, ON_BOTH_SIDES, Program
+from tasks.cli.commands import places
+from tasks.cli.program import Program
 from tasks.runtime.installation import CHECKOUT, how_to_install, missing_package
 
 _NAMED = b'loader = "airgap"'  # in the pyproject.toml of where doit starts
@@ -36,7 +37,7 @@ class _Loader(DodoTaskLoader):  # type: ignore[misc]
 
 def enter() -> NoReturn:
     """The entry point `doit.LOADER`: doit calls it first of all, and goes on as this program."""
-    sys.exit(Program(_Loader(), {**ON_BOTH_SIDES, **CONNECTED}).run(sys.argv[1:]))
+    sys.exit(Program(_Loader(), places("connected")).run(sys.argv[1:]))
 
 
 def require_program(dodo: str) -> None:

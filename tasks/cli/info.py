@@ -7,6 +7,7 @@ from doit.cmd_info import Info
 from doit.exceptions import InvalidCommand
 
 from tasks.cli.command import PlainCommand
+from tasks.cli.commands import COMMANDS
 from tasks.runtime.console import Console
 
 
@@ -25,7 +26,7 @@ class DumpDB(PlainCommand):
     """doit's reads none of our state, which is a journal."""
 
     name = "dumpdb"
-    doc_purpose = "not here: list --all --status and info STEP tell what is up to date"
+    doc_purpose = COMMANDS["dumpdb"].purpose
     doc_usage = ""
     doc_description = None
 
@@ -43,7 +44,7 @@ class SchemaCommand(PlainCommand):
     """Prints a schema."""
 
     name = "schema"
-    doc_purpose = "print the JSON Schema of airgap.yaml, or of a bundle's manifest.json or report.json"
+    doc_purpose = COMMANDS["schema"].purpose
     doc_usage = "[airgap|manifest|report]"
     doc_description = "Editors complete a spec whose first line is  # yaml-language-server: $schema=PATH"
 

@@ -12,28 +12,6 @@ from tasks.runtime.installation import missing_package
 
 _WRONG = 3  # doit's exit code for what is wrong before a task could begin
 
-# By doit's names; imported when they are called.
-ON_BOTH_SIDES = {
-    "run": "tasks.cli.run:Run",
-    "plan": "tasks.commands.plan:Plan",
-    "rollback": "tasks.commands.day2:Rollback",
-    "uninstall": "tasks.commands.day2:Uninstall",
-    "diagnose": "tasks.commands.day2:Diagnose",
-    "backup": "tasks.commands.backup:Backup",
-    "report": "tasks.commands.report:ReportCommand",
-    "publish": "tasks.commands.publish:Publish",
-    "fetch": "tasks.commands.publish:Fetch",
-    "graph": "tasks.commands.graph:GraphCommand",
-    "info": "tasks.cli.info:InfoCommand",
-    "dumpdb": "tasks.cli.info:DumpDB",
-}
-CONNECTED = {
-    "rehearse": "tasks.rehearsal.rehearse:Rehearse",
-    "lock": "tasks.commands.lock:LockCommand",
-    "images": "tasks.commands.images:Images",
-    "adopt": "tasks.commands.adopt:Adopt",
-    "schema": "tasks.cli.info:SchemaCommand",
-}
 _PLUGINS = {"BACKEND": {"journal": "tasks.runtime.state:JournalDB"}, "GLOBAL": {"backend": "journal"}}
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from doit.cmd_base import ModuleTaskLoader
 
-from tasks.cli.program import ON_BOTH_SIDES, Program
+from tasks.cli.commands import places
+from tasks.cli.program import Program
 
 
 class DodoLoader(ModuleTaskLoader):  # type: ignore[misc]
@@ -23,4 +24,4 @@ class DodoLoader(ModuleTaskLoader):  # type: ignore[misc]
 
 def main() -> int:
     """Run doit with the words of the command line; returns its exit code."""
-    return Program(DodoLoader(), ON_BOTH_SIDES).run(sys.argv[1:])
+    return Program(DodoLoader(), places("air-gapped")).run(sys.argv[1:])

@@ -12,6 +12,7 @@ from doit import doit_cmd
 from doit.exceptions import InvalidDodoFile
 
 from bundle.errors import AirgapError
+from tasks.cli.commands import COMMANDS
 from tasks.cli.reporter import Reporter
 from tasks.runtime.options import Options
 from tasks.runtime.project import Project
@@ -35,7 +36,7 @@ def open_project(env: Mapping[str, str] | None = None) -> Project:
             user_state=_user_state(env),
             carried=_carried(),
             words=sys.argv[1:],
-            comparing=_command(sys.argv[1:]) == "report",
+            comparing=_is_comparing(sys.argv[1:]),
         )
         project = Project(options, env=env)
         project.check()
@@ -45,9 +46,10 @@ def open_project(env: Mapping[str, str] | None = None) -> Project:
     return project
 
 
-def _command(words: Sequence[str]) -> str:
-    """The command that a command line names; empty for none, which runs."""
-    return next((word for word in words if "=" not in word and not word.startswith("-")), "")
+def _is_comparing(words: Sequence[str]) -> bool:
+    """Whether the command that a command line names is one that compares."""
+    named = next((word for word in words if "=" not in word and not word.startswith("-")), "")
+    return named in COMMANDS and COMMANDS[named].comparing
 
 
 def _user_state(env: Mapping[str, str]) -> Path:

@@ -17,6 +17,7 @@ from bundle.oci.locations import LocalChart, LocalImage
 from schema.edit import NewChart, NewImage, NewSource, add_charts, add_images, change_sources
 from schema.spec.spec import Spec
 from tasks.cli.command import PlainCommand
+from tasks.cli.commands import COMMANDS
 from tasks.commands.additions import rewrite_spec
 from tasks.install.hand_made import HandMade, SavedChart, match_chart, match_image, read_hand_made, reference_of
 from tasks.runtime.console import LocalWork
@@ -55,7 +56,7 @@ class Adopt(PlainCommand, DoitCmdBase):  # type: ignore[misc]
     """Makes sources of what lies in a directory."""
 
     name = "adopt"
-    doc_purpose = "make a hand-made bundle's images and charts the sources of a spec"
+    doc_purpose = COMMANDS["adopt"].purpose
     doc_usage = "bundle=DIR [spec=FILE] [registry=HOST/PATH]"
     doc_description = (
         "Reads images/*.tar and charts/*.tgz of DIR to their end. What the spec has of it comes from there then, "

@@ -29,6 +29,7 @@ from schema.site.secrets import single_value
 from schema.site.uses import gather, uses_of
 from schema.spec.backup import DumpSpec
 from schema.syntax import template
+from tasks.cli.commands import COMMANDS
 from tasks.commands.day2 import ReceiverCommand
 from tasks.runtime.version import VERSION
 from tasks.site.last_backup import LastBackup
@@ -58,7 +59,7 @@ class Backup(ReceiverCommand):
     """Dumps what can be dumped."""
 
     name = "backup"
-    doc_purpose = "keep values, secrets (encrypted), chart versions, receipt and database dumps in one archive"
+    doc_purpose = COMMANDS["backup"].purpose
     doc_usage = "key=CERTIFICATE [out=DIR]"
     doc_description = (
         "key= is the certificate (PEM, RSA or EC) of whoever may read it: openssl encrypts to it, and nothing secret "

@@ -16,6 +16,7 @@ from clients.cluster.survey import survey
 from schema.site.actions import record_name
 from schema.spec.install import ReleaseSpec
 from tasks.cli.command import PlainCommand
+from tasks.cli.commands import COMMANDS
 from tasks.site.receiver import Receiver
 from tasks.site.revisions import Revisions
 
@@ -46,7 +47,7 @@ class Rollback(ReceiverCommand):
     """Returns to the revisions before the last install."""
 
     name = "rollback"
-    doc_purpose = "return all releases that the last install changed to their revisions before it"
+    doc_purpose = COMMANDS["rollback"].purpose
     doc_usage = ""
     doc_description = (
         "The newest release goes first. A release that the install brought for the first time has nothing to return "
@@ -61,7 +62,7 @@ class Uninstall(ReceiverCommand):
     """Removes what install made."""
 
     name = "uninstall"
-    doc_purpose = "remove the releases and secrets that install made; asks first"
+    doc_purpose = COMMANDS["uninstall"].purpose
     doc_usage = "[--yes] [--secrets]"
     doc_description = (
         "Generated secrets stay unless --secrets says otherwise. Namespaces, volumes and the registry's images stay."
@@ -76,7 +77,7 @@ class Diagnose(ReceiverCommand):
     """Finds out why something does not come up."""
 
     name = "diagnose"
-    doc_purpose = "gather what there is to know of the releases into one archive, and print the likely cause"
+    doc_purpose = COMMANDS["diagnose"].purpose
     doc_usage = ""
     doc_description = (
         "Release status, pods, events, last log lines, pull secrets against image hosts, addresses. Values of secrets "

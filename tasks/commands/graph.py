@@ -11,6 +11,7 @@ from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
 from tasks.cli.command import PlainCommand
+from tasks.cli.commands import COMMANDS
 
 FEW = 3  # steps of one kind that are shown one by one
 
@@ -71,7 +72,7 @@ class GraphCommand(PlainCommand, DoitCmdBase):  # type: ignore[misc]
     """Draws the graph."""
 
     name = "graph"
-    doc_purpose = "draw the steps and what they wait for"
+    doc_purpose = COMMANDS["graph"].purpose
     doc_usage = "[bundle|install] [--format mermaid|dot] [--all]"
     doc_description = (
         f"Where there are more than {FEW} steps of a kind, one node stands for all of them, unless --all is given. "

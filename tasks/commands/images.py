@@ -16,6 +16,7 @@ from clients.charts.images import FoundImage
 from clients.cluster.helm import Helm
 from schema.spec.install import ReleaseSpec
 from tasks.cli.command import PlainCommand
+from tasks.cli.commands import COMMANDS
 from tasks.collect import charts
 from tasks.collect.helm import open_helm
 from tasks.commands.additions import add_to_spec, lacking
@@ -72,7 +73,7 @@ class Images(PlainCommand, DoitCmdBase):  # type: ignore[misc]
     """Lists images."""
 
     name = "images"
-    doc_purpose = "list the images that the charts use, and add the missing ones to the spec"
+    doc_purpose = COMMANDS["images"].purpose
     doc_usage = "[--json] [--add]"
     doc_description = (
         "Renders every chart with the values of the install (helm is needed; site=FILE gives real facts, else they are "

@@ -13,6 +13,7 @@ from bundle.oci.digest import Digest
 from schema.lock import ImagePin, Lock
 from schema.spec.contents import ChartSpec, FileSpec, ImageSpec
 from tasks.cli.command import PlainCommand
+from tasks.cli.commands import COMMANDS
 from tasks.collect import charts, files, images
 from tasks.runtime.project import Project
 
@@ -35,7 +36,7 @@ class LockCommand(PlainCommand, DoitCmdBase):  # type: ignore[misc]
     """Pins tags, charts and files anew."""
 
     name = "lock"
-    doc_purpose = "pin tags, charts and files anew in airgap.lock; the only command that moves a pin"
+    doc_purpose = COMMANDS["lock"].purpose
     doc_usage = "[NAME ...]"
     doc_description = (
         "Asks each source what it gives now and prints what moved, old -> new. With names of images, charts or files, "

@@ -13,6 +13,7 @@ from bundle.errors import AirgapError
 from bundle.formats.sizes import human
 from bundle.oci.digest import Digest
 from tasks.cli.command import PlainCommand
+from tasks.cli.commands import COMMANDS
 from tasks.collect.delta import Carried, carried
 from tasks.collect.images import missing, pin_of
 from tasks.commands.plan_install import InstallPlan, plan_install
@@ -68,7 +69,7 @@ class Plan(PlainCommand, DoitCmdBase):  # type: ignore[misc]
     """Shows what would run."""
 
     name = "plan"
-    doc_purpose = "show what would run and why, and the bytes to fetch or to send"
+    doc_purpose = COMMANDS["plan"].purpose
     doc_usage = "bundle|install [--json] [--exit-code]"
     doc_description = (
         "For a bundle it touches no network and writes nothing; for an install it asks registry and cluster, and "

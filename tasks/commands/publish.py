@@ -32,6 +32,7 @@ from clients.http.transport import Transport
 from clients.registry.repository import Registries
 from clients.registry.upload import Uploads
 from tasks.cli.command import PlainCommand
+from tasks.cli.commands import COMMANDS
 from tasks.runtime.console import LocalWork
 from tasks.runtime.project import Project
 from tasks.site.receiver import Receiver
@@ -62,7 +63,7 @@ class Publish(ExchangeCommand):
     """Puts a bundle into a registry."""
 
     name = "publish"
-    doc_purpose = "put a finished bundle into a registry, as an OCI artifact"
+    doc_purpose = COMMANDS["publish"].purpose
     doc_usage = "to=oci://HOST/REPOSITORY[:TAG] [bundle=PATH]"
     doc_description = (
         "Every file is a layer with its path as title, so that oras pulls it too. What the registry has is not sent "
@@ -80,7 +81,7 @@ class Fetch(ExchangeCommand):
     """Brings a bundle from a registry."""
 
     name = "fetch"
-    doc_purpose = "bring a published bundle from a registry, and verify it"
+    doc_purpose = COMMANDS["fetch"].purpose
     doc_usage = "from=oci://HOST/REPOSITORY:TAG [out=DIR] [trust=FILE]"
     doc_description = (
         "The bundle appears below out= when all of it is there, has the digests of its list of checksums, and is "

@@ -17,6 +17,7 @@ from bundle.report.page import report_page
 from bundle.report.snapshot import Snapshot
 from bundle.storage.files import write_bytes
 from tasks.assemble.reporting import compose, earlier, last_before
+from tasks.cli.commands import COMMANDS
 from tasks.commands.day2 import ReceiverCommand
 from tasks.rehearsal.result import KEPT, RehearsalResult
 from tasks.runtime.console import LocalWork
@@ -27,7 +28,7 @@ class ReportCommand(ReceiverCommand):
     """Writes the report."""
 
     name = "report"
-    doc_purpose = "check a bundle and write a report for whoever approves it: contents, proofs, what is new"
+    doc_purpose = COMMANDS["report"].purpose
     doc_usage = "[bundle=PATH] [since=PREVIOUS]"
     doc_description = (
         "Writes NAME-VERSION.report.html and .json beside the bundle, or into the working directory where that "

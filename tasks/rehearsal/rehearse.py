@@ -24,6 +24,7 @@ from bundle.storage.tree import walk_files
 from clients.programs.process import run
 from clients.sandbox.cluster import lacking
 from tasks.cli.command import PlainCommand
+from tasks.cli.commands import COMMANDS
 from tasks.cli.run import SIGNALS, interrupt
 from tasks.rehearsal.result import KEPT, RehearsalResult, Scene, step_mark
 from tasks.rehearsal.stage import RESULT
@@ -41,7 +42,7 @@ class Rehearse(PlainCommand, DoitCmdBase):  # type: ignore[misc]
     """Rehearses the crossing."""
 
     name = "rehearse"
-    doc_purpose = "make the bundle, and install it here into a throwaway target without network"
+    doc_purpose = COMMANDS["rehearse"].purpose
     doc_usage = "[bundle=PATH] [site=FILE] [kubeconfig=FILE [use=NAME,NAME]]"
     doc_description = (
         "A named bundle is taken as it is. The target is a registry on loopback, and a Kubernetes with simulated nodes "

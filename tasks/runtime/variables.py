@@ -5,18 +5,20 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bundle.errors import AirgapError, FormatError
 from bundle.oci.reference import Reference, check_prefix, looks_like_host
-from schema.site.rehearsal import Extent
-from schema.spec.spec import EngineKind
+
+if TYPE_CHECKING:  # the commands' table is read where not even YAML may be installed
+    from schema.site.rehearsal import Extent
+    from schema.spec.spec import EngineKind
 
 Side = Literal["connected", "air-gapped"]
 
-_CONNECTED: frozenset[Side] = frozenset({"connected"})
-_AIR_GAPPED: frozenset[Side] = frozenset({"air-gapped"})
-_BOTH = _CONNECTED | _AIR_GAPPED
+CONNECTED: frozenset[Side] = frozenset({"connected"})
+AIR_GAPPED: frozenset[Side] = frozenset({"air-gapped"})
+BOTH = CONNECTED | AIR_GAPPED
 _HTTP = "http://"
 _ARTIFACT = "write oci://HOST/REPOSITORY:TAG"
 
@@ -147,7 +149,7 @@ def host_of(text: str) -> str:
     return text.rpartition("://")[2].partition("/")[0]
 
 
-def _engine(text: str, _: Path) -> EngineKind:
+def _engine(text: str, _: Path) -> "EngineKind":
     match text:
         case "docker" | "none":
             return text
@@ -161,7 +163,7 @@ def is_loopback(registry: str) -> bool:
     return name == "localhost" or re.fullmatch(r"127(\.\d{1,3}){3}", name) is not None
 
 
-def _extent(text: str, _: Path) -> Extent:
+def _extent(text: str, _: Path) -> "Extent":
     match text:
         case "" | "images" | "cluster":
             return text
@@ -179,68 +181,68 @@ def _names(text: str, _: Path) -> tuple[str, ...]:
 VARIABLES: Mapping[str, Variable] = {
     each.name: each
     for each in (
-        Variable("spec", _path, _CONNECTED, "the spec (default: airgap.yaml)"),
-        Variable("out", _path, _BOTH, "where bundles go (default: dist)"),
+        Variable("spec", _path, CONNECTED, "the spec (default: airgap.yaml)"),
+        Variable("out", _path, BOTH, "where bundles go (default: dist)"),
         Variable(
             "state",
             _path,
-            _BOTH,
+            BOTH,
             "where the cache and doit's state lie (default: .airgap beside the spec, else the user's state directory)",
         ),
         Variable(
             "bundle",
             _bundle,
-            _BOTH,
+            BOTH,
             "a bundle directory, an archive, a part of one, or the directory with these (default: the spec's bundle)",
         ),
         Variable(
             "since",
             _path,
-            _BOTH,
+            BOTH,
             "a receipt.json from inside, or an earlier bundle's manifest.json: the bundle leaves out what is there; "
             "for report also an earlier bundle itself: what it compares with",
         ),
-        Variable("site", _site, _BOTH, "the site's facts, a YAML file, for install"),
+        Variable("site", _site, BOTH, "the site's facts, a YAML file, for install"),
         Variable(
             "trust",
             _list_of_signers,
-            _BOTH,
+            BOTH,
             "who may sign bundles, a list in ssh-keygen's allowed signers format; others are refused",
         ),
-        Variable("downgrade", _downgrade, _AIR_GAPPED, "allow: install an older bundle than the last one"),
+        Variable("downgrade", _downgrade, AIR_GAPPED, "allow: install an older bundle than the last one"),
         Variable(
             "to",
             _target,
-            _BOTH,
+            BOTH,
             "where publish puts the bundle: oci://HOST/REPOSITORY[:TAG] (default: the bundle's version)",
         ),
-        Variable("from", _source, _BOTH, "what fetch brings here: oci://HOST/REPOSITORY:TAG, or @DIGEST"),
+        Variable("from", _source, BOTH, "what fetch brings here: oci://HOST/REPOSITORY:TAG, or @DIGEST"),
         Variable(
             "registry",
             _registry,
-            _BOTH,
+            BOTH,
             "another place for the images than the spec's registry.prefix, for install (on loopback also http://)",
         ),
         Variable(
             "engine",
             _engine,
-            _BOTH,
+            BOTH,
             "docker or none: whether images move through a Docker Engine, on this side (default: as the spec says)",
         ),
         Variable(
             "use",
             _names,
-            _CONNECTED,
+            CONNECTED,
             "the site settings with addresses, NAME,NAME, that a rehearsal in a named cluster uses for real",
         ),
         Variable(
             "rehearsal",
             _extent,
-            _AIR_GAPPED,
+            AIR_GAPPED,
             "images or cluster: leave out what a throwaway target can't show; only with a registry on loopback",
         ),
-        Variable("kubeconfig", _path, _CONNECTED, "a cluster for rehearse to install into"),
-        Variable("key", _path, _AIR_GAPPED, "the certificate of whoever may read a backup, for backup"),
-        Variable("jobs", _jobs, _BOTH, "how many transfers run at once"),
+        Variable("kubeconfig", _path, CONNECTED, "a cluster for rehearse to install into"),
+        Variable("key", _path, AIR_GAPPED, "the certificate of whoever may read a backup, for backup"),
+        Variable("jobs", _jobs, BOTH, "how many transfers run at once"),
     )
 }
