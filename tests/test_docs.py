@@ -39,13 +39,15 @@ def _options(kind: Any) -> Iterator[dict[str, Any]]:
         yield from (*vars(each).get("cmd_options", ()), *vars(each).get("base_options", ()))
 
 
-def task_names() -> set[str]:
-    """The tasks that dodo.py defines."""
-    tree = ast.parse((ROOT / "dodo.py").read_text())
-    return {node.name[5:] for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+def task_names(file: str) -> set[str]:
+    """The tasks that dodo.py or dev.py defines."""
+    tree = ast.parse((ROOT / file).read_text())
+    functions = (node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    return {name.removeprefix("task_") for name in functions if name.startswith("task_")}
 
 
-TASKS = task_names()
+TASKS = task_names("dodo.py")
+DEVELOPERS = task_names("dev.py")
 KNOWN = {program: commands(program) for program in ("doit", "airgap.pyz")}
 
 
@@ -68,6 +70,8 @@ def calls(name: str, text: str) -> Iterator[tuple[str, list[str]]]:
 
 def wrong(program: str, words: list[str]) -> list[str]:
     """What of a call does not exist."""
+    if words[:2] == ["-f", "dev.py"]:
+        return [word for word in words[2:] if word not in {*DEVELOPERS, "list"}]
     known = KNOWN[program]
     names = [word for word in words if word[0] not in "-$\"'[" and "=" not in word]
     command = names[0] if names and names[0] in known else "run"
@@ -108,6 +112,8 @@ def test_calls_are_found() -> None:
         pytest.param("doit", "plan bundel", ["bundel"], id="no task to plan"),
         pytest.param("doit", "bundle sepc=x", ["sepc=x"], id="no variable"),
         pytest.param("doit", "plan bundle --exitcode", ["--exitcode"], id="no option"),
+        pytest.param("doit", "-f dev.py lint types", [], id="developers'"),
+        pytest.param("doit", "-f dev.py bundle", ["bundle"], id="no developers' task"),
         pytest.param("airgap.pyz", "lock", ["lock"], id="not inside"),
         pytest.param("airgap.pyz", "graph install", [], id="inside"),
     ],
