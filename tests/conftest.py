@@ -1,10 +1,12 @@
-"""For all tests: a registry that does wrong on demand, and AIRGAP_REQUIRE_PARTS=1, which accepts no skips."""
+"""For all tests: a registry that does wrong on demand, a small project, and AIRGAP_REQUIRE_PARTS=1: no skips."""
 
 import os
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.fixtures.benches.workbench import Workbench, make
 from tests.fixtures.servers.faulty_registry import FaultyRegistry, faulty_registry
 
 
@@ -22,3 +24,9 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 def faulty() -> Iterator[FaultyRegistry]:
     with faulty_registry() as registry:
         yield registry
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Workbench:
+    """A project with two small images, a chart and a file."""
+    return make(tmp_path / "project")

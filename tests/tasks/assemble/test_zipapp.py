@@ -4,7 +4,6 @@ import io
 import os
 import shutil
 import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,16 +73,6 @@ def test_it_verifies_its_own_bundle_alone(bench: Workbench, tmp_path: Path, pyth
     )
     assert done.returncode == 1
     assert "manifest.txt" in done.stderr
-
-
-def test_it_reads_no_spec_that_lies_where_it_is_run(bench: Workbench, tmp_path: Path) -> None:
-    (tmp_path / "airgap.yaml").write_text("version: 1\nbundle: {name: other, version: 1.0.0}\n")
-    done = subprocess.run(
-        [sys.executable, "-I", bench.bundle / "airgap.pyz", "verify", f"state={tmp_path / 'state'}"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
-    assert not (tmp_path / ".airgap").exists()
 
 
 def test_an_old_python_is_told_so(bench: Workbench, tmp_path: Path) -> None:

@@ -1,5 +1,3 @@
-"""`doit report`, and the report that travels in a bundle, as a user meets them."""
-
 import json
 import shutil
 import subprocess
@@ -47,29 +45,6 @@ def next_version(bench: Workbench) -> Workbench:
     bench.write({**bench.spec, "bundle": {"name": "app", "version": "1.1"}})
     bench.env["SOURCE_DATE_EPOCH"] = "1700086400"
     return made(bench)
-
-
-def test_the_bundle_carries_a_report_that_its_checksums_cover(bench: Workbench) -> None:
-    made(bench)
-    sums = (bench.bundle / "SHA256SUMS").read_text()
-    assert "  report.html\n" in sums
-    assert "  report.json\n" in sums
-    report = data(bench.bundle / "report.json")
-    assert report["manifest"] == data(bench.bundle / "manifest.json")
-    assert set(states(report).values()) == {"open"}
-    assert report["changes"] is None
-    assert report["manifest"]["images"][0]["digest"] in (bench.bundle / "report.html").read_text()
-    assert bench.doit("bundle").steps == []
-
-
-def test_none_when_the_spec_says_so(tmp_path: Path) -> None:
-    bench = made(make(tmp_path / "project"))
-    assert (bench.bundle / "report.html").exists()
-    bench.write({**bench.spec, "bundle": {"name": "app", "version": "1.0", "report": False}})
-    made(bench)
-    assert not (bench.bundle / "report.html").exists()
-    assert "report" not in (bench.bundle / "SHA256SUMS").read_text()
-    assert bench.doit("report").code == 0
 
 
 def test_the_report_on_a_finished_bundle(bench: Workbench) -> None:

@@ -1,5 +1,3 @@
-"""`doit bundle since=FILE`: only what the other side lacks, beside the full bundle, and proven with its base."""
-
 import io
 import json
 import os
@@ -17,8 +15,13 @@ from tests.fixtures.benches.workbench import Workbench, make, write_layout
 from tests.fixtures.made.images import image, layer
 
 BIG = layer("big", 400_000)
+
+
 TWO = layer("two", 5_000)
+
+
 SAME = human(len(BIG.data) + len(TWO.data))
+
 
 both_layouts = pytest.mark.parametrize("layout", ["oci", "docker-archive"])
 

@@ -1,5 +1,3 @@
-"""`doit rehearse` without any part installed: neither helm, nor a cluster, nor the CNCF registry."""
-
 import json
 import os
 import shutil
@@ -17,6 +15,8 @@ from tests.fixtures.benches.workbench import Ran, Workbench, make
 from tests.fixtures.parts.ssh_keys import make_key
 
 STEPS = ["bundle", "carry", "target", "verify", "install", "receipt"]
+
+
 # A program in the place of the bundle's own, which looks around outside and says that all is well.
 CURIOUS = """\
 import socket
@@ -27,6 +27,8 @@ for place in (("192.0.2.7", 443), ("quay.example", 443)):
         print(f"FAILED verify: {err}")
 raise SystemExit(1)
 """
+
+
 # One that pushes nothing and writes the receipt of an install that went well.
 LIAR = """\
 import json, pathlib, sys

@@ -1,5 +1,3 @@
-"""What refers to images, over whole runs: a registry with the referrers API on both sides, and every refusal."""
-
 import json
 from pathlib import Path
 
@@ -10,7 +8,7 @@ from bundle.oci.descriptor import Descriptor
 from bundle.transfer.referrers import list_tag
 from tests.fixtures.benches.workbench import Ran, Workbench
 from tests.fixtures.made.cosign_objects import Artifact, bundled, new_key, referring, simple, write_public
-from tests.fixtures.servers.faulty_registry import OFTEN, Fault, FaultyRegistry, instead, refusal
+from tests.fixtures.servers.faulty_registry import OFTEN, Fault, FaultyRegistry, refusal
 
 KEY = new_key()
 
@@ -167,26 +165,6 @@ def test_a_pin_without_signatures_names_lock(bench: Workbench, faulty: FaultyReg
     assert "next: if it is signed by now, `doit lock app` looks for signatures anew" in ran.err
     assert bench.doit("lock", "app").code == 0
     assert bench.doit("bundle").code == 0
-
-
-@pytest.mark.parametrize(
-    ("part", "fault"),
-    [
-        ("PUT /v2/inside/app/manifests/sha256-", refusal(400, "MANIFEST_INVALID", "unknown media type")),
-        ("PUT /v2/inside/app/manifests/sha256-", instead(415)),
-    ],
-    ids=["400", "415"],
-)
-def test_a_registry_inside_that_takes_no_such_artifacts(
-    bench: Workbench, faulty: FaultyRegistry, image: Descriptor, part: str, fault: Fault
-) -> None:
-    attach(faulty, simple(KEY, image.digest), f"{list_tag(image.digest)}.sig")
-    assert bench.doit("bundle").code == 0
-    faulty.plan(part, *[fault] * OFTEN)
-    ran = install(bench)
-    assert ran.code == 1
-    assert f"FAILED push:app: image 'app' (what is attached to it, {list_tag(image.digest)}.sig): " in ran.err
-    assert "if this registry takes no such artifacts, set `referrers: false` of image 'app'" in ran.err
 
 
 def test_an_older_lock_says_nothing_and_asks_nobody(

@@ -1,5 +1,3 @@
-"""`bundle: {sign: {key: ...}}` as a user runs it, with the real ssh-keygen and ssh-agent."""
-
 import json
 import os
 import pty

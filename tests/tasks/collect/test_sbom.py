@@ -1,5 +1,3 @@
-"""`doit sbom` as a user runs it: who tells what is in an image, when it is told anew, what is said of the rest."""
-
 import json
 import os
 import stat
@@ -37,8 +35,14 @@ L:Apache-2.0
 o:openssl
 F:usr
 """
+
+
 ALPINE = layer_of({"lib/apk/db/installed": INSTALLED, "etc/os-release": "ID=alpine\nVERSION_ID=3.20.3\n"})
+
+
 JAR = layer_of({"opt/app.jar": "PK"})
+
+
 SYFT = """#!/bin/sh
 test "$1 $3 $4 $5" = "scan --output cyclonedx-json --quiet" && test -f "${2#oci-dir:}/index.json" || exit 9
 echo '{"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [

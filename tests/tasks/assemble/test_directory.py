@@ -1,0 +1,83 @@
+"""The finished bundle: its list of checksums, and the directory that is put in its place."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.benches.workbench import FINAL, Workbench, bundled
+
+
+def test_the_bundle_checks_with_sha256sum(bench: Workbench) -> None:
+    bundled(bench)
+    done = subprocess.run(
+        ["sha256sum", "-c", "SHA256SUMS"], cwd=bench.bundle, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    listed = {line.split("  ")[1] for line in (bench.bundle / "SHA256SUMS").read_text().splitlines()}
+    present = {str(path.relative_to(bench.bundle)) for path in bench.bundle.rglob("*") if path.is_file()}
+    assert present - listed == {"SHA256SUMS"}
+
+
+def test_a_removed_image_leaves_bundle_and_lock(bench: Workbench) -> None:
+    bundled(bench)
+    images = bench.spec["images"]
+    assert isinstance(images, list)
+    images.pop()
+    bench.write()
+    assert bench.doit("bundle").steps == sorted([*FINAL, "layout"])
+    assert len(list((bench.bundle / "images/blobs/sha256").iterdir())) == 4
+    assert bench.doit("verify").code == 0
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def touch(path: Path) -> None:
+    os.utime(path, (1, 1))
+
+
+def scribble(path: Path) -> None:
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.write(b"scribble")
+
+
+@pytest.mark.parametrize("damage", [remove, touch, scribble])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "manifest.json",
+        "SHA256SUMS",
+        "airgap.json",
+        "images/index.json",
+        "charts/app-1.0.0.tgz",
+        "files/note.txt",
+        "blob",
+    ],
+)
+def test_a_damaged_output_is_remade(bench: Workbench, name: str, damage: object) -> None:
+    bench.env["SOURCE_DATE_EPOCH"] = "1700000000"
+    before = bundled(bench).files()
+    path = bench.bundle / name if name != "blob" else max((bench.bundle / "images/blobs/sha256").iterdir())
+    assert callable(damage)
+    damage(path)
+    ran = bench.doit("bundle")
+    assert ran.code == 0, ran.out + ran.err
+    assert bench.files() == before
+    assert bench.doit("bundle").steps == []
+    if damage is remove:
+        assert ran.steps == ["directory"]
+    else:
+        assert not any(step.startswith("pin:") for step in ran.steps)
+
+
+def test_a_removed_bundle_comes_back_from_the_cache(bench: Workbench) -> None:
+    before = bundled(bench).files()
+    shutil.rmtree(bench.bundle)
+    shutil.rmtree(bench.place / "images/one/blobs")  # the source is not asked again
+    assert bench.doit("bundle").steps == ["directory"]
+    assert bench.files() == before

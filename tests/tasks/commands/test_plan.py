@@ -1,0 +1,61 @@
+"""`doit plan bundle` says what then runs, and the bytes."""
+
+import hashlib
+import json
+
+import pytest
+
+from tests.fixtures.benches.workbench import Workbench, bundled
+from tests.fixtures.made.images import image, layer
+
+
+@pytest.mark.parametrize("change", ["nothing", "fresh", "blob", "image", "archive", "tag"])
+def test_plan_is_what_then_runs(bench: Workbench, change: str) -> None:
+    if change != "fresh":
+        bundled(bench)
+    images = bench.spec["images"]
+    bundle = bench.spec["bundle"]
+    assert isinstance(images, list)
+    assert isinstance(bundle, dict)
+    if change == "blob":
+        (
+            bench.place
+            / ".airgap/cache/blobs/sha256"
+            / image(layer("base", 20_000), layer("one", 5_000)).descriptor.digest.hex
+        ).unlink()
+    elif change == "image":
+        images.append({"name": "three", "source": "oci:images/one", "target": "three:1.0"})
+    elif change == "archive":
+        bundle["archive"] = True
+    elif change == "tag":
+        images[0]["target"] = "renamed:1"
+    bench.write()
+    planned, seen = bench.watched("plan", "bundle", "--json", "--exit-code")
+    assert seen == [], "a plan writes nothing and asks nobody"
+    steps = json.loads(planned.out)["steps"]
+    due = sorted(step["step"] for step in steps if step["run"])
+    assert planned.code == (1 if due else 0)
+    assert all(step["reason"] for step in steps if step["run"])
+    assert bench.doit("bundle").steps == due
+    assert (due == []) == (change == "nothing")
+
+
+def test_plan_tells_the_bytes_to_fetch(bench: Workbench) -> None:
+    assert "whose size is not known before it is pinned" in bench.doit("plan", "bundle").out
+    bench.doit("pin")
+    size = sum(pin["size"] for pin in json.loads((bench.place / "airgap.lock").read_text())["images"].values())
+    assert json.loads(bench.doit("plan", "bundle", "--json").out)["bytes_at_most"] == size
+    bundled(bench)
+    blob = bench.place / ".airgap/cache/blobs/sha256" / hashlib.sha256(layer("one", 5_000).data).hexdigest()
+    size = blob.stat().st_size
+    blob.unlink()
+    assert json.loads(bench.doit("plan", "bundle", "--json").out)["bytes_to_fetch"] == size
+
+
+def test_plan_names_the_local_files_that_changed(bench: Workbench) -> None:
+    bundled(bench)
+    (bench.place / "note.txt").write_text("other\n")
+    (bench.place / "chart/values.yaml").write_text("a: 1\n")
+    out = bench.doit("plan", "bundle").out
+    assert f"{bench.place / 'note.txt'} changed" in out
+    assert f"{bench.place / 'chart/values.yaml'} was added" in out
