@@ -7,9 +7,9 @@ from typing import Any
 
 from bundle.errors import FormatError
 from bundle.oci.reference import DOCKER_HUB, Reference
-from clients.cluster._causes import causes
-from clients.cluster._trouble import Patience
-from clients.cluster._workloads import unready
+from clients.cluster.pods.causes import causes
+from clients.cluster.pods.trouble import Patience
+from clients.cluster.pods.workloads import unready
 from clients.cluster.release import DEPLOYED
 from clients.cluster.survey import NamespaceSurvey, container_statuses, pull_secrets
 from clients.programs.process import masked

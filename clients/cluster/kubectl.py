@@ -9,7 +9,7 @@ from typing import Any
 from bundle.errors import ClusterError, FormatError, ProgramError
 from bundle.formats.versions import Version
 from clients.cluster._errors import cluster_error
-from clients.cluster._trouble import Event
+from clients.cluster.pods.trouble import Event
 from clients.programs.process import Completed, Runner, masked, run
 
 FIELD_MANAGER = "airgap"

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bundle.errors import ClusterError, ProgramError, ReleaseError
-from clients.cluster._causes import causes
-from clients.cluster._trouble import Event, Patience, Trouble
-from clients.cluster._workloads import KINDS, WORKLOADS, NamespaceState, belongs, unready
 from clients.cluster.helm import Helm
+from clients.cluster.pods.causes import causes
+from clients.cluster.pods.trouble import Event, Patience, Trouble
+from clients.cluster.pods.workloads import KINDS, WORKLOADS, NamespaceState, belongs, unready
 from clients.cluster.release import Release
 from clients.programs.process import masked
 

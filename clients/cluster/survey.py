@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from bundle.errors import AirgapError
-from clients.cluster._trouble import Event
-from clients.cluster._workloads import KINDS, NamespaceState
+from clients.cluster.pods.trouble import Event
+from clients.cluster.pods.workloads import KINDS, NamespaceState
 from clients.cluster.release import Release
 
 LOG_LINES = 200

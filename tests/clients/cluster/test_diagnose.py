@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bundle.errors import ClusterError
-from clients.cluster._trouble import Event
 from clients.cluster.diagnose import gather, likely_causes, redact_object, redact_text
+from clients.cluster.pods.trouble import Event
 from clients.cluster.release import Release
 from clients.cluster.survey import survey
 

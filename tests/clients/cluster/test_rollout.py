@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bundle.errors import ClusterError, ReleaseError
-from clients.cluster._trouble import Event
 from clients.cluster.helm import Helm
+from clients.cluster.pods.trouble import Event
 from clients.cluster.rollout import Watch, install_release, unready_workloads, watch
 from clients.programs.process import Completed
 from tests.fixtures.made.objects import IMAGE, event, pod, thing, waiting

@@ -18,10 +18,10 @@ import pytest
 from bundle.charts.package import package_chart
 from bundle.errors import ClusterError, ReleaseError
 from bundle.formats.versions import Version
-from clients.cluster._trouble import Patience
 from clients.cluster.diagnose import gather
 from clients.cluster.helm import Helm
 from clients.cluster.kubectl import Kubectl, Right
+from clients.cluster.pods.trouble import Patience
 from clients.cluster.rollout import Watch, install_release, unready_workloads
 from clients.cluster.survey import survey
 from clients.programs.process import run

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.cluster._workloads import WORKLOADS
+from clients.cluster.pods.workloads import WORKLOADS
 from tests.fixtures.benches.site_bench import VALUES, Site, make_site
 from tests.fixtures.parts.clusters import Cluster, asset
 from tests.fixtures.parts.helms import Helm

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clients.cluster._trouble import Event
+from clients.cluster.pods.trouble import Event
 
 KINDS = "deployments.apps,statefulsets.apps,daemonsets.apps,replicasets.apps,jobs.batch,pods,persistentvolumeclaims"
 _RELEASE = "meta.helm.sh/release-name"  # helm's own mark on all it makes, hooks aside

@@ -8,8 +8,8 @@ from typing import Any
 
 from bundle.errors import FormatError
 from bundle.oci.reference import Reference
-from clients.cluster._trouble import Patience, Trouble
-from clients.cluster._workloads import NamespaceState, Object, is_hook
+from clients.cluster.pods.trouble import Patience, Trouble
+from clients.cluster.pods.workloads import NamespaceState, Object, is_hook
 
 _PULL = frozenset({"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError"})
 _MAY_NOT_START = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError"})

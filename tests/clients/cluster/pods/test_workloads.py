@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from clients.cluster._workloads import NamespaceState, unready
+from clients.cluster.pods.workloads import NamespaceState, unready
 from tests.fixtures.made.objects import pod, thing
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from clients.cluster._causes import causes, pull_fault
-from clients.cluster._trouble import Event, Patience, Trouble
-from clients.cluster._workloads import NamespaceState
+from clients.cluster.pods.causes import causes, pull_fault
+from clients.cluster.pods.trouble import Event, Patience, Trouble
+from clients.cluster.pods.workloads import NamespaceState
 from tests.fixtures.made.objects import IMAGE, event, pod, thing, waiting
 
 
