@@ -258,6 +258,7 @@ FOR_STEPS = {
     "cyclonedx",
     "rich",
     "tasks.site.destination",
+    "tasks.site.repositories",
     "urllib3",
 }
 

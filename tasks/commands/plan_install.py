@@ -106,7 +106,7 @@ def _missing(receiver: Receiver, name: str) -> dict[Digest, int]:
     entry = image_entry(receiver, name)
     lacks = receiver.carried.bundle.manifest.lacks(entry)
     parts = {digest: part for digest, part in image_parts(receiver, entry).items() if digest not in lacks}
-    missing = receiver.destination.missing(entry, parts)
+    missing = receiver.crossing.delivery.missing(entry, parts)
     return {digest: part.size for digest, part in missing.items()}
 
 

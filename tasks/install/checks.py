@@ -48,7 +48,7 @@ def _probes(receiver: Receiver) -> Iterator[Probe]:
     spec, manifest = receiver.carried.spec, receiver.carried.bundle.manifest
     small = sum(chart.size for chart in manifest.charts) + sum(file.size for file in manifest.files if file.tool)
     yield lambda: disk({receiver.state: small + 10_000_000})
-    yield receiver.destination.findings
+    yield receiver.crossing.findings
     yield partial(_left_out, receiver)
     yield partial(_facts, receiver)
     yield from (partial(_authorities, receiver, derivation) for derivation in receiver.derivations.values())

@@ -2,14 +2,10 @@
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, cast
 
 from tasks.install.push import image_entry, planned_images, unmade
 from tasks.runtime.step import Step
 from tasks.site.receiver import Receiver
-
-if TYPE_CHECKING:
-    from tasks.site.engine_destination import EngineDestination
 
 
 def load_steps(receiver: Receiver) -> Iterator[Step]:
@@ -31,14 +27,9 @@ def load_steps(receiver: Receiver) -> Iterator[Step]:
 
 
 def _absent(receiver: Receiver, name: str) -> str:
-    return unmade(receiver, name) or _destination(receiver).not_loaded(image_entry(receiver, name))
+    return unmade(receiver, name) or receiver.crossing.engine.not_loaded(image_entry(receiver, name))
 
 
 def _load(receiver: Receiver, name: str) -> None:
     step = f"load:{name}"
-    receiver.project.note(step, _destination(receiver).load(image_entry(receiver, name), step))
-
-
-def _destination(receiver: Receiver) -> "EngineDestination":
-    """By way of the Engine that these steps are there for."""
-    return cast("EngineDestination", receiver.destination)
+    receiver.project.note(step, receiver.crossing.engine.load(image_entry(receiver, name), step))

@@ -1,7 +1,6 @@
 """Images into the registry inside: what is there is left alone, the rest is pushed straight from the bundle."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -94,9 +93,9 @@ def _push(receiver: Receiver, name: str) -> None:
 
     project, entry = receiver.project, image_entry(receiver, name)
     source = receiver.crossing.source(entry)
-    told = receiver.destination.deliver(entry, source, project.transfers)
+    told = receiver.crossing.delivery.deliver(entry, source, project.transfers)
     push_attachments(receiver, entry, source)
-    told += ", with all that is attached to it" if receiver.destination.attachments(entry) else ""
+    told += ", with all that is attached to it" if _attachments(receiver, entry) else ""
     project.note(f"push:{name}", told)
 
 
@@ -104,11 +103,11 @@ def _push_chart(receiver: Receiver, name: str) -> None:
     from bundle.transfer.push import push_image
 
     project, source = receiver.project, _chart_source(receiver, name)
-    target = _chart_target(receiver, _chart_entry(receiver, name))
+    target, sink = _chart_place(receiver, name)
     pushed = push_image(
         source,
         source.resolve(),
-        _chart_sink(receiver, name),
+        sink,
         subject=f"chart {name!r}",
         meter=project.console,
         transfers=project.transfers,
@@ -117,7 +116,8 @@ def _push_chart(receiver: Receiver, name: str) -> None:
 
 
 def _chart_absent(receiver: Receiver, name: str) -> str:
-    found, wanted = _chart_sink(receiver, name).current(), _chart_source(receiver, name).resolve().digest
+    _, sink = _chart_place(receiver, name)
+    found, wanted = sink.current(), _chart_source(receiver, name).resolve().digest
     return "" if found == wanted else f"chart {name!r} is not in the registry"
 
 
@@ -140,14 +140,10 @@ def _chart_source(receiver: Receiver, name: str) -> "ChartSource":
     )
 
 
-def _chart_target(receiver: Receiver, entry: "ChartEntry") -> Reference:
+def _chart_place(receiver: Receiver, name: str) -> "tuple[Reference, ImageSink]":
     from bundle.charts.artifact import chart_tag
 
-    return replace(receiver.destination.chart_target(entry.name), tag=chart_tag(entry.version))
-
-
-def _chart_sink(receiver: Receiver, name: str) -> "ImageSink":
-    return receiver.destination.chart_sink(_chart_target(receiver, _chart_entry(receiver, name)), name)
+    return receiver.crossing.repositories.chart(name, chart_tag(_chart_entry(receiver, name).version))
 
 
 # Not logins, limits and faults: these say nothing of what was pushed.
@@ -159,7 +155,7 @@ def push_attachments(receiver: Receiver, entry: "ImageEntry", source: ImageSourc
 
     A RegistryError says how to do without, where the registry refuses such things.
     """
-    for attachment in receiver.destination.attachments(entry):
+    for attachment in _attachments(receiver, entry):
         try:
             _push_attachment(receiver, entry, attachment, source)
         except RegistryError as err:
@@ -169,10 +165,15 @@ def push_attachments(receiver: Receiver, entry: "ImageEntry", source: ImageSourc
             raise
 
 
+def _attachments(receiver: Receiver, entry: "ImageEntry") -> "tuple[Attachment, ...]":
+    """What goes inside with an image: nothing by an Engine, which gives it another digest than they refer to."""
+    return () if receiver.uses_engine else entry.attachments
+
+
 def _push_attachment(receiver: Receiver, entry: "ImageEntry", attachment: Attachment, source: ImageSource) -> None:
     from bundle.transfer.push import push_image
 
-    project, destination = receiver.project, receiver.destination
+    project, repositories = receiver.project, receiver.crossing.repositories
     raw = source.manifest(attachment.root)
     whole = Manifest.parse(raw, media_type=attachment.media_type, digest=attachment.digest)
     for root in whole.manifests if attachment.is_list else (whole.descriptor,):
@@ -180,10 +181,10 @@ def _push_attachment(receiver: Receiver, entry: "ImageEntry", attachment: Attach
         push_image(
             source,
             root,
-            destination.attachment_sink(entry, attachment.tag, digest),
+            repositories.attachment(entry, attachment.tag, digest),
             subject=f"image {entry.name!r}",
             meter=project.console,
             transfers=project.transfers,
         )
     if attachment.is_list:
-        destination.lists(entry, attachment.tag).add(attachment.subject, whole)
+        repositories.lists(entry, attachment.tag).add(attachment.subject, whole)

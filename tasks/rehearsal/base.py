@@ -28,7 +28,7 @@ def stand_in(receiver: Receiver, cache: Path) -> str:
             hint="rehearse it where it was made (state=DIR names the cache), or rehearse a full bundle",
         )
     for place, blob in stated:
-        receiver.destination.bring(place, blob, partial(_read, store, blob))
+        receiver.crossing.repositories.bring(place, blob, partial(_read, store, blob))
     size = human(sum(blob.size for _, blob in stated))
     return f"{len(stated)} layers ({size}) that the delta leaves out were put into the registry here, from the cache"
 

@@ -13,6 +13,7 @@ from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
 from bundle.transfer.image import ImageSource
 from tasks.site.destination import Destination
+from tasks.site.repositories import Repositories
 
 _AT_ONCE = 16  # questions
 _BLOB = "application/octet-stream"
@@ -24,10 +25,13 @@ class Inside:
     It is asked in the repositories that the base names, then in those that the images go to.
     """
 
-    def __init__(self, manifest: BundleManifest, delta: Delta, destination: Destination) -> None:
+    def __init__(
+        self, manifest: BundleManifest, delta: Delta, destination: Destination, repositories: Repositories
+    ) -> None:
         self._manifest = manifest
         self._delta = delta
         self._destination = destination
+        self._repositories = repositories
         self._guard = threading.Lock()
         self._found: dict[Digest, Reference | None] | None = None
         self._wanted = {
@@ -68,7 +72,7 @@ class Inside:
         lacks = self._manifest.lacks(entry)
         for digest in lacks:
             if place := self.place(digest):
-                self._destination.remember(place, digest)
+                self._repositories.remember(place, digest)
         return _Completed(carried, entry, lacks, self) if lacks else carried
 
     def read(self, entry: ImageEntry, blob: Descriptor, offset: int) -> Iterator[bytes]:
@@ -76,12 +80,12 @@ class Inside:
         place = self.place(blob.digest)
         if place is None:
             raise self._error(entry, {blob.digest: blob.size})
-        return self._destination.read(place, blob, offset)
+        return self._repositories.read(place, blob, offset)
 
     def _look(self, blob: Descriptor) -> Reference | None:
         for place in self._places(blob.digest):
             try:
-                if self._destination.holds(place, blob):
+                if self._repositories.holds(place, blob):
                     return place
             except AirgapError:
                 continue  # a repository that may not be read is none to take it from

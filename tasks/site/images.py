@@ -10,43 +10,73 @@ from bundle.metadata.manifest import ImageEntry
 from bundle.transfer.image import ImageSource
 from tasks.site.delta import Inside
 from tasks.site.derivation import Derivation
-from tasks.site.destination import Destination, DestinationSettings
+from tasks.site.destination import Delivery, Destination, DestinationSettings
+from tasks.site.repositories import DirectDelivery, Repositories
 
 if TYPE_CHECKING:
     from clients.engine.source import EngineImages
+    from clients.preflight.findings import Findings
+    from tasks.site.engine_delivery import EngineDelivery
 
 
 class Crossing:
     """What one installation knows of its images and their registry; what is asked of that is asked once.
 
     `made` are the images that are made of the bundle's. `engine` gives those of the Docker Engine that loads and
-    pushes, which notes what it did in `state`; None where none does.
+    pushes where `by_engine` says so, and notes what it did in `state`.
     """
 
     def __init__(
-        self, bundle: OpenedBundle, place: DestinationSettings, *, made: Callable[[], Mapping[str, Derivation]],
-        engine: "Callable[[], EngineImages] | None", state: Path,
+        self, bundle: OpenedBundle, settings: DestinationSettings, *, made: Callable[[], Mapping[str, Derivation]],
+        engine: "Callable[[], EngineImages]", by_engine: bool, state: Path,
     ) -> None:  # fmt: skip
         self._bundle = bundle
-        self._place = place
+        self._settings = settings
         self._made = made
         self._engine = engine
+        self._by_engine = by_engine
         self._state = state
+
+    @cached_property
+    def repositories(self) -> Repositories:
+        """The registry's repositories, as this machine reaches them."""
+        return Repositories(self._settings)
+
+    @cached_property
+    def engine(self) -> "EngineDelivery":
+        """The way by the Docker Engine."""
+        from tasks.site.engine_delivery import EngineDelivery  # few installs use one
+
+        return EngineDelivery(
+            self._settings, self.repositories, images=self._engine(), state=self._state, open_image=self.source
+        )
+
+    @cached_property
+    def delivery(self) -> Delivery:
+        """The way that images take."""
+        return self.engine if self._by_engine else DirectDelivery(self._settings, self.repositories)
 
     @cached_property
     def destination(self) -> Destination:
         """The registry that images are brought to, by whichever way."""
-        if self._engine is None:
-            return Destination(self._place)
-        from tasks.site.engine_destination import EngineDestination  # few installs use one
+        return Destination(self._settings, self.delivery)
 
-        return EngineDestination(self._place, images=self._engine(), state=self._state, open_image=self.source)
+    def findings(self) -> "Findings":
+        """What stands in the way of pushing."""
+        if self._by_engine:
+            return self.engine.findings(self.destination)
+        from clients.preflight.site import registry  # only a run that changes something needs the probes
+
+        targets = [self._settings.target(each.name) for each in self._settings.images]
+        return registry(targets, hosts=self._settings.hosts, environment=self._settings.env)
 
     @cached_property
     def inside(self) -> Inside | None:
         """What a delta leaves out, in that registry; None for a full bundle."""
         manifest = self._bundle.manifest
-        return Inside(manifest, manifest.delta, self.destination) if manifest.delta else None
+        if not manifest.delta:
+            return None
+        return Inside(manifest, manifest.delta, self.destination, self.repositories)
 
     def image(self, entry: ImageEntry) -> ImageSource:
         """An image of the bundle; what a delta leaves out of it is read from the registry."""

@@ -205,7 +205,7 @@ class Receiver:
         from tasks.site.destination import DestinationSettings
         from tasks.site.images import Crossing
 
-        place = DestinationSettings(
+        settings = DestinationSettings(
             images=(*self.carried.bundle.manifest.images, *self.carried.spec.derived),
             names=self.images,
             registry=self.carried.spec.registry,
@@ -215,8 +215,14 @@ class Receiver:
             env=self.project.env,
             jobs=self.options.jobs,
         )
-        engine = (lambda: self.project.engine_images) if self.uses_engine else None
-        return Crossing(self.carried.bundle, place, made=lambda: self.derivations, engine=engine, state=self.state)
+        return Crossing(
+            self.carried.bundle,
+            settings,
+            made=lambda: self.derivations,
+            engine=lambda: self.project.engine_images,
+            by_engine=self.uses_engine,
+            state=self.state,
+        )
 
     @property
     def destination(self) -> "Destination":

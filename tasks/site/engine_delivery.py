@@ -14,10 +14,10 @@ from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
 from bundle.storage.files import locked, write_bytes
-from bundle.transfer.attachment import Attachment
 from bundle.transfer.image import ImageSource
 from bundle.transfer.transfers import Transfers
 from tasks.site.destination import Destination, DestinationSettings, Named, Present
+from tasks.site.repositories import Repositories
 
 if TYPE_CHECKING:
     from clients.engine.engine import EngineImage
@@ -25,19 +25,23 @@ if TYPE_CHECKING:
     from clients.preflight.findings import Finding, Findings
 
 
-class EngineDestination(Destination):
-    """As any destination, for images; charts, which an Engine can't push, go to the registry directly.
+class EngineDelivery:
+    """The Delivery of images; charts, which an Engine can't push, go to the registry directly.
 
     An Engine packs layers anew when it pushes, so the registry then has an image under another digest than the bundle.
     What stays the same is compared: config and unpacked layers in the Engine, and the digest it pushed in the registry.
     """
 
     def __init__(
-        self, place: DestinationSettings, *, images: "EngineImages", state: Path,
+        self, settings: DestinationSettings, repositories: Repositories, *, images: "EngineImages", state: Path,
         open_image: Callable[[ImageEntry], ImageSource],
     ) -> None:  # fmt: skip
-        """`images` are the Engine's, with what is ours on it; `open_image` gives a bundle's image."""
-        super().__init__(place)
+        """`images` are the Engine's, with what is ours on it; `open_image` gives a bundle's image.
+
+        The registry's `repositories` are asked where the Engine does not offer to.
+        """
+        self._settings = settings
+        self._repositories = repositories
         self._engine = images.engine
         self._images = images
         self._notes = EngineNotes(state / "engine-inside.json")
@@ -47,7 +51,8 @@ class EngineDestination(Destination):
 
     def not_loaded(self, entry: ImageEntry) -> str:
         """Why the image has to be loaded; empty when the Engine has it under its name."""
-        target, image = self.target(entry), self._engine.inspect(str(self.target(entry)), subject=_subject(entry))
+        target = self._settings.target(entry.name)
+        image = self._engine.inspect(str(target), subject=_subject(entry))
         if image is None:
             return f"{target} is not in the Docker Engine"
         wanted = self._loadable(entry)
@@ -63,7 +68,7 @@ class EngineDestination(Destination):
             self._images.local.expect(subject, size)
             self._engine.load(size, self._counted(image.tar(entry.reference), subject), subject=subject)
             made = self._checked(entry, image)
-        target = self.target(entry)
+        target = self._settings.target(entry.name)
         if target != entry.reference:
             with self._images.names.making(step, str(target), subject=subject):
                 self._engine.tag(made.id, target, subject=subject)
@@ -72,27 +77,15 @@ class EngineDestination(Destination):
 
     # The registry.
 
-    def stale(self, entry: ImageEntry) -> str:
-        """Why the image has to be pushed; empty when the registry has it as it is, or as the Engine pushed it."""
-        target, found = self.target(entry), self.present(entry)
-        if found is None:
-            return f"{target} is not in the registry"
-        pushed = self._notes.made("pushed", target, entry.digest)
-        if found == (pushed or entry.digest):
-            return ""
-        return f"{target} is {found} there, not {pushed or entry.digest}"
-
     def deliver(self, entry: ImageEntry, source: ImageSource, transfers: Transfers) -> str:
         """Push the image by the Engine, and compare what the registry has then; returns what to tell."""
-        subject, target = _subject(entry), self.target(entry)
+        subject, target = _subject(entry), self._settings.target(entry.name)
         if lacking := self.not_loaded(entry):
             hint = f"somebody else works on this Engine; run again, or: load:{entry.name}"
             raise EngineError(f"{subject}: {lacking}, though it was loaded", hint=hint)
         with self._images.turn():
-            pushed = self._engine.push(target, subject=subject, meter=self._place.console)
-        found = self._look(entry)
-        if isinstance(found, AirgapError):
-            raise found
+            pushed = self._engine.push(target, subject=subject, meter=self._settings.console)
+        found = self.look(entry)
         if found.digest != pushed:
             raise IntegrityError(
                 f"{subject}: {target} names {found.digest or 'nothing'} after the push, expected {pushed}",
@@ -103,17 +96,13 @@ class EngineDestination(Destination):
 
     def registered(self, image: str, digest: Digest) -> Digest:
         """The digest under which the registry has the image: what was pushed, or its own."""
-        return self._notes.made("pushed", self._target(image), digest) or digest
-
-    def held(self, entry: ImageEntry, parts: Mapping[Digest, Descriptor]) -> Mapping[Digest, Descriptor]:
-        """The parts of the bundle's image that the registry has: none that are known where the Engine packed them."""
-        return parts if self.digest(entry) == entry.digest else {}
+        return self._notes.made("pushed", self._settings.target(image), digest) or digest
 
     def missing(self, entry: ImageEntry, parts: Mapping[Digest, Descriptor]) -> Mapping[Digest, Descriptor]:
         """The parts to be sent: all, as an Engine does not tell before it pushes."""
         return parts
 
-    def findings(self) -> "Findings":
+    def findings(self, destination: Destination) -> "Findings":
         """What stands in the way: no Engine, or a registry that does not let the Engine in."""
         from clients.preflight.findings import finding_of  # only a run that changes something needs the probes
 
@@ -122,26 +111,25 @@ class EngineDestination(Destination):
         except EngineError as err:
             return (finding_of(err, "Docker Engine"),)
         found: dict[str, Finding] = {}
-        for entry in self.images:
+        for entry in self._settings.images:
             try:
-                self.present(entry)
+                destination.present(entry)
             except AirgapError as err:
-                found.setdefault(self.target(entry).host, finding_of(err, f"registry {self.target(entry).host}"))
+                host = destination.target(entry).host
+                found.setdefault(host, finding_of(err, f"registry {host}"))
         return tuple(found.values())
 
-    def attachments(self, entry: ImageEntry) -> tuple[Attachment, ...]:
-        """None: an Engine pushes images, under other digests than what is attached to them refers to."""
-        return ()
-
-    def _look(self, entry: Named) -> Present | AirgapError:
+    def look(self, entry: Named) -> Present:
+        """What the registry has under an image's name, as the Engine finds it."""
         from clients.engine.engine import NOT_OFFERED
 
+        target = self._settings.target(entry.name)
         try:
-            return Present(digest=self._engine.registry_digest(self.target(entry), subject=_subject(entry)))
+            return Present(digest=self._engine.registry_digest(target, subject=_subject(entry)))
         except EngineError as err:
-            return super()._look(entry) if err.status == NOT_OFFERED else err
-        except AirgapError as err:
-            return err
+            if err.status != NOT_OFFERED:
+                raise
+        return self._repositories.look(entry)
 
     def _loadable(self, entry: ImageEntry) -> Loadable:
         return Loadable.of(self._open_image(entry), entry.root, subject=_subject(entry))

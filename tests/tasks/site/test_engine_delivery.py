@@ -6,7 +6,7 @@ import pytest
 
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
-from tasks.site.engine_destination import EngineNotes
+from tasks.site.engine_delivery import EngineNotes
 
 NAME = Reference.parse("registry.example.com/team/app:1")
 CONTENT, MADE = Digest.of(b"content"), Digest.of(b"made")
