@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from doit.exceptions import TaskFailed
+
 DOIT_CONFIG = {
     "backend": "sqlite3",
     "dep_file": ":memory:",
@@ -62,6 +64,20 @@ def task_pins() -> Task:
 def task_upgrade() -> Task:
     """write requirements.lock with the newest versions"""
     return locking("--upgrade")
+
+
+def task_locked() -> Task:
+    """check that a bundle made here carries the versions of requirements.lock in its airgap.pyz"""
+    return {"actions": [locked]}
+
+
+def locked() -> TaskFailed | None:
+    """Compare what is installed with the lock."""
+    from tasks.assemble import packages  # all else here needs no more than doit
+    from tasks.assemble.zipapp import THEIR_PACKAGES
+
+    differing = packages.unlocked(packages.installed(THEIR_PACKAGES.values()))
+    return TaskFailed(f"not the locked versions: {', '.join(differing)}") if differing else None
 
 
 def task_floors() -> Task:

@@ -131,6 +131,7 @@ def test_ci_tells_of_every_stage(bad: str, tmp_path: Path) -> None:
         "venv",
         "lint",
         "types",
+        "locked versions",
         "tools",
         "cosign",
         "other Pythons, unit tests",

@@ -22,7 +22,7 @@ FORMAT_VERSION = 1
 Layout = Literal["oci", "docker-archive"]
 _LAYOUTS: tuple[Layout, ...] = ("oci", "docker-archive")
 # What says how and when a bundle was made and checked, and not what is in it: two bundles of one content have one id.
-_OUTSIDE_ID = frozenset({"id", "created", "tool", "archive", "proof", "signed"})
+_OUTSIDE_ID = frozenset({"id", "created", "tool", "archive", "proof", "signed", "carries"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,8 @@ class BundleManifest:
 
     `platform` is None for all; `registries` are the URLs that must be reachable on the far side; `split` is the
     largest size of a part in bytes, None for an archive in one piece; `delta` is what it leaves out, None where it
-    holds everything; `signed` says that there must be a signature beside the list of checksums.
+    holds everything; `signed` says that there must be a signature beside the list of checksums; `carries` has the
+    versions of the packages in `airgap.pyz` by their names, and is empty in a bundle from before that was stated.
     """
 
     name: str
@@ -145,6 +146,7 @@ class BundleManifest:
     delta: Delta | None = None
     derived: tuple[DerivedEntry, ...] = ()
     signed: bool = False
+    carries: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def stem(self) -> str:
@@ -180,6 +182,7 @@ class BundleManifest:
             delta=Delta.from_dict(fields.typed("delta", dict)) if "delta" in fields else None,
             derived=fields.each("derived", DerivedEntry.from_dict) if "derived" in fields else (),
             signed=fields.typed("signed", bool),
+            carries=_texts_by_name(fields.object("carries")) if "carries" in fields else {},
         )
         manifest._check_names()
         if data.get("id") != str(manifest.id):
@@ -240,13 +243,18 @@ class BundleManifest:
         }
         made = {"derived": [image.to_dict() for image in self.derived]} if self.derived else {}
         delta = {"delta": self.delta.to_dict()} if self.delta else {}
-        return {**content, **made, **delta}
+        carries = {"carries": dict(sorted(self.carries.items()))} if self.carries else {}
+        return {**content, **made, **delta, **carries}
 
 
 def read_platform(fields: Fields) -> Platform | None:
     """The inverse of platform_text, from the member `platform`."""
     text = fields.text("platform")
     return None if text == ALL_PLATFORMS else Platform.parse(text)
+
+
+def _texts_by_name(fields: Fields) -> dict[str, str]:
+    return {name: fields.text(name) for name in fields.data}
 
 
 def _layout(fields: Fields) -> Layout:

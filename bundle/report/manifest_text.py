@@ -23,6 +23,7 @@ def manifest_text(manifest: BundleManifest) -> str:
         "Images that install makes of these": [_derived(image) for image in manifest.derived],
         "Charts": [line for chart in manifest.charts for line in _chart(chart)],
         "Files": [line for file in manifest.files for line in _file(file)],
+        "airgap.pyz carries": [f"{name} {manifest.carries[name]}" for name in sorted(manifest.carries, key=str.lower)],
         "Proof that every image of the releases is here": [_proof(entry) for entry in manifest.proof],
         "Check this bundle before anything of it is run (in this directory)": list(_checking(manifest)),
         "Load the images by hand (in this directory)": list(_loading(manifest)),

@@ -17,6 +17,8 @@ from bundle.transfer.image import Manifest
 from schema.lock import FilePin, ImagePin
 from schema.spec.carried import carried_files
 from schema.spec.contents import ImageSpec
+from tasks.assemble import packages
+from tasks.assemble.zipapp import THEIR_PACKAGES
 from tasks.collect import charts, delta, files, images, referrers, save, sbom
 from tasks.proof import prove
 from tasks.runtime.project import Project
@@ -39,6 +41,7 @@ def manifest_steps(project: Project) -> Iterator[Step]:
         inputs=lambda: _proven_identity(project),
         outputs=lambda: tuple(project.tree / name for name in _STATED),
         after=("save", "layout", "chart", "file", "prove"),
+        follows=("zipapp",),
     )
 
 
@@ -60,7 +63,8 @@ def identity(project: Project, **more: Any) -> Inputs | None:
 
 def _proven_identity(project: Project) -> Inputs | None:
     proof = prove.results(project)
-    return None if proof is None else identity(project, proof=[entry.to_dict() for entry in proof])
+    program = _stamp(project.tree / ZIPAPP)
+    return None if proof is None else identity(project, proof=[entry.to_dict() for entry in proof], program=program)
 
 
 def stated(project: Project, *more: str) -> dict[str, Any]:
@@ -112,6 +116,7 @@ def _write_manifest(project: Project) -> None:
             for image in spec.derived
         ),
         signed=spec.bundle.sign is not None,
+        carries=packages.installed(THEIR_PACKAGES.values()),
     )
     resolved = strict_json.readable(spec.to_dict(), escaped=True)
     write_bytes(project.tree / RESOLVED_SPEC, resolved)

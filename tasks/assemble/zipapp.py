@@ -16,7 +16,9 @@ from bundle.errors import AirgapError
 from bundle.formats.sizes import human
 from bundle.metadata.names import ZIPAPP
 from bundle.storage.files import write_bytes
+from tasks.assemble import packages
 from tasks.runtime import version
+from tasks.runtime.installation import CHECKOUT
 from tasks.runtime.project import Project
 from tasks.runtime.step import Step
 from tasks.runtime.version import VERSION
@@ -101,12 +103,16 @@ def zipapp_steps(project: Project) -> Iterator[Step]:
         action=partial(_write_zipapp, project),
         inputs=lambda: {"version": VERSION, "tree": str(project.tree)},
         outputs=lambda: (project.tree / ZIPAPP,),
-        local=sources(),
+        local=[*sources(), CHECKOUT / "pyproject.toml"],
     )
 
 
 def _write_zipapp(project: Project) -> None:
     project.claim()
+    versions = packages.installed(THEIR_PACKAGES.values())
+    packages.require_floors(versions)
     data = build(small=project.base is not None)
     write_bytes(project.tree / ZIPAPP, data, mode=0o755)
-    project.note("zipapp", f"{ZIPAPP}, {human(len(data))}")
+    differing = packages.unlocked(versions)
+    aside = f"; not as {packages.LOCK} has it: {', '.join(differing)}" if differing else ""
+    project.note("zipapp", f"{ZIPAPP}, {human(len(data))}{aside}")

@@ -15,7 +15,7 @@ import yaml
 from tests.fixtures.places import ROOT
 
 CI = ROOT / "examples" / "ci"
-PROGRAM = ("bundle", "clients", "schema", "tasks", "dodo.py", "pyproject.toml")
+PROGRAM = ("bundle", "clients", "schema", "tasks", "dodo.py", "pyproject.toml", "requirements.lock")
 LEFT_OUT = ("pip install", "doit rehearse")  # a package index is not at hand; rehearsed once below
 
 
@@ -70,14 +70,14 @@ def commit(place: Path) -> None:
 
 
 def run(place: Path, lines: list[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a job's lines in one shell, as the runners do."""
+    """Run a job's lines in one shell, as the runners do, with the program of airgap/ as though it were installed."""
     kept = [line for line in lines if not any(f"{word} " in line for word in LEFT_OUT)]
     inherited = {key: value for key, value in os.environ.items() if key not in ("SOURCE_DATE_EPOCH", "DOCKER_CONFIG")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", "\n".join(kept)],
         cwd=place,
-        env={**inherited, "PATH": path, "CI": "true", **env},
+        env={**inherited, "PATH": path, "CI": "true", "PYTHONPATH": str(place / "airgap"), **env},
         capture_output=True,
         text=True,
         check=False,

@@ -51,8 +51,9 @@ def test_it_round_trips(manifest: BundleManifest) -> None:
         {"images": (), "charts": (), "files": ()},
         {"proof": PROOF},
         {"delta": DELTA},
+        {"carries": {"doit": "0.37.0", "urllib3": "2.7.0"}},
     ],
-    ids=["full", "no archive", "archive in one", "all platforms", "empty", "proof", "delta"],
+    ids=["full", "no archive", "archive in one", "all platforms", "empty", "proof", "delta", "carries"],
 )
 def test_what_is_written_follows_the_schema(manifest: BundleManifest, change: dict[str, Any]) -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
@@ -76,7 +77,13 @@ def test_every_field_is_described() -> None:
 
 def test_the_id_is_of_the_content_alone(manifest: BundleManifest) -> None:
     later = replace(
-        manifest, created=datetime(2027, 1, 1, tzinfo=UTC), tool="9", archive=False, split=None, proof=PROOF
+        manifest,
+        created=datetime(2027, 1, 1, tzinfo=UTC),
+        tool="9",
+        archive=False,
+        split=None,
+        proof=PROOF,
+        carries={"doit": "1"},
     )
     assert later.id == manifest.id
     assert replace(manifest, images=manifest.images[1:]).id != manifest.id
@@ -117,6 +124,8 @@ def _set(*path: str | int, to: object) -> Callable[[Any], None]:
         pytest.param(_set("files", 0, "tool", to="yes"), "expected bool", id="tool"),
         pytest.param(_set("images", 0, "blobs", to=None), "'blobs' is None", id="no blobs"),
         pytest.param(_set("images", 0, "blobs", to={"x": 1}), "not a digest", id="blob"),
+        pytest.param(_set("carries", to=["doit"]), "'carries' is", id="carries"),
+        pytest.param(_set("carries", to={"doit": 1}), "'doit' is 1, expected str", id="carried version"),
         pytest.param(_set("delta", to=DELTA.to_dict() | {"base": 1}), "'delta': 'base' is 1", id="base"),
         pytest.param(
             _set("delta", to={"base": {"kind": "rumour"}, "blobs": {}}), "one of receipt, manifest", id="kind"

@@ -45,6 +45,11 @@ def test_the_text_says_what_is_proven(manifest: BundleManifest) -> None:
     assert "  web: proven\n  db: NOT PROVEN, helm was not at hand\n" in text
 
 
+def test_the_text_names_what_the_program_carries(manifest: BundleManifest) -> None:
+    text = manifest_text(replace(manifest, carries={"PyYAML": "6.0.3", "doit": "0.37.0"}))
+    assert f"airgap.pyz carries\n{'-' * 18}\n  doit 0.37.0\n  PyYAML 6.0.3\n" in text
+
+
 def test_the_text_leaves_out_what_there_is_not(manifest: BundleManifest) -> None:
     text = manifest_text(replace(manifest, images=(), charts=(), files=()))
-    assert not any(word in text for word in ("Images\n", "Charts\n", "Files\n", "Proof", "docker load"))
+    assert not any(word in text for word in ("Images\n", "Charts\n", "Files\n", "Proof", "carries", "docker load"))
