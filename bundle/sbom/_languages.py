@@ -1,4 +1,4 @@
-"""Installed Python distributions (PyPA core metadata): `*.dist-info/METADATA` and `*.egg-info`."""
+"""Installed Python distributions (PyPA core metadata): `*.dist-info/METADATA`, `*.egg-info`, and in eggs."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from typing import Any
 from bundle.sbom._licences import from_classifiers, named
 from bundle.sbom.package import Package
 
-METADATA = re.compile(r"(?:.*/)?[^/]+(?:\.dist-info/METADATA|\.egg-info(?:/PKG-INFO)?|EGG-INFO/PKG-INFO)")
+METADATA = re.compile(r"(?:.*/)?(?:[^/]+(?:\.dist-info/METADATA|\.egg-info(?:/PKG-INFO)?)|EGG-INFO/PKG-INFO)")
 
 
 def read_metadata(data: bytes, place: str) -> Package | None:

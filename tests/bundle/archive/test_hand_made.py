@@ -1,0 +1,113 @@
+"""Directories that somebody filled by hand: told from our own, and each image in them read to its end."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bundle.archive.hand_made import chart_files, image_files, is_hand_made, read_archive_images
+from bundle.errors import IntegrityError, SourceError
+from bundle.images.docker_archive import write_image
+from bundle.images.layout import LayoutImage
+from bundle.meter import SilentMeter
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.reference import Reference
+from bundle.storage.blob_store import BlobStore
+from bundle.transfer.image import Manifest
+from tests.fixtures.connections import RecordingMeter
+from tests.fixtures.made.images import Image, image, layer
+from tests.fixtures.made.tars import made
+
+APP = image(layer("app", 3000, compressed=False))
+
+
+def write(place: Path, *names: str) -> Path:
+    for name in names:
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).touch()
+    return place
+
+
+def saved(place: Path, content: Image = APP, name: str = "registry.example.com/team/app:1") -> Path:
+    """An archive as `docker save` makes it."""
+    store = BlobStore(place / "cache")
+    for data in (*content.blobs.values(), content.raw):
+        store.put(data)
+    write_image(
+        place / "app.tar",
+        LayoutImage(name="app", reference=Reference.parse(name), root=content.descriptor),
+        store,
+        epoch=0,
+    )
+    return place / "app.tar"
+
+
+@pytest.mark.parametrize(
+    ("names", "is_one"),
+    [
+        (["images/a.tar"], True),
+        (["charts/a.tgz"], True),
+        (["images/a.tar.gz", "notes.txt"], True),
+        (["images/a.txt", "charts/a.zip"], False),
+        (["images/a.tar", "manifest.json"], False),
+        (["images/a.tar", "SHA256SUMS"], False),
+        (["images/a.tar", "airgap.pyz"], False),
+        (["images/a.tar/x"], False),
+        ([], False),
+    ],
+)
+def test_which_directories_are_made_by_hand(tmp_path: Path, names: list[str], is_one: bool) -> None:
+    assert is_hand_made(write(tmp_path, *names)) is is_one
+
+
+def test_a_file_is_none(tmp_path: Path) -> None:
+    assert not is_hand_made(write(tmp_path, "x.tar") / "x.tar")
+
+
+def test_its_files_in_order(tmp_path: Path) -> None:
+    write(tmp_path, "images/b.tar", "images/a.tar.zst", "images/a.txt", "charts/c.tgz", "charts/d/e.tgz")
+    assert [path.name for path in image_files(tmp_path)] == ["a.tar.zst", "b.tar"]
+    assert [path.name for path in chart_files(tmp_path)] == ["c.tgz"]
+
+
+def test_an_image_is_read_to_its_end(tmp_path: Path) -> None:
+    meter = RecordingMeter()
+    (found,) = read_archive_images(saved(tmp_path), meter=meter)
+    size = sum(map(len, APP.blobs.values()))
+    assert (found.ref, found.platform, found.size) == ("registry.example.com/team/app:1", "linux/amd64", size)
+    assert found.file == tmp_path / "app.tar"
+    assert meter.moved == meter.expected == size
+
+
+def test_an_artifact_has_no_platform(tmp_path: Path) -> None:
+    data = json.loads(APP.raw)
+    data["config"]["mediaType"] = "application/vnd.example.config"
+    raw = json.dumps(data).encode()
+    descriptor = Descriptor(
+        media_type=APP.descriptor.media_type, digest=Manifest.parse(raw).descriptor.digest, size=len(raw)
+    )
+    content = Image(descriptor=descriptor, raw=raw, blobs=APP.blobs, platform=APP.platform)
+    (found,) = read_archive_images(saved(tmp_path, content), meter=SilentMeter())
+    assert found.platform == ""
+
+
+def test_a_damaged_layer_is_named(tmp_path: Path) -> None:
+    path = saved(tmp_path)
+    data, content = bytearray(path.read_bytes()), max(APP.blobs.values(), key=len)
+    data[bytes(data).index(content) + 5] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(
+        IntegrityError, match=r"^app\.tar: image '.*app:1': sha256:.* is damaged: expected 10240 bytes, found 10240 "
+    ):
+        read_archive_images(path, meter=SilentMeter())
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(b"no tar", "cut off"), (made(("x", b"0", b"", "")), "is no image archive: it lacks 'manifest.json'")],
+    ids=["no tar", "another tar"],
+)
+def test_what_is_no_image_archive(tmp_path: Path, content: bytes, told: str) -> None:
+    (tmp_path / "x.tar").write_bytes(content)
+    with pytest.raises(SourceError, match=told):
+        read_archive_images(tmp_path / "x.tar", meter=SilentMeter())

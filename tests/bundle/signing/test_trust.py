@@ -1,0 +1,77 @@
+"""Whether a bundle's signature is one that the site trusts: every reason to refuse it, and none too many."""
+
+from pathlib import Path
+
+import pytest
+
+from bundle.errors import TrustError
+from bundle.metadata.checksums import SIGNATURE, SUMS
+from bundle.signing.signers import Signer, Signers
+from bundle.signing.trust import SignedData, Trust, read_signature
+from bundle.storage.tree import DirectoryTree
+from tests.fixtures.parts.ssh_keys import Key, make_key
+
+LIST = b"abc  manifest.json\n"
+SUBJECT = "bundle 'x'"
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Key:
+    return make_key(tmp_path_factory.mktemp("keys") / "key")
+
+
+def in_python(data: SignedData) -> bool:
+    return data.signature.verify(data.message)
+
+
+def vouch(key: Key, signature: bytes | None, *, sums: bytes = LIST, required: bool = True) -> Signer | None:
+    signers = Signers.parse(key.line("release@example.com").encode(), label="signers")
+    return Trust(signers=signers, required=required, check=in_python)(sums, signature, subject=SUBJECT)
+
+
+def test_who_signed_is_told(key: Key) -> None:
+    signer = vouch(key, key.sign(LIST))
+    assert signer
+    assert signer.identity == "release@example.com"
+
+
+def test_no_signature_is_refused_where_one_is_required(key: Key) -> None:
+    assert vouch(key, None, required=False) is None
+    with pytest.raises(TrustError, match=f"^{SUBJECT} is not signed: it has no {SIGNATURE}") as caught:
+        vouch(key, None)
+    assert "signers says who may sign" in caught.value.hint
+
+
+def test_a_signature_counts_also_where_none_is_required(key: Key) -> None:
+    with pytest.raises(TrustError, match=f"{SIGNATURE}, by release@example.com, is not over this {SUMS}"):
+        vouch(key, key.sign(LIST), sums=LIST + b"more", required=False)
+
+
+@pytest.mark.parametrize(("namespace", "told"), [("file", "was made for 'file', expected 'airgap-bundle'")])
+def test_a_signature_for_another_use_counts_for_nothing(key: Key, namespace: str, told: str) -> None:
+    with pytest.raises(TrustError, match=told):
+        vouch(key, key.sign(LIST, namespace=namespace))
+
+
+def test_a_key_that_is_not_listed(key: Key, tmp_path: Path) -> None:
+    with pytest.raises(TrustError, match=f"^{SUBJECT} is signed by "):
+        vouch(key, make_key(tmp_path / "mallory").sign(LIST))
+
+
+@pytest.mark.parametrize(
+    "signature", [b"", b"signed", b"-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END SSH SIGNATURE-----"]
+)
+def test_what_is_no_signature(key: Key, signature: bytes) -> None:
+    with pytest.raises(TrustError, match=f"^{SUBJECT}: {SIGNATURE} is no SSH signature: ") as caught:
+        vouch(key, signature, required=False)
+    assert "carry it over again" in caught.value.hint
+
+
+def test_a_signature_is_read_as_it_lies_there(tmp_path: Path) -> None:
+    tree = DirectoryTree(tmp_path)
+    assert read_signature(tree) is None
+    (tmp_path / SIGNATURE).write_bytes(b"signed\n")
+    assert read_signature(tree) == b"signed\n"
+    (tmp_path / SIGNATURE).write_bytes(bytes(65_537))
+    with pytest.raises(TrustError, match="no signature is of this size"):
+        read_signature(tree)
