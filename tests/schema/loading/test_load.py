@@ -72,6 +72,7 @@ install:
       namespace: b
       values: [values/web.yaml, {file: values/web.yaml, under: "${vars.key}", when: "${site.on}"}]
       timeout: 1h30m
+      steady: 2m
       health: ["https://${site.host}/", {url: "https://h/", status: 204, text: "ok ${vars.lit}", ca: certs/ca.pem,
                json: {v: "${image.web.tag}"}}]
       ignore_images: {busybox: "test ${vars.v}"}
@@ -194,6 +195,7 @@ def test_what_happens_inside(full: Spec) -> None:
             ),
             ignore_images={"busybox": "test 1.2.3"},
             needs=("prepare",),
+            steady=120,
             after=(),
         ),
         ReleaseSpec(
