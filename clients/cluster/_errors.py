@@ -58,6 +58,7 @@ _FAULTS: tuple[tuple[tuple[str, ...], ClusterReason, str], ...] = (
             "connection to the server .* was refused",
             "connection refused",
             "no such host",
+            "server misbehaving",
             "i/o timeout",
             "no route to host",
             "network is unreachable",
@@ -124,7 +125,7 @@ _FORBIDDEN = re.compile(
 def cluster_error(text: str, *, subject: str) -> ClusterError:
     """The error for what a program said about the cluster; one with an empty reason when the words are not known."""
     known = known_fault(text, subject=subject)
-    return known or ClusterError(f"{subject}: {spoken(text) or 'it failed without a word'}")
+    return known or ClusterError(f"{subject}: {spoken(text) or 'it failed without an error message'}")
 
 
 def known_fault(text: str, *, subject: str) -> ClusterError | None:

@@ -43,8 +43,11 @@ _COMPILED = tuple((re.compile(pattern), hint) for pattern, hint in _FAULTS)
 _BY_THE_CLUSTER = frozenset({"unreachable", "untrusted", "unauthorized", "forbidden"})
 
 
-def helm_error(text: str, *, subject: str) -> AirgapError:
-    """The error for what helm said: a ReleaseError, or a ClusterError when the cluster itself is what failed."""
+def helm_error(text: str, *, subject: str, ending: str = "") -> AirgapError:
+    """The error for what helm said: a ReleaseError, or a ClusterError when the cluster itself is what failed.
+
+    `ending` says how helm ended, where it said nothing.
+    """
     words = spoken(text)
     for pattern, hint in _COMPILED:
         if pattern.search(words):
@@ -52,4 +55,7 @@ def helm_error(text: str, *, subject: str) -> AirgapError:
     fault = known_fault(text, subject=subject)
     if fault and fault.reason in _BY_THE_CLUSTER:
         return fault
-    return ReleaseError(f"{subject}: {words or 'helm failed without a word'}")
+    silent = "helm exited without an error message" + (f" ({ending})" if ending else "")
+    return ReleaseError(
+        f"{subject}: {words or silent}", hint="" if words else "doit diagnose shows what the cluster says about it"
+    )

@@ -8,10 +8,11 @@ from typing import Any
 from bundle.errors import FormatError
 from bundle.oci.reference import DOCKER_HUB, Reference
 from clients.cluster.pods.causes import causes
+from clients.cluster.pods.containers import pull_secrets, statuses
 from clients.cluster.pods.trouble import Patience
 from clients.cluster.pods.workloads import unready
 from clients.cluster.release import DEPLOYED
-from clients.cluster.survey import NamespaceSurvey, container_statuses, pull_secrets
+from clients.cluster.survey import NamespaceSurvey
 from clients.programs.process import masked
 
 _WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job"})
@@ -24,7 +25,7 @@ def gather(scenes: Sequence[NamespaceSurvey], *, secrets: Iterable[str] = ()) ->
         place = scene.namespace
         files[f"{place}/releases.txt"] = _text(_releases(scene))
         files[f"{place}/overview.txt"] = _text(_overview(scene))
-        files[f"{place}/events.txt"] = _text(f"{e.last} {e.type} {e.kind.lower()} {e.name} {e}" for e in scene.events)
+        files[f"{place}/events.txt"] = _text(_events(scene))
         files[f"{place}/secrets.txt"] = _text(scene.secrets)
         files[f"{place}/objects.json"] = _objects(scene, secrets)
         files |= {f"{place}/logs/{name.replace('/', '.')}.txt": log for name, log in scene.logs.items()}
@@ -72,7 +73,7 @@ def _pull_mismatches(scene: NamespaceSurvey) -> Iterator[str]:
         names = pull_secrets(pod)
         missing = [name for name in names if scene.pull_hosts.get(name) is None]
         opened = {_bare(host) for name in names for host in scene.pull_hosts.get(name) or ()}
-        for status in container_statuses(pod):
+        for status in statuses(pod):
             waiting = ((status.get("state") or {}).get("waiting") or {}).get("reason", "")
             host = _host(status.get("image", ""))
             if "ImagePull" not in waiting or not names or host in opened:
@@ -92,14 +93,24 @@ def _releases(scene: NamespaceSurvey) -> Iterator[str]:
             yield f"  {each.revision} {each.status} {each.chart} {each.updated} {each.description}"
 
 
+def _events(scene: NamespaceSurvey) -> Iterator[str]:
+    """All events, those about an earlier object of a name that is there again marked as such."""
+    there = {(each["kind"], each["metadata"]["name"]) for each in scene.snapshot.objects.values()}
+    for event in scene.events:
+        earlier = event.uid and event.uid not in scene.snapshot.objects and (event.kind, event.name) in there
+        kind = f"{'earlier ' if earlier else ''}{event.kind.lower()}"
+        yield f"{event.last} {event.type} {kind} {event.name} {event}"
+
+
 def _overview(scene: NamespaceSurvey) -> Iterator[str]:
     for each in scene.snapshot.objects.values():
         if each["kind"] in _WORKLOADS:
             yield unready(each) or f"{each['kind'].lower()} {each['metadata']['name']}: ready"
     for pod in _of(scene, "Pod"):
         status = pod.get("status") or {}
-        yield f"pod {pod['metadata']['name']}: {status.get('phase')} on {pod['spec'].get('nodeName') or 'no node'}"
-        for each in container_statuses(pod):
+        phase = "Terminating" if pod["metadata"].get("deletionTimestamp") else status.get("phase")
+        yield f"pod {pod['metadata']['name']}: {phase} on {pod['spec'].get('nodeName') or 'no node'}"
+        for each in statuses(pod):
             state = next(iter((each.get("state") or {"unknown": {}}).items()))
             reason = (state[1] or {}).get("reason") or state[0]
             yield f"  {each['name']}: {reason}, {each.get('restartCount', 0)} restarts, image {each.get('image')}"

@@ -2,10 +2,13 @@
 
 import json
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from bundle.errors import FormatError, ProgramError, ReleaseError, SignatureError, storage_errors
 from bundle.formats.versions import Version
@@ -18,6 +21,7 @@ _BEYOND = Version(major=5, minor=0)
 _SERVER_DRY_RUN = Version(major=3, minor=13)
 _MOST = 10_000  # releases or revisions; helm's own limit is 256
 _QUICK = 120.0  # seconds for what only reads
+_GRACE = 60.0  # seconds for helm to note that it was stopped
 # Pre-install hooks, the release and post-install hooks each have helm's timeout; a fourth one is for what goes wrong.
 _PHASES = 4
 # HELM_KUBECONTEXT and the like would lead helm to another cluster than kubectl, plugins to other programs.
@@ -80,15 +84,16 @@ class Helm:
     ) -> Release:
         """Install or upgrade from a packaged chart and wait until all is ready; the answer has the manifest.
 
-        A failed upgrade is rolled back, a failed install removed, also when `cancelled` becomes true. `timeout` in
-        seconds, for each phase as helm has them. `dry_run` asks the cluster and changes nothing.
+        One that fails is left as it is, also when `cancelled` becomes true: whoever watches it takes it back, for helm
+        would wait for that in silence. `timeout` in seconds, for each phase as helm has them. `dry_run` asks the
+        cluster and changes nothing.
         """
         subject = f"release {release!r}"
         argv = ["upgrade", release, str(chart.resolve()), "--install", f"--values={values}", "--output=json"]
         argv += [f"--namespace={namespace}", *self._dry_run(dry_run)]
-        argv += [] if dry_run else self._atomic(timeout)
+        argv += [] if dry_run else ["--wait", "--wait-for-jobs", f"--timeout={timeout:.0f}s"]
         argv += [f"--description={description}"] if description else []
-        done = self._run(argv, subject=subject, timeout=_PHASES * timeout + _QUICK, cancelled=cancelled, grace=timeout)
+        done = self._run(argv, subject=subject, timeout=_PHASES * timeout + _QUICK, cancelled=cancelled, grace=_GRACE)
         return Release.upgraded(_object(self._ok(done, subject), subject))
 
     def template(self, release: str, chart: Path, *, namespace: str, values: Path, kube_version: str = "") -> str:
@@ -143,6 +148,20 @@ class Helm:
         """The values that the newest revision was given (with secrets), without the chart's own."""
         return _object(self._get("values", release, namespace, "--output=json"), f"the values of release {release!r}")
 
+    def hook_jobs(self, release: str, *, namespace: str) -> frozenset[str] | None:
+        """The names of the jobs that the newest revision has as hooks; None when there is no such release."""
+        done = self._run(["get", "hooks", release, f"--namespace={namespace}"], subject="its hooks", timeout=_QUICK)
+        if _is_missing(done):
+            return None
+        text = self._ok(done, f"the hooks of release {release!r}").text
+        try:
+            found = [each for each in yaml.safe_load_all(text) if isinstance(each, dict)]
+        except yaml.YAMLError as err:
+            raise ReleaseError(
+                f"release {release!r}: helm gives hooks that are no YAML", hint="helm get hooks"
+            ) from err
+        return frozenset(str(each["metadata"]["name"]) for each in found if each.get("kind") == "Job")
+
     def rollback(self, release: str, revision: int, *, namespace: str, timeout: float, wait: bool = True) -> None:
         """Make a new revision like an old one; `wait` until it is ready, at most `timeout` seconds."""
         subject = f"release {release!r}, back to revision {revision}"
@@ -179,10 +198,6 @@ class Helm:
         self.rollback(release, good.revision, namespace=namespace, timeout=timeout, wait=False)
         return f"{found}: went back to revision {good.revision} ({good.chart})"
 
-    def _atomic(self, timeout: float) -> Sequence[str]:
-        waiting = ["--wait", "--wait-for-jobs", f"--timeout={timeout:.0f}s"]
-        return [*waiting, "--rollback-on-failure" if self.version().major >= 4 else "--atomic"]
-
     def _dry_run(self, wanted: bool) -> Sequence[str]:
         if not wanted:
             return []
@@ -217,7 +232,7 @@ class Helm:
 
     def _ok(self, done: Completed, subject: str) -> Completed:
         if done.code != 0:
-            raise helm_error(masked(done.stderr, self._secrets), subject=subject)
+            raise helm_error(masked(done.stderr, self._secrets), subject=subject, ending=_ending(done.code))
         return done
 
 
@@ -226,6 +241,13 @@ def _environment(ours: Mapping[str, str], home: str) -> dict[str, str]:
     kept = {name: value for name, value in ours.items() if not name.startswith("HELM_") or name in _KEPT}
     places = {f"HELM_{name}_HOME": f"{home}/{name.lower()}" for name in ("CACHE", "CONFIG", "DATA")}
     return {**kept, **places, "HELM_PLUGINS": f"{home}/plugins"}
+
+
+def _ending(code: int) -> str:
+    """How a program ended that says nothing: its exit code, or the signal that ended it."""
+    if code >= 0:
+        return f"exit code {code}"
+    return f"ended by {signal.Signals(-code).name}" if -code in set(signal.Signals) else f"ended by signal {-code}"
 
 
 def _is_missing(done: Completed) -> bool:

@@ -83,6 +83,12 @@ class Kubectl:
         done = self._ok(self._run(argv, subject=subject), subject)
         return _object(done, subject) if done.stdout.strip() else None
 
+    def exists(self, kind: str, name: str, *, namespace: str = "") -> bool:
+        """Whether there is such an object; nothing that it holds leaves kubectl."""
+        subject = _named(kind, name, namespace)
+        argv = ["get", kind, name, "--ignore-not-found", "--output=name", *_in(namespace)]
+        return bool(self._ok(self._run(argv, subject=subject), subject).stdout.strip())
+
     def list(self, kind: str, *, namespace: str = "", selector: str = "") -> list[JsonObject]:
         """All objects of one kind or several (`pods,jobs.batch`); an empty namespace means all of them.
 

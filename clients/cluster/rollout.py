@@ -1,212 +1,171 @@
-"""Installs a release while looking after it: a cause that can't heal ends the wait, and is told with its last words."""
+"""Installs, takes back and removes releases while looking after them.
 
-import threading
+A cause that will not heal ends a wait, and is told with its last words, which are gathered before anything is removed.
+"""
+
+import re
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
 
-from bundle.errors import ClusterError, ProgramError, ReleaseError
+from bundle.errors import AirgapError, ReleaseError
 from clients.cluster.helm import Helm
-from clients.cluster.pods.causes import causes
-from clients.cluster.pods.trouble import Event, Patience, Trouble
-from clients.cluster.pods.workloads import KINDS, WORKLOADS, NamespaceState, belongs, unready
-from clients.cluster.release import Release
-from clients.programs.process import masked
+from clients.cluster.pods.trouble import Trouble
+from clients.cluster.pods.watch import INTERVAL, Watch
+from clients.cluster.pods.workloads import Object
+from clients.cluster.release import DEPLOYED, Release, last_good
+from clients.cluster.waiting import Say, also, await_ready, let_hooks_end, looking_after, meanwhile, silent
 
-INTERVAL = 3.0  # seconds between two looks; each is two short kubectl runs
-_LINES = 12
-_EVENTS = 6
-
-
-class ClusterView(Protocol):
-    """What is looked at in a cluster; Kubectl is one."""
-
-    def list(self, kind: str, *, namespace: str = "", selector: str = "") -> list[dict[str, Any]]:
-        """All objects of some kinds."""
-
-    def events(self, namespace: str, *, warnings: bool = False, since: str = "") -> tuple[Event, ...]:
-        """What happened, oldest first."""
-
-    def logs(self, pod: str, container: str, *, namespace: str, lines: int = 40, previous: bool = False) -> str:
-        """The last lines that a container wrote."""
-
-
-class Watch:
-    """Looks after one release in one namespace, from its making on. Secrets are masked in what it tells."""
-
-    def __init__(
-        self,
-        release: str,
-        *,
-        namespace: str,
-        cluster: ClusterView,
-        patience: Patience | None = None,
-        secrets: Iterable[str] = (),
-        now: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._release = release
-        self._namespace = namespace
-        self._cluster = cluster
-        self._patience = patience or Patience()
-        self._secrets = secrets
-        self._now = now
-        self._before: NamespaceState | None = None
-        self._since: dict[tuple[str, str, str], float] = {}
-        self._told: dict[tuple[str, str, str], Trouble] = {}
-        self._waiting: tuple[str, ...] = ()
-
-    def begin(self) -> None:
-        """Remember what is there before anything changes: older pods are not this upgrade's trouble."""
-        self._before = self._snapshot()
-
-    def look(self) -> Trouble | None:
-        """Look once: a cause that has lasted longer than its patience, or None.
-
-        A cluster that does not answer is no cause: it may be restarting, and helm has the last word.
-        """
-        snapshot = self._snapshot()
-        if snapshot is None:
-            return None
-        members = list(snapshot.members(self._release, before=self._before))
-        found = causes(snapshot, members, self._patience)
-        now = self._now()
-        self._since = {trouble.key: self._since.get(trouble.key, now) for trouble in found}
-        # Told at first sight: a failed hook's pod may be gone a second later.
-        for trouble in found:
-            if trouble.key not in self._told:
-                self._told[trouble.key] = self._with_last_words(trouble, snapshot)
-        workloads = (each for each in members if each["kind"] in ("Deployment", "StatefulSet", "DaemonSet", "Job"))
-        # What was missing last is kept: helm may have begun to undo all by now.
-        self._waiting = tuple(lack for each in workloads if (lack := unready(each))) or self._waiting
-        lasting = next((each for each in found if now - self._since[each.key] >= each.patience), None)
-        return self._with_last_words(lasting, snapshot) if lasting else None
-
-    def suspect(self) -> Trouble | None:
-        """The likeliest cause among the troubles of the last look, or else of all that were seen; None without any."""
-        now_seen = (self._told[key] for key in self._since)
-        return next(iter([*now_seen, *reversed(self._told.values())]), None)
-
-    def waiting(self) -> tuple[str, ...]:
-        """What was not ready when anything was seen not to be, one line for each workload."""
-        return self._waiting
-
-    def _snapshot(self) -> NamespaceState | None:
-        try:
-            objects = self._cluster.list(KINDS, namespace=self._namespace)
-            return NamespaceState.of(objects, self._cluster.events(self._namespace, warnings=True))
-        except (ClusterError, ProgramError):
-            return None
-
-    def _with_last_words(self, trouble: Trouble, snapshot: NamespaceState) -> Trouble:
-        """The trouble with its events and log; those told before stay when the pod has none any more."""
-        earlier = self._told.get(trouble.key)
-        kind = next((each["kind"] for each in snapshot.objects.values() if each["kind"].lower() == trouble.kind), "")
-        events = tuple(str(event) for event in snapshot.about(kind, trouble.name))[-_EVENTS:]
-        log = self._last_lines(trouble, snapshot)
-        return replace(
-            trouble,
-            message=masked(trouble.message, self._secrets),
-            events=tuple(masked(line, self._secrets) for line in events) or (earlier.events if earlier else ()),
-            log=tuple(masked(line, self._secrets) for line in log) or (earlier.log if earlier else ()),
-        )
-
-    def _last_lines(self, trouble: Trouble, snapshot: NamespaceState) -> tuple[str, ...]:
-        for pod, container, previous in _speakers(trouble, snapshot):
-            try:
-                text = self._cluster.logs(pod, container, namespace=self._namespace, lines=_LINES, previous=previous)
-            except (ClusterError, ProgramError):
-                continue
-            if text.strip():
-                return tuple(text.rstrip().splitlines())
-        return ()
-
-
-def watch(look: Callable[[], Trouble | None], stop: threading.Event, *, interval: float = INTERVAL) -> Trouble | None:
-    """Look every `interval` seconds until there is a trouble, which is returned, or `stop` is set."""
-    while not stop.wait(interval):
-        if trouble := look():
-            return trouble
-    return None
+_SETTLING = 30.0  # seconds in which a rollback's pods take the place of those that failed
+_WAITED = re.compile(
+    r"timed out|deadline exceeded|not ready|cancell?ed|BackoffLimitExceeded|hooks? failed|exited without"
+)
+_GRACE = 30  # seconds that Kubernetes gives a pod to end, when the pod does not say
+_BEYOND = 15.0  # seconds more, for node and API server
 
 
 def install_release(
     helm: Helm,
     watching: Watch,
-    release: str,
     chart: Path,
     *,
-    namespace: str,
+    before: int,
     values: Path,
     timeout: float,
     description: str = "",
     interval: float = INTERVAL,
+    say: Say = silent,
 ) -> Release:
-    """`helm.upgrade_install`, looked after: a ReleaseError tells the cause, its events and last log lines.
+    """`helm upgrade --install`, looked after; `before` is the revision that is there now, 0 for none.
 
-    Recover the release first (`helm.recover`). When a cause can't heal, helm is stopped and undoes what it did.
+    Recover the release first (`helm.recover`). When it fails, or a cause will not heal, it is taken back: an upgrade to
+    the last revision that was deployed, a first install is removed. A ReleaseError tells the cause, its events and last
+    log lines, and what has become of the release.
     """
     watching.begin()
+    if let_hooks_end(helm, watching, timeout=timeout, interval=interval, say=say):
+        watching.begin()
     found: list[Trouble] = []
     try:
-        with _looking_after(watching, found, interval):
+        with looking_after(watching, found, interval, say):
             return helm.upgrade_install(
-                release,
+                watching.release,
                 chart,
-                namespace=namespace,
+                namespace=watching.namespace,
                 values=values,
                 timeout=timeout,
                 description=description,
                 cancelled=lambda: bool(found),
             )
-    except (ReleaseError, ProgramError) as err:
-        if not found and not watching.suspect():
-            watching.look()  # a hook that failed at once; helm leaves it there when it undoes the rest
-        raise _explained(err, found[0] if found else watching.suspect(), watching, release) from err
+    except AirgapError as err:
+        watching.look(last=True)
+        ending = _taken_back(helm, watching, before, timeout=timeout, interval=interval, say=say)
+        if not found and not ending:
+            raise
+        raise _explained(err, found, watching, ending) from err
 
 
-def unready_workloads(cluster: ClusterView, release: str, *, namespace: str) -> tuple[str, ...]:
-    """What of a release is not ready, one line for each workload; none when all is. Hooks don't count."""
-    found = (each for each in cluster.list(WORKLOADS, namespace=namespace) if belongs(each, release))
-    return tuple(lack for each in found if (lack := unready(each)))
+def return_to(
+    helm: Helm, watching: Watch, revision: int, *, timeout: float, interval: float = INTERVAL, say: Say = silent
+) -> None:
+    """Make a new revision like an old one, and wait until its workloads are ready: a ReleaseError tells what is not.
+
+    Helm itself does not wait, so that the release is never left pending.
+    """
+    back = watching.afresh(floor=_SETTLING)
+    back.begin(anew=False)
+    with looking_after(back, [], interval, say):
+        helm.rollback(back.release, revision, namespace=back.namespace, timeout=timeout, wait=False)
+    await_ready(back, timeout=timeout, steady=0.0, interval=interval, say=say)
 
 
-@contextmanager
-def _looking_after(watching: Watch, found: list[Trouble], interval: float) -> Iterator[None]:
-    """Look in a thread of its own while the body runs; `found` gets the trouble."""
-    stop = threading.Event()
+def remove_release(
+    helm: Helm, watching: Watch, *, timeout: float, interval: float = INTERVAL, say: Say = silent,
+    now: Callable[[], float] = time.monotonic, pause: Callable[[float], None] = time.sleep,
+) -> tuple[str, ...]:  # fmt: skip
+    """Uninstall a release and wait until its pods have ended; returns those that have not when their time is up."""
+    watching.look()
+    pods = watching.pods()
+    with meanwhile(lambda: say("its objects are being removed"), interval):
+        helm.uninstall(watching.release, namespace=watching.namespace, timeout=timeout)
+    grace = max((each["spec"].get("terminationGracePeriodSeconds", _GRACE) for each in pods.values()), default=0)
+    deadline = now() + min(timeout, grace + _BEYOND)
+    while left := _left(watching, pods):
+        if now() >= deadline:
+            return left
+        say(f"{', '.join(left)}: not ended yet")
+        pause(interval)
+    return ()
 
-    def look() -> None:
-        if trouble := watch(watching.look, stop, interval=interval):
-            found.append(trouble)
 
-    thread = threading.Thread(target=look, name="watch", daemon=True)
-    thread.start()
+def _left(watching: Watch, pods: dict[str, Object]) -> tuple[str, ...]:
+    """Those of the pods that are still there; a cluster that does not answer has none that are known."""
+    if not pods:
+        return ()
+    watching.look()
+    there = watching.latest.objects if watching.latest else {}
+    return tuple(f"pod {each['metadata']['name']}" for uid, each in pods.items() if uid in there)
+
+
+def _taken_back(helm: Helm, watching: Watch, before: int, *, timeout: float, interval: float, say: Say) -> str:
+    """Undo what a failed helm did to a release; returns what has become of it, empty when nothing had been done."""
+    release, namespace = watching.release, watching.namespace
     try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+        history = helm.history(release, namespace=namespace)
+    except AirgapError as err:
+        return f"it is not known what became of it: {err.what}\n  the next install looks at it, and puts it right"
+    newest = history[-1] if history else None
+    if newest is None or newest.revision <= before or newest.status == DEPLOYED:
+        return ""
+    good = last_good(history)
+    try:
+        if not before:
+            with meanwhile(lambda: say("what was installed is being removed again"), interval):
+                helm.uninstall(release, namespace=namespace, timeout=timeout)
+            return "what was installed of it was removed again"
+        if good is None:
+            return f"it is left {newest.status} at revision {newest.revision}: none before it was ever deployed"
+        told = f"rolled back to revision {good.revision} ({good.chart})"
+        back = partial(_rolling_back, say)
+        return_to(helm, watching, good.revision, timeout=timeout, interval=interval, say=back)
+    except AirgapError as err:
+        return _not_taken_back(helm, watching, good, err)
+    return told
 
 
-def _explained(
-    err: ReleaseError | ProgramError, trouble: Trouble | None, watching: Watch, release: str
-) -> ReleaseError:
+def _rolling_back(say: Say, text: str) -> None:
+    say(f"rolling back: {text}")
+
+
+def _not_taken_back(helm: Helm, watching: Watch, good: Release | None, err: AirgapError) -> str:
+    """What is to be done by hand where a release could not be taken back."""
+    release, namespace = watching.release, watching.namespace
+    command = f"helm rollback {release} {good.revision}" if good else f"helm uninstall {release}"
+    try:
+        now = helm.status(release, namespace=namespace)
+    except AirgapError:
+        now = None
+    if now and good and now.status == DEPLOYED:
+        return (
+            f"it was rolled back to revision {good.revision} ({good.chart}), which does not come up either: {err.what}"
+        )
+    found = f"it is {now.status} at revision {now.revision}" if now else "it is not known what became of it"
+    return (
+        f"it could not be taken back, {found}: {err.what}\n"
+        f"  the next install puts it right, or by hand: {command} --namespace {namespace}"
+    )
+
+
+def _explained(err: AirgapError, found: Sequence[Trouble], watching: Watch, ending: str) -> ReleaseError:
+    """What failed and why, and what has become of the release. Helm's own words count where no cause was seen."""
+    trouble = next(iter([*found, *watching.suspects()]), None)
+    last = f"\n  {ending}" if ending else ""
+    if trouble and trouble.waits and not _WAITED.search(err.what):
+        trouble = None  # it was not given the time to be ready
     if trouble:
-        return ReleaseError(f"release {release!r} does not come up: {trouble}\n  helm: {err.what}", hint=trouble.hint)
+        what = f"release {watching.release!r} does not come up: {trouble}{also(trouble, watching)}"
+        slow = "; if it is only slow, raise the release's timeout" if trouble.waits else ""
+        return ReleaseError(f"{what}\n  helm: {err.what}{last}", hint=f"{trouble.hint}{slow}")
     waiting = "".join(f"\n  waited for {line}" for line in watching.waiting())
-    return ReleaseError(f"{err.what}{waiting}", hint=err.hint)
-
-
-def _speakers(trouble: Trouble, snapshot: NamespaceState) -> Iterator[tuple[str, str, bool]]:
-    """Pods and containers that may have said why, and whether before their last restart, in the order to ask them."""
-    if trouble.container:
-        yield trouble.name, trouble.container, trouble.reason == "CrashLoopBackOff"
-    elif trouble.kind == "job":
-        for pod in snapshot.objects.values():
-            owners = pod["metadata"].get("ownerReferences") or ()
-            if pod["kind"] == "Pod" and any((o["kind"], o["name"]) == ("Job", trouble.name) for o in owners):
-                for container in pod["spec"]["containers"]:
-                    yield pod["metadata"]["name"], container["name"], False
+    return ReleaseError(f"{err.what}{waiting}{last}", hint=err.hint)

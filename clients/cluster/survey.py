@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from bundle.errors import AirgapError
+from clients.cluster.pods.containers import pull_secrets, statuses
 from clients.cluster.pods.trouble import Event
 from clients.cluster.pods.workloads import KINDS, NamespaceState
 from clients.cluster.release import Release
@@ -106,7 +107,7 @@ class _Look:
     def _logs(self, pods: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
         for pod in pods:
             name = pod["metadata"]["name"]
-            for status in container_statuses(pod):
+            for status in statuses(pod):
                 for previous in (True, False) if status.get("restartCount") else (False,):
                     container = status["name"]
                     text = self._log(name, container, previous=previous)
@@ -134,14 +135,3 @@ class _Look:
         except AirgapError as err:
             self._gaps.append(err.what)
             return instead
-
-
-def pull_secrets(pod: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names of the pull secrets that a pod uses, its service account's among them."""
-    return tuple(each["name"] for each in pod["spec"].get("imagePullSecrets") or () if each.get("name"))
-
-
-def container_statuses(pod: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    """The statuses of a pod's containers, init containers first."""
-    status = pod.get("status") or {}
-    return (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))

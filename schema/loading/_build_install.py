@@ -90,6 +90,7 @@ def build_secret(reader: Reader, node: Node, namespaces: Collection[str]) -> Sec
 def build_release(reader: Reader, node: Node) -> ReleaseSpec:
     """Read one of `install.releases`."""
     name, timeout, ignored = text(node.get("name")), node.get("timeout"), node.get("ignore_images")
+    steady = node.get("steady")
     subject = f"release {name!r}"
     for image, reason in ignored.members().items() if ignored else ():
         reader.parse(_key_of(reason, image), subject, Reference.parse)
@@ -103,7 +104,13 @@ def build_release(reader: Reader, node: Node) -> ReleaseSpec:
         ignore_images=mapping(ignored),
         needs=texts(node.get("needs")),
         after=texts(node.get("after")),
+        steady=reader.parse(steady, subject, _steady) if steady else None,
     )
+
+
+def _steady(text: str) -> int:
+    """A duration that may be none."""
+    return 0 if text == "0s" else parse_duration(text)
 
 
 def build_action(reader: Reader, node: Node) -> ActionSpec:

@@ -100,6 +100,8 @@ class ValuesSpec:
 class ReleaseSpec:
     """One Helm release: a chart of the spec in a namespace. `timeout` in seconds.
 
+    `steady` is how many seconds its pods have to stay ready; None: by whether they have readiness probes.
+
     `needs` and `after` name releases and actions that come first; `needs` must also have succeeded in this bundle.
     `ignore_images` gives the reason why an image of the chart is not carried.
     """
@@ -113,6 +115,7 @@ class ReleaseSpec:
     ignore_images: Mapping[str, str]
     needs: tuple[str, ...]
     after: tuple[str, ...]
+    steady: int | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
@@ -127,10 +130,11 @@ class ReleaseSpec:
             ignore_images=dict(data["ignore_images"]),
             needs=tuple(data["needs"]),
             after=tuple(data["after"]),
+            steady=data.get("steady"),
         )
 
     def to_dict(self, base: Path) -> dict[str, Any]:
-        """Plain JSON data; `timeout` in seconds."""
+        """Plain JSON data; `timeout` and `steady` in seconds."""
         return {
             "name": self.name,
             "chart": self.chart,
@@ -141,6 +145,7 @@ class ReleaseSpec:
             "ignore_images": dict(self.ignore_images),
             "needs": list(self.needs),
             "after": list(self.after),
+            "steady": self.steady,
         }
 
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -12,15 +13,23 @@ from doit.cmd_base import DoitCmdBase
 from bundle.errors import AirgapError, ProblemsError, storage_errors
 from bundle.storage.files import writing
 from clients.cluster.diagnose import gather, likely_causes
+from clients.cluster.rollout import remove_release, return_to
 from clients.cluster.survey import survey
+from clients.cluster.waiting import await_ready, let_hooks_end
 from schema.site.actions import record_name
 from schema.spec.install import ReleaseSpec
 from tasks.cli.command import PlainCommand
 from tasks.cli.commands import COMMANDS
+from tasks.install.deploy import reachable, saying, watch
+from tasks.install.receipt import renew_releases
 from tasks.site.receiver import Receiver
-from tasks.site.revisions import Revisions
+from tasks.site.revisions import Revision, Revisions
 
 _YES = {"name": "yes", "short": "y", "long": "yes", "type": bool, "default": False, "help": "do not ask first"}
+_DATABASES = (
+    "databases stay as they are: a schema that the newer version has migrated is not taken back by this; if the older "
+    "version does not work with it, restore the dump from before the upgrade"
+)
 _SECRETS = {
     "name": "secrets",
     "long": "secrets",
@@ -51,7 +60,8 @@ class Rollback(ReceiverCommand):
     doc_usage = ""
     doc_description = (
         "The newest release goes first. A release that the install brought for the first time has nothing to return "
-        "to: it is left, and `uninstall` removes it. A database that was migrated is not taken back by this."
+        "to: it is left, and `uninstall` removes it. A database that was migrated is not taken back by this: it stays "
+        "as it is, under the older version."
     )
 
     def _execute(self) -> int:
@@ -103,14 +113,36 @@ def _rollback(receiver: Receiver) -> None:
     if moved:
         hint = "somebody changed it since; see helm history, and roll back by helm"
         raise ProblemsError("the releases are not as the last install left them:", moved, hint=hint)
-    for each in reversed(made):
-        if not each.before:
-            console.line(f"release {each.name}: was not there before; left as it is")
-            continue
-        timeout = specs[each.namespace, each.name].timeout
-        receiver.cluster.helm.rollback(each.name, each.before, namespace=each.namespace, timeout=timeout)
-        console.line(f"release {each.name}: back to what revision {each.before} was")
+    try:
+        for each in reversed(made):
+            if not each.before:
+                console.line(f"release {each.name}: was not there before; left as it is")
+                continue
+            _return(receiver, specs[each.namespace, each.name], each, revisions)
+    finally:
+        if len(revisions.read()) < len(made):
+            renew_releases(receiver)
+            console.line(_DATABASES)
     revisions.clear()
+
+
+def _return(receiver: Receiver, release: ReleaseSpec, made: Revision, revisions: Revisions) -> None:
+    """Take one release back to its revision before, and look whether it comes up."""
+    helm, watching, timeout = receiver.cluster.helm, watch(receiver, release), release.timeout
+    with saying(receiver, f"release {release.name}") as say:
+        let_hooks_end(helm, watching, timeout=timeout, say=say)
+        try:
+            return_to(helm, watching, made.before, timeout=timeout, say=say)
+        finally:
+            receiver.cluster.changed_releases()
+            now = receiver.cluster.release(release)
+            if now and now.revision != made.after:
+                revisions.drop(made)
+                told = f"rolled back to revision {made.before} (now revision {now.revision}, chart {now.chart})"
+                receiver.project.console.line(f"release {release.name}: {told}")
+        if release.health:
+            await_ready(watching, timeout=timeout, steady=0, ask=partial(reachable, receiver, release), say=say)
+    receiver.project.console.line(f"release {release.name}: ready")
 
 
 def _revision(receiver: Receiver, release: ReleaseSpec) -> int:
@@ -133,7 +165,11 @@ def _uninstall(receiver: Receiver, *, yes: bool, secrets: bool) -> None:
         raise ProblemsError("nothing was removed", [], hint="say yes when asked, or give --yes")
     receiver.claim()
     for release in releases:
-        receiver.cluster.helm.uninstall(release.name, namespace=release.namespace, timeout=release.timeout)
+        with saying(receiver, f"release {release.name}") as say:
+            watching = watch(receiver, release)
+            left = remove_release(receiver.cluster.helm, watching, timeout=release.timeout, say=say)
+        for each in left:
+            console.line(f"{each} has not ended yet: kubectl get pods --namespace {release.namespace}")
     for name, namespace in doomed:
         receiver.cluster.kubectl.delete("secret", name, namespace=namespace)
     console.line(f"removed {len(releases)} releases and {len(doomed)} secrets")
@@ -150,7 +186,7 @@ def _diagnose(receiver: Receiver) -> None:
     with storage_errors("write the diagnosis", path), writing(path, mode=0o600) as file, ZipFile(file, "w") as archive:
         for name, text in sorted(gather(scenes, secrets=receiver.known).items()):
             archive.writestr(f"{path.stem}/{name}", text)
-    for cause in likely_causes(scenes, secrets=receiver.known) or ["nothing is wrong to be seen"]:
+    for cause in likely_causes(scenes, secrets=receiver.known) or ["no problems found"]:
         console.line(cause)
     console.line(f"gathered in {path}")
 

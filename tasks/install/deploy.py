@@ -1,12 +1,15 @@
 """Helm releases: values resolved, the release installed or upgraded while it is looked after, its health proven."""
 
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from bundle.errors import ReleaseError
-from clients.cluster.rollout import Watch, install_release, unready_workloads
-from clients.preflight.findings import Findings
+from clients.cluster.pods.watch import Watch
+from clients.cluster.rollout import install_release
+from clients.cluster.waiting import Answers, Say, await_ready, let_hooks_end
+from clients.preflight.findings import Finding, Findings
 from clients.preflight.probes import http
 from clients.programs.process import masked
 from schema.spec.checks import HealthSpec
@@ -17,8 +20,6 @@ from schema.values.rendered import rendered_file
 from schema.values.unknown_keys import unknown_keys
 from tasks.site.receiver import Receiver
 from tasks.site.revisions import Revisions
-
-_PAUSE = 3.0  # seconds between two looks at a release's health
 
 
 def check_values(receiver: Receiver, release: ReleaseSpec) -> None:
@@ -34,57 +35,85 @@ def check_values(receiver: Receiver, release: ReleaseSpec) -> None:
 
 def install(receiver: Receiver, release: ReleaseSpec) -> None:
     """Install or upgrade a release and look after it; what an interrupted helm left is freed first."""
-    helm, console, bundle = receiver.cluster.helm, receiver.project.console, receiver.carried.bundle.manifest
-    before = receiver.cluster.release(release)
-    if before and before.is_pending:
-        told = helm.recover(release.name, namespace=release.namespace, timeout=release.timeout)
+    helm, bundle = receiver.cluster.helm, receiver.carried.bundle.manifest
+    before, watching, step = receiver.cluster.release(release), watch(receiver, release), f"helm:{release.name}"
+    try:
+        with saying(receiver, step) as say:
+            if before and before.is_pending:
+                let_hooks_end(helm, watching, timeout=release.timeout, say=say)
+                told = helm.recover(release.name, namespace=release.namespace, timeout=release.timeout)
+                receiver.cluster.changed_releases()
+                before = receiver.cluster.release(release)
+                receiver.project.console.line(f"   {told}")
+            with rendered_file(receiver.values(release).data) as path:
+                now = install_release(
+                    helm,
+                    watching,
+                    receiver.carried.chart(release.chart),
+                    before=before.revision if before else 0,
+                    values=path,
+                    timeout=release.timeout,
+                    description=f"bundle {bundle.name} {bundle.version}",
+                    say=say,
+                )
+    finally:
         receiver.cluster.changed_releases()
-        before = receiver.cluster.release(release)
-        console.line(f"   {told}")
-    watching = Watch(
-        release.name, namespace=release.namespace, cluster=receiver.cluster.kubectl, secrets=receiver.known
-    )
-    values = receiver.values(release)
-    with rendered_file(values.data) as path:
-        try:
-            now = install_release(
-                helm,
-                watching,
-                release.name,
-                receiver.carried.chart(release.chart),
-                namespace=release.namespace,
-                values=path,
-                timeout=release.timeout,
-                description=f"bundle {bundle.name} {bundle.version}",
-            )
-        finally:
-            receiver.cluster.changed_releases()
     revisions = Revisions(receiver.state)
     revisions.note(release, before=before.revision if before else 0, after=now.revision, run=receiver.run)
     was = f"upgraded from revision {before.revision} to" if before else "installed as"
-    receiver.project.note(f"helm:{release.name}", f"{was} {now.revision}, chart {now.chart}")
+    receiver.project.note(step, f"{was} {now.revision}, chart {now.chart}")
 
 
 def prove_health(receiver: Receiver, release: ReleaseSpec) -> None:
-    """Wait until workloads are ready and addresses answer; a ReleaseError tells what does not by the time-out."""
-    deadline = time.monotonic() + release.timeout
-    while found := _ailments(receiver, release):
-        if time.monotonic() > deadline:
-            raise ReleaseError(
-                f"release {release.name!r} is installed, but not healthy after {release.timeout} s: {'; '.join(found)}",
-                hint="doit diagnose gathers what there is to know",
-            )
-        time.sleep(_PAUSE)
+    """Wait until pods stay ready and addresses answer as they should; a ReleaseError tells what does not in time."""
+    watching, step = watch(receiver, release), f"health:{release.name}"
+    with saying(receiver, step) as say:
+        await_ready(
+            watching,
+            timeout=release.timeout,
+            steady=release.steady,
+            ask=partial(_answers, receiver, release) if release.health else None,
+            say=say,
+        )
     addresses = ", ".join(_text(receiver, item.url) for item in release.health)
-    receiver.project.note(f"health:{release.name}", f"ready{'; ' + addresses if addresses else ''}")
+    receiver.project.note(step, f"ready{'; ' + addresses if addresses else ''}")
 
 
-def _ailments(receiver: Receiver, release: ReleaseSpec) -> Sequence[str]:
-    lacking = unready_workloads(receiver.cluster.kubectl, release.name, namespace=release.namespace)
-    if lacking:
-        return lacking
-    findings = [finding for item in release.health for finding in _ask(receiver, item)]
-    return [masked(str(finding), receiver.known) for finding in findings]
+def watch(receiver: Receiver, release: ReleaseSpec) -> Watch:
+    """What looks after a release; it knows how long the pods have been ready in this run."""
+    return Watch(
+        release.name,
+        namespace=release.namespace,
+        cluster=receiver.cluster.kubectl,
+        secrets=receiver.known,
+        steadiness=receiver.cluster.steadiness(release),
+    )
+
+
+@contextmanager
+def saying(receiver: Receiver, subject: str) -> Iterator[Say]:
+    """Have what the body waits for shown, and taken away when it has ended."""
+    console = receiver.project.console
+    try:
+        yield partial(console.waiting, subject)
+    finally:
+        console.waiting(subject, "")
+
+
+def reachable(receiver: Receiver, release: ReleaseSpec) -> Answers:
+    """What is wrong with a release's addresses apart from the content of their answers, which a version changes."""
+    found = (http(_text(receiver, item.url), ca=item.ca, status=item.status) for item in release.health)
+    return [_answer(receiver, finding) for findings in found for finding in findings]
+
+
+def _answers(receiver: Receiver, release: ReleaseSpec) -> Answers:
+    return [_answer(receiver, finding) for item in release.health for finding in _ask(receiver, item)]
+
+
+def _answer(receiver: Receiver, finding: Finding) -> tuple[str, str]:
+    """A finding as what is wrong and the next step."""
+    what = str(replace(finding, hint="")).removeprefix(f"{finding.severity}: ")
+    return masked(what, receiver.known), masked(finding.hint, receiver.known)
 
 
 def _ask(receiver: Receiver, item: HealthSpec) -> Findings:

@@ -1,6 +1,8 @@
 """`receipt`: what is inside now, for the people outside; a later bundle can be made against it. No secret."""
 
+import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -40,6 +42,16 @@ def receipt_path(receiver: Receiver) -> Path:
     from bundle.metadata.receipt import RECEIPT
 
     return receiver.state / RECEIPT
+
+
+def renew_releases(receiver: Receiver) -> None:
+    """Have the receipt, where there is one, tell the charts and revisions that run now; all else of it stays."""
+    from bundle.metadata.receipt import Receipt
+
+    path = receipt_path(receiver)
+    with contextlib.suppress(FileNotFoundError):
+        receipt = Receipt.decode(path.read_bytes())
+        write_bytes(path, replace(receipt, releases=tuple(_releases(receiver))).encode())
 
 
 def closing_notes(receiver: Receiver) -> str:

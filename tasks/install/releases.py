@@ -1,4 +1,4 @@
-"""The steps of Helm releases, and when they are up to date; tasks.bring_up does their work."""
+"""The steps of Helm releases, and when they are up to date; tasks.install.deploy does their work."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -46,6 +46,7 @@ def health_steps(receiver: Receiver) -> Iterator[Step]:
             doc="wait until it is ready and answers",
             action=partial(_prove_health, receiver, release),
             inputs=partial(_release_inputs, receiver, release),
+            ready=partial(_ailing, receiver, release),
             follows=(f"helm:{release.name}",),
         )
 
@@ -79,6 +80,10 @@ def _not_deployed(receiver: Receiver, release: ReleaseSpec) -> str:
     if found is None:
         return f"release {release.name!r} is not installed"
     return "" if found.status == "deployed" else f"release {release.name!r} is {found.status}"
+
+
+def _ailing(receiver: Receiver, release: ReleaseSpec) -> str:
+    return "; ".join(receiver.cluster.ailing(release))
 
 
 def _check_values(receiver: Receiver, release: ReleaseSpec) -> None:

@@ -1,13 +1,18 @@
 """The one place that prints: plain lines without a terminal, a live view with one."""
 
+import math
 import os
 import sys
 import threading
 import time
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import Any, TextIO
 
 _ALL = "all"
+_FIRST = 10.0  # seconds of a wait before a log is told of it
+_AGAIN = 15.0  # seconds before it is told something else, twice as many before the same
+_LONGEST = 240  # characters
 
 
 class Console:
@@ -21,6 +26,9 @@ class Console:
         self._err = err or sys.stderr
         self._guard = threading.Lock()
         self._live: Any = None
+        self._bars: Any = None
+        self._waits: Any = None
+        self._waiting: dict[str, _Wait] = {}
         self._rows: dict[str, Any] = {}
         self._parts: dict[str, int] = defaultdict(int)
         self._expected: dict[str, int] = defaultdict(int)
@@ -73,21 +81,44 @@ class Console:
         with self._guard:
             self._count(subject, size)
 
+    def waiting(self, subject: str, text: str) -> None:
+        """What a step waits for now, told every few seconds; an empty text ends it. A log gets a line now and then."""
+        shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+        with self._guard:
+            wait = self._waiting.setdefault(subject, _Wait(began=time.monotonic()))
+            if not text:
+                self._waiting.pop(subject)
+                if wait.row is not None and self._live:
+                    self._waits.remove_task(wait.row)
+            elif self._live:
+                if wait.row is None:
+                    wait.row = self._waits.add_task("", total=None)
+                self._waits.update(wait.row, description=f"{subject}: {shown}")
+            elif wait.is_due(shown, time.monotonic()):
+                seconds = time.monotonic() - wait.began
+                self._write(self._out, f"   {subject}: waiting for {seconds:.0f} s: {shown}", style=None)
+
     def open(self) -> None:
         """Begin the live view, when standard output is a terminal that can show one."""
         with self._guard:
             if self._live or not self._out.isatty() or os.environ.get("TERM") == "dumb" or os.environ.get("CI"):
                 return
             try:
-                from rich import console, progress  # a run with nothing to do never needs it
+                from rich import console, live, progress, table  # a run with nothing to do never needs it
             except ImportError:
                 return
-            self._live = progress.Progress(
+            self._bars = progress.Progress(
                 progress.TextColumn("{task.description}"),
                 progress.BarColumn(),
                 progress.DownloadColumn(),
                 progress.TransferSpeedColumn(),
                 progress.TimeRemainingColumn(),
+            )
+            one_line = table.Column(no_wrap=True, overflow="ellipsis")
+            text = progress.TextColumn("{task.description}", markup=False, table_column=one_line)
+            self._waits = progress.Progress(progress.TimeElapsedColumn(), text)
+            self._live = live.Live(
+                console.Group(self._bars, self._waits),
                 console=console.Console(file=self._out),
                 transient=True,
                 refresh_per_second=8,
@@ -99,6 +130,7 @@ class Console:
         with self._guard:
             live, self._live = self._live, None
             self._rows.clear()
+            self._waiting.clear()
         if live:
             live.stop()
 
@@ -121,10 +153,28 @@ class Console:
         for row in (_ALL, subject):
             if row not in self._rows:
                 layers = f" ({self._parts[row]} layers)" if self._parts[row] else ""
-                self._rows[row] = self._live.add_task(f"{row}{layers}", total=None)
-            self._live.update(self._rows[row], completed=self._done[row], total=self._expected[row])
+                self._rows[row] = self._bars.add_task(f"{row}{layers}", total=None)
+            self._bars.update(self._rows[row], completed=self._done[row], total=self._expected[row])
         if self._done[subject] >= self._expected[subject]:
-            self._live.remove_task(self._rows.pop(subject))
+            self._bars.remove_task(self._rows.pop(subject))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Wait:
+    """What a step has waited for since `began`, and what was written of it last, and when."""
+
+    began: float
+    row: Any = None
+    text: str = ""
+    written: float = -math.inf
+
+    def is_due(self, text: str, now: float) -> bool:
+        """Whether a log is to be told by now; it is then taken as told."""
+        pause = 2 * _AGAIN if text == self.text else _AGAIN
+        due = now - self.began >= _FIRST and now - self.written >= pause
+        if due:
+            self.text, self.written = text, now
+        return due
 
 
 def flush() -> None:

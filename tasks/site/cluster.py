@@ -4,9 +4,11 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from bundle.errors import ClusterError
 from bundle.secret import KnownSecrets, Secret
 from schema.site.actions import ActionRecord, record_name
 from schema.site.secrets import read_object
@@ -16,6 +18,8 @@ from tasks.site.programs import Programs
 if TYPE_CHECKING:
     from clients.cluster.helm import Helm
     from clients.cluster.kubectl import Kubectl
+    from clients.cluster.pods.steadiness import Steadiness
+    from clients.cluster.pods.workloads import NamespaceState
     from clients.cluster.release import Release
 
 
@@ -30,6 +34,8 @@ class Cluster:
         self._guard = threading.RLock()
         self._turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._releases: dict[str, Release] | None = None
+        self._steadiness: dict[str, Steadiness] = {}
+        self._seen: dict[str, NamespaceState | None] = {}
         self._secrets: dict[tuple[str, str], Mapping[str, Secret] | None] = {}
 
     @cached_property
@@ -61,6 +67,36 @@ class Cluster:
             turn = self._turns[namespace]
         with turn:
             yield
+
+    def steadiness(self, spec: ReleaseSpec) -> "Steadiness":
+        """How long the pods of a release have been seen to be ready in this run."""
+        from clients.cluster.pods.steadiness import Steadiness
+
+        with self._guard:
+            return self._steadiness.setdefault(f"{spec.namespace}/{spec.name}", Steadiness())
+
+    def ailing(self, spec: ReleaseSpec) -> Sequence[str]:
+        """What is not well with a release's workloads and pods at one look, one line for each.
+
+        What may not be looked at is taken to be well; each namespace is looked at once.
+        """
+        from clients.cluster.pods.steadiness import glance
+
+        with self._guard:
+            if spec.namespace not in self._seen:
+                self._seen[spec.namespace] = self._look(spec.namespace)
+            seen = self._seen[spec.namespace]
+        return glance(seen, spec.name, datetime.now(UTC)) if seen else ()
+
+    def _look(self, namespace: str) -> "NamespaceState | None":
+        from clients.cluster.pods.workloads import KINDS, NamespaceState
+
+        try:
+            return NamespaceState.of(self.kubectl.list(KINDS, namespace=namespace), ())
+        except ClusterError as err:
+            if err.reason != "forbidden":
+                raise
+            return None
 
     def changed_releases(self) -> None:
         """Ask for the releases again when they are needed next."""

@@ -23,6 +23,7 @@ from schema.spec.install import ReleaseSpec, SecretSpec
 from schema.values.file import Lookup, ValuesFile
 from schema.values.rendered import digest, state_key
 from schema.values.values import Values, counting, release_values
+from tasks.runtime.console import LocalWork
 from tasks.runtime.project import Project
 from tasks.runtime.run_lock import RunLock
 from tasks.site.carried import CarriedBundle
@@ -95,7 +96,7 @@ class Receiver:
         """The images that are made here of the bundle's, by name."""
         from tasks.site.derivation import derivations
 
-        facts, meter = lambda: self.facts_before_secrets, self.project.console
+        facts, meter = lambda: self.facts_before_secrets, LocalWork(self.project.console)
         read = lambda entry: self.crossing.image(entry)  # noqa: E731, PLW0108 - which needs the names of these first
         return derivations(
             self.carried.spec, self.carried.bundle.manifest, read, self.options, facts=facts, meter=meter

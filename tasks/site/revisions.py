@@ -41,6 +41,13 @@ class Revisions:
         """The releases that the last changing run changed, in its order; none when there was no such run."""
         return tuple(Revision(**each) for each in self._data().get("releases", ()))
 
+    def drop(self, gone: Revision) -> None:
+        """Forget one, after it was rolled back: when another can't be, the next rollback goes on with the rest."""
+        with locked(self._path.with_suffix(".lock")):
+            kept = [each.to_dict() for each in self.read() if each != gone]
+            data = {**self._data(), "releases": kept}
+            write_bytes(self._path, json.dumps(data, indent=1).encode(), mode=0o600)
+
     def clear(self) -> None:
         """Forget them, after they were rolled back."""
         self._path.unlink(missing_ok=True)

@@ -48,7 +48,14 @@ def bench(tmp_path: Path, assets: Path) -> Workbench:
             "charts": [{"name": "web", "source": "charts/web"}],
             "install": {
                 "releases": [
-                    {"name": "web", "chart": "web", "namespace": "web", "values": ["values/web.yaml"], "timeout": "60s"}
+                    {
+                        "name": "web",
+                        "chart": "web",
+                        "namespace": "web",
+                        "values": ["values/web.yaml"],
+                        "timeout": "60s",
+                        "steady": "0s",
+                    }
                 ]
             },
         }

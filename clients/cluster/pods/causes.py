@@ -2,30 +2,69 @@
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from bundle.errors import FormatError
-from bundle.oci.reference import Reference
-from clients.cluster.pods.trouble import Patience, Trouble
-from clients.cluster.pods.workloads import NamespaceState, Object, is_hook
+from clients.cluster.pods.containers import container_troubles, has_begun, missing_object, statuses
+from clients.cluster.pods.trouble import Event, Patience, Trouble, plain
+from clients.cluster.pods.workloads import NamespaceState, Object, conditions, is_hook, is_scheduled, is_true
 
-_PULL = frozenset({"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError"})
-_MAY_NOT_START = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError"})
 _REFUSING = re.compile(r"exceeded quota|failed quota|denied the request|violates PodSecurity|is forbidden: ")
 _MAKERS = frozenset({"ReplicaSet", "StatefulSet", "DaemonSet", "Job"})
+_BEGUN = frozenset({"Pulling", "Pulled", "Created", "Started"})  # events of what comes after mounts and network
+_BEFORE_START = {
+    "FailedMount": "check the volume that it names: kubectl describe pod shows what the node says",
+    "FailedAttachVolume": "check that nothing else holds the volume; the storage's own pods say why it is not attached",
+    "FailedCreatePodSandBox": "check the node's container runtime and its network plugin",
+    "NetworkNotReady": "check the network plugin of the node",
+}
 
 
 def causes(snapshot: NamespaceState, members: Iterable[Object], patience: Patience) -> list[Trouble]:
-    """All troubles of these objects, causes before what follows from them."""
+    """All troubles of these objects: causes before what follows from them, faults before what only waits."""
     kept = list(members)
     found = [trouble for each in kept for trouble in _of(each, snapshot, patience)]
-    return sorted(found, key=lambda trouble: (_ORDER.index(trouble.kind.lower()), trouble.patience))
+    found = [_beside(trouble, kept, found, patience) for trouble in found]
+    return sorted(found, key=lambda each: (each.waits, each.rests, _ORDER.index(each.kind), each.patience))
 
 
 # A volume keeps a pod from being scheduled, a pod makes a job fail.
 _ORDER = ("persistentvolumeclaim", "replicaset", "statefulset", "daemonset", "pod", "job")
+
+
+def waited_for(pod: Object) -> str:
+    """What a pod that has no trouble is at, in a few words; empty when it is ready or has ended."""
+    name, status = pod["metadata"]["name"], pod.get("status") or {}
+    if is_true(pod, "Ready") or status.get("phase") in ("Succeeded", "Failed"):
+        return ""
+    if not pod["spec"].get("nodeName"):
+        return f"pod {name}: no node is chosen for it yet"
+    waiting = [each for each in statuses(pod) if (each.get("state") or {}).get("waiting")]
+    if not waiting or has_begun(pod):
+        return f"pod {name}: not ready yet"
+    if is_true(pod, "PodReadyToStartContainers"):
+        return f"pod {name}: image {waiting[0].get('image')} is being pulled"
+    return f"pod {name}: its volumes are being mounted and image {waiting[0].get('image')} pulled"
+
+
+def _beside(trouble: Trouble, members: Sequence[Object], found: Sequence[Trouble], patience: Patience) -> Trouble:
+    """A crash loop's patience by what else comes up: a container may end because it waits for another pod.
+
+    For one that has not begun (a large image, a volume) without any limit but the release's own.
+    """
+    if trouble.cause != "crash" or trouble.patience == math.inf:
+        return trouble
+    troubled = {each.uid for each in found if not each.waits}
+    others = [
+        pod
+        for pod in members
+        if pod["kind"] == "Pod" and not pod["metadata"].get("deletionTimestamp")
+        if pod["metadata"]["uid"] not in troubled and waited_for(pod)
+    ]
+    if any(not has_begun(pod) for pod in others):
+        return replace(trouble, patience=math.inf)
+    return replace(trouble, patience=max(trouble.patience, patience.crash_loop_beside)) if others else trouble
 
 
 def _of(each: Object, snapshot: NamespaceState, patience: Patience) -> Iterator[Trouble]:
@@ -41,115 +80,58 @@ def _of(each: Object, snapshot: NamespaceState, patience: Patience) -> Iterator[
 
 
 def _pod(pod: Object, snapshot: NamespaceState, patience: Patience) -> Iterator[Trouble]:
-    name, status = pod["metadata"]["name"], pod.get("status") or {}
-    for condition in status.get("conditions") or ():
-        if (condition.get("type"), condition.get("status"), condition.get("reason")) == (
-            "PodScheduled",
-            "False",
+    status, owner, events = pod.get("status") or {}, snapshot.owner(pod), snapshot.about(pod)
+    scheduled = conditions(pod).get("PodScheduled") or {}
+    if scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
+        may_fit = snapshot.is_ending or any(each.reason == "TriggeredScaleUp" for each in events)
+        yield _trouble(
+            pod,
+            "scheduling",
             "Unschedulable",
-        ):
-            yield Trouble(
-                kind="pod",
-                name=name,
-                reason="Unschedulable",
-                message=_line(condition.get("message")),
-                hint="free or add what the nodes lack, or lower what the pod asks for in the values",
-                patience=patience.unschedulable,
-            )
-    for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
-        yield from _container(name, container, snapshot, patience)
-        yield from _ended(name, container)
-    for event in snapshot.about("Pod", name):
-        if event.reason == "FailedMount" and status.get("phase") == "Pending":
-            yield Trouble(
-                kind="pod",
-                name=name,
-                reason=event.reason,
-                message=event.message,
-                hint="make the secret, config map or volume that it names",
-                patience=patience.failed_mount,
-            )
+            message=plain(scheduled.get("message")),
+            hint="free or add what the nodes lack, or lower what the pod asks for in the values",
+            seconds=math.inf if may_fit else patience.unschedulable,
+        )
+    if status.get("phase") == "Failed" and status.get("reason"):
+        yield _trouble(
+            pod,
+            "failed",
+            status["reason"],
+            message=plain(status.get("message")) or "the node ended it",
+            hint="kubectl describe node shows what the node lacks; free it, or lower what the pods use",
+            seconds=math.inf,
+        )
+    job = owner if owner and owner["kind"] == "Job" else None
+    if not (job and is_scheduled(job)):
+        yield from container_troubles(pod, events, patience, in_job=job is not None)
+    if status.get("phase") == "Pending" and not has_begun(pod) and not is_true(pod, "PodReadyToStartContainers"):
+        yield from _not_begun(pod, events, snapshot, patience)
+
+
+def _not_begun(pod: Object, events: Sequence[Event], snapshot: NamespaceState, patience: Patience) -> Iterator[Trouble]:
+    """What kubelet tries again before any container starts: an event of the past, unless it comes again."""
+    gone_on = max((each.last for each in events if each.reason in _BEGUN), default="")
+    for event in reversed(events):
+        if event.reason in _BEFORE_START and event not in snapshot.healed and event.last > gone_on:
+            awaits = missing_object(event.message) if event.reason == "FailedMount" else None
+            hint = "make the secret, config map or volume that it names" if awaits else _BEFORE_START[event.reason]
+            seconds = patience.failed_mount if awaits else math.inf
+            trouble = _trouble(pod, "mount", event.reason, message=event.message, hint=hint, seconds=seconds)
+            yield replace(trouble, awaits=awaits)
             return
 
 
-def _container(pod: str, status: Object, snapshot: NamespaceState, patience: Patience) -> Iterator[Trouble]:
-    waiting = (status.get("state") or {}).get("waiting") or {}
-    reason, message, image = waiting.get("reason", ""), _line(waiting.get("message")), status.get("image", "")
-
-    def trouble(text: str, hint: str, seconds: float = 0.0) -> Trouble:
-        return Trouble(
-            kind="pod", name=pod, reason=reason, message=text, hint=hint, patience=seconds, container=status["name"]
-        )
-
-    if reason in _PULL:
-        told = _pull_message(pod, image, message, snapshot)
-        fault = pull_fault(image, told)
-        seconds = patience.unreached_registry if fault.may_heal else 0.0
-        yield trouble(f"image {image} can't be pulled: {fault.words}", fault.hint, seconds)
-    elif reason == "InvalidImageName":
-        yield trouble(f"{image!r} is no image name: {message}", "correct the image in the values: repository and tag")
-    elif reason == "ErrImageNeverPull":
-        yield trouble(f"image {image} is not on the node: {message}", "set imagePullPolicy to IfNotPresent")
-    elif reason in _MAY_NOT_START:
-        hint = "make the secret or config map that it names, or correct its name in the values"
-        if "not found" not in message or "executable" in message:
-            hint = "correct the container's command and its mounts in the values"
-        yield trouble(f"container {status['name']!r} can't start: {message}", hint, patience.missing_config)
-    elif reason == "CrashLoopBackOff":
-        count = status.get("restartCount", 0)
-        seconds = 0.0 if count >= patience.restarts else math.inf
-        text = f"container {status['name']!r} ended {count} times{_last_end(status)}"
-        yield trouble(text, "read its last words, and correct the values it does not get along with", seconds)
-
-
-def _ended(pod: str, status: Object) -> Iterator[Trouble]:
-    """A container that failed and is not begun again (a job's): its job decides whether that is the end."""
-    ended = (status.get("state") or {}).get("terminated") or {}
-    if ended.get("exitCode"):
-        yield Trouble(
-            kind="pod",
-            name=pod,
-            reason=ended.get("reason") or "Error",
-            message=f"container {status['name']!r} ended with exit code {ended['exitCode']}{_told(ended)}",
-            hint="read its last words, correct what it asks for, and run the install again",
-            patience=math.inf,
-            container=status["name"],
-        )
-
-
-def _pull_message(pod: str, image: str, message: str, snapshot: NamespaceState) -> str:
-    """The runtime's own words, from the status or from the event about it; Back-off only tells that there were some."""
-    if not message or re.fullmatch(r'Back-off pulling image "[^"]*"', message):
-        failed = [
-            each.message for each in snapshot.about("Pod", pod) if each.message.startswith("Failed to pull image")
-        ]
-        for told in reversed([each for each in failed if image in each] or failed):
-            return told.partition('": ')[2] or told.partition(": ")[2]
-    return message or "no reason is told"
-
-
-def _last_end(status: Object) -> str:
-    ended = (status.get("lastState") or {}).get("terminated") or {}
-    if not ended:
-        return ""
-    return f", last by {ended.get('reason', 'Error')} with exit code {ended.get('exitCode')}{_told(ended)}"
-
-
-def _told(ended: Object) -> str:
-    """What a container wrote to its termination log."""
-    return f": {_line(ended['message'])}" if ended.get("message") else ""
-
-
 def _job(job: Object) -> Iterator[Trouble]:
-    for condition in (job.get("status") or {}).get("conditions") or ():
-        if condition.get("type") in ("Failed", "FailureTarget") and condition.get("status") == "True":
+    for condition in (conditions(job).get("Failed"), conditions(job).get("FailureTarget")):
+        if condition and condition.get("status") == "True" and not is_scheduled(job):
             what = "hook failed" if is_hook(job) else "failed"
-            yield Trouble(
-                kind="job",
-                name=job["metadata"]["name"],
-                reason=condition.get("reason") or "Failed",
-                message=f"{what}: {_line(condition.get('message'))}",
-                hint="read its last words, correct what it asks for, and run the install again",
+            yield _trouble(
+                job,
+                "job",
+                condition.get("reason") or "Failed",
+                message=f"{what}: {plain(condition.get('message'))}",
+                hint="read its last log lines, correct what it asks for, and run the install again",
+                seconds=0.0,
             )
             return
 
@@ -157,42 +139,44 @@ def _job(job: Object) -> Iterator[Trouble]:
 def _volume(claim: Object, snapshot: NamespaceState, patience: Patience) -> Iterator[Trouble]:
     if (claim.get("status") or {}).get("phase") != "Pending":
         return
-    name = claim["metadata"]["name"]
-    for event in reversed(snapshot.about("PersistentVolumeClaim", name)):
-        if event.reason in ("FailedBinding", "ProvisioningFailed"):
+    events = snapshot.about(claim)
+    # That a provisioner is waited for is said again and again, what it answered only sometimes.
+    for reason in ("FailedBinding", "ProvisioningFailed", "ExternalProvisioning"):
+        for event in [each for each in events if each.reason == reason][-1:]:
             wanted = (claim.get("spec") or {}).get("storageClassName")
             asked = f"storage class {wanted!r}" if wanted else "the default storage class"
-            yield Trouble(
-                kind="persistentvolumeclaim",
-                name=name,
-                reason=event.reason,
+            # A class that is there may provide the volume at the next try.
+            nobody = event.reason == "FailedBinding" or "storageclass" in event.message
+            yield _trouble(
+                claim,
+                "volume",
+                event.reason,
                 message=f"asks for {asked}: {event.message}",
-                hint="name a storage class that is there (kubectl get storageclass) in the values",
-                patience=patience.unbound_volume,
+                hint="name a storage class that is there (kubectl get storageclass) in the values"
+                if nobody
+                else f"look at what provides volumes of {asked}: kubectl get storageclass, and the log of its pods",
+                seconds=patience.unbound_volume if nobody else math.inf,
             )
             return
 
 
 def _refused(maker: Object, snapshot: NamespaceState, patience: Patience) -> Iterator[Trouble]:
     """Pods that the API does not let a controller make: quotas, admission policies, service accounts."""
-    kind, name = maker["kind"], maker["metadata"]["name"]
     if _has_its_pods(maker):
         return
-    told = [event.message for event in snapshot.about(kind, name) if event.reason == "FailedCreate"]
-    told += [
-        _line(condition.get("message"))
-        for condition in (maker.get("status") or {}).get("conditions") or ()
-        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True"
-    ]
-    refusals = [message for message in told if _REFUSING.search(message)]
+    said = [event.message for event in snapshot.about(maker) if event.reason == "FailedCreate"]
+    if is_true(maker, "ReplicaFailure"):
+        said.append(plain(conditions(maker)["ReplicaFailure"].get("message")))
+    refusals = [message for message in said if _REFUSING.search(message)]
     if refusals:
-        yield Trouble(
-            kind=kind.lower(),
-            name=name,
-            reason="FailedCreate",
+        may_fit = snapshot.is_ending and "quota" in refusals[-1]
+        yield _trouble(
+            maker,
+            "refused",
+            "FailedCreate",
             message=f"its pods are refused: {refusals[-1]}",
             hint="raise the quota, or make the pods what the policy asks for; the message names it",
-            patience=patience.refused_pods,
+            seconds=math.inf if may_fit else patience.refused_pods,
         )
 
 
@@ -207,69 +191,14 @@ def _has_its_pods(maker: Object) -> bool:
     return bool(status.get("replicas", 0) >= wanted.get("replicas", 1))
 
 
-def _line(text: object) -> str:
-    return " ".join(str(text or "").split())
-
-
-_RUNTIME_PREFIX = re.compile(r"^.*?ErrImagePull: |rpc error: code = \w+ desc = |failed to pull and unpack image \S+ ")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullFault:
-    """The runtime's words without what surrounds them, the next step, and whether trying again may help."""
-
-    words: str
-    hint: str
-    may_heal: bool
-
-
-def pull_fault(image: str, message: str) -> PullFault:
-    """What a message about `image` means. One that only tells of waiting (Back-off pulling image) may heal."""
-    host = _host(image)
-    words = _RUNTIME_PREFIX.sub("", message).strip()
-    for pattern, hint, may_heal in _CAUSES:
-        if re.search(pattern, message, re.IGNORECASE):
-            return PullFault(words=words, hint=hint.format(host=host, image=image), may_heal=may_heal)
-    return PullFault(words=words, hint=f"on a node, try: crictl pull {image}", may_heal=True)
-
-
-def _host(image: str) -> str:
-    try:
-        return Reference.parse(image).host
-    except FormatError:
-        return "the registry"
-
-
-# First match wins.
-_CAUSES = (
-    (
-        r"x509|certificate|tls: ",
-        "make the nodes' container runtime trust the CA of {host} (containerd: certs.d/{host}/hosts.toml)",
-        False,
-    ),
-    (
-        r"server gave HTTP response to HTTPS client",
-        "give {host} TLS, or let the nodes' runtime speak plain HTTP to it (containerd: certs.d/{host}/hosts.toml)",
-        False,
-    ),
-    (
-        r"manifest unknown|not found|name unknown|repository does not exist",
-        "check that {image} is in the registry, and that the chart's values name it as the bundle pushed it",
-        False,
-    ),
-    (
-        r"unauthorized|authentication required|\b40[13]\b|denied|no basic auth|forbidden|authorization failed",
-        "check that the namespace has a pull secret for {host} with a login that works, and that the pod uses it",
-        False,
-    ),
-    (
-        r"no match for platform|exec format",
-        "make the bundle for the nodes' platform: bundle.platform",
-        False,
-    ),
-    (
-        r"no such host|timeout|refused|unreachable|\b429\b|\b50\d\b|EOF|reset|no route",
-        "check that the nodes resolve and reach {host}",
-        True,
-    ),
-)
+def _trouble(each: Object, cause: str, reason: str, *, message: str, hint: str, seconds: float) -> Trouble:
+    return Trouble(
+        kind=each["kind"].lower(),
+        name=each["metadata"]["name"],
+        uid=each["metadata"]["uid"],
+        cause=cause,
+        reason=reason,
+        message=message,
+        hint=hint,
+        patience=seconds,
+    )

@@ -1,12 +1,14 @@
-"""The objects of a release among all in its namespace."""
+"""The objects of a release among all in its namespace, and which of them are ready."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from clients.cluster.pods.trouble import Event
 
+WORKLOADS = "deployments.apps,statefulsets.apps,daemonsets.apps,jobs.batch"
 KINDS = "deployments.apps,statefulsets.apps,daemonsets.apps,replicasets.apps,jobs.batch,pods,persistentvolumeclaims"
+_STANDING = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 _RELEASE = "meta.helm.sh/release-name"  # helm's own mark on all it makes, hooks aside
 _HOOK = "helm.sh/hook"
 _INSTANCE = "app.kubernetes.io/instance"  # the convention of charts, for what controllers make
@@ -16,16 +18,22 @@ Object = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamespaceState:
-    """What a namespace held at one moment: objects by uid, and its warnings, oldest first."""
+    """What a namespace held at one moment: objects by uid, and its events, oldest first.
+
+    `healed` are those events that would have come again by now if what they tell of still were so.
+    """
 
     objects: Mapping[str, Object]
     events: tuple[Event, ...]
+    healed: frozenset[Event] = field(default_factory=frozenset)
 
     @classmethod
-    def of(cls, objects: Iterable[Object], events: Iterable[Event]) -> "NamespaceState":
+    def of(cls, objects: Iterable[Object], events: Iterable[Event], healed: Iterable[Event] = ()) -> "NamespaceState":
         """From what was listed."""
         ordered = tuple(sorted(events, key=lambda event: event.last))
-        return cls(objects={each["metadata"]["uid"]: each for each in objects}, events=ordered)
+        return cls(
+            objects={each["metadata"]["uid"]: each for each in objects}, events=ordered, healed=frozenset(healed)
+        )
 
     def members(self, release: str, *, before: "NamespaceState | None" = None) -> Iterator[Object]:
         """The release's objects, its hooks' among them.
@@ -35,22 +43,61 @@ class NamespaceState:
         """
         old = before.objects if before else {}
         for uid, each in self.objects.items():
-            root = self._root(each)
+            root = self.root(each)
             if is_hook(root):
                 # A hook of this run is new, and nothing says that it is another release's.
-                if root["metadata"]["uid"] not in old and _instance(root) in ("", release):
+                if root["metadata"]["uid"] not in old and instance(root) in ("", release):
                     yield each
             elif belongs(root, release) and (each["kind"] != "Pod" or uid not in old):
                 yield each
 
-    def about(self, kind: str, name: str) -> tuple[Event, ...]:
-        """The warnings about an object."""
-        return tuple(event for event in self.events if (event.kind, event.name) == (kind, name))
+    def hooks(self) -> "NamespaceState":
+        """Only the hooks, with all that they made, and all events."""
+        return NamespaceState.of((each for each in self.objects.values() if is_hook(self.root(each))), self.events)
 
-    def _root(self, each: Object) -> Object:
+    def standing(self, release: str) -> Iterator[Object]:
+        """The release's pods that are to be up all the time: none of jobs and hooks, none that end or have ended."""
+        for each in self.objects.values():
+            if each["kind"] != "Pod" or each["metadata"].get("deletionTimestamp"):
+                continue
+            root = self.root(each)
+            task = (each.get("spec") or {}).get("restartPolicy") == "Never"
+            kept = root["kind"] in (*_STANDING, "ReplicaSet") or (root is each and not task)
+            ended = (each.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+            if kept and not ended and not is_hook(root) and belongs(root, release):
+                yield each
+
+    def lacking(self, release: str) -> tuple[str, ...]:
+        """What of the release's workloads is not ready, one line for each; hooks and scheduled jobs don't count."""
+        found = (each for each in self.objects.values() if each["kind"] in (*_STANDING, "Job"))
+        ours = (each for each in found if belongs(each, release) and not is_hook(each) and not is_scheduled(each))
+        return tuple(lack for each in ours if (lack := unready(each)))
+
+    def about(self, each: Object) -> tuple[Event, ...]:
+        """The events about an object, and not those about an earlier one of its name."""
+        uid, name, made = each["metadata"]["uid"], each["metadata"]["name"], each["metadata"].get("creationTimestamp")
+        return tuple(
+            event
+            for event in self.events
+            if (event.kind, event.name) == (each["kind"], name)
+            and (event.uid == uid if event.uid else event.last >= str(made or ""))
+        )
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether a pod is on its way out: what it holds will be free."""
+        return any(
+            each["kind"] == "Pod" and each["metadata"].get("deletionTimestamp") for each in self.objects.values()
+        )
+
+    def owner(self, each: Object) -> Object | None:
+        """The controller of an object, when it is there."""
+        return next((self.objects[uid] for uid in _owners(each) if uid in self.objects), None)
+
+    def root(self, each: Object) -> Object:
         """The outermost owner that is there."""
         seen = {each["metadata"]["uid"]}
-        while owner := next((self.objects[uid] for uid in _owners(each) if uid in self.objects), None):
+        while owner := self.owner(each):
             if owner["metadata"]["uid"] in seen:
                 break
             seen.add(owner["metadata"]["uid"])
@@ -60,7 +107,7 @@ class NamespaceState:
 
 def belongs(root: Object, release: str) -> bool:
     """Whether an object that nobody owns is of the release."""
-    return ((root["metadata"].get("annotations") or {}).get(_RELEASE) or _instance(root)) == release
+    return ((root["metadata"].get("annotations") or {}).get(_RELEASE) or instance(root)) == release
 
 
 def is_hook(root: Object) -> bool:
@@ -68,7 +115,13 @@ def is_hook(root: Object) -> bool:
     return _HOOK in (root["metadata"].get("annotations") or {})
 
 
-def _instance(root: Object) -> str:
+def is_scheduled(job: Object) -> bool:
+    """Whether a CronJob makes such a job again and again: nobody waits for it."""
+    return any(owner.get("kind") == "CronJob" for owner in job["metadata"].get("ownerReferences") or ())
+
+
+def instance(root: Object) -> str:
+    """Which release an object says that it is of, by label."""
     return str((root["metadata"].get("labels") or {}).get(_INSTANCE) or "")
 
 
@@ -78,7 +131,19 @@ def _owners(each: Object) -> Iterator[str]:
             yield owner["uid"]
 
 
-WORKLOADS = "deployments.apps,statefulsets.apps,daemonsets.apps,jobs.batch"
+def conditions(each: Object) -> Mapping[str, Object]:
+    """The conditions of an object that are true or false, by type."""
+    return {found["type"]: found for found in (each.get("status") or {}).get("conditions") or () if found.get("type")}
+
+
+def is_true(each: Object, condition: str) -> bool:
+    """Whether a condition of an object holds."""
+    return conditions(each).get(condition, {}).get("status") == "True"
+
+
+def has_ended(job: Object) -> bool:
+    """Whether a job is through, well or not."""
+    return any(is_true(job, each) for each in ("Complete", "SuccessCriteriaMet", "Failed", "FailureTarget"))
 
 
 def unready(workload: Object) -> str:
@@ -89,14 +154,10 @@ def unready(workload: Object) -> str:
 
 
 def _job(job: Object) -> str:
-    if (job.get("spec") or {}).get("suspend"):
+    if (job.get("spec") or {}).get("suspend") or is_true(job, "Complete") or is_true(job, "SuccessCriteriaMet"):
         return ""
-    done = {
-        each["type"]: each for each in (job.get("status") or {}).get("conditions") or () if each["status"] == "True"
-    }
-    if "Complete" in done or "SuccessCriteriaMet" in done:
-        return ""
-    if failed := done.get("Failed"):
+    if is_true(job, "Failed"):
+        failed = conditions(job)["Failed"]
         return f"failed: {failed.get('reason', '')}: {failed.get('message', '')}"
     return "not complete yet"
 

@@ -52,6 +52,7 @@ class Site:
     addressed: list[dict[str, Any]] = field(default_factory=list)
     pull: dict[str, Any] | None = None
     forbidden: frozenset[str] = frozenset()
+    happened: tuple[Event, ...] = ()
 
     def history(self, release: str, *, namespace: str) -> tuple[Release, ...]:
         return tuple(self.releases.get(release, ()))
@@ -68,7 +69,9 @@ class Site:
         if "events" in self.forbidden:
             raise ClusterError("events: the account 'me' may not list events", reason="forbidden")
         said = "Liveness probe failed: token=hunter2 refused"
-        return (Event(kind="Pod", name="web-1", type="Warning", reason="Unhealthy", message=said, last="2026"),)
+        return self.happened or (
+            Event(kind="Pod", name="web-1", type="Warning", reason="Unhealthy", message=said, last="2026"),
+        )
 
     def logs(self, pod: str, container: str, *, namespace: str, lines: int = 40, previous: bool = False) -> str:
         return f"{'before' if previous else 'now'}: Authorization: Bearer abcdefgh.hunter2\n"
@@ -116,6 +119,27 @@ def test_what_can_not_be_seen_is_told() -> None:
     found = files(Site(forbidden=frozenset({"events"})))
     assert found["shop/not-gathered.txt"] == "events: the account 'me' may not list events\n"
     assert found["shop/events.txt"] == ""
+
+
+def test_a_pod_that_ends_is_told_as_such() -> None:
+    ends = pod(state={"running": {}})
+    ends["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert "pod web-1: Terminating on node-a" in files(Site(objects=[ends]))["shop/overview.txt"]
+
+
+def test_events_of_an_earlier_object_of_a_name_are_told_apart() -> None:
+    """A hook job comes again under the same name, and the events of the last one are kept for an hour."""
+    now, before = (
+        Event(kind="Pod", name="web-1", type="Warning", reason="BackOff", message="x", uid=uid, last="2026")
+        for uid in ("1", "0")
+    )
+    gone = Event(kind="Pod", name="web-0", type="Warning", reason="BackOff", message="x", uid="9", last="2026")
+    site = Site(objects=[pod(state={"running": {}})], happened=(now, before, gone))
+    assert files(site)["shop/events.txt"].splitlines() == [
+        "2026 Warning pod web-1 BackOff: x",
+        "2026 Warning earlier pod web-1 BackOff: x",
+        "2026 Warning pod web-0 BackOff: x",
+    ]
 
 
 PULL = {"waiting": {"reason": "ImagePullBackOff", "message": "401 Unauthorized"}}

@@ -33,6 +33,12 @@ from clients.cluster._errors import cluster_error, spoken
             id="dns",
         ),
         pytest.param(
+            "Unable to connect: dial tcp: lookup k8s.test on 10.0.0.2:53: server misbehaving",
+            "unreachable",
+            "address",
+            id="dns-fails",
+        ),
+        pytest.param(
             "Unable to connect to the server: net/http: TLS handshake timeout", "unreachable", "address", id="handshake"
         ),
         pytest.param(

@@ -94,8 +94,9 @@ def test_versions_that_do_not_do(home: Path, version: str, message: str) -> None
 @pytest.mark.parametrize(
     ("version", "dry_run", "flags", "without"),
     [
-        pytest.param("v3.19.0", False, "--wait --wait-for-jobs --timeout=90s --atomic", "--rollback-on", id="3"),
-        pytest.param("v4.2.4", False, "--wait --wait-for-jobs --timeout=90s --rollback-on-failure", "--atomic", id="4"),
+        # What fails is taken back by whoever looks after it (test_rollout.py): helm would wait for that in silence.
+        pytest.param("v3.19.0", False, "--wait --wait-for-jobs --timeout=90s ", "--atomic", id="3"),
+        pytest.param("v4.2.4", False, "--wait --wait-for-jobs --timeout=90s ", "--rollback-on-failure", id="4"),
         pytest.param("v3.8.0", True, "--dry-run ", "--wait", id="dry-old"),
         pytest.param("v3.13.0", True, "--dry-run=server ", "--wait", id="dry-3"),
         pytest.param("v4.0.0", True, "--dry-run=server ", "--wait", id="dry-4"),
@@ -134,6 +135,29 @@ def test_no_such_release(home: Path) -> None:
     assert helm.status("web", namespace="shop") is None
     assert helm.uninstall("web", namespace="shop", timeout=5) is False
     assert helm.recover("web", namespace="shop", timeout=5) == ""
+
+
+def test_the_hook_jobs_of_a_release(home: Path) -> None:
+    hooks = "---\nkind: Job\nmetadata: {name: migrate}\n---\nkind: Secret\nmetadata: {name: key}\n---\n# empty\n"
+    assert answering(home, get_stdout=hooks).hook_jobs("web", namespace="shop") == {"migrate"}
+    assert asked(home)[-1].startswith("get hooks web --namespace=shop")
+    with pytest.raises(ReleaseError, match="hooks that are no YAML"):
+        answering(home, get_stdout="{").hook_jobs("web", namespace="shop")
+    assert answering(home, get_stderr="Error: release: not found").hook_jobs("web", namespace="shop") is None
+
+
+@pytest.mark.parametrize(
+    ("script", "ending"),
+    [("exit 3", "exit code 3"), ("kill -9 $$", "ended by SIGKILL")],
+)
+def test_a_helm_that_says_nothing(home: Path, tmp_path: Path, script: str, ending: str) -> None:
+    helm = answering(home)
+    helm.version()
+    (home / "helm").write_text(f"#!/bin/sh\n{script}\n")
+    with pytest.raises(ReleaseError) as caught:
+        upgrade(helm, tmp_path)
+    assert caught.value.what == f"release 'web': helm exited without an error message ({ending})"
+    assert "diagnose" in caught.value.hint
 
 
 def test_each_namespace_is_listed_once(home: Path) -> None:

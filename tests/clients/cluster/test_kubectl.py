@@ -54,6 +54,12 @@ def test_secrets_go_by_standard_input_only(stand_in: Path) -> None:
     assert json.loads((stand_in.parent / "stdin").read_text())["items"] == [SECRET]
 
 
+def test_whether_an_object_is_there(stand_in: Path) -> None:
+    assert answering(stand_in, "secret/login\n").exists("secret", "login", namespace="shop")
+    assert "--output=name" in asked(stand_in), "nothing of what it holds leaves kubectl"
+    assert not answering(stand_in).exists("secret", "login", namespace="shop")
+
+
 def test_what_is_refused_is_not_repeated(stand_in: Path) -> None:
     words = 'Error from server (BadRequest): Secret in version "v1" cannot be handled: ...|{"password":"aHVudGVyMg=="}|'
     with pytest.raises(ClusterError, match="secret shop/login: ") as caught:

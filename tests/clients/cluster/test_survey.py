@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from bundle.errors import ClusterError
+from clients.cluster.pods.containers import pull_secrets, statuses
 from clients.cluster.pods.trouble import Event
 from clients.cluster.release import Release
-from clients.cluster.survey import container_statuses, pull_secrets, survey
+from clients.cluster.survey import survey
 from tests.fixtures.made.objects import pod
 
 
@@ -102,6 +103,6 @@ def test_of_a_pull_secret_only_its_hosts_are_kept(secret: dict[str, Any] | None,
 def test_what_pods_say_may_be_missing() -> None:
     assert pull_secrets({"spec": {"imagePullSecrets": None}}) == ()
     assert pull_secrets({"spec": {"imagePullSecrets": [{}, {"name": "a"}]}}) == ("a",)
-    assert container_statuses({}) == ()
+    assert statuses({}) == ()
     both = {"status": {"containerStatuses": [{"name": "b"}], "initContainerStatuses": [{"name": "a"}]}}
-    assert [each["name"] for each in container_statuses(both)] == ["a", "b"]
+    assert [each["name"] for each in statuses(both)] == ["a", "b"]

@@ -56,6 +56,7 @@ def test_what_happens_inside(full: Spec) -> None:
                 ValuesSpec(file=base / "values/web.yaml", under="new", when="${site.on}"),
             ),
             timeout=5400,
+            steady=120,
             health=(
                 HealthSpec(url="https://${site.host}/", status=200, text="", json={}, ca=None),
                 HealthSpec(

@@ -1,6 +1,7 @@
 """What is printed without a terminal."""
 
 import io
+from collections.abc import Sequence
 
 import pytest
 
@@ -59,6 +60,63 @@ def test_a_terminal_sees_rows_with_layers_bytes_and_rate(monkeypatch: pytest.Mon
     assert "2.0 MB" in text
     assert "pull:other done" in text
     assert text.endswith("after\n")
+
+
+def waits_of(monkeypatch: pytest.MonkeyPatch, texts: Sequence[tuple[float, str]]) -> list[str]:
+    """What a log is told of a wait, whose text changes at these seconds and is said every three."""
+    out, clock = io.StringIO(), 0.0
+    monkeypatch.setattr("tasks.runtime.console.time.monotonic", lambda: clock)
+    console = Console(out, io.StringIO())
+    for now in range(0, 100, 3):
+        clock = float(now)
+        console.waiting("helm:web", next(text for since, text in reversed(texts) if since <= now))
+    console.waiting("helm:web", "")
+    return out.getvalue().splitlines()
+
+
+def test_a_log_is_told_of_a_wait_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert waits_of(monkeypatch, [(0, "pod a")]) == [
+        "   helm:web: waiting for 12 s: pod a",
+        "   helm:web: waiting for 42 s: pod a",
+        "   helm:web: waiting for 72 s: pod a",
+    ]
+    assert waits_of(monkeypatch, [(0, "pod a"), (15, "pod b"), (18, "pod c")])[:3] == [
+        "   helm:web: waiting for 12 s: pod a",
+        "   helm:web: waiting for 27 s: pod c",
+        "   helm:web: waiting for 57 s: pod c",
+    ]
+    assert waits_of(monkeypatch, [(0, "x" * 1000)])[0] == f"   helm:web: waiting for 12 s: {'x' * 240}..."
+
+
+def test_a_short_wait_is_not_told_to_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    out, clock = io.StringIO(), 0.0
+    monkeypatch.setattr("tasks.runtime.console.time.monotonic", lambda: clock)
+    console = Console(out, io.StringIO())
+    console.waiting("helm:web", "pod a")
+    clock = 9.0
+    console.waiting("helm:web", "pod a")
+    console.waiting("helm:web", "")
+    clock = 20.0
+    console.waiting("helm:web", "pod a")  # another wait, which begins now
+    assert out.getvalue() == ""
+
+
+def test_a_terminal_sees_what_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "120")
+    out = Terminal()
+    console = Console(out, io.StringIO())
+    console.open()
+    console.waiting("helm:web", "image [a/b]:1 is being pulled")
+    console.line("push:other done")
+    console.waiting("helm:web", "")
+    console.close()
+    console.waiting("helm:web", "")
+    text = out.getvalue()
+    assert "helm:web: image [a/b]:1 is being pulled" in text
+    assert "waiting for" not in text
+    assert "push:other done" in text
 
 
 class Terminal(io.StringIO):

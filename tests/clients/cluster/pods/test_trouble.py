@@ -1,10 +1,60 @@
-"""Events and troubles as they are shown."""
+"""Events as the API tells them, and lines that are fit for a terminal."""
 
 from typing import Any
 
 import pytest
 
-from clients.cluster.pods.trouble import Event, Trouble
+from clients.cluster.pods.trouble import Event, Trouble, moment, plain
+
+
+def test_an_event_of_the_older_kind() -> None:
+    found = Event.from_json(
+        {
+            "involvedObject": {"kind": "Pod", "name": "web-1", "uid": "7", "fieldPath": "spec.initContainers{wait}"},
+            "type": "Warning",
+            "reason": "Unhealthy",
+            "message": "Readiness probe\n failed",
+            "count": 3,
+            "firstTimestamp": "2026-01-01T00:00:00Z",
+            "lastTimestamp": "2026-01-01T00:00:31Z",
+        }
+    )
+    assert (found.uid, found.container, found.count, found.lasted) == ("7", "wait", 3, 31.0)
+    assert str(found) == "Unhealthy: Readiness probe failed (3 times)"
+
+
+def test_an_event_of_the_newer_kind() -> None:
+    found = Event.from_json(
+        {
+            "involvedObject": {"kind": "Pod", "name": "web-1"},
+            "eventTime": "2026-01-01T00:00:00.500000Z",
+            "series": {"count": 2, "lastObservedTime": "2026-01-01T00:00:02.500000Z"},
+        }
+    )
+    assert (found.uid, found.container, found.count, found.lasted) == ("", "", 2, 2.0)
+
+
+def test_an_event_without_times() -> None:
+    assert Event.from_json({}).lasted == 0.0
+    assert moment("yesterday") is None
+    assert moment("2026-01-01T00:00:00") is None, "without a zone it can't be compared"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        pytest.param("a\tb\n c", "a b c", id="spaces"),
+        pytest.param("\x1b[2J\x1b[31mred\x1b[0m", "red", id="colours"),
+        pytest.param("\x1b]0;title\x07text", "text", id="title"),
+        pytest.param("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link", id="link"),
+        pytest.param("over\rwritten\x08", "over written", id="carriage"),
+        pytest.param("\u202egnp.exe", "gnp.exe", id="turned round"),
+        pytest.param(None, "", id="nothing"),
+    ],
+)
+def test_a_line_is_plain(said: object, shown: str) -> None:
+    assert plain(said) == shown
+
 
 OLD = {"lastTimestamp": "2026-01-01T00:00:02Z", "count": 3}
 NEW = {"eventTime": "2026-01-01T00:00:01Z", "series": {"count": 4, "lastObservedTime": "2026-01-01T00:00:03Z"}}
@@ -38,7 +88,8 @@ def test_an_event_is_one_line() -> None:
 
 
 def trouble(message: str = "ended 5 times", **more: Any) -> Trouble:
-    return Trouble(kind="pod", name="web-1", reason="CrashLoopBackOff", message=message, hint="look", **more)
+    about: dict[str, Any] = {"reason": "CrashLoopBackOff", "cause": "crash", "hint": "look"}
+    return Trouble(kind="pod", name="web-1", message=message, **about | more)
 
 
 def test_a_trouble_with_its_last_words() -> None:
@@ -54,4 +105,4 @@ def test_a_trouble_with_its_last_words() -> None:
 
 def test_it_is_the_same_while_only_its_message_counts_up() -> None:
     assert trouble().key == trouble("ended 6 times").key
-    assert trouble().key != Trouble(kind="pod", name="web-2", reason="CrashLoopBackOff", message="", hint="").key
+    assert trouble().key != trouble(cause="pull").key

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from clients.cluster.pods.workloads import NamespaceState, unready
-from tests.fixtures.made.objects import pod, thing
+from tests.fixtures.made.objects import event, pod, thing
 
 
 def names(objects: Sequence[dict[str, Any]], before: Sequence[dict[str, Any]] = ()) -> list[str]:
@@ -94,3 +94,31 @@ def test_readiness(kind: str, spec: dict[str, Any], status: dict[str, Any], lack
     assert told.startswith(f"{kind.lower()} web: " if lack else "")
     assert lack in told
     assert bool(told) == bool(lack)
+
+
+def test_events_are_those_of_the_object_and_not_of_its_name() -> None:
+    """web-0 comes again and again, and what was wrong with the last one is kept for an hour."""
+    made = pod("web-0", uid="2", created="2026-01-01T01:00:00Z")
+    mine = event("Pod", "web-0", "FailedMount", "now", uid="2", last="2026-01-01T00:59:59Z")
+    earlier = event("Pod", "web-0", "FailedMount", "before", uid="1", last="2026-01-01T02:00:00Z")
+    unnamed = event("Pod", "web-0", "Odd", "without uid", uid="", last="2026-01-01T02:00:00Z")
+    old = event("Pod", "web-0", "Odd", "without uid, of before", uid="", last="2026-01-01T00:00:00Z")
+    other = event("Job", "web-0", "Odd", "of another kind", uid="2")
+    state = NamespaceState.of([made], [mine, earlier, unnamed, old, other])
+    assert state.about(made) == (mine, unnamed)
+
+
+def test_what_is_waited_for_counts_no_hook_and_no_schedule() -> None:
+    label = {"app.kubernetes.io/instance": "web"}
+    schedule = [{"kind": "CronJob", "name": "nightly", "uid": "c", "controller": True}]
+    objects = [
+        thing("Deployment", "web", spec={"replicas": 1}),
+        thing("Job", "hook", metadata={"annotations": {"helm.sh/hook": "pre-install"}, "labels": label}),
+        thing("Job", "nightly-1", metadata={"annotations": {}, "labels": label, "ownerReferences": schedule}),
+        thing("Job", "other", metadata={"annotations": {"meta.helm.sh/release-name": "other"}}),
+        thing("Job", "once"),
+    ]
+    assert NamespaceState.of(objects, ()).lacking("web") == (
+        "deployment web: 0 of 1 replicas updated",
+        "job once: not complete yet",
+    )
