@@ -25,7 +25,7 @@ THIRD_PARTY = {
     "bundle": {"squarify"},  # crosses the gap inside the zipapp: nothing but Python, and the report's picture
     "schema": {"yaml", "jsonschema"},
     # Connected side only: cyclonedx and packageurl write SBOMs, cryptography checks publishers' signatures.
-    "clients": {"urllib3", "yaml", "cyclonedx", "packageurl", "cryptography"},
+    "clients": {"urllib3", "docker", "requests", "yaml", "cyclonedx", "packageurl", "cryptography"},
     "tasks": {"doit", "rich"},
     "dodo": set[str](),
 }
@@ -256,6 +256,8 @@ FOR_STEPS = {
     "bundle.archive.verify",
     "cryptography",
     "cyclonedx",
+    "docker",
+    "requests",
     "rich",
     "tasks.site.destination",
     "tasks.site.repositories",

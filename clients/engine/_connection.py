@@ -1,107 +1,101 @@
-"""HTTP to a Docker Engine, over its socket or TCP: requests that succeed or say why not, and answers that stream.
+"""Requests to a Docker Engine that succeed or say why not, and answers that stream.
 
 There is no bound on how long an answer takes: an Engine may unpack gigabytes before it says a word. A connection to an
 Engine that is gone ends by itself.
 """
 
-import http.client
 import json
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlencode
+
+from docker import APIClient
+from docker.errors import StreamParseError
+from requests import JSONDecodeError, RequestException, Response
+from urllib3.exceptions import HTTPError
 
 from bundle.errors import EngineError
-from bundle.storage.files import CHUNK
+from clients.engine._client import Client, UnmadeError
 from clients.engine._host import EngineHost
 
 _CONNECT_SECONDS = 15.0
 _MAX_REFUSAL = 64 * 1024  # bytes of a refusal's body that are looked at
-_PIECE = 64 * 1024  # bytes of a stream of messages that are read at once
-_FAULTS = (OSError, http.client.HTTPException)
 _START = "start it, or set DOCKER_HOST or DOCKER_CONTEXT to the one that runs; engine=none works without any"
 
 
 class EngineConnection:
-    """Opens one connection for each request. Errors quote the subject, or say that there is no Engine.
+    """Makes a client for each request, so that none takes over a connection that the Engine has closed meanwhile.
 
-    Safe for several threads.
+    Errors quote the subject, or say that there is no Engine. Safe for several threads.
     """
 
     def __init__(self, host: EngineHost) -> None:
         self.host = host
 
     @contextmanager
-    def request(
-        self, method: str, path: str, *, subject: str, query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None, body: tuple[int, Iterator[bytes]] | None = None,
-    ) -> Iterator["Answer"]:  # fmt: skip
-        """The successful answer to a request, open while the body of the `with` runs; else an EngineError.
+    def client(self, *, subject: str, version: str = "") -> Iterator[APIClient]:
+        """For one request by this version of the API, whose answer is read while the body of the `with` runs.
 
-        `body` is its size in bytes and its pieces; what goes wrong in making them comes through.
+        A refusal, and what goes wrong with the connection, is an EngineError.
         """
-        connection = self._connect()
+
+        def look(answer: Response, **_: Any) -> None:
+            """The SDK looks at some answers only, and follows others to where they lead."""
+            if answer.status_code >= 300:
+                raise self._refused(answer, subject)
+
+        address = (self.host.host or "docker", self.host.port or None)
+        client = Client(self._connect, address, version=version, look=look)
         try:
-            target = f"{path}?{urlencode(query)}" if query else path
-            size, pieces = body or (0, iter(()))
-            with self.told(subject):
-                connection.putrequest(method, target, skip_accept_encoding=True)
-                for name, value in {"Content-Length": str(size), **(headers or {})}.items():
-                    connection.putheader(name, value)
-                connection.endheaders()
-            self._send(connection, pieces, subject)
-            with self.told(subject):
-                response = connection.getresponse()
-                if response.status >= 400:
-                    raise self._refused(response, subject)
-            yield Answer(self, response, subject)
+            yield client
+        except UnmadeError as err:
+            raise err.cause from err.cause.__cause__
+        except (JSONDecodeError, StreamParseError) as err:
+            raise EngineError(f"{subject}: what the Docker Engine at {self.host} answers is not JSON") from err
+        except (RequestException, HTTPError) as err:
+            raise self._fault(err, subject) from err
         finally:
-            connection.close()
+            client.close()
 
-    def _send(self, connection: http.client.HTTPConnection, pieces: Iterator[bytes], subject: str) -> None:
-        """Send a body. An Engine that stops taking it has said why, which is read as its answer."""
-        for piece in pieces:
-            try:
-                connection.send(piece)
-            except OSError as err:
-                with suppress(*_FAULTS):
-                    response = connection.getresponse()
-                    if response.status >= 400:
-                        raise self._refused(response, subject) from err
-                    for _ in Answer(self, response, subject).messages():
-                        pass
-                raise self._ended(err, subject) from err
-
-    def _connect(self) -> http.client.HTTPConnection:
+    def _connect(self) -> socket.socket:
+        """To connect has a bound, and nothing after it has: an Engine takes what is sent as slowly as its disk is."""
         host = self.host
         context = host.tls.context(f"the Docker Engine at {host}") if host.tls else None
-        connection: http.client.HTTPConnection
-        if host.socket:
-            connection = _SocketConnection(host.socket)
-        elif context:
-            connection = http.client.HTTPSConnection(host.host, host.port, timeout=_CONNECT_SECONDS, context=context)
-        else:
-            connection = http.client.HTTPConnection(host.host, host.port, timeout=_CONNECT_SECONDS)
+        made = socket.socket(socket.AF_UNIX) if host.socket else None
         try:
-            connection.connect()
+            if made:
+                made.settimeout(_CONNECT_SECONDS)
+                made.connect(str(host.socket))
+            else:
+                made = socket.create_connection((host.host, host.port), _CONNECT_SECONDS)
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                made = context.wrap_socket(made, server_hostname=host.host) if context else made
         except OSError as err:
-            connection.close()
+            if made:
+                made.close()
             raise self._unreachable(err) from err
-        connection.sock.settimeout(None)
-        if not host.socket:
-            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        return connection
+        made.settimeout(None)
+        return made
 
-    @contextmanager
-    def told(self, subject: str) -> Iterator[None]:
-        """Say a fault of the connection, in the body, as an EngineError."""
-        try:
-            yield
-        except _FAULTS as err:
-            raise self._ended(err, subject) from err
+    def cut(self, subject: str, told: str = "the connection was cut") -> EngineError:
+        """The connection broke in the middle."""
+        return EngineError(
+            f"{subject}: the Docker Engine at {self.host} stopped answering: {told[0].lower()}{told[1:]}",
+            hint="see whether it runs and has space (docker info); what is done is kept, run the same command again",
+        )
+
+    def _fault(self, err: BaseException, subject: str) -> EngineError:
+        """By what it was before requests and urllib3 wrapped it up, each in a way of its own."""
+        while isinstance(err, RequestException | HTTPError):
+            held = (each for each in (err.__cause__, *err.args) if isinstance(each, BaseException))
+            if not (inner := next(held, None)):
+                break
+            err = inner
+        if isinstance(err, ssl.SSLError):
+            return self._unreachable(err)
+        return self.cut(subject, err.strerror) if isinstance(err, OSError) and err.strerror else self.cut(subject)
 
     def _unreachable(self, err: OSError) -> EngineError:
         """No subject: it is the same for every image, and then told once."""
@@ -122,18 +116,8 @@ class EngineConnection:
         told = reason.get(type(err)) or (err.strerror or str(err)).lower()
         return EngineError(f"{what}: {told}", hint=_START)
 
-    def _ended(self, err: Exception, subject: str) -> EngineError:
-        """The connection broke in the middle."""
-        if isinstance(err, ssl.SSLError):
-            return self._unreachable(err)
-        told = err.strerror if isinstance(err, OSError) and err.strerror else "the connection was cut"
-        return EngineError(
-            f"{subject}: the Docker Engine at {self.host} stopped answering: {told[0].lower()}{told[1:]}",
-            hint="see whether it runs and has space (docker info); what is done is kept, run the same command again",
-        )
-
-    def _refused(self, response: http.client.HTTPResponse, subject: str) -> EngineError:
-        text = response.read(_MAX_REFUSAL).decode(errors="replace")
+    def _refused(self, answer: Response, subject: str) -> EngineError:
+        text = answer.raw.read(_MAX_REFUSAL).decode(errors="replace")
         try:
             words = str(json.loads(text)["message"])
         except (ValueError, KeyError, TypeError):
@@ -141,70 +125,14 @@ class EngineConnection:
         line = " ".join(words.split())
         if "client sent an http request to an https server" in line.lower():
             line += " (it wants TLS: set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH)"
-        return EngineError(f"{subject}: the Docker Engine says: {line or response.reason}", status=response.status)
+        return EngineError(f"{subject}: the Docker Engine says: {line or answer.reason}", status=answer.status_code)
 
 
-class Answer:
-    """A successful answer whose body is still to be read, by one of its methods."""
-
-    def __init__(self, connection: EngineConnection, response: http.client.HTTPResponse, subject: str) -> None:
-        self._connection = connection
-        self._response = response
-        self._subject = subject
-
-    def header(self, name: str) -> str:
-        """A header's value; empty without one."""
-        return self._response.getheader(name) or ""
-
-    def json(self) -> Any:
-        """The body as JSON."""
-        with self._connection.told(self._subject):
-            return json.loads(self._response.read() or b"null")
-
-    def chunks(self) -> Iterator[bytes]:
-        """The body's bytes. One that is cut off is an EngineError."""
-        while True:
-            with self._connection.told(self._subject):
-                chunk = self._response.read(CHUNK)
-            if not chunk:
-                return
-            yield chunk
-
-    def messages(self) -> Iterator[Mapping[str, Any]]:
-        """The objects of a stream, one by one. The first that tells an error is raised as an EngineError."""
-        for line in self._lines():
-            try:
-                message = json.loads(line)
-            except ValueError:
-                continue  # what is no message tells nothing
-            if not isinstance(message, dict):
-                continue
-            if words := (message.get("errorDetail") or {}).get("message") or message.get("error"):
-                told = " ".join(str(words).split())
-                raise EngineError(f"{self._subject}: the Docker Engine says: {told}", status=self._response.status)
-            yield message
-
-    def _lines(self) -> Iterator[bytes]:
-        held = b""
-        while True:
-            with self._connection.told(self._subject):
-                data = self._response.read1(_PIECE)
-            if not data:
-                break
-            *lines, held = (held + data).split(b"\n")
-            yield from lines
-        yield held
-
-
-class _SocketConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("docker")
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect to the socket."""
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(_CONNECT_SECONDS)
-        self.sock.connect(str(self._path))
+def messages(stream: Iterable[Any], subject: str) -> Iterator[Mapping[str, Any]]:
+    """The objects of a stream, one by one. The first that tells an error is raised as an EngineError."""
+    for message in stream:
+        if not isinstance(message, dict):
+            continue
+        if words := (message.get("errorDetail") or {}).get("message") or message.get("error"):
+            raise EngineError(f"{subject}: the Docker Engine says: {' '.join(str(words).split())}")
+        yield message

@@ -101,9 +101,18 @@ def _tcp(text: str, tls: TlsFiles | None, origin: str) -> EngineHost:
         port = parts.port or (_TLS_PORT if tls else _PLAIN_PORT)
     except ValueError as err:
         raise EngineError(f"{origin}: {text!r} has no valid port", hint=_HINT) from err
-    if not parts.hostname or parts.path.strip("/") or parts.username:
+    name = parts.hostname or ""
+    if not _is_name(name) or parts.path.strip("/") or parts.username:
         raise EngineError(f"{origin}: {text!r} is not HOST:PORT of a Docker Engine", hint=_HINT)
-    return EngineHost(host=parts.hostname, port=port, tls=tls, origin=origin)
+    return EngineHost(host=name, port=port, tls=tls, origin=origin)
+
+
+def _is_name(text: str) -> bool:
+    """Whether a resolver can be asked for it."""
+    try:
+        return bool(text.encode("idna")) and not any(letter.isspace() for letter in text)
+    except UnicodeError:
+        return False
 
 
 def _config_directory(environment: Mapping[str, str]) -> Path:

@@ -4,25 +4,27 @@ Several calls of the Engine report success with an error inside their stream, or
 here each is looked at again, and what is not as asked is an EngineError.
 """
 
-import base64
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
-from urllib.parse import quote
+
+from docker import APIClient
+from docker.utils.json_stream import json_stream
 
 from bundle.errors import EngineError, FormatError
 from bundle.meter import Meter
 from bundle.oci.digest import Digest
 from bundle.oci.platform import Platform
 from bundle.oci.reference import DOCKER_HUB, Reference
-from clients.engine._connection import Answer, EngineConnection
+from bundle.storage.files import CHUNK
+from clients.engine._client import Body
+from clients.engine._connection import EngineConnection, messages
 from clients.engine._hints import next_step
 from clients.engine._host import find_engine
-from clients.http.credentials import Credential, Credentials
+from clients.http.credentials import Credentials
 
 _OLDEST = (1, 32)  # the API version that can be asked for a platform
 _VERSION = re.compile(r"(\d+)\.(\d+)")
@@ -76,8 +78,8 @@ class Engine:
 
     def ping(self, *, subject: str) -> str:
         """The version of its API; an EngineError where there is no Engine, or one that is too old."""
-        with self._connection.request("GET", "/_ping", subject=subject) as answer:
-            version = answer.header("Api-Version")
+        with self._connection.client(subject=subject) as client:
+            version = str(client.get(f"{client.base_url}/_ping").headers.get("Api-Version", ""))  # ping() hides it
         found = _VERSION.fullmatch(version)
         if not found or (int(found[1]), int(found[2])) < _OLDEST:
             raise EngineError(
@@ -90,8 +92,8 @@ class Engine:
     def inspect(self, name: str, *, subject: str) -> EngineImage | None:
         """The image of this name or ID; None where there is none."""
         try:
-            with self._ask("GET", f"/images/{quote(name)}/json", subject=subject) as answer:
-                return EngineImage.from_dict(answer.json())
+            with self._client(subject) as client:
+                return EngineImage.from_dict(client.inspect_image(name))
         except EngineError as err:
             if err.status == 404:
                 return None
@@ -99,8 +101,8 @@ class Engine:
 
     def ids(self, *, subject: str) -> frozenset[str]:
         """The IDs of all images."""
-        with self._ask("GET", "/images/json", subject=subject, query={"all": "1"}) as answer:
-            return frozenset(str(each["Id"]) for each in answer.json() or ())
+        with self._client(subject) as client:
+            return frozenset(str(each["Id"]) for each in client.images(all=True) or ())
 
     def pull(
         self, reference: Reference, platform: Platform, *, subject: str, meter: Meter
@@ -111,12 +113,12 @@ class Engine:
         """
         wanted = str(reference.digest or reference.tag or "latest")
         name = f"{reference.repository}{'@' if reference.digest else ':'}{wanted}"
-        query = {"fromImage": reference.repository, "tag": wanted, "platform": str(platform)}
         progress, digest = LayerProgress(meter, subject, "Downloading"), reference.digest
         with self._explained(reference, subject):
-            headers = self._login(reference, subject)
-            with self._ask("POST", "/images/create", subject=subject, query=query, headers=headers) as answer:
-                for message in answer.messages():
+            login = self._login(reference, subject)
+            with self._client(subject) as client:
+                said = client.pull(reference.repository, wanted, stream=True, auth_config=login, platform=str(platform))
+                for message in messages(json_stream(said), subject):
                     progress.take(message)
                     if told := _DIGEST.fullmatch(str(message.get("status"))):
                         digest = Digest.parse(told[1])
@@ -134,41 +136,35 @@ class Engine:
 
     def tag(self, name: str, reference: Reference, *, subject: str) -> None:
         """Give the image of this name or ID one more name."""
-        query = {"repo": reference.repository, "tag": reference.tag or "latest"}
-        with self._ask("POST", f"/images/{quote(name)}/tag", subject=subject, query=query):
-            pass
+        with self._client(subject) as client:
+            client.tag(name, reference.repository, reference.tag or "latest")
 
     def save(self, name: str, *, subject: str) -> Iterator[bytes]:
         """The image as `docker save` gives it. The first byte may come late, and there is no bound on that."""
-        with self._ask("GET", f"/images/{quote(name)}/get", subject=subject) as answer:
-            yield from answer.chunks()
+        with self._client(subject) as client:
+            yield from client.get_image(name, CHUNK)
 
     def load(self, size: int, pieces: Iterator[bytes], *, subject: str) -> None:
         """Give the Engine the tar of an image, `size` bytes. Look at the image then: not every error is told."""
-        headers = {"Content-Type": "application/x-tar"}
-        query = {"quiet": "1"}
-        with (
-            self._explained(None, subject),
-            self._ask(
-                "POST", "/images/load", subject=subject, query=query, headers=headers, body=(size, pieces)
-            ) as answer,
-        ):
-            for _ in answer.messages():
+        body = Body(size, pieces)
+        with self._explained(None, subject), self._client(subject) as client:
+            for _ in messages(client.load_image(body, quiet=True), subject):
                 pass
+        if not body.taken:
+            raise self._connection.cut(subject)
 
     def push(self, reference: Reference, *, subject: str, meter: Meter) -> Digest:
         """Push what the Engine has under this name; returns the digest that the registry then has it under."""
         progress = LayerProgress(meter, subject, "Pushing")
         found = None
         with self._explained(reference, subject, pushes=True):
-            headers = self._login(reference, subject)
-            place = f"/images/{quote(reference.repository)}/push"
-            query = {"tag": reference.tag or "latest"}
-            with self._ask("POST", place, subject=subject, query=query, headers=headers) as answer:
-                for message in answer.messages():
+            login = self._login(reference, subject)
+            with self._client(subject) as client:
+                said = client.push(reference.repository, reference.tag or "latest", stream=True, auth_config=login)
+                for message in messages(json_stream(said), subject):
                     progress.take(message)
-                    said = _PUSHED.search(str(message.get("status")))  # Podman says it there only
-                    found = (message.get("aux") or {}).get("Digest") or (said and said[1]) or found
+                    told = _PUSHED.search(str(message.get("status")))  # Podman says it there only
+                    found = (message.get("aux") or {}).get("Digest") or (told and told[1]) or found
         if found is None:
             raise EngineError(
                 f"{subject}: the Docker Engine does not say that it pushed {reference}",
@@ -182,11 +178,11 @@ class Engine:
         An EngineError with the status NOT_OFFERED where the Engine can't be asked that, as Podman.
         """
         with self._explained(reference, subject):
-            headers = self._login(reference, subject)
+            login = self._login(reference, subject)
             try:
-                place = f"/distribution/{quote(str(reference))}/json"
-                with self._ask("GET", place, subject=subject, headers=headers) as answer:
-                    return Digest.parse(str(answer.json()["Descriptor"]["digest"]))
+                with self._client(subject) as client:
+                    found = client.inspect_distribution(str(reference), login)
+                    return Digest.parse(str(found["Descriptor"]["digest"]))
             except EngineError as err:
                 if err.status == 404 and err.what.endswith(_NO_SUCH_CALL):
                     raise EngineError(err.what, status=NOT_OFFERED) from err
@@ -196,27 +192,19 @@ class Engine:
 
     def remove(self, name: str, *, subject: str) -> None:
         """Take a name away, and the image with it when that was its last one. What it was built from stays."""
-        with self._ask("DELETE", f"/images/{quote(name)}", subject=subject, query={"noprune": "1"}):
-            pass
+        with self._client(subject) as client:
+            client.remove_image(name, noprune=True)
 
     @cached_property
     def _connection(self) -> EngineConnection:
         return EngineConnection(find_engine(self._environment))
 
     @cached_property
-    def _prefix(self) -> str:
-        return f"/v{self.ping(subject='Docker Engine')}"
+    def _version(self) -> str:
+        return self.ping(subject="Docker Engine")
 
-    @contextmanager
-    def _ask(
-        self, method: str, path: str, *, subject: str, query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None, body: tuple[int, Iterator[bytes]] | None = None,
-    ) -> Iterator[Answer]:  # fmt: skip
-        target = f"{self._prefix}{path}"
-        with self._connection.request(
-            method, target, subject=subject, query=query, headers=headers, body=body
-        ) as answer:
-            yield answer
+    def _client(self, subject: str) -> AbstractContextManager[APIClient]:
+        return self._connection.client(subject=subject, version=self._version)
 
     @contextmanager
     def _explained(self, reference: Reference | None, subject: str, *, pushes: bool = False) -> Iterator[None]:
@@ -227,22 +215,17 @@ class Engine:
             err.hint = err.hint or next_step(err.what.removeprefix(subject), reference, pushes=pushes)
             raise
 
-    def _login(self, reference: Reference, subject: str) -> Mapping[str, str]:
-        """The user's login for the registry, as Engines take it; an empty one where there is none."""
-        found = self._credentials.find(reference.host, reference.path, subject=subject)
-        data = json.dumps(_login(found, reference.host)).encode()
-        return {"X-Registry-Auth": base64.urlsafe_b64encode(data).decode()}
-
-
-def _login(found: Credential, host: str) -> dict[str, str]:
-    if found.is_anonymous:
-        return {}
-    address = {"serveraddress": _HUB_ADDRESS if host == DOCKER_HUB else host}
-    if found.identity_token:
-        return {"identitytoken": found.identity_token, **address}
-    if found.registry_token:
-        return {"registrytoken": found.registry_token, **address}
-    return {"username": found.username, "password": found.password, **address}
+    def _login(self, reference: Reference, subject: str) -> dict[str, str]:
+        """The user's login for the registry, as Engines take it; an empty one where there is none, or the SDK looks."""
+        found, host = self._credentials.find(reference.host, reference.path, subject=subject), reference.host
+        if found.is_anonymous:
+            return {}
+        address = {"serveraddress": _HUB_ADDRESS if host == DOCKER_HUB else host}
+        if found.identity_token:
+            return {"identitytoken": found.identity_token, **address}
+        if found.registry_token:
+            return {"registrytoken": found.registry_token, **address}
+        return {"username": found.username, "password": found.password, **address}
 
 
 def _references(texts: Iterable[str]) -> Iterator[Reference]:

@@ -24,7 +24,16 @@ from tasks.runtime.step import Step
 from tasks.runtime.version import VERSION
 
 OUR_PACKAGES = ("bundle", "clients", "schema", "tasks")
-THEIR_PACKAGES = {"doit": "doit", "squarify": "squarify", "urllib3": "urllib3", "yaml": "PyYAML"}
+THEIR_PACKAGES = {
+    "charset_normalizer": "charset-normalizer",
+    "docker": "docker",
+    "doit": "doit",
+    "idna": "idna",
+    "requests": "requests",
+    "squarify": "squarify",
+    "urllib3": "urllib3",
+    "yaml": "PyYAML",
+}
 _SHEBANG = b"#!/usr/bin/env python3\n"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip can hold
 
@@ -36,6 +45,18 @@ if sys.version_info < (3, 11):
     sys.exit(3)
 from tasks.cli.receive import main
 sys.exit(main())
+"""
+
+# requests has a module for who packages it. Its own answer there is certifi's file, which is unpacked into TMPDIR
+# whenever requests is imported out of a zip; nobody asks for it here, where connections and their TLS are ours.
+_CERTS = "requests/certs.py"
+_SYSTEM_CERTS = b"""\
+# Changed in airgap.pyz: where the system keeps its CAs, instead of those of the package certifi.
+import ssl
+
+
+def where():
+    return ssl.get_default_verify_paths().cafile or ""
 """
 
 
@@ -78,7 +99,10 @@ def _members() -> Iterator[tuple[str, bytes]]:
 def _sources(directory: Path, package: str) -> Iterator[tuple[str, bytes]]:
     for path in sorted(directory.rglob("*.py")):
         name = f"{package}/{path.relative_to(directory).as_posix()}"
-        yield name, path.read_bytes() if name != version.FILE else version.stated(VERSION)
+        if name == version.FILE:
+            yield name, version.stated(VERSION)
+        else:
+            yield name, _SYSTEM_CERTS if name == _CERTS else path.read_bytes()
 
 
 def _location(package: str) -> Path:
@@ -91,7 +115,7 @@ def _location(package: str) -> Path:
 def _licences(distribution: str) -> Iterator[tuple[str, bytes]]:
     """The licence texts of a package, which must travel with it."""
     for file in metadata.files(distribution) or ():
-        if file.name.upper().startswith(("LICENSE", "LICENCE", "COPYING")):
+        if file.name.upper().startswith(("LICENSE", "LICENCE", "COPYING", "NOTICE")):
             yield f"licenses/{distribution}/{file.name}", Path(str(file.locate())).read_bytes()
 
 

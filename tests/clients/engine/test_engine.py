@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -21,7 +22,7 @@ APP = Reference.parse("registry.example.com/team/app:1")
 AMD64 = Platform(os="linux", architecture="amd64")
 ARM64 = Platform(os="linux", architecture="arm64")
 DIGEST = Digest.of(b"pushed")
-INSPECT = "GET /images/registry.example.com/team/app%3A1/json"
+INSPECT = "GET /images/registry.example.com/team/app:1/json"
 IMAGE = {"Id": "sha256:" + "1" * 64, "Os": "linux", "Architecture": "amd64", "RootFS": {"Layers": ["sha256:x"]}}
 
 
@@ -63,7 +64,9 @@ def test_a_pull_counts_what_comes_and_tells_the_digest(fake: FakeEngine, engine:
     image, digest = pull(engine, meter)
     assert (image.id, digest) == (IMAGE["Id"], DIGEST)
     assert (meter.expected, meter.moved) == (120, 101)
-    assert fake.seen[0][0].startswith("POST /v1.41/images/create?fromImage=registry.example.com%2Fteam%2Fapp&tag=1&")
+    path, _, query = fake.seen[0][0].partition("?")
+    assert path == "POST /v1.41/images/create"
+    assert dict(parse_qsl(query)) == {"fromImage": APP.repository, "tag": "1", "platform": "linux/amd64"}
 
 
 def test_an_engine_that_does_not_say_what_it_pulled(fake: FakeEngine, engine: Engine, meter: RecordingMeter) -> None:
@@ -254,11 +257,11 @@ def test_a_socket_that_nobody_listens_at(fake: FakeEngine, tmp_path: Path) -> No
 
 
 def test_what_the_registry_has(fake: FakeEngine, engine: Engine) -> None:
-    fake.plan(f"GET /distribution/{APP.repository}%3A1/json", body(200, {"Descriptor": {"digest": str(DIGEST)}}))
+    fake.plan(f"GET /distribution/{APP.repository}:1/json", body(200, {"Descriptor": {"digest": str(DIGEST)}}))
     assert engine.registry_digest(APP, subject="image 'app'") == DIGEST
     other = Reference.parse("registry.example.com/team/other:1")
     assert engine.registry_digest(other, subject="image 'app'") is None
-    fake.plan(f"GET /distribution/{other.repository}%3A1/json", body(404, {"message": "page not found"}))
+    fake.plan(f"GET /distribution/{other.repository}:1/json", body(404, {"message": "page not found"}))
     with pytest.raises(EngineError) as caught:
         engine.registry_digest(other, subject="image 'app'")
     assert caught.value.status == NOT_OFFERED

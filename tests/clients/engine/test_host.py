@@ -57,6 +57,8 @@ def test_without_anything_it_is_the_usual_socket(tmp_path: Path, monkeypatch: py
         pytest.param({"DOCKER_HOST": "npipe:////./pipe/x"}, "can be used", "tcp", id="pipe"),
         pytest.param({"DOCKER_HOST": "tcp://h:99999"}, "no valid port", "PORT", id="port"),
         pytest.param({"DOCKER_HOST": "tcp://me@h:1"}, "not HOST:PORT", "PORT", id="login"),
+        pytest.param({"DOCKER_HOST": "tcp://a..b:1"}, "not HOST:PORT", "PORT", id="empty label"),
+        pytest.param({"DOCKER_HOST": "tcp://a b:1"}, "not HOST:PORT", "PORT", id="space"),
         pytest.param({"DOCKER_HOST": "ssh://me@h"}, "behind ssh", "ssh -nNT -L /tmp/engine.sock:", id="ssh"),
         pytest.param({"DOCKER_CONTEXT": "gone"}, "context 'gone' does not exist", "docker context ls", id="context"),
         pytest.param({"DOCKER_CONTEXT": "bad"}, "context 'bad' can't be read", "make it anew", id="bad context"),

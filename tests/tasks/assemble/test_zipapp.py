@@ -1,5 +1,6 @@
 """`airgap.pyz`: the same bytes from the same sources, and only Python needed to run it."""
 
+import importlib
 import io
 import os
 import shutil
@@ -12,6 +13,7 @@ import pytest
 
 from tasks.assemble import zipapp
 from tests.fixtures.benches.workbench import Workbench, make
+from tests.fixtures.servers.fake_engine import body, fake_engine
 
 
 def pythons() -> Iterator[str]:
@@ -47,7 +49,51 @@ def test_it_holds_no_compiled_code_and_all_licences() -> None:
         names = archive.namelist()
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
     assert {name.rpartition(".")[2] for name in names if not name.startswith("licenses/")} == {"py"}
-    assert {name.split("/")[1] for name in names if name.startswith("licenses/")} == {"doit", "urllib3", "PyYAML"}
+    licences = [name for name in names if name.startswith("licenses/")]
+    assert {name.split("/")[1] for name in licences} == set(zipapp.THEIR_PACKAGES.values())
+    assert "licenses/requests/NOTICE" in licences, "the Apache License wants it to travel"
+
+
+def test_a_changed_file_of_others_says_so_and_is_the_only_one() -> None:
+    """The Apache License wants that too."""
+    with zipfile.ZipFile(io.BytesIO(zipapp.build())) as archive:
+        changed = set()
+        for package in zipapp.THEIR_PACKAGES:
+            place = Path(str(importlib.import_module(package).__file__)).parent
+            for path in place.rglob("*.py"):
+                name = f"{package}/{path.relative_to(place)}"
+                if archive.read(name) != path.read_bytes():
+                    changed.add(name)
+        assert changed == {"requests/certs.py"}
+        assert archive.read("requests/certs.py").startswith(b"# Changed in airgap.pyz: ")
+
+
+@pytest.mark.parametrize("python", PYTHONS, ids=str)
+def test_the_docker_sdk_runs_from_it_and_unpacks_nothing(tmp_path: Path, python: str) -> None:
+    """With any warning an error: the far side's terminal is not for what packages think of each other."""
+    (tmp_path / "airgap.pyz").write_bytes(zipapp.build())
+    (tmp_path / "empty").mkdir()
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from clients.engine.engine import Engine\n"
+        "from docker import APIClient\n"
+        "import requests.utils\n"
+        "print(*(sys.modules[name].__file__ for name in sys.argv[3:]), sep='\\n')\n"
+        "print(requests.utils.DEFAULT_CA_BUNDLE_PATH)\n"
+        "print(Engine({'DOCKER_HOST': sys.argv[2]}).inspect('app', subject='x').id)"
+    )
+    names = ["docker", "requests", "idna", "charset_normalizer", "urllib3"]
+    with fake_engine() as fake:
+        fake.plan("GET /images/app/json", body(200, {"Id": "sha256:1", "Os": "linux", "Architecture": "amd64"}))
+        words = [python, "-I", "-W", "error", "-c", program, str(tmp_path / "airgap.pyz"), fake.host, *names]
+        env = {"HOME": str(tmp_path), "TMPDIR": str(tmp_path / "empty"), "LANG": "C.UTF-8"}
+        done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    *files, authorities, found = done.stdout.splitlines()
+    assert files == [f"{tmp_path}/airgap.pyz/{name}/__init__.py" for name in names]
+    assert str(tmp_path) not in authorities
+    assert found == "sha256:1"
+    assert list((tmp_path / "empty").iterdir()) == []
 
 
 @pytest.mark.parametrize("python", PYTHONS, ids=str)
