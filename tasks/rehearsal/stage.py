@@ -13,8 +13,9 @@ from secrets import token_hex
 from typing import Any
 
 from bundle.archive.reader import is_signed, signer_of
+from bundle.archive.verify import verify
 from bundle.errors import AirgapError, MissingToolError
-from bundle.formats.sizes import counted
+from bundle.formats.sizes import counted, human
 from bundle.storage.files import write_bytes
 from clients.cluster.kubectl import Kubectl
 from clients.programs.process import run
@@ -28,7 +29,7 @@ from tasks.rehearsal.environment import PATH, architecture, environment, tools
 from tasks.rehearsal.images import compare_receipt, unpullable
 from tasks.rehearsal.result import RehearsalResult, Scene, step_mark
 from tasks.rehearsal.site import RehearsalSite, make_site
-from tasks.runtime.console import Console
+from tasks.runtime.console import Console, LocalWork
 from tasks.runtime.options import Options
 from tasks.runtime.project import Project
 from tasks.site.receiver import Receiver
@@ -84,10 +85,10 @@ class _Stage:
             try:
                 host, kubeconfig = self._set_up(stack)
                 site = self._site()
+                self._verify()
                 with self._watched():
                     if self._run("verify", site, ["verify", f"site={site.file}"]):
-                        self.proven.append("the carried bundle is whole and undamaged, by its own program")
-                        self._origin()
+                        self.proven.append("its own program runs with nothing but Python here, and verifies it too")
                         self._install(site, host, kubeconfig)
             except AirgapError as err:
                 self.failures.append(str(err))
@@ -96,10 +97,15 @@ class _Stage:
     def say(self, step: str, text: str) -> None:
         self.console.line(f"{step_mark(step)} {text}")
 
-    def _origin(self) -> None:
-        path = self.receiver.carried.path
+    def _verify(self) -> None:
+        """This program's own check, before anything of the bundle runs: a bundle's program can't be its witness."""
+        path, vouch = self.receiver.carried.path, self.receiver.carried.vouch
+        report = verify(path, meter=LocalWork(self.console), vouch=vouch)
+        report.raise_if_bad()
+        self.say("verify", f"{report.files} files, {human(report.size)}, all as their checksums say")
+        self.proven.append("the carried bundle is whole and undamaged, by the check of this program, not of its own")
         trust = self.receiver.carried.trust(path)
-        if trust and (signer := signer_of(path, trust)):
+        if trust and (signer := signer_of(path, vouch)):
             self.proven.append(f"it is signed by {signer.identity} ({signer.key}), whom {trust.signers.label} lists")
         elif is_signed(path):
             self.not_proven.append("that the signature is one that the site trusts: give its list, trust=FILE")
