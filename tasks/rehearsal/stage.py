@@ -12,10 +12,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from bundle.archive.reader import is_signed, signer_of
-from bundle.archive.verify import verify
 from bundle.errors import AirgapError, MissingToolError
-from bundle.formats.sizes import counted, human
+from bundle.formats.sizes import counted
 from bundle.storage.files import write_bytes
 from clients.cluster.kubectl import Kubectl
 from clients.programs.process import run
@@ -29,6 +27,7 @@ from tasks.rehearsal.environment import PATH, architecture, environment, tools
 from tasks.rehearsal.images import compare_receipt, unpullable
 from tasks.rehearsal.result import RehearsalResult, Scene, step_mark
 from tasks.rehearsal.site import RehearsalSite, make_site
+from tasks.rehearsal.verdict import judge_carried
 from tasks.runtime.console import Console, LocalWork
 from tasks.runtime.options import Options
 from tasks.runtime.project import Project
@@ -85,7 +84,7 @@ class _Stage:
             try:
                 host, kubeconfig = self._set_up(stack)
                 site = self._site()
-                self._verify()
+                self._judge()
                 with self._watched():
                     if self._run("verify", site, ["verify", f"site={site.file}"]):
                         self.proven.append("its own program runs with nothing but Python here, and verifies it too")
@@ -97,18 +96,11 @@ class _Stage:
     def say(self, step: str, text: str) -> None:
         self.console.line(f"{step_mark(step)} {text}")
 
-    def _verify(self) -> None:
-        """This program's own check, before anything of the bundle runs: a bundle's program can't be its witness."""
-        path, vouch = self.receiver.carried.path, self.receiver.carried.vouch
-        report = verify(path, meter=LocalWork(self.console), vouch=vouch)
-        report.raise_if_bad()
-        self.say("verify", f"{report.files} files, {human(report.size)}, all as their checksums say")
-        self.proven.append("the carried bundle is whole and undamaged, by the check of this program, not of its own")
-        trust = self.receiver.carried.trust(path)
-        if trust and (signer := signer_of(path, vouch)):
-            self.proven.append(f"it is signed by {signer.identity} ({signer.key}), whom {trust.signers.label} lists")
-        elif is_signed(path):
-            self.not_proven.append("that the signature is one that the site trusts: give its list, trust=FILE")
+    def _judge(self) -> None:
+        verdict = judge_carried(self.receiver.carried, LocalWork(self.console))
+        self.say("verify", str(verdict))
+        self.proven += verdict.proven()
+        self.not_proven += verdict.not_proven()
 
     # The target.
 

@@ -14,7 +14,16 @@ import trustme
 
 from bundle.archive.reader import fingerprint
 from clients.sandbox.registry import throwaway_registry
-from tests.fixtures.benches.signed_site import SignedBundle, SignedSite, carried_to, make_signed, resum, script
+from tests.fixtures.benches.signed_site import (
+    SWAPPING,
+    WATCHING,
+    SignedBundle,
+    SignedSite,
+    carried_to,
+    make_signed,
+    resum,
+    script,
+)
 from tests.fixtures.benches.workbench import Ran, Workbench
 from tests.fixtures.parts.fake_cluster import helm_script
 from tests.fixtures.servers.listeners import listening, silence
@@ -69,12 +78,12 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "b.crt"
 
 
-def swapped(site: SignedSite, name: str, *words: str) -> Ran:
+def swapped(site: SignedSite, name: str, *words: str, trust: bool = True) -> Ran:
     """Run a command, with a file of the bundle swapped right after it was first read."""
     target, other = site.bundle / name, site.place / "other"
     other.write_text(EVIL[name])
     other.chmod(0o755)
-    ran = site.run(*words, swap={"SWAP_TARGET": str(target), "SWAP_WITH": str(other)})
+    ran = site.run(*words, trust=trust, under=SWAPPING, env={"SWAP_TARGET": str(target), "SWAP_WITH": str(other)})
     assert target.read_text(errors="replace") == EVIL[name], "it was never read, so nothing was shown"
     return ran
 
@@ -85,7 +94,7 @@ def only_genuine(site: SignedSite, made: SignedBundle, ran: Ran, name: str) -> N
     assert site.charts() <= {hashlib.sha256((made.directory / "charts/app-1.0.0.tgz").read_bytes()).hexdigest()}
     if ran.code:
         assert ran.code == 1
-        named = {f"damaged: {name}", f"{name!r} is damaged", f"{name} was changed while the bundle is in use"}
+        named = {f"damaged: {name}", f"{name!r} is damaged", f"is not over this {name}", f"{name} was changed while"}
         assert any(each in ran.err for each in named), ran.err
 
 
@@ -102,6 +111,30 @@ def test_an_install_uses_all_of_them(site: SignedSite, made: SignedBundle) -> No
 def test_swapped_while_it_installs(site: SignedSite, made: SignedBundle, name: str) -> None:
     ran = swapped(site, name, "install")
     only_genuine(site, made, ran, name)
+
+
+@pytest.mark.parametrize("name", ["SHA256SUMS", "install/check.sh"])
+def test_swapped_where_nobody_asks_for_a_signature(site: SignedSite, made: SignedBundle, name: str) -> None:
+    """What is verified is the list that the steps were taken from, signed or not."""
+    ran = swapped(site, name, "install", trust=False)
+    only_genuine(site, made, ran, name)
+    assert ran.code == 1
+    assert name != "SHA256SUMS" or "SHA256SUMS was changed while the bundle is in use: expected sha256:" in ran.err
+
+
+@pytest.mark.parametrize("command", [["install"], ["backup"], ["plan", "install"]], ids=" ".join)
+def test_only_what_compares_opens_the_bundle(site: SignedSite, certificate: Path, command: list[str]) -> None:
+    """No other module opens a path in it, and no program is given one, or started there."""
+    if command == ["backup"]:
+        site.installed()
+    log = site.place / "watched.log"
+    words = [*command, f"key={certificate}", f"out={site.place / 'out'}"]
+    ran = site.run(*words, under=WATCHING, env={"WATCH": str(log), "WATCHED": str(site.bundle)})
+    assert ran.code == 0, ran.err
+    found = {tuple(line.split("\t")) for line in log.read_text().splitlines()}
+    reading = {("open", f"bundle/{name}.py") for name in ("storage/volume", "archive/verify", "storage/tree")}
+    assert found <= reading
+    assert ("open", "bundle/storage/volume.py") in found
 
 
 @pytest.mark.parametrize("command", [["backup"], ["plan", "install"]], ids=" ".join)
