@@ -14,7 +14,7 @@ from bundle.metadata.manifest import BundleManifest, ImageEntry
 from bundle.metadata.names import MANIFEST
 from bundle.oci.digest import Digest
 from bundle.signing.signers import Signer
-from bundle.signing.trust import Trust, Vouch, read_signature
+from bundle.signing.trust import Vouch, read_signature
 from bundle.storage.files import writing
 from bundle.storage.tree import Below, DirectoryTree, TarTree, Tree, index_members, read_small, walk_files
 from bundle.transfer.image import ImageSource
@@ -136,7 +136,7 @@ def open_bundle(path: Path, *, vouch: Vouch | None = None) -> OpenedBundle:
         return OpenedBundle(path, _tree(path), vouch)
 
 
-def signer_of(path: Path, trust: Trust) -> Signer | None:
+def signer_of(path: Path, vouch: Vouch) -> Signer | None:
     """Who signed the bundle at `path`, before anything else of it is looked at; a TrustError refuses it.
 
     None where nobody signed it and nobody has to, and for one that can't be read: `verify` tells why.
@@ -144,7 +144,7 @@ def signer_of(path: Path, trust: Trust) -> Signer | None:
     with storage_errors(f"read bundle {str(path)!r}", path):
         try:
             tree = _tree(path)
-            return trust(read_small(tree, SUMS, MAX_SMALL), read_signature(tree), subject=f"bundle {str(path)!r}")
+            return vouch(read_small(tree, SUMS, MAX_SMALL), read_signature(tree), subject=f"bundle {str(path)!r}")
         except (FileNotFoundError, FormatError, SourceError):
             return None
 

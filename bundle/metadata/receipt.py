@@ -94,7 +94,8 @@ class ReceivedRelease:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What is inside. `installed` is UTC in whole seconds, `tool` the version that installed; `name`, `version`, `id`,
-    `created` and `platform` (None for all) are those of the bundle.
+    `created` and `platform` (None for all) are those of the bundle. `sums` is the digest of its SHA256SUMS, which was
+    signed: `id` names what it holds, `sums` this very build; a receipt of an earlier release has none.
     """
 
     tool: str
@@ -104,6 +105,7 @@ class Receipt:
     id: Digest
     created: datetime
     platform: Platform | None
+    sums: Digest | None = None
     images: tuple[ReceivedImage, ...] = ()
     charts: tuple[ReceivedChart, ...] = ()
     releases: tuple[ReceivedRelease, ...] = ()
@@ -127,6 +129,7 @@ class Receipt:
             id=bundle.digest("id"),
             created=bundle.time("created"),
             platform=read_platform(bundle),
+            sums=bundle.digest("sums") if "sums" in bundle else None,
             images=fields.each("images", ReceivedImage.from_dict),
             charts=fields.each("charts", ReceivedChart.from_dict),
             releases=fields.each("releases", ReceivedRelease.from_dict),
@@ -134,6 +137,7 @@ class Receipt:
 
     def to_dict(self) -> dict[str, Any]:
         """The exact inverse of from_dict."""
+        sums = {"sums": str(self.sums)} if self.sums else {}
         return {
             "format": FORMAT_VERSION,
             "tool": self.tool,
@@ -142,6 +146,7 @@ class Receipt:
                 "name": self.name,
                 "version": self.version,
                 "id": str(self.id),
+                **sums,
                 "created": time_text(self.created),
                 "platform": platform_text(self.platform),
             },

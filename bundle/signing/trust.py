@@ -3,13 +3,15 @@
 This is asked before anything else of a bundle is read, and no code of the bundle's is needed for it.
 """
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from bundle.errors import FormatError, TrustError
+from bundle.errors import FormatError, IntegrityError, TrustError
 from bundle.metadata.checksums import SIGNATURE, SUMS
+from bundle.oci.digest import Digest
 from bundle.signing.signers import Signer, Signers
 from bundle.signing.ssh_signature import NAMESPACE, SshSignature
 from bundle.storage.tree import Tree, read_small
@@ -23,7 +25,8 @@ _MAX_SIGNATURE = 64 * 1024  # bytes; the largest real one, by RSA with 16384 bit
 class Vouch(Protocol):
     """Looks at a bundle's list of checksums and its signature (None: there is none); a TrustError refuses it."""
 
-    def __call__(self, sums: bytes, signature: bytes | None, *, subject: str) -> object: ...
+    def __call__(self, sums: bytes, signature: bytes | None, *, subject: str) -> Signer | None:
+        """Who signed it; None where nobody did, or nobody asks."""
 
 
 def read_signature(tree: Tree) -> bytes | None:
@@ -88,5 +91,32 @@ class Trust:
                 f"{subject}: {SIGNATURE}, by {signer.identity}, is not over this {SUMS}: "
                 "one of them was changed, or belongs to another bundle",
                 hint="do not use the bundle; carry both over again from where it was signed",
+            )
+        return signer
+
+
+class OneList:
+    """A Vouch for one list of checksums: the first that it agrees to, or `agreed`. Any other is an IntegrityError.
+
+    What is read at different times is so known to be of one bundle, whatever is done to it meanwhile. With a `trust`,
+    that is asked first. Safe for several threads.
+    """
+
+    def __init__(self, trust: Trust | None = None, *, agreed: Digest | None = None) -> None:
+        self._trust = trust
+        self._agreed = agreed
+        self._guard = threading.Lock()
+
+    def __call__(self, sums: bytes, signature: bytes | None, *, subject: str) -> Signer | None:
+        """Who signed it, as far as `trust` wants to know."""
+        signer = self._trust(sums, signature, subject=subject) if self._trust else None
+        found = Digest.of(sums)
+        with self._guard:
+            self._agreed = self._agreed or found
+            agreed = self._agreed
+        if found != agreed:
+            raise IntegrityError(
+                f"{subject}: {SUMS} was changed while the bundle is in use: expected {agreed}, found {found}",
+                hint="find out who writes there; carry the bundle over again, to a place that only you can write to",
             )
         return signer

@@ -175,7 +175,7 @@ def _start(
 ) -> subprocess.Popen[bytes]:
     full = [sys.executable, "-I", "-S", "-c", TIE, str(os.getpid()), *argv] if tied and sys.executable else list(argv)
     try:
-        if full[0] != argv[0] and not shutil.which(argv[0]):
+        if full[0] != argv[0] and not shutil.which(argv[0], path=None if env is None else env.get("PATH")):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), argv[0])
         return subprocess.Popen(
             full,

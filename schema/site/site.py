@@ -18,10 +18,13 @@ _KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteTrust:
-    """Who may sign bundles: the list `signers`; `require` says that a bundle nobody signed is refused."""
+    """Who may sign bundles: the list `signers` (None: nobody is asked); `require` says that a bundle nobody signed is
+    refused. `bundles` are the names of those that the site takes; empty for all.
+    """
 
-    signers: Path
+    signers: Path | None
     require: bool
+    bundles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +86,19 @@ def _names(facts: Mapping[str, Any], prefix: str) -> Iterator[str]:
 
 
 def _trust(node: Node, base: Path, problems: Problems) -> SiteTrust | None:
-    """Read `trust: {signers: FILE, require: true}`, FILE relative to the site file."""
-    known = ("signers", "require")
+    """Read `trust: {signers: FILE, require: true, bundles: [NAME]}`, FILE relative to the site file."""
+    known = ("signers", "require", "bundles")
     for name, member in node.members().items():
         if name not in known:
             problems.add(
                 member.key or member.place, f"unknown key {name!r} in 'trust'", hint=did_you_mean(name, known) or ""
             )
     signers, require = node.get("signers"), node.get("require")
+    bundles = _bundles(node.get("bundles"), problems)
+    if signers is None and bundles:
+        if require is not None:
+            problems.add(require.place, "'require' without 'signers'", hint="name the list of who may sign")
+        return SiteTrust(signers=None, require=False, bundles=bundles)
     if signers is None or not isinstance(signers.value, str) or not signers.value:
         hint = "write trust: {signers: FILE}, FILE in the format of ssh-keygen's allowed signers"
         problems.add((signers or node).place, "'trust' names no list of signers", expected="a file's name", hint=hint)
@@ -100,7 +108,18 @@ def _trust(node: Node, base: Path, problems: Problems) -> SiteTrust | None:
     path = base / Path(signers.value).expanduser()
     if not path.is_file():
         problems.add(signers.place, f"'signers': there is no file {str(path)!r}", hint="paths begin at the site file")
-    return SiteTrust(signers=path, require=require is None or require.value is True)
+    return SiteTrust(signers=path, require=require is None or require.value is True, bundles=bundles)
+
+
+def _bundles(node: Node | None, problems: Problems) -> tuple[str, ...]:
+    if node is None:
+        return ()
+    names = [item.value for item in node.items()]
+    texts = tuple(name for name in names if isinstance(name, str) and name)
+    if not texts or len(texts) != len(names):
+        hint = "write trust: {bundles: [NAME]}, each as `bundle: {name: ...}` of its spec has it"
+        problems.add(node.place, f"'bundles' is {describe(node.value)}", expected="a list of names", hint=hint)
+    return texts
 
 
 def _check_keys(members: Mapping[str, Node], problems: Problems) -> None:

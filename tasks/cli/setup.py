@@ -12,6 +12,7 @@ from doit import doit_cmd
 from doit.exceptions import InvalidDodoFile
 
 from bundle.errors import AirgapError
+from bundle.storage.private import require_private
 from tasks.cli.commands import COMMANDS
 from tasks.cli.reporter import Reporter
 from tasks.runtime.options import Options
@@ -38,6 +39,8 @@ def open_project(env: Mapping[str, str] | None = None) -> Project:
             words=sys.argv[1:],
             comparing=_is_comparing(sys.argv[1:]),
         )
+        if options.bundle:
+            require_private(options.state)  # which says what is verified, and what is installed
         project = Project(options, env=env)
         project.check()
     except AirgapError as err:

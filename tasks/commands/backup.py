@@ -31,6 +31,7 @@ from schema.spec.backup import DumpSpec
 from schema.syntax import template
 from tasks.cli.commands import COMMANDS
 from tasks.commands.day2 import ReceiverCommand
+from tasks.install.verify import refuse_downgrade
 from tasks.runtime.version import VERSION
 from tasks.site.last_backup import LastBackup
 from tasks.site.receiver import Receiver
@@ -90,6 +91,7 @@ class BackupCertificate:
 
 def _backup(receiver: Receiver) -> None:
     assert receiver.options.key  # noqa: S101 - looked at before
+    refuse_downgrade(receiver)
     recipient = Recipient.read(receiver.options.key, search=receiver.project.env.get("PATH"))
     now = datetime.now(UTC).replace(microsecond=0)
     place = _place(receiver)
@@ -115,7 +117,7 @@ def _place(receiver: Receiver) -> Path:
     if any(word.startswith("out=") for word in receiver.options.words):
         return receiver.options.out
     here = Path.cwd()
-    return receiver.state if receiver.carried.path.resolve() in (here, *here.parents) else here
+    return receiver.state if receiver.carried.contains(here) else here
 
 
 class _BackupContents:
@@ -175,12 +177,12 @@ class _BackupContents:
         tar.close()
 
     def _about(self, now: datetime, digests: Mapping[str, Digest]) -> bytes:
-        manifest = self._receiver.carried.bundle.manifest
+        manifest, sums = self._receiver.carried.bundle.manifest, self._receiver.carried.bundle.sums_digest
         about = {
             "format": FORMAT_VERSION,
             "tool": VERSION,
             "created": time_text(now),
-            "bundle": {"name": manifest.name, "version": manifest.version, "id": str(manifest.id)},
+            "bundle": {"name": manifest.name, "version": manifest.version, "id": str(manifest.id), "sums": str(sums)},
             "recipient": _digest(self._recipient.path).hex,
             "releases": self.releases,
             "charts": {each.name: each.version for each in manifest.charts},

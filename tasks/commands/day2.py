@@ -181,8 +181,8 @@ def _diagnose(receiver: Receiver) -> None:
     scenes = survey(releases, helm=receiver.cluster.helm, cluster=receiver.cluster.kubectl)
     made = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     here = Path.cwd()
-    beside = receiver.carried.path.resolve() in (here, *here.parents)  # one file more would make the bundle bad
-    path = (receiver.state if beside else here) / f"diagnose-{receiver.carried.spec.bundle.name}-{made}.zip"
+    place = receiver.state if receiver.carried.contains(here) else here
+    path = place / f"diagnose-{receiver.carried.spec.bundle.name}-{made}.zip"
     with storage_errors("write the diagnosis", path), writing(path, mode=0o600) as file, ZipFile(file, "w") as archive:
         for name, text in sorted(gather(scenes, secrets=receiver.known).items()):
             archive.writestr(f"{path.stem}/{name}", text)

@@ -15,6 +15,7 @@ from bundle.metadata.names import MANIFEST, REPORT, REPORT_DATA
 from bundle.report.model import Medium, Report, Result, proof_result
 from bundle.report.page import report_page
 from bundle.report.snapshot import Snapshot
+from bundle.signing.trust import OneList
 from bundle.storage.files import write_bytes
 from tasks.assemble.reporting import compose, earlier, last_before
 from tasks.cli.commands import COMMANDS
@@ -48,8 +49,8 @@ def _report(receiver: Receiver) -> None:
     report = compose(
         bundle,
         results={
-            "checksums": _checksums(receiver, _base_of(bundle, since if before else None)),
-            "signature": _signature(receiver),
+            "checksums": _checksums(receiver, bundle, _base_of(bundle, since if before else None)),
+            "signature": _signature(receiver, bundle),
             "proof": proof_result(bundle.manifest),
             "rehearsal": _rehearsal(receiver, bundle),
         },
@@ -75,8 +76,14 @@ def _earlier(receiver: Receiver, since: Path | None) -> tuple[Snapshot | None, s
         return None, f"{os.path.relpath(since)} can't be compared with: {err.what}"
 
 
-def _signature(receiver: Receiver) -> Result:
+def _signature(receiver: Receiver, bundle: OpenedBundle) -> Result:
     trust = receiver.carried.trust(receiver.carried.path)
+    try:
+        receiver.carried.refuse_other(bundle)
+        vouch = OneList(trust, agreed=bundle.sums_digest)
+        signer = signer_of(receiver.carried.path, vouch)
+    except TrustError as err:
+        return Result(state="bad", summary=err.what, details=(err.hint,))
     if trust is None:
         signed = is_signed(receiver.carried.path)
         return Result(
@@ -85,10 +92,6 @@ def _signature(receiver: Receiver) -> Result:
             if signed
             else "the bundle is not signed",
         )
-    try:
-        signer = signer_of(receiver.carried.path, trust)
-    except TrustError as err:
-        return Result(state="bad", summary=err.what, details=(err.hint,))
     if signer is None:
         return Result(state="open", summary="the bundle is not signed")
     return Result(state="good", summary=f"signed by {signer.identity} ({signer.key}), whom {trust.signers.label} lists")
@@ -104,8 +107,9 @@ def _base_of(bundle: OpenedBundle, since: Path | None) -> Base | None:
     return base if base and base.named.id == delta.base.id else None
 
 
-def _checksums(receiver: Receiver, base: Base | None) -> Result:
-    found = verify(receiver.carried.path, meter=LocalWork(receiver.project.console), base=base)
+def _checksums(receiver: Receiver, bundle: OpenedBundle, base: Base | None) -> Result:
+    meter, vouch = LocalWork(receiver.project.console), OneList(agreed=bundle.sums_digest)
+    found = verify(receiver.carried.path, meter=meter, base=base, vouch=vouch)
     if found.findings:
         details = tuple(str(finding) for finding in found.findings)
         return Result(state="bad", summary=f"{len(details)} found in {found.files} files", details=details)
@@ -121,7 +125,7 @@ def _rehearsal(receiver: Receiver, bundle: OpenedBundle) -> Result:
     with storage_errors("read the last rehearsal's result", kept):
         data = json.loads(kept.read_bytes())
     result = RehearsalResult.from_dict(data)
-    if result.bundle.get("id") != str(bundle.manifest.id) or result.bundle.get("sums") != str(bundle.sums_digest):
+    if result.bundle.get("sums") != str(bundle.sums_digest):
         what = f"{result.bundle.get('name')} {result.bundle.get('version')}"
         return Result(state="open", summary=f"the last rehearsal was of another bundle or another build ({what})")
     details = (
@@ -162,9 +166,8 @@ def _write(receiver: Receiver, report: Report) -> Path:
 
 def _place(receiver: Receiver) -> Path:
     """Beside the bundle; never in it, where one file more would make it bad."""
-    inside = receiver.carried.path.resolve()
-    for place in (inside.parent, Path.cwd()):
-        if os.access(place, os.W_OK) and inside not in (place, *place.parents):
+    for place in (receiver.carried.path.resolve().parent, Path.cwd()):
+        if os.access(place, os.W_OK) and not receiver.carried.contains(place):
             return place
     return receiver.state
 

@@ -62,7 +62,7 @@ def closing_notes(receiver: Receiver) -> str:
 
 def _inputs(receiver: Receiver) -> Inputs:
     return {
-        "bundle": str(receiver.carried.bundle.manifest.id),
+        "bundle": str(receiver.carried.bundle.sums_digest),
         "images": {name: str(target) for name, target in receiver.images.references.items()},
         "digests": {
             name: str(receiver.destination.digest(image_entry(receiver, name))) for name in receiver.images.references
@@ -81,6 +81,7 @@ def _write(receiver: Receiver) -> None:
         name=manifest.name,
         version=manifest.version,
         id=manifest.id,
+        sums=receiver.carried.bundle.sums_digest,
         created=manifest.created,
         platform=manifest.platform,
         images=tuple(_image(receiver, name) for name in receiver.images.references),

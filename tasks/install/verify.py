@@ -75,7 +75,8 @@ def _verify(receiver: Receiver) -> None:
             trust = receiver.carried.trust(path)
             origin = _origin(path, trust)
             meter = LocalWork(receiver.project.console)
-            report = verify(path, meter=meter, base=receiver.project.base, vouch=trust)
+            vouch = receiver.carried.vouch if path == receiver.carried.path else trust
+            report = verify(path, meter=meter, base=receiver.project.base, vouch=vouch)
             report.raise_if_bad()
             if path == receiver.options.bundle:
                 receiver.carried.resolved()  # undamaged, it may still be of another format
@@ -123,8 +124,8 @@ def downgrade(receiver: Receiver) -> str:
     last = None if receiver.options.downgrade or receiver.options.bundle is None else _last(receiver)
     if last is None:
         return ""
-    manifest = receiver.carried.bundle.manifest
-    if last.name != manifest.name or last.id == manifest.id or not _older(receiver, last):
+    manifest, sums = receiver.carried.bundle.manifest, receiver.carried.bundle.sums_digest
+    if last.name != manifest.name or last.sums == sums or not _older(receiver, last):
         return ""
     return (
         f"bundle {manifest.name} {manifest.version} of {time_text(manifest.created)} is older than what is installed: "

@@ -17,12 +17,14 @@ from doit.exceptions import InvalidCommand
 
 from bundle.archive.parts import find_archive, sums_path
 from bundle.archive.reader import open_bundle
-from bundle.errors import AirgapError, BundleError, ProblemsError, ProgramError, storage_errors
+from bundle.errors import AirgapError, ProblemsError, ProgramError, storage_errors
 from bundle.metadata.names import ZIPAPP
 from bundle.storage.files import locked, place, write_bytes
+from bundle.storage.private import make_private, require_private
 from bundle.storage.tree import walk_files
 from clients.programs.process import run
 from clients.sandbox.cluster import lacking
+from schema.site.site import Site
 from tasks.cli.command import PlainCommand
 from tasks.cli.commands import COMMANDS
 from tasks.cli.run import SIGNALS, interrupt
@@ -30,6 +32,7 @@ from tasks.rehearsal.result import KEPT, RehearsalResult, Scene, step_mark
 from tasks.rehearsal.stage import RESULT
 from tasks.runtime.project import Project
 from tasks.runtime.version import VERSION
+from tasks.site.trust import refuse_other_bundle, site_trust
 
 _ROOT = Path(__file__).parents[2]
 _KUBECONFIG = "AIRGAP_REHEARSAL_KUBECONFIG"
@@ -78,7 +81,7 @@ def _rehearse(project: Project) -> RehearsalResult:
     with _throwaway(project.options.state / "rehearsal") as here:
         carried = _carry(bundle, here / "carried")
         console.line(f"{step_mark('carry')} {bundle.name} as it would be on the disk: nothing else comes along")
-        result = _play(project, _scene(project, here, carried))
+        result = _play(project, _scene(project, here, bundle, carried))
     kept = _keep(project, result)
     console.line()
     name = f"{result.bundle['name']} {result.bundle['version']}"
@@ -130,13 +133,12 @@ def _carry(bundle: Path, target: Path) -> Path:
         return target / (files.names[0] if files.names else bundle.name)
 
 
-def _scene(project: Project, here: Path, carried: Path) -> Scene:
-    program = carried / ZIPAPP
-    if not carried.is_dir():
-        program = here / ZIPAPP
-        open_bundle(carried).extract(ZIPAPP, program)
-    elif not program.is_file():
-        raise BundleError(f"bundle {carried.name!r} can't install itself", [f"missing: {ZIPAPP}"], hint="doit bundle")
+def _scene(project: Project, here: Path, bundle: Path, carried: Path) -> Scene:
+    program = here / ZIPAPP
+    site = Site.load(project.options.site) if project.options.site else Site()
+    opened = open_bundle(carried, vouch=site_trust(project.options, site, bundle, project.env))
+    refuse_other_bundle(site, opened.manifest.name)
+    opened.extract(ZIPAPP, program)  # the one that the list names, wherever it lies
     assets = Path(project.env[_ASSETS]) if project.env.get(_ASSETS) else None
     if assets and (absent := lacking(assets)):
         hint = "tools/build makes all of them and prints where; unset it to rehearse without a cluster"
@@ -184,8 +186,10 @@ def _program(module: str) -> str:
 def _throwaway(root: Path) -> Iterator[Path]:
     """A directory of this rehearsal's own, gone afterwards; those of killed rehearsals go first."""
     with storage_errors("make a place for the rehearsal", root), ExitStack() as stack:
+        make_private(root.parent)
+        require_private(root.parent)
         with locked(root.with_name("rehearsal.lock")):
-            root.mkdir(parents=True, exist_ok=True)
+            make_private(root)
             for left in root.iterdir():
                 if _is_abandoned(left):
                     shutil.rmtree(left, ignore_errors=True)

@@ -80,10 +80,13 @@ def _check_use(use: Sequence[str], addresses: Iterable[Name]) -> None:
 
 
 def _trust(receiver: Receiver) -> Mapping[str, object]:
-    trust = receiver.carried.trust(receiver.carried.path)
-    if trust is None:
-        return {}
-    return {TRUST: {"signers": str(Path(trust.signers.label).absolute()), "require": trust.required}}
+    trust, site = receiver.carried.trust(receiver.carried.path), receiver.site.trust
+    found: dict[str, object] = {}
+    if trust:
+        found |= {"signers": str(Path(trust.signers.label).absolute()), "require": trust.required}
+    if site and site.bundles:
+        found |= {"bundles": list(site.bundles)}
+    return {TRUST: found} if found else {}
 
 
 def _lacks(receiver: Receiver, name: Name) -> bool:

@@ -12,7 +12,6 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from bundle.archive.reader import is_signed, signer_of
 from bundle.errors import AirgapError, MissingToolError
 from bundle.formats.sizes import counted
 from bundle.storage.files import write_bytes
@@ -28,7 +27,8 @@ from tasks.rehearsal.environment import PATH, architecture, environment, tools
 from tasks.rehearsal.images import compare_receipt, unpullable
 from tasks.rehearsal.result import RehearsalResult, Scene, step_mark
 from tasks.rehearsal.site import RehearsalSite, make_site
-from tasks.runtime.console import Console
+from tasks.rehearsal.verdict import judge_carried
+from tasks.runtime.console import Console, LocalWork
 from tasks.runtime.options import Options
 from tasks.runtime.project import Project
 from tasks.site.receiver import Receiver
@@ -84,10 +84,10 @@ class _Stage:
             try:
                 host, kubeconfig = self._set_up(stack)
                 site = self._site()
+                self._judge()
                 with self._watched():
                     if self._run("verify", site, ["verify", f"site={site.file}"]):
-                        self.proven.append("the carried bundle is whole and undamaged, by its own program")
-                        self._origin()
+                        self.proven.append("its own program runs with nothing but Python here, and verifies it too")
                         self._install(site, host, kubeconfig)
             except AirgapError as err:
                 self.failures.append(str(err))
@@ -96,13 +96,11 @@ class _Stage:
     def say(self, step: str, text: str) -> None:
         self.console.line(f"{step_mark(step)} {text}")
 
-    def _origin(self) -> None:
-        path = self.receiver.carried.path
-        trust = self.receiver.carried.trust(path)
-        if trust and (signer := signer_of(path, trust)):
-            self.proven.append(f"it is signed by {signer.identity} ({signer.key}), whom {trust.signers.label} lists")
-        elif is_signed(path):
-            self.not_proven.append("that the signature is one that the site trusts: give its list, trust=FILE")
+    def _judge(self) -> None:
+        verdict = judge_carried(self.receiver.carried, LocalWork(self.console))
+        self.say("verify", str(verdict))
+        self.proven += verdict.proven()
+        self.not_proven += verdict.not_proven()
 
     # The target.
 

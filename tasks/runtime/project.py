@@ -14,6 +14,7 @@ from bundle.errors import AirgapError, EngineError, SourceError
 from bundle.oci.locations import ImageLocation, RegistryImage
 from bundle.storage.blob_store import BlobStore
 from bundle.storage.files import locked
+from bundle.storage.private import make_private
 from schema.loading.load import load
 from schema.lock import Lock
 from schema.spec.contents import ImageSpec
@@ -196,6 +197,8 @@ class Project:
 
     def change_lock(self, change: Callable[[Lock], Lock]) -> None:
         """Change the lock file as one step, among the threads of this run and other runs on the same cache."""
+        with self._guard:
+            make_private(self.options.state)
         with self._guard, locked(self.options.state / "lock.guard"):
             spec = self.spec
             changed = change(Lock.read(self.lock_path)).restricted_to(
@@ -215,6 +218,7 @@ class Project:
                 return
             from tasks.runtime.run_lock import RunLock  # a no-op run claims nothing
 
+            make_private(self.options.state)
             self._run_lock = RunLock(self.work / "lock", say=self.console.line)
             self._run_lock.sweep(self.options.out, self.work)
             self._validated.save()

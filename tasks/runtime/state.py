@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from doit.dependency import FileChangedChecker
 
 from bundle.storage.files import write_bytes
+from bundle.storage.private import make_private
 
 
 class Codec(Protocol):
@@ -98,7 +99,7 @@ class JournalDB:
         self._torn = b""
         self._lines += 1
         with contextlib.suppress(OSError):
-            Path(self.name).parent.mkdir(parents=True, exist_ok=True)
+            make_private(Path(self.name).parent)
             handle = os.open(self.name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
                 os.write(handle, line)

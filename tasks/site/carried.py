@@ -1,31 +1,41 @@
-"""The bundle that was carried: where it lies, who vouches for it, what it resolved, and its files, each let in here."""
+"""The bundle that was carried: where it lies, who vouches for it, what it resolved, and its files, each let in here.
 
+Nothing of it is used where it lies: what is needed as a file is copied out and compared with the list of checksums.
+"""
+
+import os
 import posixpath
-from collections.abc import Callable, Mapping
+import stat
+import threading
+import weakref
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundle.errors import AirgapError, FormatError, MissingToolError, TrustError, storage_errors
+from bundle.errors import AirgapError, FormatError, storage_errors
 from bundle.formats import strict_json
 from bundle.metadata.names import INSTALL, RESOLVED_SPEC, SPEC_PLACE
+from bundle.storage.files import inside
 from schema.site.rehearsal import rehearsed
 from schema.site.site import Site
 from schema.spec.spec import Spec
-from tasks.runtime.options import Options
 from tasks.runtime.project import Project
+from tasks.site.trust import refuse_other_bundle, site_trust
 
 if TYPE_CHECKING:
     from bundle.archive.reader import OpenedBundle
-    from bundle.signing.signers import Signers
-    from bundle.signing.trust import SignedData, Trust
+    from bundle.signing.trust import OneList, Trust
+
+_FILE = 0o600  # modes that no usual umask takes anything of
+_PROGRAM = 0o700
 
 
 class CarriedBundle:
-    """One bundle as an installation uses it, read in place.
+    """One bundle as an installation uses it, by the list of checksums that was agreed on first.
 
-    What is needed as a file comes by `file`, and `spec` names such files only: nothing else of the bundle is opened
-    by its path.
+    What is needed as a file comes by `file`, and `spec` names such files only: each is a copy in a private directory
+    that is named for the list, compared with it in this very run. Safe for several threads.
     """
 
     def __init__(self, project: Project, *, site: Callable[[], Site]) -> None:
@@ -33,22 +43,42 @@ class CarriedBundle:
         self._project = project
         self._options = project.options
         self._site = site
+        self._guard = threading.RLock()
+        self._is_held = False
+        self._compared: set[Path] = set()
 
     @property
     def path(self) -> Path:
         """Where the bundle is: named, or the spec's own."""
         return self._options.bundle or self._project.directory
 
+    def contains(self, directory: Path) -> bool:
+        """Whether a directory is the bundle's, or in it: a file that is written there would make it bad."""
+        return self.path.resolve() in (directory, *directory.parents)
+
+    @cached_property
+    def vouch(self) -> "OneList":
+        """Asked whenever the bundle's list of checksums is read: the site trusts who signed it, and it is one list."""
+        from bundle.signing.trust import OneList
+
+        return OneList(self.trust(self.path))
+
     @cached_property
     def bundle(self) -> "OpenedBundle":
-        """The bundle, when the site trusts who signed it; else a TrustError says why not."""
+        """The bundle, when the site takes it and trusts who signed it; else a TrustError says why not."""
         from bundle.archive.reader import open_bundle
 
-        return open_bundle(self.path, vouch=self.trust(self.path))
+        opened = open_bundle(self.path, vouch=self.vouch)
+        self.refuse_other(opened)
+        return opened
+
+    def refuse_other(self, opened: "OpenedBundle") -> None:
+        """Raise a TrustError for a bundle of a name that the site does not take."""
+        refuse_other_bundle(self._site(), opened.manifest.name)
 
     def trust(self, path: Path) -> "Trust | None":
         """What the site demands of the origin of the bundle at `path`; None where it demands nothing."""
-        return _site_trust(self._options, self._site(), path, self._project.env)
+        return site_trust(self._options, self._site(), path, self._project.env)
 
     @cached_property
     def plan(self) -> Spec:
@@ -71,23 +101,33 @@ class CarriedBundle:
 
     @cached_property
     def spec(self) -> Spec:
-        """The resolved spec whose paths lead to the carried files, which are there."""
+        """The resolved spec whose paths lead to copies of the carried files, which are there."""
         for name in self.bundle.names():
             if name.startswith(f"{INSTALL}/"):
                 self.file(name)
         return self.resolved()
 
-    @property
+    @cached_property
     def base(self) -> Path:
         """The directory that the spec's own programs are started in: the spec's, as it was carried."""
-        return self.spec.path.parent
+        base = self.spec.path.parent
+        self._hold()
+        with storage_errors("make the directory that the spec's programs are started in", base):
+            base.mkdir(exist_ok=True)
+        return base
+
+    @cached_property
+    def tools(self) -> Path:
+        """The directory of the bundle's tools, by their names; there only when it has some."""
+        place = self._place / "tools"
+        for file in self.bundle.manifest.files:
+            if file.tool:
+                self._copy(file.file, inside(place, file.name), _PROGRAM)
+        return place
 
     def file(self, name: str) -> Path:
-        """A file of the bundle by its name there, where it lies; copied out of an archive when it is first needed."""
-        path = self._place / name
-        if not self.path.is_dir() and not path.exists():
-            self.bundle.extract(name, path, mode=0o755 if name in self._programs else 0o644)
-        return path
+        """A copy of a file of the bundle, by its name there: what the list of checksums says."""
+        return self._copy(name, inside(self._place, name), _PROGRAM if name in self._programs else _FILE)
 
     def chart(self, name: str) -> Path:
         """The packaged chart, as a file."""
@@ -96,6 +136,38 @@ class CarriedBundle:
                 return self.file(entry.file)
         raise FormatError(f"the bundle holds no chart {name!r}", hint="make the bundle again")
 
+    def _copy(self, name: str, target: Path, mode: int) -> Path:
+        """Have a file at `target`: a copy of an earlier run when that is the same, else one that is made now."""
+        self._hold()
+        with self._guard:
+            if target not in self._compared:
+                if not self._is_copy(name, target, mode):
+                    self.bundle.extract(name, target, mode=mode)
+                self._compared.add(target)
+        return target
+
+    def _is_copy(self, name: str, target: Path, mode: int) -> bool:
+        from bundle.storage.blob_store import hash_file
+
+        expected = self.bundle.digest(name)
+        with storage_errors(f"read the copy of {name!r}", target):
+            try:
+                found = target.lstat()
+            except FileNotFoundError:
+                return False
+            usable = stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) == mode
+            return usable and hash_file(target, expected) == expected.hex
+
+    def _hold(self) -> None:
+        """Have the private directory, until this process ends; those of other lists go when nobody uses them."""
+        from bundle.storage.private import hold
+
+        place = self._place
+        with self._guard:
+            if not self._is_held:
+                weakref.finalize(self, os.close, hold(place.parent, place.name))
+                self._is_held = True
+
     @cached_property
     def _resolved(self) -> Spec:
         data = strict_json.decode(self.bundle.read(RESOLVED_SPEC), RESOLVED_SPEC)
@@ -103,52 +175,14 @@ class CarriedBundle:
 
     @cached_property
     def _place(self) -> Path:
-        """The directory that the bundle's files are used in."""
-        return self.path if self.path.is_dir() else self._options.state / "carried" / self.bundle.manifest.id.hex[:16]
+        """The directory that the bundle's files are copied to."""
+        return self._options.state / "carried" / self.bundle.sums_digest.hex[:16]
 
     @cached_property
     def _programs(self) -> frozenset[str]:
-        """The files that the spec runs, which an archive does not tell."""
+        """The files that commands of the spec name: those may be run, which an archive does not tell."""
         install = self.resolved().install
-        commands = [*(each.run for each in install.actions), *(each.run for each in install.checks if each.run)]
+        commands = [*(each.run for each in install.actions), *(each.run for each in install.checks)]
         commands += [each.run for each in install.backup.commands]
-        return frozenset(f"{INSTALL}/{posixpath.normpath(command[0])}" for command in commands)
-
-
-def _site_trust(options: Options, site: Site, bundle: Path, env: Mapping[str, str]) -> "Trust | None":
-    """The list of signers that counts; None where nobody names one. `trust=FILE` goes before the site file's.
-
-    FormatError and StorageError for a list that can't be read, TrustError for one that lies in the bundle itself.
-    """
-    if options.trust:
-        path, required = options.trust, True
-    elif site.trust:
-        path, required = site.trust.signers, site.trust.require
-    else:
-        return None
-    from bundle.signing.signers import Signers  # a site that asks nobody's signature needs none of this
-    from bundle.signing.trust import Trust
-
-    if path.resolve().is_relative_to(bundle.resolve()):
-        raise TrustError(
-            f"the list of signers {str(path)!r} lies in the bundle, which can't vouch for itself",
-            hint="keep it on this machine, as it came by a way of its own",
-        )
-    with storage_errors("read the list of signers", path):
-        signers = Signers.parse(path.read_bytes(), label=str(path))
-    return Trust(signers=signers, required=required, check=lambda data: _is_good(data, signers, env))
-
-
-def _is_good(data: "SignedData", signers: "Signers", env: Mapping[str, str]) -> bool:
-    """By ssh-keygen; where there is none, in Python, which knows Ed25519 only."""
-    from clients.programs.ssh_keygen import SshKeygen  # only where a list of signers is named
-
-    try:
-        return SshKeygen(env).accepts(data, signers)
-    except MissingToolError as err:
-        if data.signature.is_ed25519:
-            return data.signature.verify(data.message)
-        raise TrustError(
-            f"a signature by {data.signature.key} can't be checked here: {err.what}",
-            hint=f"{err.hint}; without it only Ed25519 signatures can be checked",
-        ) from err
+        words = [part for command in commands for word in command for part in (word, word.partition("=")[2]) if part]
+        return frozenset(posixpath.normpath(f"{INSTALL}/{word}") for word in words)

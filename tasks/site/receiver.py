@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bundle.oci.locations import HostSettings
 from bundle.secret import KnownSecrets, Secret
+from bundle.storage.private import make_private
 from schema.loading.values import read_all
 from schema.site.actions import ActionRecord
 from schema.site.image_names import ImageNames
@@ -56,6 +57,7 @@ class Receiver:
         """
         with self._guard:
             if self._run_lock is None:
+                make_private(self.state)
                 self._run_lock = RunLock(self.state / "install.lock", say=self._waits)
 
     def _waits(self, told: str) -> None:
@@ -129,7 +131,7 @@ class Receiver:
         """The cluster, and what is known of it."""
         with self._guard:
             if self._cluster is None:
-                programs = Programs(self.carried.bundle, self.state, self.project.env)
+                programs = Programs(self.carried, self.project.env)
                 self._cluster = Cluster(programs, self.known, self.carried.spec.install.releases)
             return self._cluster
 

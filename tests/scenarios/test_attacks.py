@@ -408,7 +408,7 @@ def test_the_same_version_made_earlier(carried: Carried) -> None:
         words = ["install", f"registry=http://{host}/team"]
         assert carried.run(*words).code == 0
         data = json.loads(receipt.read_text())
-        data["bundle"] |= {"created": "2030-01-01T00:00:00Z", "id": f"sha256:{'0' * 64}"}
+        data["bundle"] |= {"created": "2030-01-01T00:00:00Z", "sums": f"sha256:{'0' * 64}"}
         receipt.write_text(json.dumps(data))
         assert "is older than what is installed: 1.1 of 2030-01-01" in carried.run(*words).err
         data["bundle"]["version"] = "0.9"

@@ -14,6 +14,13 @@ def test_it_round_trips() -> None:
     assert json.loads(RECEIPT.encode()) == RECEIPT.to_dict()
 
 
+def test_of_an_earlier_release() -> None:
+    data = RECEIPT.to_dict()
+    assert data["bundle"].pop("sums") == str(RECEIPT.sums)
+    assert Receipt.from_dict(data).sums is None
+    assert Receipt.from_dict(data).to_dict() == data
+
+
 def test_for_all_platforms() -> None:
     data = {**RECEIPT.to_dict(), "bundle": {**RECEIPT.to_dict()["bundle"], "platform": "all"}}
     assert Receipt.from_dict(data).platform is None

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from bundle.errors import TrustError
+from bundle.errors import IntegrityError, TrustError
 from bundle.metadata.checksums import SIGNATURE, SUMS
+from bundle.oci.digest import Digest
 from bundle.signing.signers import Signer, Signers
-from bundle.signing.trust import SignedData, Trust, read_signature
+from bundle.signing.trust import OneList, SignedData, Trust, read_signature
 from bundle.storage.tree import DirectoryTree
 from tests.fixtures.parts.ssh_keys import Key, make_key
 
@@ -75,3 +76,30 @@ def test_a_signature_is_read_as_it_lies_there(tmp_path: Path) -> None:
     (tmp_path / SIGNATURE).write_bytes(bytes(65_537))
     with pytest.raises(TrustError, match="no signature is of this size"):
         read_signature(tree)
+
+
+def test_the_first_list_is_the_one() -> None:
+    one = OneList()
+    assert one(b"one", None, subject=SUBJECT) is None
+    assert one(b"one", b"a signature that nobody asks for", subject=SUBJECT) is None
+    with pytest.raises(IntegrityError, match="bundle 'x': SHA256SUMS was changed while the bundle is in use") as caught:
+        one(b"two", None, subject=SUBJECT)
+    assert f"expected {Digest.of(b'one')}, found {Digest.of(b'two')}" in caught.value.what
+    assert one(b"one", None, subject=SUBJECT) is None
+
+
+def test_one_that_was_agreed_on_elsewhere() -> None:
+    with pytest.raises(IntegrityError):
+        OneList(agreed=Digest.of(b"one"))(b"two", None, subject=SUBJECT)
+
+
+def test_trust_is_asked_first(key: Key) -> None:
+    signers = Signers.parse(key.line().encode(), label="signers")
+    one = OneList(Trust(signers=signers, required=True, check=in_python))
+    with pytest.raises(TrustError, match="is not signed"):
+        one(LIST, None, subject=SUBJECT)
+    found = one(LIST + b"more", key.sign(LIST + b"more"), subject=SUBJECT)
+    assert found, "what was refused was not agreed on"
+    assert found.identity == "release@example.com"
+    with pytest.raises(IntegrityError):
+        one(LIST, key.sign(LIST), subject=SUBJECT)

@@ -80,6 +80,13 @@ def test_trust_is_no_fact(tmp_path: Path, more: str, require: bool) -> None:
     assert list(load(tmp_path, "trust: {signers: signers}").names()) == []
 
 
+def test_the_bundles_that_a_site_takes(tmp_path: Path) -> None:
+    (tmp_path / "signers").touch()
+    both = load(tmp_path, "trust: {signers: signers, bundles: [app, other]}\n").trust
+    assert both == SiteTrust(signers=tmp_path / "signers", require=True, bundles=("app", "other"))
+    assert load(tmp_path, "trust: {bundles: [app]}\n").trust == SiteTrust(signers=None, require=False, bundles=("app",))
+
+
 @pytest.mark.parametrize(
     ("trust", "problem"),
     [
@@ -88,6 +95,10 @@ def test_trust_is_no_fact(tmp_path: Path, more: str, require: bool) -> None:
         ("{signers: 5}", "1:18: 'trust' names no list of signers"),
         ("{signers: nowhere}", "1:18: 'signers': there is no file"),
         ("{signers: site.yaml, require: 1}", "'require' is the number 1; expected true or false"),
+        ("{bundles: app}", "1:18: 'bundles' is"),
+        ("{bundles: []}", "expected a list of names; write trust: {bundles: [NAME]}"),
+        ("{signers: site.yaml, bundles: [app, 5]}", "1:38: 'bundles' is"),
+        ("{bundles: [app], require: true}", "'require' without 'signers'; name the list of who may sign"),
         ("{signers: site.yaml, signer: x}", "unknown key 'signer' in 'trust'; did you mean 'signers'?"),
     ],
 )

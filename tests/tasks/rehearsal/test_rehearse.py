@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import shutil
@@ -39,6 +40,14 @@ place = pathlib.Path(given["state"])
 place.mkdir(exist_ok=True)
 (place / "receipt.json").write_text(json.dumps({"images": images}))
 """
+
+
+def with_program(bundle: Path, text: str) -> None:
+    """Give a bundle another program, which its list of checksums names."""
+    was = hashlib.sha256((bundle / "airgap.pyz").read_bytes()).hexdigest()
+    (bundle / "airgap.pyz").write_text(text)
+    sums = bundle / "SHA256SUMS"
+    sums.write_text(sums.read_text().replace(was, hashlib.sha256(text.encode()).hexdigest()))
 
 
 @pytest.fixture
@@ -173,7 +182,7 @@ def test_who_reaches_outside_is_named(bench: Workbench, tmp_path: Path) -> None:
     bench.doit("bundle")
     broken = tmp_path / "broken"
     shutil.copytree(bench.bundle, broken)
-    (broken / "airgap.pyz").write_text(CURIOUS)
+    with_program(broken, CURIOUS)
     ran = bench.doit("rehearse", f"bundle={broken}")
     assert ran.code == 1
     found = result(bench)
@@ -187,7 +196,7 @@ def test_digests_are_compared_with_what_the_registry_has(bench: Workbench, tmp_p
     bench.doit("bundle")
     broken = tmp_path / "broken"
     shutil.copytree(bench.bundle, broken)
-    (broken / "airgap.pyz").write_text(LIAR)
+    with_program(broken, LIAR)
     ran = bench.doit("rehearse", f"bundle={broken}")
     assert ran.code == 1, ran.out
     failures = result(bench)["failures"]
