@@ -160,12 +160,13 @@ def _not_taken_back(helm: Helm, watching: Watch, good: Release | None, err: Airg
 def _explained(err: AirgapError, found: Sequence[Trouble], watching: Watch, ending: str) -> ReleaseError:
     """What failed and why, and what has become of the release. Helm's own words count where no cause was seen."""
     trouble = next(iter([*found, *watching.suspects()]), None)
-    last = f"\n  {ending}" if ending else ""
     if trouble and trouble.waits and not _WAITED.search(err.what):
         trouble = None  # it was not given the time to be ready
-    if trouble:
-        what = f"release {watching.release!r} does not come up: {trouble}{also(trouble, watching)}"
-        slow = "; if it is only slow, raise the release's timeout" if trouble.waits else ""
-        return ReleaseError(f"{what}\n  helm: {err.what}{last}", hint=f"{trouble.hint}{slow}")
     waiting = "".join(f"\n  waited for {line}" for line in watching.waiting())
-    return ReleaseError(f"{err.what}{waiting}{last}", hint=err.hint)
+    last = f"\n  {ending}" if ending else ""
+    if trouble is None:
+        return ReleaseError(f"{err.what}{waiting}{last}", hint=err.hint)
+    slow = "; if it is only slow, raise the release's timeout" if trouble.waits else ""
+    what = f"release {watching.release!r} does not come up: {trouble}{also(trouble, watching)}"
+    told = f"{what}{waiting if trouble.waits else ''}\n  helm: {err.what}{last}"
+    return ReleaseError(told, hint=f"{trouble.hint}{slow}")

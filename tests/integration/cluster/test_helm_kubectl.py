@@ -22,14 +22,19 @@ from clients.cluster.diagnose import gather
 from clients.cluster.helm import Helm
 from clients.cluster.kubectl import Kubectl, Right
 from clients.cluster.pods.trouble import Patience
-from clients.cluster.rollout import Watch, install_release, unready_workloads
+from clients.cluster.pods.watch import Watch
+from clients.cluster.rollout import install_release, remove_release, return_to
 from clients.cluster.survey import survey
+from clients.cluster.waiting import Say, await_ready, silent
 from clients.programs.process import run
 from tests.fixtures.parts.clusters import LOG_LINE, Cluster, asset
 from tests.fixtures.parts.helms import Helm as OfficialHelm
 from tests.fixtures.places import CHARTS, ROOT
 
-PATIENCE = Patience(restarts=3, unschedulable=0.5, unbound_volume=0.5, refused_pods=0.5, missing_config=0.5)
+PATIENCE = Patience(
+    crash_loop=0.5, unreached_registry=3, unschedulable=0.5, unbound_volume=0.5, refused_pods=0.5, missing_config=0.5,
+    failed_mount=5,
+)  # fmt: skip
 Install = Callable[..., Any]
 
 
@@ -260,20 +265,32 @@ def install(
 ) -> Install:
     """Installs while watching."""
 
-    def do(chart: str, *, timeout: float = 120, **content: Any) -> Any:
-        watching = Watch("web", namespace=namespace, cluster=kubectl, patience=PATIENCE, secrets=["mysql.internal"])
+    def do(chart: str, *, timeout: float = 120, say: Say = silent, **content: Any) -> Any:
+        found = our_helm.status("web", namespace=namespace)
         return install_release(
             our_helm,
-            watching,
-            "web",
+            watching(kubectl, namespace),
             package(chart),
-            namespace=namespace,
+            before=found.revision if found else 0,
             values=values(**content),
             timeout=timeout,
             interval=0.5,
+            say=say,
         )
 
     return do
+
+
+def watching(kubectl: Kubectl, namespace: str) -> Watch:
+    """Looks after release `web`, without much patience."""
+    return Watch("web", namespace=namespace, cluster=kubectl, patience=PATIENCE, secrets=["mysql.internal"])
+
+
+def lacking(kubectl: Kubectl, namespace: str) -> tuple[str, ...]:
+    """What of release `web` is not ready."""
+    looks = watching(kubectl, namespace)
+    looks.look()
+    return (*looks.lacking(), *looks.unsteady(0))
 
 
 class TestHelm:
@@ -289,7 +306,7 @@ class TestHelm:
         assert (made.name, made.namespace, made.revision, made.status) == ("web", namespace, 1, "deployed")
         assert (made.chart, made.description) == ("web-1.0.0", "bundle 1")
         assert "kind: Deployment" in made.manifest
-        assert unready_workloads(kubectl, "web", namespace=namespace) == ()
+        assert lacking(kubectl, namespace) == ()
         assert upgrade("web", replicas=2).revision == 2
         assert our_helm.get_values("web", namespace=namespace) == {"replicas": 2}
         our_helm.rollback("web", 1, namespace=namespace, timeout=60)
@@ -317,18 +334,19 @@ class TestHelm:
             line for line in again.manifest.splitlines() if "password: " in line
         ]
 
-    def test_a_broken_upgrade_is_rolled_back(self, our_helm: Helm, namespace: str, upgrade: Install) -> None:
-        upgrade("web")
+    def test_a_broken_upgrade_is_rolled_back(self, our_helm: Helm, namespace: str, install: Install) -> None:
+        install("web")
         with pytest.raises(ReleaseError, match="release 'web': UPGRADE FAILED") as caught:
-            upgrade("web", image={"repository": "example.com/web", "tag": "never-ready"}, timeout=4)
+            install("web", image={"repository": "example.com/web", "tag": "never-ready"}, timeout=4)
         assert "timeout" in caught.value.hint
+        assert caught.value.what.endswith("rolled back to revision 1 (web-1.0.0)")
         history = our_helm.history("web", namespace=namespace)
         assert [each.status for each in history] == ["superseded", "failed", "deployed"]
         assert our_helm.get_values("web", namespace=namespace) == {}
 
-    def test_a_broken_install_leaves_nothing(self, our_helm: Helm, namespace: str, upgrade: Install) -> None:
-        with pytest.raises(ReleaseError, match="release 'web': "):
-            upgrade("broken-hook", timeout=30)
+    def test_a_broken_install_leaves_nothing(self, our_helm: Helm, namespace: str, install: Install) -> None:
+        with pytest.raises(ReleaseError, match="helm: release 'web': "):
+            install("broken-hook", timeout=30)
         assert our_helm.list([namespace]) == ()
 
     def test_what_somebody_else_made_is_not_taken(self, cluster: Cluster, namespace: str, upgrade: Install) -> None:
@@ -426,7 +444,7 @@ class TestHelm:
 class TestWatching:
     def test_a_good_release(self, install: Install, kubectl: Kubectl, namespace: str) -> None:
         assert install("hook").status == "deployed"
-        assert unready_workloads(kubectl, "web", namespace=namespace) == ()
+        assert lacking(kubectl, namespace) == ()
 
     def test_an_image_that_can_not_be_pulled(self, install: Install, our_helm: Helm, namespace: str) -> None:
         with pytest.raises(ReleaseError) as caught:
@@ -445,12 +463,12 @@ class TestWatching:
         with pytest.raises(ReleaseError) as caught:
             install("web", replicas=1, image={"repository": "example.com/web", "tag": "crash-loops"}, timeout=300)
         told = str(caught.value)
-        assert "container 'web' ended 3 times, last by Error with exit code 1" in told
+        assert "container 'web' ended 4 times, last by Error with exit code 1" in told
         assert "last log lines:" in told
         assert LOG_LINE.replace("mysql.internal", "***") in told
         assert [each.status for each in our_helm.history("web", namespace=namespace)][-1] == "deployed"
         assert our_helm.get_values("web", namespace=namespace) == {"replicas": 1}
-        assert unready_workloads(kubectl, "web", namespace=namespace) == ()
+        assert lacking(kubectl, namespace) == ()
 
     def test_a_hook_that_fails(self, install: Install) -> None:
         with pytest.raises(ReleaseError) as caught:
@@ -472,6 +490,95 @@ class TestWatching:
         with pytest.raises(ReleaseError, match=r"waited for deployment web: 0 of 2 replicas ready"):
             install("web", image={"repository": "example.com/web", "tag": "never-ready"}, timeout=6)
 
+    def test_a_registry_that_is_away(self, install: Install) -> None:
+        """The reason changes every second, the cause does not."""
+        with pytest.raises(ReleaseError, match=r"can't be pulled: dial tcp .* connection refused") as caught:
+            install("web", image={"repository": "registry.example.com/web", "tag": "unreached"}, timeout=60)
+        assert "check that the nodes resolve and reach registry.example.com" in caught.value.hint
+        assert "timed out" not in caught.value.what
+
+    def test_ready_for_an_instant_is_not_ready(self, install: Install, kubectl: Kubectl, namespace: str) -> None:
+        """helm takes the first look for the truth."""
+        assert install("web", image={"repository": "example.com/web", "tag": "exits"}).status == "deployed"
+        with pytest.raises(ReleaseError, match=r"its pods fail: .* ended \d times, last by Error with exit code 2"):
+            await_ready(watching(kubectl, namespace), timeout=120, interval=0.3)
+
+    def test_a_good_release_stays_ready(self, install: Install, kubectl: Kubectl, namespace: str) -> None:
+        install("web")
+        began = time.monotonic()
+        await_ready(watching(kubectl, namespace), timeout=60, steady=3, interval=0.3)
+        assert 3 <= time.monotonic() - began < 20
+
+    def test_what_heals_by_itself_is_not_cut_off(self, install: Install) -> None:
+        """A mount that fails once, and init containers that work for longer than a failing mount may last."""
+        begins = [{"name": "wait", "image": "example.com/wait:1"}]
+        image = {"repository": "example.com/web", "tag": "late-mount"}
+        assert install("web", replicas=1, image=image, initContainers=begins).status == "deployed"
+
+    def test_what_is_waited_for_is_said(self, install: Install) -> None:
+        said: list[str] = []
+        with pytest.raises(ReleaseError) as caught:
+            install("web", image={"repository": "example.com/web", "tag": "never-ready"}, timeout=15, say=said.append)
+        assert any("0 of 2 replicas ready" in each for each in said)
+        assert f"container 'web' runs, but is not ready; its last log line: {LOG_LINE}".replace(
+            "mysql.internal", "***"
+        ) in "\n".join(said)
+        assert "pod web-" in caught.value.what
+        assert LOG_LINE.replace("mysql.internal", "***") in caught.value.what
+
+    def test_a_rollback_that_can_not_come_up_ends_early(
+        self, install: Install, our_helm: Helm, kubectl: Kubectl, cluster: Cluster, namespace: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        """The pods of the revision before fail too, as with a database that is away; helm would wait in silence."""
+        monkeypatch.setattr("clients.cluster.rollout._SETTLING", 2.0)
+        install("web", replicas=1)
+        install("web", replicas=1, passwordSecret="")
+        gone = '[{"op": "add", "path": "/spec/template/metadata/labels/airgap.test~1fate", "value": "pull-fails"}]'
+        cluster.kubectl("-n", namespace, "patch", "deployment", "web", "--type=json", "-p", gone)
+        began = time.monotonic()
+        with pytest.raises(ReleaseError, match="does not come up: pod web-") as caught:
+            install("web", replicas=2, image={"repository": "example.com/web", "tag": "pull-fails"}, timeout=300)
+        assert time.monotonic() - began < 100
+        assert "rolled back to revision 2" in caught.value.what
+        assert "which does not come up either" in caught.value.what
+        assert our_helm.history("web", namespace=namespace)[-1].status == "deployed"
+
+    def test_a_rollback_by_hand(self, install: Install, our_helm: Helm, kubectl: Kubectl, namespace: str) -> None:
+        install("web", replicas=1)
+        install("web", replicas=2)
+        return_to(our_helm, watching(kubectl, namespace), 1, timeout=60, interval=0.3)
+        assert lacking(kubectl, namespace) == ()
+        assert our_helm.get_values("web", namespace=namespace) == {"replicas": 1}
+
+    def test_what_is_removed_has_ended(
+        self, install: Install, our_helm: Helm, kubectl: Kubectl, namespace: str
+    ) -> None:
+        install("web", replicas=1)
+        assert remove_release(our_helm, watching(kubectl, namespace), timeout=60, interval=0.3) == ()
+        assert kubectl.list("pods", namespace=namespace) == []
+
+    def test_a_hook_job_of_a_killed_run_is_let_end(
+        self, install: Install, kubectl: Kubectl, cluster: Cluster, our_helm: Helm, namespace: str
+    ) -> None:
+        """helm deletes a job of the same name before it makes its own: not in the middle of a migration."""
+        with pytest.raises(ReleaseError):
+            install("hook", timeout=5, fate="never-ready")
+        (job,) = kubectl.list("jobs.batch", namespace=namespace)
+        (pod,) = kubectl.list("pods", namespace=namespace)
+        said: list[str] = []
+        ends = threading.Timer(3, lambda: end_pod(cluster, pod))
+        ends.start()
+        assert install("hook", say=said.append).status == "deployed"
+        ends.join()
+        assert said[0].startswith("hook job web-migrate of an earlier run, which is not cut off: ")
+        (new,) = kubectl.list("jobs.batch", namespace=namespace)
+        assert new["metadata"]["uid"] != job["metadata"]["uid"]
+        with pytest.raises(ReleaseError):
+            install("hook", timeout=5, fate="never-ready")
+        with pytest.raises(ReleaseError, match="hook job web-migrate of an earlier run is still at work after 2 s"):
+            install("hook", timeout=2)
+
     def test_the_api_server_restarts_meanwhile(
         self, install: Install, cluster: Cluster, our_helm: Helm, namespace: str
     ) -> None:
@@ -489,6 +596,15 @@ class TestWatching:
         thread.join()
         our_helm.recover("web", namespace=namespace, timeout=60)
         assert install("hook").status == "deployed"
+
+
+def end_pod(cluster: Cluster, pod: dict[str, Any]) -> None:
+    """Have a pod of the simulated nodes end well."""
+    name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+    container = {**pod["status"]["containerStatuses"][0], "ready": False, "started": False}
+    container["state"] = {"terminated": {"exitCode": 0, "reason": "Completed"}}
+    status = {"status": {"phase": "Succeeded", "containerStatuses": [container]}}
+    cluster.kubectl("-n", namespace, "patch", "pod", name, "--subresource=status", "-p", json.dumps(status))
 
 
 class TestDiagnosis:
