@@ -10,7 +10,7 @@ require_program(__file__)
 from tasks.assemble import describe, directory, manifest, pack, sign, zipapp
 from tasks.cli.setup import doit_config, open_project
 from tasks.collect import carry, charts, files, images, save, sbom
-from tasks.install import actions, derive, load, preflight, push, receipt, releases, secrets, verify
+from tasks.install import actions, derive, preflight, push, receipt, releases, secrets, verify
 from tasks.proof import prove
 from tasks.runtime.step import group, to_doit
 from tasks.site.receiver import Receiver
@@ -89,7 +89,7 @@ if RECEIVER.carried.has_plan:
         yield from to_doit("derive", "make images of the bundle's", derive.derive_steps(RECEIVER))
 
     def task_load():
-        yield from to_doit("load", "load the images into the Docker Engine", load.load_steps(RECEIVER))
+        yield from to_doit("load", "load the images into the Docker Engine", push.load_steps(RECEIVER))
 
     def task_push():
         yield from to_doit("push", "bring the images into the registry inside", push.push_steps(RECEIVER))

@@ -114,7 +114,7 @@ class TrustError(AirgapError):
 
 
 class ProofError(ProblemsError):
-    """All images that a release would need inside and that the bundle does not bring."""
+    """Why a release would not come up inside: images that the bundle does not bring, more than Helm can store."""
 
 
 _STORAGE_HINTS = {

@@ -4,7 +4,7 @@ Certain are the containers and image volumes of pod templates wherever they stan
 that are known to name images (clients.image_fields, the spec). Whatever else may name one is only suspected.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -12,6 +12,7 @@ import yaml
 
 from bundle.errors import FormatError
 from bundle.formats.json_path import ImageField, KeyPath, members, place_text
+from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
 from clients.charts._image_fields import fields_of, image_text
 from clients.charts._image_hints import names_an_image, suspects
@@ -20,6 +21,7 @@ _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 _WORDS = ("command", "args")
 # The schema in the definition of a custom resource describes fields; it uses no image.
 _SCHEMA = "openAPIV3Schema"
+_LATEST = "latest"  # what the kubelet pulls where no tag is given
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -68,6 +70,33 @@ def find_images(rendered: str, *, fields: Sequence[ImageField], subject: str) ->
         walk.object(item)
         found |= dict.fromkeys(walk.found)
     return tuple(sorted(found, key=lambda each: not each.certain))
+
+
+def pulls(wanted: Reference, image: Reference, digest: Digest | None) -> bool:
+    """Whether pulling `wanted` gives the image: by its digest where it names one, as the kubelet does, else by tag."""
+    if wanted.repository != image.repository:
+        return False
+    if wanted.digest:
+        return wanted.digest == digest
+    return (wanted.tag or _LATEST) == (image.tag or _LATEST) and not (image.digest and not image.tag)
+
+
+def is_about(reference: Reference, ignored: str) -> bool:
+    """Whether an entry of ignore_images is about this image.
+
+    One without a slash is the last component of any repository; a tag or digest in it must agree.
+    """
+    wanted = Reference.parse(ignored)
+    path = ignored.partition("@")[0]
+    same = reference.name == wanted.name if "/" not in path else reference.repository == wanted.repository
+    tags = not wanted.tag or wanted.tag == (reference.tag or _LATEST)
+    return same and tags and (not wanted.digest or wanted.digest == reference.digest)
+
+
+def ignored(found: FoundImage, names: Iterable[str]) -> bool:
+    """Whether one of these entries of ignore_images is about an image."""
+    reference = found.reference
+    return found.text in names if reference is None else any(is_about(reference, name) for name in names)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -15,6 +15,10 @@ _FAULTS: tuple[tuple[str, str], ...] = (
     ),
     ("exists and cannot be imported", "remove that object, or let its owner go, and run it again"),
     (
+        r"meet the specifications of the schema.*failing loading",
+        "its schema reads from another server, which there is not inside: set skip_schema_validation: REASON",
+    ),
+    (
         r"meet the specifications of the schema",
         "correct these values in the spec's values files or in site=FILE",
     ),

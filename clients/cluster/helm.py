@@ -14,11 +14,13 @@ from bundle.errors import FormatError, ProgramError, ReleaseError, SignatureErro
 from bundle.formats.versions import Version
 from clients.cluster._helm_errors import NOT_FOUND, helm_error
 from clients.cluster.release import Release, last_good
+from clients.programs.offline import offline_prefix
 from clients.programs.process import Completed, Runner, masked, run
 
 OLDEST = Version(major=3, minor=8)
 _BEYOND = Version(major=5, minor=0)
 _SERVER_DRY_RUN = Version(major=3, minor=13)
+_SKIPS_SCHEMA = Version(major=3, minor=16)
 _MOST = 10_000  # releases or revisions; helm's own limit is 256
 _QUICK = 120.0  # seconds for what only reads
 _GRACE = 60.0  # seconds for helm to note that it was stopped
@@ -80,6 +82,7 @@ class Helm:
         timeout: float,
         dry_run: bool = False,
         description: str = "",
+        skip_schema: bool = False,
         cancelled: Callable[[], bool] | None = None,
     ) -> Release:
         """Install or upgrade from a packaged chart and wait until all is ready; the answer has the manifest.
@@ -93,18 +96,27 @@ class Helm:
         argv += [f"--namespace={namespace}", *self._dry_run(dry_run)]
         argv += [] if dry_run else ["--wait", "--wait-for-jobs", f"--timeout={timeout:.0f}s"]
         argv += [f"--description={description}"] if description else []
+        argv += self._schema_skipped(skip_schema)
         done = self._run(argv, subject=subject, timeout=_PHASES * timeout + _QUICK, cancelled=cancelled, grace=_GRACE)
         return Release.upgraded(_object(self._ok(done, subject), subject))
 
-    def template(self, release: str, chart: Path, *, namespace: str, values: Path, kube_version: str = "") -> str:
+    def template(
+        self, release: str, chart: Path, *, namespace: str, values: Path, kube_version: str = "",
+        api_versions: Sequence[str] = (), skip_schema: bool = False,
+    ) -> str:  # fmt: skip
         """What a chart makes of these values, as YAML documents, hooks and tests among them; the cluster is not asked.
 
-        `lookup` finds nothing there, and capabilities are those of helm itself, but for `kube_version`.
+        `lookup` finds nothing there, and capabilities are those of helm itself, but for `kube_version` and further
+        `api_versions`. It runs without a network where this machine can do that: what needs one fails, as it would on
+        the air-gapped side.
         """
         subject = f"chart {chart.name!r} for release {release!r}"
         argv = ["template", release, str(chart.resolve()), f"--namespace={namespace}", f"--values={values}"]
         argv += [f"--kube-version={kube_version}"] if kube_version else []
-        return self._ok(self._run([*argv, "--include-crds"], subject=subject, timeout=_QUICK), subject).text
+        argv += [f"--api-versions={each}" for each in api_versions]
+        argv += self._schema_skipped(skip_schema)
+        done = self._run([*argv, "--include-crds"], subject=subject, timeout=_QUICK, before=offline_prefix())
+        return self._ok(done, subject).text
 
     def verify(self, chart: Path, keyring: Path, *, subject: str) -> None:
         """Check a packaged chart, with its .prov file beside it, against GPG public keys; a SignatureError says no."""
@@ -198,6 +210,14 @@ class Helm:
         self.rollback(release, good.revision, namespace=namespace, timeout=timeout, wait=False)
         return f"{found}: went back to revision {good.revision} ({good.chart})"
 
+    def _schema_skipped(self, wanted: bool) -> Sequence[str]:
+        if not wanted:
+            return []
+        if self.version() < _SKIPS_SCHEMA:
+            what = f"helm {self.version()} can't leave out a chart's schema, which skip_schema_validation asks for"
+            raise ProgramError(what, hint=f"install helm {_SKIPS_SCHEMA} or later, or carry it in the bundle")
+        return ["--skip-schema-validation"]
+
     def _dry_run(self, wanted: bool) -> Sequence[str]:
         if not wanted:
             return []
@@ -216,12 +236,13 @@ class Helm:
         timeout: float,
         cancelled: Callable[[], bool] | None = None,
         grace: float = 10.0,
+        before: Sequence[str] = (),
     ) -> Completed:
         with storage_errors("make a directory for helm", Path(tempfile.gettempdir())):
             private = tempfile.TemporaryDirectory(prefix="airgap-helm-", ignore_cleanup_errors=True)
         with private as home:
             return self._runner(
-                [self._program, *argv, *self._cluster],
+                [*before, self._program, *argv, *self._cluster],
                 subject=subject,
                 timeout=timeout,
                 env=_environment(os.environ, home),

@@ -99,6 +99,15 @@ class Kubectl:
         argv += [f"--selector={selector}"] if selector else []
         return _items(_object(self._ok(self._run(argv, subject=subject), subject), subject))
 
+    def api_versions(self) -> tuple[str, ...]:
+        """The APIs that the cluster has, as charts may ask for them: GROUP/VERSION, and GROUP/VERSION/KIND."""
+        subject = "the cluster's APIs"
+        groups = self._ok(self._run(["api-versions"], subject=subject), subject).text.split()
+        argv = ["api-resources", "--no-headers", "--output=wide"]
+        rows = [row.split() for row in self._ok(self._run(argv, subject=subject), subject).text.splitlines()]
+        kinds = (_kind_of(row) for row in rows)
+        return tuple(sorted({*groups, *(kind for kind in kinds if kind)}))
+
     def names(self, namespace: str) -> tuple[str, ...]:
         """All objects of a namespace, of every kind that the cluster lists, as `kind.group/name`."""
         subject = f"what is in namespace {namespace!r}"
@@ -233,6 +242,12 @@ def _named(kind: str, name: str, namespace: str) -> str:
 def _object_named(thing: Mapping[str, Any]) -> str:
     meta = thing["metadata"]
     return _named(thing["kind"].lower(), meta["name"], meta.get("namespace", ""))
+
+
+def _kind_of(row: Sequence[str]) -> str:
+    """GROUP/VERSION/KIND of a line of api-resources: NAME [SHORTNAMES] APIVERSION NAMESPACED KIND VERBS ..."""
+    at = next((index for index, word in enumerate(row) if word in ("true", "false") and index > 1), 0)
+    return f"{row[at - 1]}/{row[at + 1]}" if at and at + 1 < len(row) else ""
 
 
 def _kind(thing: Mapping[str, Any]) -> str:

@@ -34,6 +34,7 @@ def install_release(
     values: Path,
     timeout: float,
     description: str = "",
+    skip_schema: bool = False,
     interval: float = INTERVAL,
     say: Say = silent,
 ) -> Release:
@@ -56,6 +57,7 @@ def install_release(
                 values=values,
                 timeout=timeout,
                 description=description,
+                skip_schema=skip_schema,
                 cancelled=lambda: bool(found),
             )
     except AirgapError as err:

@@ -55,13 +55,18 @@ class ApiKind:
 class ClusterNeeds:
     """What the cluster must have for an install; names that are empty are not asked for.
 
-    `kinds` are what the charts render, by namespace; `platforms` those that each image (by name) exists for;
-    `pull_secrets` those that are used but not made by the install, by namespace, for images on `image_host`.
+    `kinds` are what the charts render, by namespace; `brought` are those that the installation itself defines before
+    they are used, with their resources, `late` those that it defines too late, with what to do. `api_versions` are the
+    ones that the spec names. `platforms` are those that each image (by name) exists for; `pull_secrets` those that are
+    used but not made by the install, by namespace, for images on `image_host`.
     """
 
     min_version: str
     namespaces: Collection[str] = ()
     kinds: Mapping[str, Collection[ApiKind]] = field(default_factory=dict)
+    brought: Mapping[ApiKind, Mapping[str, Any]] = field(default_factory=dict)
+    late: Mapping[ApiKind, str] = field(default_factory=dict)
+    api_versions: Collection[str] = ()
     platforms: Mapping[str, Collection[Platform]] = field(default_factory=dict)
     ingress_class: str = ""
     storage_class: str = ""
@@ -75,12 +80,14 @@ def cluster(target: ProbedCluster, needs: ClusterNeeds) -> Findings:
         server = target.version().server
     except ClusterError as err:
         return (replace(finding_of(err, "the cluster"), subject=_SUBJECT),)
+    rights = _Rights(target)
     parts = [
         _version(server, needs.min_version),
         _nodes(target, needs.platforms),
         _class(target, "ingress class", "ingressclasses.networking.k8s.io", needs.ingress_class),
         _class(target, "storage class", "storageclasses.storage.k8s.io", needs.storage_class),
-        _Rights(target).findings(needs),
+        rights.lacking_apis(needs),
+        rights.findings(needs),
         *(_pull_secret(target, namespace, name, needs.image_host) for namespace, name in _pairs(needs.pull_secrets)),
     ]
     return tuple(finding for part in parts for finding in _seen(part))
@@ -161,11 +168,12 @@ class _Rights:
                 wanted.append(Right(verb="create", resource="namespaces"))
             wanted += [_within(right, namespace) for right in (*_SECRETS, *_SIGHT)]
             for kind in sorted(needs.kinds.get(namespace, ())):
-                resource = self._resource(kind)
+                resource = self._resource(kind) or needs.brought.get(kind)
                 if resource is None:
                     yield _finding(
                         f"it knows no {kind}, which a chart brings up in namespace {namespace!r}",
-                        hint="install the operator or CustomResourceDefinition it belongs to, or upgrade the cluster",
+                        hint=needs.late.get(kind)
+                        or "install the operator or CustomResourceDefinition it belongs to, or upgrade the cluster",
                     )
                 else:
                     wanted += _all_of(resource, kind, namespace)
@@ -186,6 +194,23 @@ class _Rights:
                 return False
             raise
         return True
+
+    def lacking_apis(self, needs: ClusterNeeds) -> Iterator[Finding]:
+        """The APIs that the spec says the cluster has, and that neither it nor the installation has."""
+        for text in needs.api_versions:
+            group, version, *kind = text.split("/")
+            api = f"{group}/{version}"
+            brought = any(each.api_version == api and [each.kind][: len(kind)] == kind for each in needs.brought)
+            there = self._resource(ApiKind(api_version=api, kind=kind[0])) if kind else self._groups_of(api)
+            if not brought and not there:
+                yield _finding(
+                    f"it has no API {text}, which install.kubernetes.api_versions names",
+                    hint="install the operator that brings it, or make the bundle without it",
+                )
+
+    def _groups_of(self, api_version: str) -> Mapping[str, JsonObject]:
+        self._resource(ApiKind(api_version=api_version, kind=""))
+        return self._groups[api_version]
 
     def _resource(self, kind: ApiKind) -> JsonObject | None:
         """The API's resource for a kind (APIResource); None when the cluster has none."""

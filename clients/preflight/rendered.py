@@ -14,16 +14,21 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedObjects:
-    """`kinds` and `pull_secrets` by namespace; objects that name none are in the release's."""
+    """`kinds` and `pull_secrets` by namespace; objects that name none are in the release's.
+
+    `defines` are the kinds of its CustomResourceDefinitions, each with the resource that the API will list for it.
+    """
 
     kinds: Mapping[str, frozenset[ApiKind]]
     pull_secrets: Mapping[str, frozenset[str]]
+    defines: Mapping[ApiKind, Mapping[str, Any]]
 
     @classmethod
     def read(cls, text: str, *, namespace: str, subject: str) -> "RenderedObjects":
         """Read the YAML documents that `helm template` printed; a FormatError when they are none."""
         kinds: dict[str, set[ApiKind]] = {}
         secrets: dict[str, set[str]] = {}
+        defines: dict[ApiKind, Mapping[str, Any]] = {}
         try:
             documents = list(yaml.load_all(text, Loader=_Loader))
         except yaml.YAMLError as err:
@@ -35,10 +40,27 @@ class RenderedObjects:
             kind = ApiKind(api_version=str(each.get("apiVersion", "")), kind=str(each.get("kind", "")))
             kinds.setdefault(place, set()).add(kind)
             secrets.setdefault(place, set()).update(_pull_secrets(each))
+            defines |= dict(_defined(each))
         return cls(
             kinds={place: frozenset(found) for place, found in kinds.items()},
             pull_secrets={place: frozenset(found) for place, found in secrets.items() if found},
+            defines=defines,
         )
+
+
+def _defined(thing: Mapping[str, Any]) -> Iterator[tuple[ApiKind, Mapping[str, Any]]]:
+    """What an object defines when it is a CustomResourceDefinition (apiextensions.k8s.io/v1)."""
+    spec = thing.get("spec")
+    if thing.get("kind") != "CustomResourceDefinition" or not isinstance(spec, dict):
+        return
+    names, versions = spec.get("names"), spec.get("versions")
+    if not isinstance(names, dict) or not isinstance(versions, list):
+        return
+    resource = {"name": str(names.get("plural", "")), "namespaced": spec.get("scope") != "Cluster"}
+    for each in versions:
+        if isinstance(each, dict) and each.get("served") is not False:
+            version = f"{spec.get('group', '')}/{each.get('name', '')}"
+            yield ApiKind(api_version=version, kind=str(names.get("kind", ""))), resource
 
 
 def _objects(documents: list[Any]) -> Iterator[Mapping[str, Any]]:

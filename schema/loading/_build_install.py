@@ -56,6 +56,7 @@ def build_kubernetes(node: Node | None) -> KubernetesSpec:
         return KubernetesSpec()
     return KubernetesSpec(
         min_version=text(node.get("min_version"), MIN_KUBERNETES),
+        api_versions=texts(node.get("api_versions")),
         ingress_class=text(node.get("ingress_class")),
         storage_class=text(node.get("storage_class")),
     )
@@ -105,6 +106,7 @@ def build_release(reader: Reader, node: Node) -> ReleaseSpec:
         needs=texts(node.get("needs")),
         after=texts(node.get("after")),
         steady=reader.parse(steady, subject, _steady) if steady else None,
+        skip_schema_validation=text(node.get("skip_schema_validation")),
     )
 
 

@@ -103,7 +103,8 @@ class ReleaseSpec:
     `steady` is how many seconds its pods have to stay ready; None: by whether they have readiness probes.
 
     `needs` and `after` name releases and actions that come first; `needs` must also have succeeded in this bundle.
-    `ignore_images` gives the reason why an image of the chart is not carried.
+    `ignore_images` gives the reason why an image of the chart is not carried, `skip_schema_validation` why the chart's
+    values.schema.json is not asked (empty: it is).
     """
 
     name: str
@@ -116,6 +117,7 @@ class ReleaseSpec:
     needs: tuple[str, ...]
     after: tuple[str, ...]
     steady: int | None = None
+    skip_schema_validation: str = ""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
@@ -131,6 +133,7 @@ class ReleaseSpec:
             needs=tuple(data["needs"]),
             after=tuple(data["after"]),
             steady=data.get("steady"),
+            skip_schema_validation=data.get("skip_schema_validation", ""),
         )
 
     def to_dict(self, base: Path) -> dict[str, Any]:
@@ -146,6 +149,7 @@ class ReleaseSpec:
             "needs": list(self.needs),
             "after": list(self.after),
             "steady": self.steady,
+            "skip_schema_validation": self.skip_schema_validation,
         }
 
 
@@ -190,9 +194,13 @@ class ActionSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubernetesSpec:
-    """What the cluster must be: its lowest version, and classes that must exist (empty: not asked)."""
+    """What the cluster must be: its lowest version, the APIs it has besides Kubernetes' own, classes that must exist.
+
+    APIs are `GROUP/VERSION` or `GROUP/VERSION/KIND`; classes that are empty are not asked for.
+    """
 
     min_version: str = MIN_KUBERNETES
+    api_versions: tuple[str, ...] = ()
     ingress_class: str = ""
     storage_class: str = ""
 
@@ -200,13 +208,17 @@ class KubernetesSpec:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The exact inverse of to_dict."""
         return cls(
-            min_version=data["min_version"], ingress_class=data["ingress_class"], storage_class=data["storage_class"]
+            min_version=data["min_version"],
+            api_versions=tuple(data.get("api_versions", ())),
+            ingress_class=data["ingress_class"],
+            storage_class=data["storage_class"],
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""
         return {
             "min_version": self.min_version,
+            "api_versions": list(self.api_versions),
             "ingress_class": self.ingress_class,
             "storage_class": self.storage_class,
         }

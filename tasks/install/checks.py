@@ -1,18 +1,17 @@
 """The checks of `preflight`: disk, registry, facts and secrets, cluster and helm, and the spec's own."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
-from bundle.errors import AirgapError, ProblemsError, SpecError
+from bundle.errors import AirgapError, ClusterError, MissingToolError, ProblemsError, SpecError
 from bundle.formats.x509 import out_of_date
 from clients.preflight.cluster import ClusterNeeds, cluster
 from clients.preflight.databases import mysql, postgres
 from clients.preflight.dns import dns
 from clients.preflight.findings import Finding, Findings, Probe, Severity, collect, finding_of
 from clients.preflight.probes import http, not_from_pod, tcp
-from clients.preflight.rendered import RenderedObjects
 from clients.preflight.site import disk
 from clients.preflight.tls import tls
 from clients.programs.process import masked, run
@@ -21,8 +20,8 @@ from schema.spec.checks import CheckSpec
 from schema.spec.install import SecretSpec
 from schema.syntax import template
 from schema.values.placeholders import placeholders
-from schema.values.rendered import rendered_file
 from schema.values.values import without_secrets
+from tasks.install.rendered import brought_kinds, joined, missing_images, render_releases
 from tasks.site.derivation import Derivation
 from tasks.site.last_backup import missing_backups
 from tasks.site.receiver import Receiver
@@ -75,51 +74,33 @@ def _left_out(receiver: Receiver) -> Findings:
 
 def _cluster(receiver: Receiver) -> Findings:
     wanted = receiver.carried.spec.install.kubernetes
-    rendered, findings = _rendered(receiver)
+    try:
+        rendered, findings = render_releases(receiver)
+    except AirgapError as err:  # no cluster, no helm: what is known without them is looked at all the same
+        rendered, findings = [], () if isinstance(err, ClusterError | MissingToolError) else (finding_of(err, "helm"),)
+    brought, late = brought_kinds(rendered, receiver.carried.spec.install)
     made = {(secret.name, place) for secret in receiver.carried.spec.install.secrets for place in secret.namespaces}
     needs = ClusterNeeds(
         min_version=wanted.min_version,
         namespaces=receiver.carried.plan.install.namespaces,
-        kinds=_joined(each.kinds for each in rendered),
+        kinds=joined(each.objects.kinds for each in rendered),
+        brought=brought,
+        late=late,
+        api_versions=() if receiver.options.rehearsal else wanted.api_versions,
         platforms={e.name: [e.platform] for e in receiver.carried.bundle.manifest.images if e.platform},
         ingress_class=wanted.ingress_class,
         storage_class=wanted.storage_class,
         pull_secrets={
             place: {name for name in names if (name, place) not in made}
-            for place, names in _joined(each.pull_secrets for each in rendered).items()
+            for place, names in joined(each.objects.pull_secrets for each in rendered).items()
         },
         image_host=next((each.host for each in receiver.images.references.values()), ""),
     )
     try:
-        return (*findings, *cluster(receiver.cluster.kubectl, needs))
+        images = () if receiver.options.rehearsal else tuple(missing_images(receiver, rendered))
+        return (*findings, *images, *cluster(receiver.cluster.kubectl, needs))
     except AirgapError as err:
         return (*findings, finding_of(err, "cluster"))
-
-
-def _rendered(receiver: Receiver) -> tuple[list[RenderedObjects], Findings]:
-    """What the charts will bring up, as far as they render without the secrets that are yet to be made."""
-    rendered, findings = [], []
-    for release in receiver.carried.spec.install.releases:
-        subject = f"release {release.name!r}"
-        try:
-            values = receiver.values(release, without_secrets(receiver.facts_before_secrets))
-            with rendered_file(values.data) as path:
-                text = receiver.cluster.helm.template(
-                    release.name, receiver.carried.chart(release.chart), namespace=release.namespace, values=path
-                )
-            rendered.append(RenderedObjects.read(text, namespace=release.namespace, subject=subject))
-        except AirgapError as err:
-            what = f"the rights it needs are not checked: {err.what}"
-            findings.append(Finding(subject=subject, what=what, hint=err.hint, severity="warning"))
-    return rendered, tuple(findings)
-
-
-def _joined(parts: Iterable[Mapping[str, frozenset[_T]]]) -> dict[str, set[_T]]:
-    joined: dict[str, set[_T]] = {}
-    for part in parts:
-        for place, found in part.items():
-            joined.setdefault(place, set()).update(found)
-    return joined
 
 
 def _helm(receiver: Receiver) -> Findings:

@@ -54,6 +54,7 @@ def install(receiver: Receiver, release: ReleaseSpec) -> None:
                     values=path,
                     timeout=release.timeout,
                     description=f"bundle {bundle.name} {bundle.version}",
+                    skip_schema=bool(release.skip_schema_validation),
                     say=say,
                 )
     finally:

@@ -1,4 +1,4 @@
-"""Images into the registry inside: what is there is left alone, the rest is pushed straight from the bundle."""
+"""Images into the registry inside, from the bundle or by way of a Docker Engine; what is there is left alone."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -188,3 +188,30 @@ def _push_attachment(receiver: Receiver, entry: "ImageEntry", attachment: Attach
         )
     if attachment.is_list:
         repositories.lists(entry, attachment.tag).add(attachment.subject, whole)
+
+
+def load_steps(receiver: Receiver) -> Iterator[Step]:
+    """`load:<image>`: the Engine has the image under the name that it is pushed by."""
+    if not receiver.uses_engine:
+        return
+    for image, before in planned_images(receiver):
+        yield Step(
+            base="load",
+            name=image.name,
+            doc="load it into the Docker Engine, and name it there",
+            action=partial(_load, receiver, image.name),
+            inputs=dict,
+            ready=partial(_not_loaded, receiver, image.name),
+            live=True,
+            after=before,
+            undo=receiver.project.engine_names(f"load:{image.name}"),
+        )
+
+
+def _not_loaded(receiver: Receiver, name: str) -> str:
+    return unmade(receiver, name) or receiver.crossing.engine.not_loaded(image_entry(receiver, name))
+
+
+def _load(receiver: Receiver, name: str) -> None:
+    step = f"load:{name}"
+    receiver.project.note(step, receiver.crossing.engine.load(image_entry(receiver, name), step))

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from bundle.errors import storage_errors
+from bundle.errors import ProofError, ReleaseError, storage_errors
+from bundle.formats.sizes import human
 from bundle.metadata.manifest import ImageEntry
 from bundle.oci.digest import Digest
 from clients.charts.annotations import annotated_images
+from clients.charts.capabilities import asked_apis
 from clients.charts.images import FoundImage, find_images
+from clients.charts.release_size import MOST, ReleaseSize, release_size
 from clients.cluster.helm import Helm
 from schema.loading.values import read_all
 from schema.site.image_names import ImageNames
@@ -28,16 +32,21 @@ UNKNOWN = Digest.parse(f"sha256:{'0' * 64}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovered:
-    """The images of a release, and its values that the chart does not know."""
+    """The images of a release, and its values that the chart does not know.
+
+    `with_apis` are the further images that it uses for certain where the cluster has the APIs that it has `asked` for.
+    """
 
     images: tuple[FoundImage, ...]
+    with_apis: tuple[FoundImage, ...]
+    asked: tuple[str, ...]
     unknown: tuple[str, ...]
 
 
 def discover(project: Project, release: ReleaseSpec, chart: Path, helm: Helm) -> Discovered:
     """Render a packaged chart and find its images; a ReleaseError when it can't be rendered.
 
-    The cluster counts as one of the oldest version that the spec allows.
+    The cluster counts as one of the oldest version that the spec allows, with the APIs that it names.
     """
     spec, subject = project.spec, f"chart {release.chart!r}"
     with storage_errors(f"read {subject}", chart):
@@ -50,19 +59,57 @@ def discover(project: Project, release: ReleaseSpec, chart: Path, helm: Helm) ->
         generated={secret.name: secret.generate for secret in spec.install.secrets if secret.generate},
     )
     values = release_values(release, files, lookup)
+    asked = sorted({*asked_apis(package, subject=subject)} - {*spec.install.kubernetes.api_versions})
     with rendered_file(shaped(values, about)) as path:
-        rendered = helm.template(
-            release.name,
-            chart,
-            namespace=release.namespace,
-            values=path,
-            kube_version=spec.install.kubernetes.min_version,
-        )
-    found = find_images(rendered, fields=spec.discovery.fields, subject=f"release {release.name!r}")
+        render = partial(_render, project, release, helm, chart=chart, values=path)
+        try:
+            rendered = render(())
+        except ReleaseError as err:
+            if asked and "skip_schema_validation" not in err.hint:
+                err.hint = f"{err.hint}; {if_there(asked)}".removeprefix("; ")
+            raise
+        more = render(asked) if asked else ""
+    _check_size(release_size(package, values=values.data, rendered=rendered, subject=subject), release)
+    find = partial(find_images, fields=spec.discovery.fields, subject=f"release {release.name!r}")
+    found = find(rendered)
+    texts = {each.text for each in found}
+    with_apis = [each for each in find(more) if each.certain and each.text not in texts] if more else []
     return Discovered(
         images=(*found, *annotated_images(package, subject=subject)),
+        with_apis=tuple(with_apis),
+        asked=tuple(asked),
         unknown=tuple(str(each) for each in unknown_keys(values, about)),
     )
+
+
+def _render(
+    project: Project, release: ReleaseSpec, helm: Helm, more: Sequence[str], *, chart: Path, values: Path
+) -> str:
+    kubernetes = project.spec.install.kubernetes
+    return helm.template(
+        release.name,
+        chart,
+        namespace=release.namespace,
+        values=values,
+        kube_version=kubernetes.min_version,
+        api_versions=(*kubernetes.api_versions, *more),
+        skip_schema=bool(release.skip_schema_validation),
+    )
+
+
+def if_there(apis: Sequence[str]) -> str:
+    """What to write for APIs that the cluster may have."""
+    return f"if the cluster has them, install: {{kubernetes: {{api_versions: [{', '.join(apis)}]}}}}"
+
+
+def _check_size(size: ReleaseSize, release: ReleaseSpec) -> None:
+    if not size.fits:
+        raise ProofError(
+            f"release {release.name!r} is too large for Helm, which stores a release in one Secret: expected at most "
+            f"{human(MOST)}, it needs {human(size.stored)}",
+            [f"the largest file of its chart is {size.largest} with {human(size.largest_size)}"],
+            hint="leave out what the chart does not need in its .helmignore, or render fewer objects",
+        )
 
 
 def image_names(project: Project) -> ImageNames:

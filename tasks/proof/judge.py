@@ -8,7 +8,7 @@ from bundle.errors import ProofError
 from bundle.oci.digest import Digest
 from bundle.oci.locations import RegistryImage
 from bundle.oci.reference import Reference
-from clients.charts.images import FoundImage
+from clients.charts.images import FoundImage, is_about, pulls
 from schema.lock import ImagePin
 from schema.spec.contents import DerivedImageSpec, ImageSpec
 from schema.spec.install import ReleaseSpec
@@ -17,7 +17,6 @@ from tasks.proof.discover import UNKNOWN
 from tasks.runtime.project import Project
 
 Kind = Literal["carried", "source", "ignored", "missing"]
-_LATEST = "latest"  # what the kubelet pulls where no tag is given
 _PLACES = 3  # shown of the places that use one image
 
 
@@ -93,13 +92,13 @@ class Judge:
             hint = "correct the values that it is made of: [HOST[:PORT]/]PATH[:TAG][@DIGEST]"
             return Standing(kind="missing", detail="no image reference", hint=hint)
         for image in self.carried:
-            if _same(reference, image.target, image.digest):
+            if pulls(reference, image.target, image.digest):
                 return Standing(kind="carried", detail=image.name)
         for name, reason in self.ignored.items():
-            if _matches(reference, name):
+            if is_about(reference, name):
                 return Standing(kind="ignored", detail=reason)
         for image in self.carried:
-            if image.source and _same(reference, image.source, image.digest):
+            if image.source and pulls(reference, image.source, image.digest):
                 hint = f"the bundle brings it as {image.target}: let the values say ${{image.{image.name}.ref}} there"
                 return Standing(kind="source", detail=image.name, hint=hint)
         return Standing(kind="missing", hint=self._advice(reference))
@@ -156,30 +155,25 @@ def check(release: str, judge: Judge, images: Sequence[FoundImage], *, unknown: 
     """
     problems = judge.problems(images)
     if problems:
-        count = f"{len(problems)} image{'s' if len(problems) > 1 else ''}"
         typos = [f"perhaps because: {each}" for each in unknown]
-        raise ProofError(f"release {release!r} uses {count} that the bundle does not bring:", [*problems, *typos])
+        raise ProofError(
+            f"release {release!r} uses {_count(problems)} that the bundle does not bring:", [*problems, *typos]
+        )
 
 
-def _same(wanted: Reference, image: Reference, digest: Digest | None) -> bool:
-    """Whether pulling `wanted` gives the image: by its digest where it names one, as the kubelet does, else by tag."""
-    if wanted.repository != image.repository:
-        return False
-    if wanted.digest:
-        return wanted.digest == digest
-    return (wanted.tag or _LATEST) == (image.tag or _LATEST) and not (image.digest and not image.tag)
+def check_with_apis(release: str, judge: Judge, images: Sequence[FoundImage], asked: str) -> None:
+    """Raise a ProofError for images that the bundle does not bring and that a cluster with further APIs would use."""
+    if problems := judge.problems(images):
+        raise ProofError(
+            f"release {release!r} uses {_count(problems)} that the bundle does not bring where the cluster has APIs "
+            "that its chart asks for:",
+            problems,
+            hint=f"{asked}, and bring the images; otherwise say in ignore_images that the cluster lacks them",
+        )
 
 
-def _matches(reference: Reference, ignored: str) -> bool:
-    """Whether an entry of ignore_images is about this image.
-
-    One without a slash is the last component of any repository; a tag or digest in it must agree.
-    """
-    wanted = Reference.parse(ignored)
-    path = ignored.partition("@")[0]
-    same = reference.name == wanted.name if "/" not in path else reference.repository == wanted.repository
-    tags = not wanted.tag or wanted.tag == (reference.tag or _LATEST)
-    return same and tags and (not wanted.digest or wanted.digest == reference.digest)
+def _count(problems: Sequence[str]) -> str:
+    return f"{len(problems)} image{'s' if len(problems) > 1 else ''}"
 
 
 def _places(uses: Sequence[FoundImage]) -> str:

@@ -104,7 +104,7 @@ def _inputs(project: Project, release: ReleaseSpec, carried: _Carried) -> Inputs
         "chart": str(pin.sha256),
         "images": images,
         "release": _digest([*about, spec.discovery.to_dict(), spec.registry.prefix]),
-        "kubernetes": spec.install.kubernetes.min_version,
+        "kubernetes": _digest(spec.install.kubernetes.to_dict()),
         "required": spec.bundle.require_proof,
         "helm": str(find_helm(project) or ""),
         "site": str(project.options.site or ""),
@@ -131,13 +131,14 @@ def _prove(project: Project, release: ReleaseSpec) -> None:
         project.note(f"prove:{release.name}", f"NOT PROVEN: {err.what}")
         return
     # What renders charts is imported only then: a run with nothing to do starts without it.
-    from tasks.proof.discover import discover
-    from tasks.proof.judge import Judge, check
+    from tasks.proof.discover import discover, if_there
+    from tasks.proof.judge import Judge, check, check_with_apis
 
     chart = project.tree / charts.chart_entry(project, _chart(project, release)).file
     found = discover(project, release, chart, helm)
     judge = Judge.of(project, release)
     check(release.name, judge, found.images, unknown=found.unknown)
+    check_with_apis(release.name, judge, found.with_apis, if_there(found.asked))
     for warning in (*judge.warnings(found.images), *found.unknown):
         project.console.line(f"   warning: release {release.name!r}: {warning}")
     _keep(project, release, ProofEntry(release=release.name, proven=True))

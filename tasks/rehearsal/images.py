@@ -9,7 +9,7 @@ from pathlib import Path
 from bundle.errors import AirgapError, FormatError, SourceError, storage_errors
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
-from clients.charts.images import FoundImage, find_images
+from clients.charts.images import FoundImage, find_images, ignored
 from clients.http.transport import Transport
 from clients.registry.repository import Registries
 from schema.site.site import Site
@@ -33,7 +33,7 @@ def unpullable(receiver: Receiver, release: ReleaseSpec, site: Path) -> tuple[in
     with rendered_file(shaped(values, defaults)) as path:
         text = receiver.cluster.helm.template(release.name, chart, namespace=release.namespace, values=path)
     found = find_images(text, fields=spec.discovery.fields, subject=f"release {release.name!r}")
-    certain = {each.text: each for each in found if each.certain and not _ignored(each, release)}
+    certain = {each.text: each for each in found if each.certain and not ignored(each, release.ignore_images)}
     return len(certain), [problem for each in certain.values() for problem in _problem(receiver, release, each)]
 
 
@@ -43,11 +43,6 @@ def _pushed(receiver: Receiver, image: DerivedImageSpec) -> Digest:
     if found is None:
         raise SourceError(f"image {image.name!r} is not in the registry")
     return found
-
-
-def _ignored(found: FoundImage, release: ReleaseSpec) -> bool:
-    name = found.reference.path.rpartition("/")[2] if found.reference else found.text
-    return bool({found.text, name} & set(release.ignore_images))
 
 
 def _problem(receiver: Receiver, release: ReleaseSpec, found: FoundImage) -> Iterator[str]:

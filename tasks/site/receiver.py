@@ -28,8 +28,7 @@ from tasks.runtime.console import LocalWork
 from tasks.runtime.project import Project
 from tasks.runtime.run_lock import RunLock
 from tasks.site.carried import CarriedBundle
-from tasks.site.cluster import Cluster
-from tasks.site.programs import Programs
+from tasks.site.cluster import Cluster, Programs
 
 if TYPE_CHECKING:
     from tasks.site.derivation import Derivation

@@ -48,3 +48,24 @@ def test_nothing_rendered() -> None:
 def test_no_yaml() -> None:
     with pytest.raises(FormatError, match="release 'web': what it renders is no YAML"):
         RenderedObjects.read("a: [", namespace="here", subject="release 'web'")
+
+
+def test_the_kinds_that_it_defines() -> None:
+    text = """\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.example.com}
+spec:
+  group: example.com
+  names: {kind: Widget, plural: widgets}
+  scope: Namespaced
+  versions: [{name: v1, served: true}, {name: v1beta1, served: false}]
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: bad}
+spec: {names: [], versions: 1}
+"""
+    found = RenderedObjects.read(text, namespace="here", subject="release 'web'")
+    widget = ApiKind(api_version="example.com/v1", kind="Widget")
+    assert found.defines == {widget: {"name": "widgets", "namespaced": True}}
