@@ -11,18 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from clients.cluster.pods.workloads import WORKLOADS
+from clients.cluster.pods.workloads import KINDS
 from tests.fixtures.benches.site_bench import VALUES, Site, make_site
 from tests.fixtures.parts.clusters import Cluster, asset
 from tests.fixtures.parts.helms import Helm
 from tests.fixtures.parts.registries import RunningRegistry
 from tests.fixtures.servers.faulty_registry import FaultyRegistry, faulty_registry, stall
 
-# Does nothing for as long as the file `hold` lies beside it and holds a part of the command line.
+# Does nothing for as long as the file `hold` lies beside it and holds a part of the command line, and what the file
+# `when` names, if there is one, exists.
 HELD = """\
 #!/bin/sh
 here=$(dirname "$0")
 part=$(cat "$here/hold" 2>/dev/null)
+when=$(cat "$here/when" 2>/dev/null || echo /)
+[ -e "$when" ] || part=
 case "$*" in
 *"${part:-nothing is held}"*) touch "$here/held"; while [ -e "$here/hold" ]; do sleep 0.05; done; exit 1 ;;
 esac
@@ -90,8 +93,10 @@ def test_killed_in_every_step_in_turn(tmp_path: Path, registry: RunningRegistry,
         told = kill(site, lambda: bool(faulty.requests("PUT /v2")))
         assert "push:web" not in told
 
-        for part, step in (("apply --server-side", "secret:login"), (f"get {WORKLOADS}", "health:web")):
+        released = site.state / "revisions.json"
+        for part, step in (("apply --server-side", "secret:login"), (f"get {KINDS}", "health:web")):
             hold.write_text(part)
+            (tmp_path / "bin/when").write_text("/" if step == "secret:login" else str(released))
             told = kill(site, (tmp_path / "bin/held").exists)
             assert step not in told
             hold.unlink()
