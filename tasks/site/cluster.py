@@ -1,22 +1,44 @@
-"""The cluster of one installation: its releases and secrets, each asked for once, and again after a change."""
+"""The cluster of one installation: its programs, its releases and secrets, each asked for once and after a change."""
 
+import os
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bundle.secret import KnownSecrets, Secret
 from schema.site.actions import ActionRecord, record_name
 from schema.site.secrets import read_object
 from schema.spec.install import ActionSpec, ReleaseSpec
-from tasks.site.programs import Programs
+from tasks.site.carried import CarriedBundle
 
 if TYPE_CHECKING:
     from clients.cluster.helm import Helm
     from clients.cluster.kubectl import Kubectl
     from clients.cluster.release import Release
+
+
+class Programs:
+    """The tools of one bundle, copied out of it when one is first needed; `env` is the installing environment."""
+
+    def __init__(self, carried: CarriedBundle, env: Mapping[str, str]) -> None:
+        self._carried = carried
+        self._env = env
+
+    @cached_property
+    def env(self) -> Mapping[str, str]:
+        """The environment of a spec's own programs: ours, with the bundle's tools first on PATH."""
+        path = os.pathsep.join(filter(None, [str(self._carried.tools), self._env.get("PATH", os.defpath)]))
+        return {**self._env, "PATH": path}
+
+    def find(self, name: str) -> Path:
+        """The program of this name; a MissingToolError says where was looked."""
+        from clients.programs.process import find_program  # a run that only verifies starts no program
+
+        return find_program(name, directories=[self._carried.tools], path=self._env.get("PATH"))
 
 
 class Cluster:

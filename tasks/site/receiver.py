@@ -27,8 +27,7 @@ from schema.values.values import Values, counting, release_values
 from tasks.runtime.project import Project
 from tasks.runtime.run_lock import RunLock
 from tasks.site.carried import CarriedBundle
-from tasks.site.cluster import Cluster
-from tasks.site.programs import Programs
+from tasks.site.cluster import Cluster, Programs
 
 if TYPE_CHECKING:
     from tasks.site.derivation import Derivation
