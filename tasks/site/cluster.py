@@ -1,4 +1,4 @@
-"""The cluster of one installation: its releases and secrets, each asked for once, and again after a change."""
+"""The cluster of one installation: its programs, its releases and secrets, each asked for once and after a change."""
 
 import os
 import threading

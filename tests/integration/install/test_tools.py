@@ -40,7 +40,7 @@ def test_tools_come_from_the_bundle(site: Site) -> None:
     carry_tools(site, helm=Path(asset("helm4")), kubectl=Path(asset("kubectl")))
     site.install()
     assert site.revision("web") == 1
-    assert os.access(next((site.state / "tools").rglob("helm")), os.X_OK)
+    assert os.access(next((site.state / "carried").rglob("tools/helm")), os.X_OK)
 
 
 def test_missing_tools_are_named_before_the_first_change(site: Site) -> None:
