@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tasks.install.load import load_steps
+
 from tasks.site.receiver import Receiver
 from tests.fixtures.benches.receiving import named, receiving
 
