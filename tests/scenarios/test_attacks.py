@@ -75,7 +75,7 @@ class Carried:
 
 
 COMPACT = {"sort_keys": True, "separators": (",", ":")}
-OUTSIDE_ID = {"id", "created", "tool", "archive", "proof", "signed"}
+OUTSIDE_ID = {"id", "created", "tool", "archive", "proof", "signed", "carries"}
 
 
 @pytest.fixture(scope="module")
