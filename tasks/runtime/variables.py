@@ -139,7 +139,10 @@ def _artifact(key: str, text: str) -> NamedArtifact:
 
 
 def _whole(key: str, text: str, found: NamedArtifact, *, enough: bool) -> NamedArtifact:
-    if not enough or not looks_like_host(host_of(text)):
+    is_named = "/" in text.partition("://")[2] and looks_like_host(
+        host_of(text)
+    )  # HOST:PORT alone is no REPOSITORY:TAG
+    if not enough or not is_named:
         raise OptionError(f"{key}={text} is no whole name of a published bundle", hint=_ARTIFACT)
     return found
 

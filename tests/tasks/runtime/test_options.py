@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tasks.runtime.options import Options
-from tasks.runtime.variables import VARIABLES, OptionError
+from tasks.runtime.variables import OptionError
 
 CWD = Path("/work/here")
 
@@ -79,12 +79,3 @@ def test_what_since_means_is_said_by_whoever_parses() -> None:
     assert (made.since, made.compared) == (CWD / "x", None)
     compared = Options.parse({"since": "x"}, default_jobs=4, comparing=True, **where)
     assert (compared.since, compared.compared) == (None, CWD / "x")
-
-
-@pytest.mark.parametrize("name", VARIABLES)
-def test_each_variable_has_a_help_and_a_side(name: str) -> None:
-    variable = VARIABLES[name]
-    assert variable.name == name
-    assert variable.help
-    assert variable.sides <= {"connected", "air-gapped"}
-    assert variable.sides

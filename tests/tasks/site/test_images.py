@@ -1,0 +1,42 @@
+"""The way of the images into the registry: each part is met when it is needed, and once."""
+
+from pathlib import Path
+
+from tasks.site.receiver import Receiver
+from tasks.site.repositories import DirectDelivery
+from tests.fixtures.benches.receiving import receiving
+from tests.fixtures.servers.faulty_registry import OFTEN, FaultyRegistry, refusal
+
+
+def test_without_an_engine_images_go_straight(receiver: Receiver) -> None:
+    crossing = receiver.crossing
+    assert isinstance(crossing.delivery, DirectDelivery)
+    assert "engine" not in vars(crossing), "no Engine is looked for"
+    assert crossing.destination is crossing.destination
+
+
+def test_by_an_engine_they_go_by_it(carried_bundle: Path, tmp_path: Path) -> None:
+    crossing = receiving(carried_bundle, tmp_path / "state", engine="docker").crossing
+    assert crossing.delivery is crossing.engine
+
+
+def test_a_full_bundle_leaves_nothing_out(receiver: Receiver) -> None:
+    assert receiver.crossing.inside is None
+
+
+def test_an_image_is_the_bundles(receiver: Receiver) -> None:
+    for entry in receiver.carried.bundle.manifest.images:
+        source = receiver.crossing.source(entry)
+        assert source.resolve().digest == entry.digest
+        assert entry.digest.matches(source.manifest(entry.root))
+
+
+def test_what_stands_in_the_way_of_pushing_is_a_finding(
+    carried_bundle: Path, tmp_path: Path, faulty: FaultyRegistry
+) -> None:
+    receiver = receiving(carried_bundle, tmp_path / "state", registry=f"http://{faulty.host}/team")
+    assert receiver.crossing.findings() == ()
+    faulty.plan("POST", *[refusal(403, "DENIED", "not yours")] * OFTEN)
+    (finding, *_) = receiver.crossing.findings()
+    assert finding.severity == "error"
+    assert "403" in finding.what
