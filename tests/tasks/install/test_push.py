@@ -7,6 +7,9 @@ import pytest
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.transfer.referrers import list_tag
+from tasks.install.push import load_steps
+from tasks.site.receiver import Receiver
+from tests.fixtures.benches.receiving import named, receiving
 from tests.fixtures.benches.workbench import Ran, Workbench
 from tests.fixtures.made.cosign_objects import Artifact, new_key, simple, write_public
 from tests.fixtures.servers.faulty_registry import OFTEN, Fault, FaultyRegistry, instead, refusal
@@ -69,3 +72,39 @@ def test_a_registry_inside_that_takes_no_such_artifacts(
     assert ran.code == 1
     assert f"FAILED push:app: image 'app' (what is attached to it, {list_tag(image.digest)}.sig): " in ran.err
     assert "if this registry takes no such artifacts, set `referrers: false` of image 'app'" in ran.err
+
+
+def test_without_an_engine_there_is_nothing_to_load(receiver: Receiver) -> None:
+    assert list(load_steps(receiver)) == []
+
+
+def test_each_image_is_loaded_after_the_bundle_was_checked(carried_bundle: Path, tmp_path: Path) -> None:
+    receiver = receiving(carried_bundle, tmp_path / "state", engine="docker")
+    steps = named(load_steps(receiver))
+    assert list(steps) == ["load:one", "load:two"]
+    for step in steps.values():
+        assert tuple(step.after) == ("verify", "preflight")
+        assert step.live
+        assert step.undo
+        assert step.undo.made() == (), "nothing is asked to tell what there is"
+
+
+def test_it_is_asked_what_the_engine_has(carried_bundle: Path, tmp_path: Path) -> None:
+    receiver = receiving(carried_bundle, tmp_path / "state", engine="docker")
+    asked: list[str] = []
+
+    class Engine:
+        def not_loaded(self, entry: object) -> str:
+            asked.append(f"look {entry.name}")  # type: ignore[attr-defined]
+            return "it is not loaded"
+
+        def load(self, entry: object, step: str) -> str:
+            asked.append(f"{step} {entry.name}")  # type: ignore[attr-defined]
+            return "loaded"
+
+    receiver.crossing.__dict__["engine"] = Engine()
+    step = named(load_steps(receiver))["load:one"]
+    assert step.ready() == "it is not loaded"
+    step.action()
+    assert asked == ["look one", "load:one one"]
+    assert receiver.project.notes["load:one"] == "loaded"
