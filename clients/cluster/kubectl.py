@@ -19,6 +19,7 @@ _KEYS_TEMPLATE = (
     "--output=go-template={{range .items}}{{.metadata.name}} {{.type}}:{{range $key, $_ := .data}} {{$key}}{{end}}"
     '{{"\\n"}}{{end}}'
 )
+_NO_LOG = "unable to retrieve container logs for "  # what kubelet answers, as if it were the log
 _REQUEST_SECONDS = 30
 _PROCESS_SECONDS = 180.0
 
@@ -182,7 +183,8 @@ class Kubectl:
         done = self._run([*argv, *(["--previous"] if previous else [])], subject=subject)
         if done.code and ("waiting to start" in done.stderr or "previous terminated container" in done.stderr):
             return ""
-        return self._ok(done, subject).text
+        text = self._ok(done, subject).text
+        return "" if text.startswith(_NO_LOG) else text
 
     def events(self, namespace: str, *, warnings: bool = False, since: str = "") -> tuple[Event, ...]:
         """What happened in a namespace as far as the API keeps it (an hour), oldest first.

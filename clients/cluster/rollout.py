@@ -21,6 +21,7 @@ _SETTLING = 30.0  # seconds in which a rollback's pods take the place of those t
 _WAITED = re.compile(
     r"timed out|deadline exceeded|not ready|cancell?ed|BackoffLimitExceeded|hooks? failed|exited without"
 )
+_STOPPED = re.compile(r"context cancell?ed$")  # by us
 _GRACE = 30  # seconds that Kubernetes gives a pod to end, when the pod does not say
 _BEYOND = 15.0  # seconds more, for node and API server
 
@@ -170,5 +171,6 @@ def _explained(err: AirgapError, found: Sequence[Trouble], watching: Watch, endi
         return ReleaseError(f"{err.what}{waiting}{last}", hint=err.hint)
     slow = "; if it is only slow, raise the release's timeout" if trouble.waits else ""
     what = f"release {watching.release!r} does not come up: {trouble}{also(trouble, watching)}"
-    told = f"{what}{waiting if trouble.waits else ''}\n  helm: {err.what}{last}"
+    helm = "" if found and _STOPPED.search(err.what) else f"\n  helm: {err.what}"
+    told = f"{what}{waiting if trouble.waits else ''}{helm}{last}"
     return ReleaseError(told, hint=f"{trouble.hint}{slow}")

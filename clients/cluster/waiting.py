@@ -130,8 +130,9 @@ def meanwhile(work: Callable[[], None], interval: float) -> Iterator[None]:
 
 
 def also(first: Trouble, watching: Watch) -> str:
-    """The other suspects, one line for each object."""
-    others = {each.name: each for each in watching.suspects() if each.name != first.name}
+    """The other suspects, one line for each object and not the same thing twice."""
+    others = {each.message: each for each in watching.suspects() if first.name != each.name}
+    others.pop(first.message, None)
     return "".join(f"\n  also: {each.brief}" for each in list(others.values())[:3])
 
 

@@ -175,9 +175,17 @@ def _refused(maker: Object, snapshot: NamespaceState, patience: Patience) -> Ite
             "refused",
             "FailedCreate",
             message=f"its pods are refused: {refusals[-1]}",
-            hint="raise the quota, or make the pods what the policy asks for; the message names it",
+            hint=_refusal_hint(refusals[-1]),
             seconds=math.inf if may_fit else patience.refused_pods,
         )
+
+
+def _refusal_hint(message: str) -> str:
+    if "quota" in message:
+        return "raise the quota, or free some of it: kubectl describe quota"
+    if "service account" in message:
+        return "make the service account that it names, or correct its name in the values"
+    return "make the pods what the policy asks for (mostly securityContext in the values); the message names it"
 
 
 def _has_its_pods(maker: Object) -> bool:

@@ -19,6 +19,7 @@ _EVENTS = 6
 _HELD_BACK = 10.0  # seconds before the log of what only waits is fetched: most have ended by then
 _REFRESHED = 15.0  # seconds between two fetches of it
 _LOGS_AT_ONCE = 4
+_SPEAKING = frozenset({"crash", "ready", "runs"})  # causes of containers that have run
 _RESTED = 60.0  # seconds; a container of a crash loop that runs for so long has healed
 _REPEATS = frozenset({"FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "NetworkNotReady"})
 _LONGEST_PAUSE = 150.0  # seconds; kubelet's own is two minutes
@@ -172,18 +173,21 @@ class Watch:
     def _keep_words(self, found: Sequence[Trouble], snapshot: NamespaceState, now: float, *, last: bool) -> None:
         """Keep events and log of each trouble at first sight, for a failed hook's pod may be gone a second later.
 
-        Of what only waits they are kept later, and again and again: its last lines are what counts.
+        Of what only waits they are kept later. Of what goes on saying something, again and again: its last lines count.
         """
-        fetched = 0
+        again = 0
         for trouble in found:
             key = trouble.key
-            if trouble.waits:
-                late = now - self._since[key] >= _HELD_BACK and now - self._fetched.get(key, -math.inf) >= _REFRESHED
-                due = (late or last) and fetched < _LOGS_AT_ONCE
-            else:
-                due = key not in self._told or last
+            due = last or (not trouble.waits and key not in self._told)
+            if (
+                not due
+                and trouble.cause in _SPEAKING
+                and now - self._since[key] >= _HELD_BACK
+                and again < _LOGS_AT_ONCE
+            ):
+                due = now - self._fetched.get(key, -math.inf) >= _REFRESHED
+                again += due
             if due:
-                fetched += trouble.waits
                 self._fetched[key] = now
                 self._told[key] = self._with_last_words(trouble, snapshot)
             elif key in self._told:

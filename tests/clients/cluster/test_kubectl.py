@@ -54,6 +54,11 @@ def test_secrets_go_by_standard_input_only(stand_in: Path) -> None:
     assert json.loads((stand_in.parent / "stdin").read_text())["items"] == [SECRET]
 
 
+def test_a_log_that_is_gone_is_none(stand_in: Path) -> None:
+    kubectl = answering(stand_in, "unable to retrieve container logs for containerd://e64a9bdc5b3b6e38")
+    assert kubectl.logs("web-1", "web", namespace="shop", previous=True) == ""
+
+
 def test_whether_an_object_is_there(stand_in: Path) -> None:
     assert answering(stand_in, "secret/login\n").exists("secret", "login", namespace="shop")
     assert "--output=name" in asked(stand_in), "nothing of what it holds leaves kubectl"

@@ -83,7 +83,6 @@ def test_helm_is_stopped_by_a_cause_that_stays() -> None:
     told = install(Scene([[], DOWN]), runner)
     assert told.what.splitlines() == [
         f"release 'web' does not come up: pod web-1: InvalidImageName: '{IMAGE}' is no image name: bad",
-        "  helm: release 'web': INSTALLATION FAILED: context canceled",
         "  what was installed of it was removed again",
     ]
     assert told.hint == "correct the image in the values: repository and tag"

@@ -85,7 +85,7 @@ def test_no_trouble(state: dict[str, Any]) -> None:
     assert found([pod(state=state)]) == []
 
 
-@pytest.mark.parametrize(("restarts", "patience"), [(2, math.inf), (3, 60.0)])
+@pytest.mark.parametrize(("restarts", "patience"), [(3, math.inf), (4, 60.0)])
 def test_a_crash_loop_counts_after_some_restarts(restarts: int, patience: float) -> None:
     last = ended(137, "OOMKilled")
     (trouble,) = found([pod(state=waiting("CrashLoopBackOff"), restarts=restarts, lastState=last)])
@@ -111,7 +111,7 @@ PULLED = {"waiting": {"reason": "ContainerCreating"}}
     ],
 )
 def test_a_container_may_end_because_it_waits_for_another_pod(other: dict[str, Any], patience: float) -> None:
-    loops = pod(state=waiting("CrashLoopBackOff"), restarts=3, lastState=ended())
+    loops = pod(state=waiting("CrashLoopBackOff"), restarts=4, lastState=ended())
     troubles = [each for each in found([loops, other]) if each.name == "web-1"]
     assert [each.patience for each in troubles] == [patience]
 

@@ -62,7 +62,7 @@ def test_a_command_that_is_not_there_is_told_though_kubelet_changes_its_mind() -
     assert told_at(every(3, 60, *moments))[0] == 30
 
 
-def test_a_crash_loop_is_told_after_three_restarts_and_a_minute() -> None:
+def test_a_crash_loop_is_told_after_four_restarts_and_a_minute() -> None:
     """kubelet's back-off for one that ends at once: restarts at 0, 10, 30 and 70 seconds."""
 
     def at(seconds: float) -> Moment:
@@ -71,20 +71,20 @@ def test_a_crash_loop_is_told_after_three_restarts_and_a_minute() -> None:
         state = {"running": {}} if runs else waiting("CrashLoopBackOff")
         return [pod(state=state, restarts=restarts, ready=runs, lastState=ended(2))]
 
-    assert told_at([(each, at(each)) for each in range(0, 81, 5)])[0] == 60
+    assert told_at([(each, at(each)) for each in range(0, 81, 5)])[0] == 75
 
 
 def test_a_crash_loop_that_heals_is_never_told() -> None:
     """Its database comes after 45 seconds; an hour later it ends once, and is not taken for what it was."""
-    loops = [pod(state=waiting("CrashLoopBackOff"), restarts=3, lastState=ended(1))]
-    runs = [up(restarts=4, lastState=ended(1))]
-    once_more = [pod(state=waiting("CrashLoopBackOff"), restarts=4, lastState=ended(1))]
+    loops = [pod(state=waiting("CrashLoopBackOff"), restarts=4, lastState=ended(1))]
+    runs = [up(restarts=5, lastState=ended(1))]
+    once_more = [pod(state=waiting("CrashLoopBackOff"), restarts=5, lastState=ended(1))]
     looks = [*every(5, 40, loops), *((45.0 + each, runs) for each in range(0, 3600, 60)), (3700.0, once_more)]
     assert told_at(looks) == []
 
 
 def test_a_crash_loop_waits_for_as_long_as_a_pod_beside_it_has_not_begun() -> None:
-    loops = pod(state=waiting("CrashLoopBackOff"), restarts=3, lastState=ended(1))
+    loops = pod(state=waiting("CrashLoopBackOff"), restarts=4, lastState=ended(1))
     pulls = pod("db-0", state=waiting("ContainerCreating"), phase="Pending")
     database = up("db-0")
     assert told_at(every(10, 890, [loops, pulls])) == []
