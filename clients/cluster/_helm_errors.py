@@ -41,6 +41,11 @@ _FAULTS: tuple[tuple[str, str], ...] = (
         "doit diagnose shows what is not ready; if it is only slow, raise the release's timeout",
     ),
     ("would exceed context deadline", "raise the release's timeout"),
+    (
+        r"conflict occurred while applying|Apply failed with \d+ conflict",
+        "somebody else has set this field (the message says who): take that back, or let the release have it by one "
+        "helm upgrade --force-conflicts",
+    ),
     (r"field is immutable|Forbidden: updates to \w+ spec", "uninstall the release first, or remove that object"),
 )
 _COMPILED = tuple((re.compile(pattern), hint) for pattern, hint in _FAULTS)

@@ -162,9 +162,9 @@ def _not_taken_back(helm: Helm, watching: Watch, good: Release | None, err: Airg
 
 def _explained(err: AirgapError, found: Sequence[Trouble], watching: Watch, ending: str) -> ReleaseError:
     """What failed and why, and what has become of the release. Helm's own words count where no cause was seen."""
-    trouble = next(iter([*found, *watching.suspects()]), None)
-    if trouble and trouble.waits and not _WAITED.search(err.what):
-        trouble = None  # it was not given the time to be ready
+    # Where helm was refused, what it found there is not why; nor was anything given the time to be ready.
+    suspects = watching.suspects() if _WAITED.search(err.what) else ()
+    trouble = next(iter([*found, *suspects]), None)
     waiting = "".join(f"\n  waited for {line}" for line in watching.waiting())
     last = f"\n  {ending}" if ending else ""
     if trouble is None:

@@ -44,6 +44,7 @@ def await_ready(
     watching.begin(anew=False)
     while True:
         trouble = watching.look(last=now() >= deadline)
+        watching.free()
         if watching.refusal and watching.is_refused:
             raise watching.refusal
         if trouble:
@@ -104,6 +105,7 @@ def looking_after(watching: Watch, found: list[Trouble], interval: float, say: S
         trouble = watching.look()
         if trouble and not found:
             found.append(trouble)
+        watching.free()
         if text := watching.progress():
             say(text)
 

@@ -122,9 +122,9 @@ class Trouble:
 class Patience:
     """How long what may heal by itself may take, in seconds; `restarts` is a number.
 
-    A crash loop counts after so many restarts and so much time since its first end was seen. kubelet restarts one that
-    ends at once after 0, 10, 30 and 70 seconds: what it needs may come until then. `crash_loop_beside` is for one beside
-    a pod that runs and is not ready, which may be what it waits for.
+    A crash loop counts after so many restarts and so much time since its first end was seen. kubelet restarts what ends
+    at once after 0, 10, 30 and 70 seconds and more: what it needs may come until then. `crash_loop_beside` is for one
+    beside a pod that runs and is not ready, which may be what it waits for.
     """
 
     restarts: int = 4

@@ -3,10 +3,12 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol
 
 from bundle.errors import AirgapError, ClusterError, ProgramError
+from clients.cluster.pods._memory import EventMemory
 from clients.cluster.pods.causes import causes, waited_for
 from clients.cluster.pods.steadiness import Steadiness
 from clients.cluster.pods.trouble import Event, Patience, Trouble, plain
@@ -21,8 +23,6 @@ _REFRESHED = 15.0  # seconds between two fetches of it
 _LOGS_AT_ONCE = 4
 _SPEAKING = frozenset({"crash", "ready", "runs"})  # causes of containers that have run
 _RESTED = 60.0  # seconds; a container of a crash loop that runs for so long has healed
-_REPEATS = frozenset({"FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "NetworkNotReady"})
-_LONGEST_PAUSE = 150.0  # seconds; kubelet's own is two minutes
 _TELLING = frozenset({"forbidden", "unauthorized", "untrusted"})  # refusals that no waiting changes
 
 
@@ -38,8 +38,15 @@ class ClusterView(Protocol):
     def logs(self, pod: str, container: str, *, namespace: str, lines: int = 40, previous: bool = False) -> str:
         """The last lines that a container wrote."""
 
+
+class ClusterObjects(ClusterView, Protocol):
+    """A cluster whose objects are looked for, and removed, one by one; Kubectl is one."""
+
     def exists(self, kind: str, name: str, *, namespace: str = "") -> bool:
         """Whether there is such an object."""
+
+    def delete(self, kind: str, name: str, *, namespace: str = "", wait: bool = True) -> bool:
+        """Remove an object."""
 
 
 class Watch:
@@ -54,7 +61,7 @@ class Watch:
         release: str,
         *,
         namespace: str,
-        cluster: ClusterView,
+        cluster: ClusterObjects,
         patience: Patience | None = None,
         secrets: Iterable[str] = (),
         now: Callable[[], float] = time.monotonic,
@@ -69,7 +76,7 @@ class Watch:
         self._now = now
         self._steadiness = steadiness or Steadiness(now=now)
         self._floor = floor
-        self._memory = _EventMemory(now)
+        self._memory = EventMemory(now)
         self._before: NamespaceState | None = None
         self.latest: NamespaceState | None = None
         """What the last look saw; None when it saw nothing."""
@@ -78,6 +85,7 @@ class Watch:
         self._told: dict[tuple[str, ...], Trouble] = {}
         self._fetched: dict[tuple[str, ...], float] = {}
         self._waiting: tuple[str, ...] = ()
+        self._freed: set[str] = set()
         self.refusal: AirgapError | None = None
         """Why the last look saw nothing; None when it saw something."""
 
@@ -155,6 +163,14 @@ class Watch:
         members = self.latest.members(self.release, before=self._before)
         pods = (waited_for(each) for each in members if each["kind"] == "Pod" and not _is_going(each))
         return "; ".join([*self.latest.lacking(self.release)[:2], *[each for each in pods if each][:2]])
+
+    def free(self) -> None:
+        """Remove the pods that their StatefulSet can't replace by itself; an account that may not has them stay."""
+        for pod in self.latest.stuck(self.release) if self.latest else ():
+            if pod["metadata"]["uid"] not in self._freed:
+                self._freed.add(pod["metadata"]["uid"])
+                with suppress(ClusterError, ProgramError):
+                    self._cluster.delete("pod", pod["metadata"]["name"], namespace=self.namespace, wait=False)
 
     def _found(self, snapshot: NamespaceState) -> list[Trouble]:
         """The troubles of what is new, and after them those of older pods, which an upgrade may cure."""
@@ -247,34 +263,6 @@ class Watch:
             if lines := [line for line in map(plain, text.splitlines()) if line]:
                 return tuple(lines)
         return ()
-
-
-class _EventMemory:
-    """Which events are of the past: those from before we began, and those that would have come again by now."""
-
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
-        self._past: frozenset[Event] = frozenset()
-        self._seen: dict[Event, float] = {}
-
-    def begin(self, events: Iterable[Event]) -> None:
-        """These tell of what was; the same one counts when it comes once more. Pods that are new have no past."""
-        self._past = frozenset(each for each in events if each.kind != "Pod")
-
-    def fresh(self, events: Iterable[Event]) -> list[Event]:
-        """Those of the events that have come since."""
-        found = [each for each in events if each not in self._past]
-        now = self._now()
-        self._seen = {each: self._seen.get(each, now) for each in found if each.reason in _REPEATS}
-        return found
-
-    def healed(self, events: Iterable[Event]) -> Iterator[Event]:
-        """Those that have not come again in twice the time that they had lasted: kubelet doubles its pauses."""
-        now = self._now()
-        for each in events:
-            pause = min(2 * each.lasted + 10.0, _LONGEST_PAUSE)
-            if each in self._seen and now - self._seen[each] > pause:
-                yield each
 
 
 def _is_going(each: Object) -> bool:

@@ -67,6 +67,18 @@ class NamespaceState:
             if kept and not ended and not is_hook(root) and belongs(root, release):
                 yield each
 
+    def stuck(self, release: str) -> Iterator[Object]:
+        """The release's pods that their StatefulSet would replace, and never does: it waits until each is ready first.
+
+        Of an older revision than the one it is at, and with no container that runs (kubernetes.io, "Forced rollback").
+        """
+        for each in self.standing(release):
+            owner = self.owner(each)
+            if owner and owner["kind"] == "StatefulSet" and _is_ordered(owner) and not _is_up(each):
+                revision = (each["metadata"].get("labels") or {}).get("controller-revision-hash")
+                if revision and revision != (owner.get("status") or {}).get("updateRevision", revision):
+                    yield each
+
     def lacking(self, release: str) -> tuple[str, ...]:
         """What of the release's workloads is not ready, one line for each; hooks and scheduled jobs don't count."""
         found = (each for each in self.objects.values() if each["kind"] in (*_STANDING, "Job"))
@@ -177,6 +189,19 @@ def _controller(workload: Object) -> str:
     if workload["kind"] == "Deployment" and status.get("replicas", 0) > wanted:
         return f"{status['replicas'] - wanted} old replicas still end"
     return ""
+
+
+def _is_ordered(workload: Object) -> bool:
+    """Whether a StatefulSet brings up its pods one after another, and has taken up its last change."""
+    spec, status = workload.get("spec") or {}, workload.get("status") or {}
+    seen = status.get("observedGeneration", 0) >= workload["metadata"].get("generation", 0)
+    return seen and spec.get("podManagementPolicy", "OrderedReady") == "OrderedReady" and _updates_all(workload)
+
+
+def _is_up(pod: Object) -> bool:
+    found = (pod.get("status") or {}).get("containerStatuses") or ()
+    begun = (pod.get("status") or {}).get("initContainerStatuses") or ()
+    return is_true(pod, "Ready") or any("running" in (each.get("state") or {}) for each in (*found, *begun))
 
 
 def _updates_all(workload: Object) -> bool:

@@ -58,6 +58,13 @@ from clients.cluster._helm_errors import helm_error
             "KUBECONFIG",
             id="unreachable",
         ),
+        pytest.param(
+            "Error: UPGRADE FAILED: conflict occurred while applying object shop/web apps/v1, Kind=Deployment: Apply failed "
+            'with 1 conflict: conflict with "kubectl-patch" using apps/v1: .spec.replicas',
+            ReleaseError,
+            "--force-conflicts",
+            id="conflict",
+        ),
         pytest.param("Error: something new", ReleaseError, "", id="unknown"),
     ],
 )

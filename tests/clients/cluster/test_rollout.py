@@ -176,10 +176,10 @@ def test_a_job_that_hangs_is_told_with_its_last_lines() -> None:
     assert told.hint.endswith("if it is only slow, raise the release's timeout")
 
 
-def test_what_only_waits_is_not_why_helm_was_refused() -> None:
-    probed = pod(state={"running": {}}, ready=False)
+@pytest.mark.parametrize("state", [{"state": {"running": {}}, "ready": False}, {"state": waiting("ErrImagePull", "x")}])
+def test_what_is_not_up_is_not_why_helm_was_refused(state: dict[str, Any]) -> None:
     told = install(
-        Scene([[], [probed]]), Answers("failed", said="Error: UPGRADE FAILED: field is immutable"), interval=60
+        Scene([[], [pod(**state)]]), Answers("failed", said="Error: UPGRADE FAILED: field is immutable"), interval=60
     )
     assert told.what.startswith("release 'web': UPGRADE FAILED: field is immutable")
 

@@ -32,8 +32,8 @@ from tests.fixtures.parts.helms import Helm as OfficialHelm
 from tests.fixtures.places import CHARTS, ROOT
 
 PATIENCE = Patience(
-    restarts=3, crash_loop=0.5, unreached_registry=3, unschedulable=0.5, unbound_volume=0.5, refused_pods=0.5, missing_config=0.5,
-    failed_mount=5,
+    restarts=3, crash_loop=0.5, unreached_registry=3, unschedulable=0.5, unbound_volume=0.5, refused_pods=0.5,
+    missing_config=0.5, failed_mount=5,
 )  # fmt: skip
 Install = Callable[..., Any]
 

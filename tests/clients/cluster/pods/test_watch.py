@@ -287,3 +287,47 @@ def test_what_can_not_be_looked_at_is_not_ready() -> None:
     assert not made.is_refused
     made = watching(Scene([[]], forbidden=frozenset({"pods", "jobs.batch"})))
     assert made.is_refused
+
+
+def stateful(**spec: Any) -> dict[str, Any]:
+    return thing("StatefulSet", "web", spec=spec, status={"updateRevision": "web-2"})
+
+
+def member(revision: str, **state: Any) -> dict[str, Any]:
+    made = pod("web-0", owner="StatefulSet/web", **state)
+    made["metadata"]["labels"] = {"controller-revision-hash": revision}
+    return made
+
+
+@pytest.mark.parametrize(
+    ("objects", "freed"),
+    [
+        pytest.param([stateful(), member("web-1", state=waiting("ErrImagePull"))], True, id="never began"),
+        pytest.param(
+            [stateful(), member("web-1", state=waiting("CrashLoopBackOff"), lastState=ended())], True, id="ended again"
+        ),
+        pytest.param([stateful(), member("web-1", state={"running": {}}, ready=False)], False, id="still recovers"),
+        pytest.param([stateful(), member("web-1", state={"running": {}}, ready=True)], False, id="is up"),
+        pytest.param([stateful(), member("web-2", state=waiting("ErrImagePull"))], False, id="is the wanted one"),
+        pytest.param(
+            [stateful(podManagementPolicy="Parallel"), member("web-1", state=waiting("ErrImagePull"))],
+            False,
+            id="all at once",
+        ),
+        pytest.param(
+            [stateful(updateStrategy={"type": "OnDelete"}), member("web-1", state=waiting("ErrImagePull"))],
+            False,
+            id="by hand",
+        ),
+        pytest.param([pod("web-0", state=waiting("ErrImagePull"))], False, id="of no StatefulSet"),
+    ],
+)
+def test_a_pod_that_its_stateful_set_waits_for_in_vain_is_removed_once(
+    objects: list[dict[str, Any]], freed: bool
+) -> None:
+    scene = Scene([objects])
+    made = watching(scene)
+    for _ in range(2):
+        made.look()
+        made.free()
+    assert [each for each in scene.asked if each.startswith("delete")] == (["delete pod web-0"] if freed else [])
