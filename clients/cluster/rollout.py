@@ -143,19 +143,17 @@ def _rolling_back(say: Say, text: str) -> None:
 
 def _not_taken_back(helm: Helm, watching: Watch, good: Release | None, err: AirgapError) -> str:
     """What is to be done by hand where a release could not be taken back."""
-    release, namespace = watching.release, watching.namespace
+    release, namespace, why = watching.release, watching.namespace, err.what.replace("\n", "\n  ")
     command = f"helm rollback {release} {good.revision}" if good else f"helm uninstall {release}"
     try:
         now = helm.status(release, namespace=namespace)
     except AirgapError:
         now = None
     if now and good and now.status == DEPLOYED:
-        return (
-            f"it was rolled back to revision {good.revision} ({good.chart}), which does not come up either: {err.what}"
-        )
+        return f"it was rolled back to revision {good.revision} ({good.chart}), which does not come up either: {why}"
     found = f"it is {now.status} at revision {now.revision}" if now else "it is not known what became of it"
     return (
-        f"it could not be taken back, {found}: {err.what}\n"
+        f"it could not be taken back, {found}: {why}\n"
         f"  the next install puts it right, or by hand: {command} --namespace {namespace}"
     )
 

@@ -59,8 +59,8 @@ from clients.cluster._helm_errors import helm_error
             id="unreachable",
         ),
         pytest.param(
-            "Error: UPGRADE FAILED: conflict occurred while applying object shop/web apps/v1, Kind=Deployment: Apply failed "
-            'with 1 conflict: conflict with "kubectl-patch" using apps/v1: .spec.replicas',
+            "Error: UPGRADE FAILED: conflict occurred while applying object shop/web apps/v1, Kind=Deployment: Apply "
+            'failed with 1 conflict: conflict with "kubectl-patch" using apps/v1: .spec.replicas',
             ReleaseError,
             "--force-conflicts",
             id="conflict",
