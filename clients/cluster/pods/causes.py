@@ -40,6 +40,8 @@ def waited_for(pod: Object) -> str:
         return ""
     if not pod["spec"].get("nodeName"):
         return f"pod {name}: no node is chosen for it yet"
+    if not statuses(pod):
+        return f"pod {name}: node {pod['spec']['nodeName']} has not begun with it yet"
     waiting = [each for each in statuses(pod) if (each.get("state") or {}).get("waiting")]
     if not waiting or has_begun(pod):
         return f"pod {name}: not ready yet"

@@ -374,6 +374,11 @@ def test_a_provisioner_may_answer_late() -> None:
     [
         pytest.param(thing("Pod", "web-1"), "pod web-1: no node is chosen for it yet", id="unscheduled"),
         pytest.param(
+            thing("Pod", "web-1", spec={"nodeName": "node-a"}),
+            "pod web-1: node node-a has not begun with it yet",
+            id="kubelet is away",
+        ),
+        pytest.param(
             pod(state=PULLED), f"pod web-1: its volumes are being mounted and image {IMAGE} pulled", id="creating"
         ),
         pytest.param(pod(state={"running": {}}, ready=False), "pod web-1: not ready yet", id="runs"),
