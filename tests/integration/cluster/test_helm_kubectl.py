@@ -490,6 +490,7 @@ class TestWatching:
         with pytest.raises(ReleaseError, match=r"waited for deployment web: 0 of 2 replicas ready"):
             install("web", image={"repository": "example.com/web", "tag": "never-ready"}, timeout=6)
 
+    @pytest.mark.parametrize("helm", [4], indirect=True, ids=["helm 4"])
     def test_a_registry_that_is_away(self, install: Install) -> None:
         """The reason changes every second, the cause does not."""
         with pytest.raises(ReleaseError, match=r"can't be pulled: dial tcp .* connection refused") as caught:
@@ -503,18 +504,21 @@ class TestWatching:
         with pytest.raises(ReleaseError, match=r"its pods fail: .* ended \d times, last by Error with exit code 2"):
             await_ready(watching(kubectl, namespace), timeout=120, interval=0.3)
 
+    @pytest.mark.parametrize("helm", [4], indirect=True, ids=["helm 4"])
     def test_a_good_release_stays_ready(self, install: Install, kubectl: Kubectl, namespace: str) -> None:
         install("web")
         began = time.monotonic()
         await_ready(watching(kubectl, namespace), timeout=60, steady=3, interval=0.3)
         assert 3 <= time.monotonic() - began < 20
 
+    @pytest.mark.parametrize("helm", [4], indirect=True, ids=["helm 4"])
     def test_what_heals_by_itself_is_not_cut_off(self, install: Install) -> None:
         """A mount that fails once, and init containers that work for longer than a failing mount may last."""
         begins = [{"name": "wait", "image": "example.com/wait:1"}]
         image = {"repository": "example.com/web", "tag": "late-mount"}
         assert install("web", replicas=1, image=image, initContainers=begins).status == "deployed"
 
+    @pytest.mark.parametrize("helm", [4], indirect=True, ids=["helm 4"])
     def test_what_is_waited_for_is_said(self, install: Install) -> None:
         said: list[str] = []
         with pytest.raises(ReleaseError) as caught:
@@ -544,6 +548,20 @@ class TestWatching:
         assert "which does not come up either" in caught.value.what
         assert our_helm.history("web", namespace=namespace)[-1].status == "deployed"
 
+    def test_a_stateful_set_goes_back(self, install: Install, kubectl: Kubectl, namespace: str) -> None:
+        """By itself it would wait for ever until the pod of the failed revision is ready, before it replaces that."""
+
+        def pod(tag: str) -> dict[str, Any]:
+            return {"containers": [{"name": "web", "image": f"example.com/web:{tag}"}]}
+
+        install("fate", kind="StatefulSet", pod=pod("1.0.0"))
+        with pytest.raises(ReleaseError, match=r"pod web-0: (ErrImagePull|ImagePullBackOff)") as caught:
+            install("fate", kind="StatefulSet", pod=pod("pull-fails"))
+        assert caught.value.what.endswith("rolled back to revision 1 (fate-1.0.0)")
+        (kept,) = kubectl.list("pods", namespace=namespace)
+        assert kept["spec"]["containers"][0]["image"] == "example.com/web:1.0.0"
+        assert lacking(kubectl, namespace) == ()
+
     def test_a_rollback_by_hand(self, install: Install, our_helm: Helm, kubectl: Kubectl, namespace: str) -> None:
         install("web", replicas=1)
         install("web", replicas=2)
@@ -551,6 +569,7 @@ class TestWatching:
         assert lacking(kubectl, namespace) == ()
         assert our_helm.get_values("web", namespace=namespace) == {"replicas": 1}
 
+    @pytest.mark.parametrize("helm", [4], indirect=True, ids=["helm 4"])
     def test_what_is_removed_has_ended(
         self, install: Install, our_helm: Helm, kubectl: Kubectl, namespace: str
     ) -> None:
