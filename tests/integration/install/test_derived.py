@@ -171,7 +171,11 @@ def test_a_second_run_does_nothing_and_another_authority_makes_another_image(sit
     trustme.CA().cert_pem.write_to_path(site.place / "ours.crt")
     plan = site.run("plan", "install", "site=site.yaml")
     assert "derive:debian-ca" in plan.out
-    assert site.install("site=site.yaml").steps == ["derive:debian-ca", "preflight", "push:debian-ca", "receipt"]
+    ran = site.install("site=site.yaml")
+    assert ran.steps == ["derive:debian-ca", "preflight", "push:debian-ca", "receipt"]
+    sent = re.search(r"^  pushed +([0-9.]+ [kKM]?B), already present", ran.out, re.MULTILINE)
+    assert sent, ran.out
+    assert not sent[1].endswith("MB"), "what was read of the base, which is there already, was not sent"
     assert site.receipt()["debian-ca"]["digest"] != first
 
 
