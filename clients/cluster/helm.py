@@ -202,12 +202,17 @@ class Helm:
         if not history or not history[-1].is_pending:
             return ""
         stuck = history[-1]
-        good = last_good(history)
+        good = None if stuck.status == "uninstalling" else last_good(history)
+        command = f"helm rollback {release} {good.revision}" if good else f"helm uninstall {release}"
         found = f"found release {release!r} {stuck.status} at revision {stuck.revision}, left by an interrupted helm"
-        if good is None or stuck.status == "uninstalling":
-            self.uninstall(release, namespace=namespace, timeout=timeout)
-            return f"{found}: removed it"
-        self.rollback(release, good.revision, namespace=namespace, timeout=timeout, wait=False)
+        try:
+            if good is None:
+                self.uninstall(release, namespace=namespace, timeout=timeout)
+                return f"{found}: removed it"
+            self.rollback(release, good.revision, namespace=namespace, timeout=timeout, wait=False)
+        except (ReleaseError, ProgramError) as err:
+            hint = f"remove what stands in the way, then run the install again, or: {command} --namespace {namespace}"
+            raise ReleaseError(f"{found}, could not be freed: {err.what}", hint=hint) from err
         return f"{found}: went back to revision {good.revision} ({good.chart})"
 
     def _schema_skipped(self, wanted: bool) -> Sequence[str]:

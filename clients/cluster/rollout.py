@@ -78,8 +78,12 @@ def return_to(
     """
     back = watching.afresh(floor=_SETTLING)
     back.begin(anew=False)
-    with looking_after(back, [], interval, say):
-        helm.rollback(back.release, revision, namespace=back.namespace, timeout=timeout, wait=False)
+    try:
+        with looking_after(back, [], interval, say):
+            helm.rollback(back.release, revision, namespace=back.namespace, timeout=timeout, wait=False)
+    except ReleaseError as err:
+        by_hand = f"by hand: helm rollback {back.release} {revision} --namespace {back.namespace}"
+        raise ReleaseError(err.what, hint=f"{err.hint}; {by_hand}" if err.hint else by_hand) from err
     await_ready(back, timeout=timeout, steady=0.0, interval=interval, say=say)
 
 

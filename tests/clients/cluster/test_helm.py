@@ -137,6 +137,18 @@ def test_no_such_release(home: Path) -> None:
     assert helm.recover("web", namespace="shop", timeout=5) == ""
 
 
+@pytest.mark.parametrize(
+    ("statuses", "command"),
+    [(["deployed", "pending-upgrade"], "helm rollback web 1"), (["pending-install"], "helm uninstall web")],
+)
+def test_one_that_can_not_be_freed_is_told_with_the_command(home: Path, statuses: list[str], command: str) -> None:
+    words = "Error: admission webhook denied the request"
+    helm = answering(home, history_stdout=past(*statuses), rollback_stderr=words, uninstall_stderr=words)
+    with pytest.raises(ReleaseError, match=r"left by an interrupted helm, could not be freed: .*denied") as caught:
+        helm.recover("web", namespace="shop", timeout=5)
+    assert caught.value.hint.endswith(f"or: {command} --namespace shop")
+
+
 def test_the_hook_jobs_of_a_release(home: Path) -> None:
     hooks = "---\nkind: Job\nmetadata: {name: migrate}\n---\nkind: Secret\nmetadata: {name: key}\n---\n# empty\n"
     assert answering(home, get_stdout=hooks).hook_jobs("web", namespace="shop") == {"migrate"}

@@ -217,6 +217,13 @@ def test_a_rollback_waits_until_it_is_ready_and_says_why_not() -> None:
         )
 
 
+def test_a_rollback_that_helm_refuses_is_told_with_the_command() -> None:
+    runner = Answers("deployed", "deployed", failing=["rollback"])
+    with pytest.raises(ReleaseError, match="rollback did not do") as caught:
+        return_to(Helm("helm", runner=runner), Watch("web", namespace="shop", cluster=Scene([READY])), 1, timeout=9)
+    assert caught.value.hint == "by hand: helm rollback web 1 --namespace shop"
+
+
 def ended_after(seconds: float, grace: int | None = None) -> tuple[tuple[str, ...], float]:
     """What of a release is left, and after how long, when its pod ends so many seconds after helm has removed it."""
     goes = up()
