@@ -84,7 +84,7 @@ def return_to(
     except ReleaseError as err:
         by_hand = f"by hand: helm rollback {back.release} {revision} --namespace {back.namespace}"
         raise ReleaseError(err.what, hint=f"{err.hint}; {by_hand}" if err.hint else by_hand) from err
-    await_ready(back, timeout=timeout, steady=0.0, interval=interval, say=say)
+    await_ready(back, timeout=timeout, steady=0.0, free=True, interval=interval, say=say)
 
 
 def remove_release(

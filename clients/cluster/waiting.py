@@ -32,19 +32,22 @@ def await_ready(
     timeout: float,
     steady: float | None = None,
     ask: Callable[[], Answers] | None = None,
+    free: bool = False,
     interval: float = INTERVAL,
     say: Say = silent,
     now: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> None:
     """Wait until workloads are ready, their pods for `steady` seconds (None: by their probes), and nothing is wrong
-    with what `ask` finds, twice in a row; a ReleaseError tells what is not, at the latest after `timeout` seconds.
+    with what `ask` finds, twice in a row; a ReleaseError tells what is not, at the latest after `timeout` seconds. With
+    `free`, pods that a StatefulSet can't replace by itself are removed.
     """
     deadline, answered = now() + timeout, 0
     watching.begin(anew=False)
     while True:
         trouble = watching.look(last=now() >= deadline)
-        watching.free()
+        if free:
+            watching.free()
         if watching.refusal and watching.is_refused:
             raise watching.refusal
         if trouble:

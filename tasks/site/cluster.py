@@ -103,12 +103,14 @@ class Cluster:
         What may not be looked at is taken to be well; each namespace is looked at once.
         """
         from clients.cluster.pods.steadiness import glance
+        from clients.programs.process import masked
 
         with self._guard:
             if spec.namespace not in self._seen:
                 self._seen[spec.namespace] = self._look(spec.namespace)
             seen = self._seen[spec.namespace]
-        return glance(seen, spec.name, datetime.now(UTC)) if seen else ()
+        found = glance(seen, spec.name, datetime.now(UTC)) if seen else ()
+        return tuple(masked(line, self._known) for line in found)
 
     def _look(self, namespace: str) -> "NamespaceState | None":
         from clients.cluster.pods.workloads import KINDS, NamespaceState

@@ -14,6 +14,7 @@ _MAY_NOT_START = frozenset({"CreateContainerConfigError", "CreateContainerError"
 _NEVER_RAN = frozenset({"StartError", "ContainerCannotRun"})  # reasons of an end that was none
 _MISSING = re.compile(r'\b(secret|configmap|persistentvolumeclaim) "([^"]+)" not found')
 _PASSING = re.compile(r"failed to sync|timed out|deadline exceeded|is reserved for|not registered")
+_LAST_WORDS = 300  # characters
 _READ_LOG = "read its last log lines, correct what it asks for, and run the install again"
 
 
@@ -201,8 +202,9 @@ def pull_secrets(pod: Object) -> tuple[str, ...]:
 
 
 def _said(end: Mapping[str, Any]) -> str:
-    """What a container wrote to its termination log."""
-    return f": {plain(end['message'])}" if end.get("message") else ""
+    """What a container wrote to its termination log, where some have their last log lines."""
+    words = plain(end.get("message"))
+    return f": {words[-_LAST_WORDS:]}" if words else ""
 
 
 def _specs(pod: Object, kind: str) -> Sequence[Object]:

@@ -145,7 +145,8 @@ class Watch:
 
     def unsteady(self, wanted: float | None = None) -> tuple[str, ...]:
         """Which pods are not ready, or not for long enough yet (`wanted` seconds), one line for each."""
-        return self._steadiness.lacking(self.latest.standing(self.release), wanted) if self.latest else ()
+        found = self._steadiness.lacking(self.latest.standing(self.release), wanted) if self.latest else ()
+        return tuple(masked(line, self._secrets) for line in found)
 
     def pods(self) -> dict[str, Object]:
         """The release's pods at the last look, by uid, none of hooks and jobs."""

@@ -229,6 +229,12 @@ def test_one_that_ends_well_again_and_again_is_told_to_go_on() -> None:
     assert "goes on running" in trouble.hint
 
 
+def test_of_a_long_last_word_the_end_is_told() -> None:
+    (trouble,) = found([pod(state=ended(1, message="x" * 5000 + " no database"))])
+    assert trouble.message.endswith("xx no database")
+    assert len(trouble.message) < 400
+
+
 def test_a_liveness_probe_that_kills_is_named() -> None:
     killed = event("Pod", "web-1", "Unhealthy", "Liveness probe failed: dial tcp: connection refused", container="web")
     (trouble,) = found([pod(state=waiting("CrashLoopBackOff"), restarts=3, lastState=ended(143))], killed)

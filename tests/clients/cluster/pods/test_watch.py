@@ -172,6 +172,12 @@ def test_the_last_words_are_told_with_secrets_masked() -> None:
     ]
 
 
+def test_what_is_not_steady_is_told_with_secrets_masked() -> None:
+    made = watching(Scene([[], [pod(state=ended(1, message="login with hunter2 refused"))]]))
+    made.look()
+    assert made.unsteady() == ("pod web-1: its container 'web' ended with exit code 1: login with *** refused",)
+
+
 def test_of_a_crash_loop_the_last_run_is_heard() -> None:
     bad = [pod(state=waiting("CrashLoopBackOff"), restarts=9, lastState=ended(1))]
     made = watching(Scene([[], bad], {("web-1", True): "before\n", ("web-1", False): "now\n"}))
