@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tasks.site.receiver import Receiver
+from tests.fixtures.benches.deltas import make_delta
 from tests.fixtures.benches.receiving import make_carried, receiving
 
 
@@ -12,6 +13,12 @@ from tests.fixtures.benches.receiving import make_carried, receiving
 def carried_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle with two releases, an action between them, and secrets of each kind; nobody changes it."""
     return make_carried(tmp_path_factory.mktemp("carried") / "project").bundle
+
+
+@pytest.fixture(scope="session")
+def delta(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A delta of which one large layer is left out; nobody changes it."""
+    return make_delta(tmp_path_factory.mktemp("delta"))
 
 
 @pytest.fixture

@@ -7,18 +7,13 @@ import pytest
 
 from bundle.archive.hand_made import chart_files, image_files, is_hand_made, read_archive_images
 from bundle.errors import IntegrityError, SourceError
-from bundle.images.docker_archive import write_image
-from bundle.images.layout import LayoutImage
 from bundle.meter import SilentMeter
 from bundle.oci.descriptor import Descriptor
-from bundle.oci.reference import Reference
-from bundle.storage.blob_store import BlobStore
 from bundle.transfer.image import Manifest
 from tests.fixtures.connections import RecordingMeter
-from tests.fixtures.made.images import Image, image, layer
+from tests.fixtures.made.hand_made import APP, save_image
+from tests.fixtures.made.images import Image
 from tests.fixtures.made.tars import made
-
-APP = image(layer("app", 3000, compressed=False))
 
 
 def write(place: Path, *names: str) -> Path:
@@ -28,18 +23,8 @@ def write(place: Path, *names: str) -> Path:
     return place
 
 
-def saved(place: Path, content: Image = APP, name: str = "registry.example.com/team/app:1") -> Path:
-    """An archive as `docker save` makes it."""
-    store = BlobStore(place / "cache")
-    for data in (*content.blobs.values(), content.raw):
-        store.put(data)
-    write_image(
-        place / "app.tar",
-        LayoutImage(name="app", reference=Reference.parse(name), root=content.descriptor),
-        store,
-        epoch=0,
-    )
-    return place / "app.tar"
+def saved(place: Path, content: Image = APP) -> Path:
+    return save_image(place / "app.tar", "registry.example.com/team/app:1", content)
 
 
 @pytest.mark.parametrize(

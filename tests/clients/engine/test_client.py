@@ -10,7 +10,7 @@ from bundle.oci.platform import Platform
 from bundle.oci.reference import Reference
 from clients.engine._client import Body, UnmadeError
 from clients.engine.engine import Engine
-from tests.clients.conftest import RecordingMeter
+from tests.fixtures.connections import RecordingMeter
 from tests.fixtures.servers.fake_engine import FakeEngine, body, fake_engine, stream
 
 APP = Reference.parse("registry.example.com/team/app:1")

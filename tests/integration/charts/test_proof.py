@@ -3,91 +3,24 @@
 import json
 import re
 import shutil
-import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.fixtures.benches.workbench import Workbench, make
+from tests.fixtures.benches.proving import Proven, proven
 from tests.fixtures.parts.clusters import asset
 from tests.fixtures.parts.parts import PartError
 
 pytestmark = pytest.mark.cluster
 
-VALUES = """\
-image: {repository: "${image.one.repository}", tag: "${image.one.tag}"}
-sidecar: "${image.two.ref}"
-host: "${site.host}"
-"""
-DEPLOYMENT = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  template:
-    spec:
-      containers:
-        - {name: web, image: "{{ .Values.image.repository }}:{{ .Values.image.tag }}"}
-        - {name: sidecar, image: {{ .Values.sidecar | quote }}}
-"""
 HOOK = """\
 apiVersion: v1
 kind: Pod
 metadata: {name: connect, annotations: {"helm.sh/hook": test}}
 spec: {containers: [{name: wget, image: busybox}]}
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proven:
-    """A project whose bundle is proven, until a test breaks it."""
-
-    bench: Workbench
-
-    def file(self, name: str, text: str) -> None:
-        path = self.bench.place / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(text))
-
-    def replace(self, name: str, old: str, new: str) -> None:
-        path = self.bench.place / name
-        assert old in path.read_text()
-        path.write_text(path.read_text().replace(old, new))
-
-    @property
-    def release(self) -> Any:
-        spec: Any = self.bench.spec
-        return spec["install"]["releases"][0]
-
-    @property
-    def proof(self) -> Any:
-        return json.loads((self.bench.bundle / "manifest.json").read_text())["proof"]
-
-
-def proven(place: Path, helm: str) -> Proven:
-    """Two images, and a chart that uses both."""
-    bench = make(place / "project")
-    (place / "bin").mkdir()
-    if helm:
-        try:
-            (place / "bin" / "helm").symlink_to(asset(helm))
-        except PartError as err:
-            pytest.skip(str(err))
-    bench.env["PATH"] = f"{place / 'bin'}:/usr/bin:/bin"
-    made = Proven(bench=bench)
-    made.file(
-        "chart/values.yaml",
-        "image: {repository: docker.io/team/one, tag: '1.0'}\nsidecar: docker.io/team/two:1.0\nhost: ''\n",
-    )
-    made.file("chart/templates/web.yaml", DEPLOYMENT)
-    made.file("values/app.yaml", VALUES)
-    release = {"name": "app", "chart": "app", "namespace": "app", "values": ["values/app.yaml"]}
-    bench.spec["install"] = {"releases": [release]}
-    bench.write()
-    return made
 
 
 @pytest.fixture(params=["helm3", "helm4"])
@@ -229,28 +162,6 @@ def test_the_suspected_warn(bundle: Proven) -> None:
     assert "environment variable WORKER_IMAGE" in ran.out
 
 
-def test_without_helm_nothing_is_claimed(tmp_path: Path) -> None:
-    made = proven(tmp_path, "")
-    for ran in (made.bench.doit("bundle"), made.bench.doit("bundle")):
-        assert ran.code == 0
-        assert "NOT PROVEN that the bundle has every image of app: helm is not at hand" in ran.out
-        assert "install helm" in ran.out
-    assert ran.steps == []
-    assert made.proof == [{"release": "app", "proven": False, "reason": "helm was not at hand"}]
-    assert "app: NOT PROVEN, helm was not at hand" in (made.bench.bundle / "manifest.txt").read_text()
-
-
-def test_a_required_proof_is_no_wish(tmp_path: Path) -> None:
-    made = proven(tmp_path, "")
-    spec: Any = made.bench.spec
-    spec["bundle"]["require_proof"] = True
-    made.bench.write()
-    ran = made.bench.doit("bundle")
-    assert ran.code == 1
-    assert "release 'app' can't be proven, and bundle.require_proof asks for it: helm is not on PATH" in ran.err
-    assert "next: install helm" in ran.err
-
-
 def test_helm_that_appears_proves_it_later(tmp_path: Path) -> None:
     made = proven(tmp_path, "")
     assert made.bench.doit("bundle").code == 0
@@ -271,17 +182,6 @@ def test_a_carried_helm_is_enough(tmp_path: Path) -> None:
     ran = made.bench.doit("bundle")
     assert (ran.code, ran.err) == (0, "")
     assert made.proof == [{"release": "app", "proven": True, "reason": ""}]
-
-
-def test_a_helm_that_is_none_proves_nothing(tmp_path: Path) -> None:
-    made = proven(tmp_path, "")
-    helm = tmp_path / "bin" / "helm"
-    helm.write_text("#!/bin/sh\necho hello\n")
-    helm.chmod(0o755)
-    ran = made.bench.doit("bundle")
-    assert ran.code == 0
-    assert "NOT PROVEN" in ran.out
-    assert str(tmp_path) not in json.dumps(made.proof)
 
 
 def test_missing_images_are_added_to_the_spec_as_it_is_written(bundle: Proven) -> None:
@@ -305,9 +205,3 @@ def test_missing_images_are_added_to_the_spec_as_it_is_written(bundle: Proven) -
     again = bundle.bench.doit("images", "--add")
     assert "added" not in again.out
     assert "0 missing" in again.out
-
-
-def test_doit_images_needs_a_helm(tmp_path: Path) -> None:
-    ran = proven(tmp_path, "").bench.doit("images")
-    assert ran.code == 1
-    assert "FAILED images: helm is not on PATH, and the bundle carries none\n  next: install helm" in ran.err

@@ -1,31 +1,17 @@
 """Bundles as the vendor's guide has them made by hand, with real `docker save` and real charts: read, told, adopted."""
 
-import io
 import shutil
-import tarfile
 from pathlib import Path
 
 import pytest
 
 from tests.fixtures.benches.workbench import Ran, Workbench, write_layout
+from tests.fixtures.made.hand_made import save_chart
 from tests.fixtures.made.images import image, layer
 from tests.fixtures.parts.parts import Engine, Skopeo
 
 PREFIX = "internal-registry.corp/zenml"
 CHARTS = {"zenml-pro": "0.13.0", "zenml": "0.93.0"}
-
-
-def chart(place: Path, name: str, version: str) -> None:
-    """A packaged chart, as `helm package` names and lays it out."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(place, "w:gz") as tar:
-        for file, text in {
-            "Chart.yaml": f"apiVersion: v2\nname: {name}\nversion: {version}\n",
-            "templates/one.yaml": "",
-        }.items():
-            info = tarfile.TarInfo(f"{name}/{file}")
-            info.size = len(text)
-            tar.addfile(info, io.BytesIO(text.encode()))
 
 
 @pytest.fixture
@@ -41,7 +27,7 @@ def by_hand(tmp_path: Path, engine: Engine, skopeo: Skopeo) -> Path:
         engine.docker("load", stdin=tmp_path / f"{name}.tar")
         engine.docker("save", "--output", str(place / f"images/{name}.tar"), reference)
     for name, version in CHARTS.items():
-        chart(place / f"charts/{name}-{version}.tgz", name, version)
+        save_chart(place / f"charts/{name}-{version}.tgz", name, version)
     (place / "manifest.txt").write_text("zenml-pro-api:0.13.0\nCreated: today\n")
     return place
 

@@ -1,22 +1,121 @@
-"""After an install: back to what was before it, and away with it."""
+"""After an install: back to what was before it, away with it, or what is wrong with it."""
 
+import json
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
 from bundle.errors import ProblemsError, ReleaseError
 from schema.spec.install import ReleaseSpec
 from tasks.commands import day2
+from tasks.commands.day2 import Diagnose, Rollback, Uninstall
 from tasks.install.deploy import install
-from tasks.install.secrets import secret_steps
+from tasks.install.receipt import receipt_path, receipt_steps
+from tasks.install.secrets import namespace_steps, secret_steps
 from tasks.site.receiver import Receiver
 from tasks.site.revisions import Revisions
-from tests.fixtures.benches.receiving import MemoryHelm, cluster_of, named, run, said
+from tests.fixtures.benches.receiving import MemoryHelm, cluster_of, commanded, named, run, said
+
+
+def upgraded(receiver: Receiver, *, before: int, name: str = "app") -> None:
+    """An install has brought a release from revision `before` to the next."""
+    spec = next(each for each in receiver.carried.spec.install.releases if each.name == name)
+    cluster_of(receiver)[1].put(name, spec.namespace, revision=before + 1)
+    Revisions(receiver.state).note(spec, before=before, after=before + 1, run="x")
 
 
 @pytest.fixture
-def upgraded(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Receiver:
+def installed(receiver: Receiver) -> Receiver:
+    """Secrets and namespaces are there, and both releases."""
+    run({**named(namespace_steps(receiver)), **named(secret_steps(receiver))})
+    upgraded(receiver, before=2)
+    upgraded(receiver, before=0, name="web")
+    return receiver
+
+
+def test_rollback_goes_back_to_the_revision_before(installed: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, helm = cluster_of(installed)
+    (step,) = receipt_steps(installed)
+    step.action()
+
+    def rollback(release: str, revision: int, *, namespace: str, **_: Any) -> None:
+        helm.changes.append(f"back {namespace}/{release} to {revision}")
+        helm.change(release, namespace, revision=4, chart="app-0.9.0")
+
+    monkeypatch.setattr(helm, "rollback", rollback)
+    assert commanded(Rollback, installed) == 0
+    assert helm.changes == ["back app/app to 2"]
+    told = said(installed)
+    assert "release web: was not there before; left as it is" in told
+    assert "release app: rolled back to revision 2 (now revision 4, chart app-0.9.0)" in told
+    assert "databases stay as they are" in told
+    releases = json.loads(receipt_path(installed).read_text())["releases"]
+    assert [(each["name"], each["revision"]) for each in releases] == [("app", 4), ("web", 1)]
+    assert commanded(Rollback, installed) == 1
+    assert "there is no install to roll back from" in said(installed)
+
+
+def test_rollback_leaves_what_somebody_else_changed(installed: Receiver) -> None:
+    _, helm = cluster_of(installed)
+    helm.change("app", "app", revision=5)
+    assert commanded(Rollback, installed) == 1
+    assert "FAILED rollback: the releases are not as the last install left them:" in said(installed)
+    assert "release 'app' is at revision 5, not 3" in said(installed)
+    assert helm.changes == []
+
+
+def test_uninstall_asks_first(installed: Receiver) -> None:
+    kubectl, helm = cluster_of(installed)
+    before = list(kubectl.changes)
+    assert commanded(Uninstall, installed, yes=False, secrets=False) == 1
+    assert "nothing was removed" in said(installed)
+    assert (helm.changes, kubectl.changes) == ([], before)
+
+
+@pytest.mark.parametrize("secrets", [False, True])
+def test_uninstall_removes_what_was_made_and_generated_secrets_only_if_asked(
+    installed: Receiver, secrets: bool
+) -> None:
+    kubectl, helm = cluster_of(installed)
+    assert commanded(Uninstall, installed, yes=True, secrets=secrets) == 0, said(installed)
+    assert helm.changes == ["uninstalled web/web", "uninstalled app/app"], "the last one goes first"
+    left = {name for kind, _, name in kubectl.objects if kind == "secret"}
+    assert left == (set() if secrets else {"seed"})
+    assert {name for kind, _, name in kubectl.objects if kind == "namespace"} == {"app", "web"}
+    assert f"removed 2 releases and {5 if secrets else 3} secrets" in said(installed)
+
+
+def test_uninstall_of_nothing(receiver: Receiver) -> None:
+    assert commanded(Uninstall, receiver, yes=False, secrets=True) == 0
+    assert said(receiver) == "nothing to remove\n"
+
+
+def test_diagnose_gathers_without_secrets(installed: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert commanded(Diagnose, installed) == 0, said(installed)
+    (path,) = tmp_path.glob("diagnose-app-*.zip")
+    assert f"gathered in {path}" in said(installed)
+    assert path.stat().st_mode & 0o777 == 0o600
+    with ZipFile(path) as archive:
+        text = b"".join(archive.read(name) for name in archive.namelist())
+    assert b"hunter2" not in text
+    assert cluster_of(installed)[0].held("seed", "app")["value"].encode() not in text
+
+
+def test_diagnose_writes_nothing_into_the_bundle(
+    installed: Receiver, carried_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = sorted(carried_bundle.rglob("*"))
+    monkeypatch.chdir(carried_bundle)
+    assert commanded(Diagnose, installed) == 0
+    assert sorted(carried_bundle.rglob("*")) == before
+    assert len(list(installed.state.glob("diagnose-app-*.zip"))) == 1
+
+
+@pytest.fixture
+def deployed(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Receiver:
     """Both releases were there, and the last install has upgraded them."""
     run(named(secret_steps(receiver)))
     _, helm = cluster_of(receiver)
@@ -38,21 +137,21 @@ def releases(receiver: Receiver) -> tuple[ReleaseSpec, ...]:
     return receiver.carried.spec.install.releases
 
 
-def test_a_rollback_takes_the_newest_first_and_says_what_runs_and_what_stays(upgraded: Receiver) -> None:
-    _, helm = cluster_of(upgraded)
+def test_a_rollback_takes_the_newest_first_and_says_what_runs_and_what_stays(deployed: Receiver) -> None:
+    _, helm = cluster_of(deployed)
     helm.changes.clear()
-    day2._rollback(upgraded)
+    day2._rollback(deployed)
     assert helm.changes == ["rolled back web/web to 1", "rolled back app/app to 1"]
-    told = said(upgraded)
+    told = said(deployed)
     assert "release web: rolled back to revision 1 (now revision 3, chart app-0.9.0)\nrelease web: ready\n" in told
     assert told.endswith("restore the dump from before the upgrade\n")
-    assert Revisions(upgraded.state).read() == ()
+    assert Revisions(deployed.state).read() == ()
     with pytest.raises(ProblemsError, match="no install to roll back from"):
-        day2._rollback(upgraded)
+        day2._rollback(deployed)
 
 
-def test_a_rollback_that_stops_goes_on_with_the_rest(upgraded: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, helm = cluster_of(upgraded)
+def test_a_rollback_that_stops_goes_on_with_the_rest(deployed: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, helm = cluster_of(deployed)
     does = helm.rollback
 
     def refuses(name: str, revision: int, **more: Any) -> None:
@@ -62,30 +161,30 @@ def test_a_rollback_that_stops_goes_on_with_the_rest(upgraded: Receiver, monkeyp
 
     monkeypatch.setattr(helm, "rollback", refuses)
     with pytest.raises(ReleaseError, match="denied"):
-        day2._rollback(upgraded)
-    assert "databases stay as they are" in said(upgraded)
-    assert [each.name for each in Revisions(upgraded.state).read()] == ["app"]
+        day2._rollback(deployed)
+    assert "databases stay as they are" in said(deployed)
+    assert [each.name for each in Revisions(deployed.state).read()] == ["app"]
     monkeypatch.setattr(helm, "rollback", does)
     helm.changes.clear()
-    day2._rollback(upgraded)
+    day2._rollback(deployed)
     assert helm.changes == ["rolled back app/app to 1"]
 
 
-def test_what_is_removed_is_waited_for(upgraded: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_removed_is_waited_for(deployed: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     """One pod does not end in its time: it is named, and the rest goes on."""
-    kubectl, helm = cluster_of(upgraded)
+    kubectl, helm = cluster_of(deployed)
     mark = {"annotations": {"meta.helm.sh/release-name": "app"}, "uid": "1", "name": "app-0", "namespace": "app"}
     pod = {"kind": "Pod", "metadata": mark, "spec": {"terminationGracePeriodSeconds": -15}, "status": {}}
     kubectl.apply([pod])
-    day2._uninstall(upgraded, yes=True, secrets=False)
+    day2._uninstall(deployed, yes=True, secrets=False)
     assert helm.releases == {}
-    told = said(upgraded)
+    told = said(deployed)
     assert "pod app-0 has not ended yet: kubectl get pods --namespace app" in told
     assert "removed 2 releases" in told
 
 
-def test_a_diagnosis_of_what_is_well(upgraded: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_diagnosis_of_what_is_well(deployed: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    day2._diagnose(upgraded)
-    assert "no problems found\n" in said(upgraded)
+    day2._diagnose(deployed)
+    assert "no problems found\n" in said(deployed)
     assert len(list(tmp_path.glob("diagnose-*.zip"))) == 1

@@ -1,4 +1,4 @@
-"""What a registry inside refuses, and what then to do."""
+"""Images into the registry inside, straight or by a Docker Engine, and what to do where it refuses something."""
 
 from pathlib import Path
 

@@ -1,6 +1,5 @@
 """What a delta leaves out: found inside, mounted or read from there, or told to be nowhere."""
 
-import json
 from collections.abc import Generator
 from pathlib import Path
 
@@ -9,41 +8,12 @@ import pytest
 from bundle.errors import SourceError
 from bundle.metadata.manifest import ImageEntry
 from bundle.oci.descriptor import Descriptor
-from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
 from tasks.site.delta import Inside
 from tasks.site.receiver import Receiver
+from tests.fixtures.benches.deltas import BIG, BLOB
 from tests.fixtures.benches.receiving import receiving
-from tests.fixtures.benches.workbench import Workbench, bundled, make, write_layout
-from tests.fixtures.made.images import image, layer
 from tests.fixtures.servers.faulty_registry import OFTEN, FaultyRegistry, refusal
-
-BIG = layer("big", 40_000)
-BLOB = Descriptor(media_type="x", digest=Digest.of(BIG.data), size=len(BIG.data))
-
-
-@pytest.fixture(scope="module")
-def delta(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One large layer is left out, which the base has in `one`."""
-    place = tmp_path_factory.mktemp("delta")
-    bench: Workbench = bundled(make(place / "project", images=["one"]))
-    for name, own in (("one", "new"), ("two", "two")):
-        write_layout(place / f"project/images/{name}", image(BIG, layer(own, 500)), f"example.com/{name}:1.0")
-    images = [{"name": name, "source": f"oci:images/{name}", "target": f"{name}:1.0"} for name in ("one", "two")]
-    bench.write({**bench.spec, "images": images, "bundle": {"name": "app", "version": "2.0"}})
-    (place / "project/airgap.lock").unlink()
-    base = json.loads((bench.bundle / "manifest.json").read_text())
-    receipt = {
-        "format": 1, "tool": "0.1.0", "installed": "2026-03-01T08:00:00Z",
-        "bundle": {key: base[key] for key in ("name", "version", "id", "created", "platform")},
-        "images": [{**{key: base["images"][0][key] for key in ("name", "ref", "digest")},
-                    "blobs": {str(BLOB.digest): BLOB.size}}],
-        "charts": [], "releases": [],
-    }  # fmt: skip
-    (place / "receipt.json").write_text(json.dumps(receipt))
-    ran = bench.doit("bundle", f"since={place / 'receipt.json'}")
-    assert ran.code == 0, ran.out + ran.err
-    return bench.dist / "app-2.0-since-1.0"
 
 
 @pytest.fixture

@@ -1,0 +1,83 @@
+"""What `doit plan install` adds: the bytes to send, and how values would change."""
+
+from pathlib import Path
+
+import pytest
+
+from bundle.transfer.transfers import Transfers
+from tasks.commands.plan_install import InstallPlan, ReleasePlan, plan_install
+from tasks.install.secrets import secret_steps
+from tasks.site.receiver import Receiver
+from tests.fixtures.benches.receiving import cluster_of, named, receiving, run
+from tests.fixtures.servers.faulty_registry import OFTEN, FaultyRegistry, refusal
+
+DUE = {"push:one", "push:two", "helm:app", "helm:web"}
+
+
+@pytest.fixture
+def receiver(carried_bundle: Path, tmp_path: Path, faulty: FaultyRegistry) -> Receiver:
+    made = receiving(carried_bundle, tmp_path / "state", registry=f"http://{faulty.host}/team")
+    run(named(secret_steps(made)))
+    return made
+
+
+def test_the_bytes_of_what_the_registry_lacks_shared_ones_once(receiver: Receiver) -> None:
+    plan = plan_install(receiver, DUE)
+    sizes = [entry.blobs for entry in receiver.carried.bundle.manifest.images]
+    assert plan.images == {"one": sum(sizes[0].values()), "two": sum(sizes[1].values())}
+    assert plan.bytes_to_send == sum({**sizes[0], **sizes[1]}.values()) < sum(plan.images.values())
+    one = receiver.carried.bundle.manifest.images[0]
+    receiver.crossing.delivery.deliver(one, receiver.crossing.source(one), Transfers(1))
+    assert plan_install(receiver, DUE).images["one"] == 0
+    assert plan_install(receiver, set()).images == {}
+
+
+def test_nothing_is_changed(receiver: Receiver, faulty: FaultyRegistry) -> None:
+    kubectl, helm = cluster_of(receiver)
+    before = list(kubectl.changes)
+    plan_install(receiver, DUE)
+    assert (kubectl.changes, helm.changes) == (before, [])
+    assert {seen.method for seen in faulty.seen} <= {"HEAD", "GET"}
+
+
+def test_releases_are_installed_upgraded_or_left(receiver: Receiver) -> None:
+    _, helm = cluster_of(receiver)
+    helm.put("app", "app", chart="app-0.9.0")
+    helm.put("web", "web")
+    helm.values["app"] = {"host": "hunter2", "replicas": 1, "old": True}
+    app, web = plan_install(receiver, DUE - {"helm:web"}).releases
+    assert (app.change, web.change) == ("upgrade", "leave")
+    assert app.values == (
+        "~ host: *** -> h.example",
+        "+ image: registry.example.com/team/one:1.0".replace("registry.example.com", receiver.options.registry[:-5]),
+        "- old: True",
+        "~ replicas: 1 -> 2",
+    )
+    helm.releases.clear()
+    receiver.cluster.changed_releases()
+    assert [each.change for each in plan_install(receiver, DUE).releases] == ["install", "install"]
+
+
+def test_what_can_not_be_looked_at_is_not_known(receiver: Receiver, faulty: FaultyRegistry) -> None:
+    faulty.plan("", *[refusal(403, "DENIED", "not yours")] * OFTEN)
+    plan = plan_install(receiver, DUE)
+    assert plan.images == {}
+    assert any("403 Forbidden" in reason for reason in plan.unknown)
+
+
+def test_it_is_shown_and_written() -> None:
+    release = ReleasePlan(name="app", change="upgrade", chart="app-1.0.0", values=("~ a: 1 -> 2",))
+    plan = InstallPlan(
+        images={"one": 1000}, bytes_to_send=1000, releases=(release,), unknown=("x",), lacking=("y",), refused="older"
+    )
+    assert list(plan.lines()) == [
+        "refused: older",
+        "upgrade release app from chart app-1.0.0",
+        "   ~ a: 1 -> 2",
+        "not known: x",
+        "not there: y",
+        "to send: 1.0 KB in 1 image",
+    ]
+    assert plan.to_dict()["releases"] == [
+        {"release": "app", "change": "upgrade", "chart": "app-1.0.0", "values": ["~ a: 1 -> 2"]}
+    ]

@@ -1,0 +1,72 @@
+"""A finished bundle by way of a registry: there, back, and nothing that is not good."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.benches.workbench import Ran, Workbench, bundled, make
+from tests.fixtures.servers.faulty_registry import OFTEN, FaultyRegistry, refusal
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Workbench:
+    made = make(tmp_path / "project")
+    made.env |= {"DOCKER_CONFIG": str(tmp_path), "NO_PROXY": "127.0.0.1"}
+    return bundled(made)
+
+
+def published(bench: Workbench, faulty: FaultyRegistry) -> Ran:
+    return bench.doit("publish", f"to=http://{faulty.host}/bundles/app:1")
+
+
+def fetched(bench: Workbench, faulty: FaultyRegistry, place: Path, name: str = "app:1") -> Ran:
+    return bench.doit("fetch", f"from=http://{faulty.host}/bundles/{name}", f"out={place}")
+
+
+def test_there_and_back(bench: Workbench, faulty: FaultyRegistry, tmp_path: Path) -> None:
+    ran = published(bench, faulty)
+    assert ran.code == 0, ran.err
+    assert "published bundle app 1.0: " in ran.out
+    assert "it is there already" in published(bench, faulty).out
+    ran = fetched(bench, faulty, tmp_path / "there")
+    assert ran.code == 0, ran.err
+    assert "all as their checksums say" in ran.out
+    landed = tmp_path / "there/app-1.0"
+    for path in bench.bundle.rglob("*"):
+        if path.is_file():
+            assert (landed / path.relative_to(bench.bundle)).read_bytes() == path.read_bytes()
+    assert "is here already" in fetched(bench, faulty, tmp_path / "there").out
+
+
+def test_without_a_tag_it_is_the_bundles_version(bench: Workbench, faulty: FaultyRegistry) -> None:
+    assert bench.doit("publish", f"to=http://{faulty.host}/bundles/app").code == 0
+    assert ("bundles/app", "1.0") in faulty.manifests
+
+
+def test_what_was_damaged_is_not_published(bench: Workbench, faulty: FaultyRegistry) -> None:
+    note = bench.bundle / "files/note.txt"
+    digest = hashlib.sha256(note.read_bytes()).hexdigest()
+    note.unlink()
+    note.write_text("other\n")
+    ran = published(bench, faulty)
+    assert ran.code == 1
+    assert f"its blob sha256:{digest}" in ran.err
+    assert "doit verify" in ran.err
+    assert ("bundles/app", "1") not in faulty.manifests
+
+
+def test_an_image_is_no_bundle(bench: Workbench, faulty: FaultyRegistry, tmp_path: Path) -> None:
+    faulty.put_image("bundles/image", "1", b"layer")
+    ran = fetched(bench, faulty, tmp_path / "there", "image:1")
+    assert ran.code == 1
+    assert ran.err.startswith(f"FAILED fetch: {faulty.host}/bundles/image:1")
+
+
+@pytest.mark.parametrize("command", ["publish", "fetch"])
+def test_a_refusal_is_told_once(bench: Workbench, faulty: FaultyRegistry, tmp_path: Path, command: str) -> None:
+    faulty.plan("", *[refusal(403, "DENIED", "not yours")] * OFTEN)
+    ran = published(bench, faulty) if command == "publish" else fetched(bench, faulty, tmp_path / "there")
+    assert ran.code == 1
+    assert ran.err.count(f"FAILED {command}: ") == 1
+    assert "403 Forbidden" in ran.err

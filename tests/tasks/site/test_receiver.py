@@ -1,0 +1,123 @@
+"""What all steps of an installation share: each thing is met when it is needed, and asked once."""
+
+from pathlib import Path
+
+import pytest
+
+from bundle.errors import FormatError, SpecError
+from schema.syntax.template import Name
+from tasks.install.secrets import secret_steps
+from tasks.site.receiver import Receiver
+from tests.fixtures.benches.receiving import cluster_of, named, receiving, run
+
+
+def name(text: str) -> Name:
+    space, _, rest = text.partition(".")
+    return Name(space=space, rest=rest)
+
+
+def test_what_a_run_asks_for_is_asked_once(receiver: Receiver) -> None:
+    assert receiver.carried is receiver.carried
+    assert receiver.cluster is receiver.cluster
+    assert receiver.crossing is receiver.crossing
+    assert receiver.destination is receiver.crossing.destination
+    assert receiver.environment() is receiver.environment()
+
+
+def test_two_runs_are_told_apart(carried_bundle: Path, tmp_path: Path) -> None:
+    assert receiving(carried_bundle, tmp_path / "a").run != receiving(carried_bundle, tmp_path / "b").run
+
+
+@pytest.mark.parametrize(
+    ("site", "words", "expected"),
+    [
+        ("", {}, ""),
+        ("registry: site.example/team\n", {}, "site.example/team"),
+        ("registry: site.example/team\n", {"registry": "given.example/x"}, "given.example/x"),
+    ],
+    ids=["the bundle's own", "the site's", "the command line's before that"],
+)
+def test_where_images_go(carried_bundle: Path, tmp_path: Path, site: str, words: dict[str, str], expected: str) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/site.yaml").write_text(site)
+    receiver = receiving(carried_bundle, tmp_path / "state", **words)
+    assert receiver.registry == expected
+    assert receiver.images.value(name("image.one.ref")) == f"{expected or 'registry.example.com/team'}/one:1.0"
+
+
+def test_variables_are_those_of_the_run(receiver: Receiver) -> None:
+    assert receiver.facts_before_secrets(name("env.PW")) == "hunter2"
+    with pytest.raises(FormatError, match="the environment has no OTHER"):
+        receiver.facts_before_secrets(name("env.OTHER"))
+
+
+def test_all_that_is_missing_is_told_at_once(carried_bundle: Path, tmp_path: Path) -> None:
+    receiver = receiving(carried_bundle, tmp_path / "state", env={"PATH": "/usr/bin"})
+    with pytest.raises(SpecError) as caught:
+        receiver.environment()
+    told = "\n".join(caught.value.problems)
+    assert "PW" in told
+    assert "DB" in told
+
+
+def test_a_generated_secret_is_what_the_cluster_holds(receiver: Receiver) -> None:
+    secrets = {secret.name: secret for secret in receiver.carried.spec.install.secrets}
+    assert receiver.secret_data(secrets["seed"]) is None, "not made yet"
+    run({"secret:seed": named(secret_steps(receiver))["secret:seed"]})
+    made = cluster_of(receiver)[0].held("seed", "app")
+    held = receiver.secret_data(secrets["seed"])
+    assert held
+    assert {key: value.reveal() for key, value in held.items()} == made
+    given = receiver.secret_data(secrets["db"])
+    assert given
+    assert {key: value.reveal() for key, value in given.items()} == {"url": "mysql://db/x"}
+
+
+def test_values_have_the_names_of_this_site(carried_bundle: Path, tmp_path: Path) -> None:
+    receiver = receiving(carried_bundle, tmp_path / "state", registry="given.example/x")
+    (release, _) = receiver.carried.spec.install.releases
+    assert receiver.values(release).data == {
+        "host": "h.example",
+        "replicas": 2,
+        "image": "given.example/x/one:1.0",
+    }
+
+
+def test_values_before_the_site_is_known(receiver: Receiver) -> None:
+    (release, _) = receiver.carried.spec.install.releases
+    found = receiver.values(release, lambda each: f"for {each}").data
+    assert found["host"] == "for ${site.host}"
+
+
+def test_what_actions_printed_is_known_once_they_ran(carried_bundle: Path, tmp_path: Path) -> None:
+    receiver = receiving(carried_bundle, tmp_path / "state")
+    with pytest.raises(FormatError):
+        receiver.facts(name("output.enroll.id"))
+
+
+def test_a_digest_for_the_state_gives_nothing_away(carried_bundle: Path, tmp_path: Path) -> None:
+    one = receiving(carried_bundle, tmp_path / "one")
+    assert one.sealed({"password": "hunter2"}) == one.sealed({"password": "hunter2"})
+    assert one.sealed({"password": "hunter2"}) != one.sealed({"password": "hunter3"})
+    other = receiving(carried_bundle, tmp_path / "other")
+    assert other.sealed({"password": "hunter2"}) != one.sealed({"password": "hunter2"}), "each state has its key"
+    assert (tmp_path / "one/state.key").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "uses"),
+    [
+        ({}, False),
+        ({"engine": "docker"}, True),
+        ({"engine": "docker", "rehearsal": "images", "registry": "http://127.0.0.1:5000/x"}, False),
+    ],
+    ids=["unless one is asked for", "asked for", "not in a rehearsal"],
+)
+def test_who_pushes(carried_bundle: Path, tmp_path: Path, words: dict[str, str], uses: bool) -> None:
+    assert receiving(carried_bundle, tmp_path / "state", **words).uses_engine is uses
+
+
+def test_a_registry_by_plain_http_is_that_for_this_run(carried_bundle: Path, tmp_path: Path) -> None:
+    receiver = receiving(carried_bundle, tmp_path / "state", registry="http://127.0.0.1:5000/x")
+    assert receiver.hosts["127.0.0.1:5000"].plain_http
+    assert receiver.registry == "127.0.0.1:5000/x"
