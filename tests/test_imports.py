@@ -24,8 +24,9 @@ OURS = {
 THIRD_PARTY = {
     "bundle": {"squarify"},  # crosses the gap inside the zipapp: nothing but Python, and the report's picture
     "schema": {"yaml", "jsonschema"},
-    # Connected side only: cyclonedx and packageurl write SBOMs, cryptography checks publishers' signatures.
-    "clients": {"urllib3", "docker", "requests", "yaml", "cyclonedx", "packageurl", "cryptography"},
+    # Connected side only: cyclonedx and packageurl write SBOMs, cryptography checks publishers' signatures,
+    # backports (of compression.zstd, which Python has from 3.14 on) unpacks layers.
+    "clients": {"urllib3", "docker", "requests", "yaml", "cyclonedx", "packageurl", "cryptography", "backports", "compression"},
     "tasks": {"doit", "rich"},
     "dodo": set[str](),
 }
