@@ -14,9 +14,9 @@ from bundle.errors import FormatError
 from bundle.sbom._filesystem import open_layer
 from bundle.sbom.inventory import LayerBlob, take_inventory
 from clients.sbom.zstd import open_zstd, zstd
-from tests.integration.parts import PartError, program
+from tests.fixtures.parts.parts import PartError, program
+from tests.fixtures.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
 DATA = bytes(range(256)) * 4000
 PACKED = zstd.compress(DATA)
 SKIPPED = b"\x50\x2a\x4d\x18" + struct.pack("<I", 5) + b"index"  # a frame for others, as zstd:chunked layers end in
