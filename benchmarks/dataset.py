@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundle.oci.digest import Digest
-from tests.fixtures.made.images import Layer, image, layer
+from tests.fixtures.images.images import Layer, image, layer
 from tests.fixtures.parts.registries import RunningRegistry
 
 MB = 1000 * 1000

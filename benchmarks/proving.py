@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.fixtures.benches.workbench import Workbench, write_layout
-from tests.fixtures.made.images import image, layer
+from tests.fixtures.images.images import image, layer
 
 RELEASES, IMAGES = 40, 150
 TEMPLATE = """\

@@ -61,7 +61,14 @@ class EngineError(SourceError):
 
 
 class ProgramError(AirgapError):
-    """A program of the machine (helm, kubectl, an action's command) that could not be run, or did not end in time."""
+    """A program of the machine (helm, kubectl, an action's command) that could not be run, or did not end in time.
+
+    `reason` says why in a few words, for messages that name the program themselves; it may be empty.
+    """
+
+    def __init__(self, what: str, *, reason: str = "", hint: str = "") -> None:
+        super().__init__(what, hint=hint)
+        self.reason = reason
 
 
 class MissingToolError(ProgramError):

@@ -20,6 +20,8 @@ PROGRAM = ("bundle", "clients", "schema", "tasks", "dodo.py")
 SCOPES = {**dict.fromkeys(PROGRAM, ""), "tests": "test", "benchmarks": "test", "dev.py": "dev"}
 PLUGINS = {"pytest-cov", "pytest-xdist"}  # pytest's: options of its command line, not imported
 LOCK = "requirements.lock"
+NEWER = {"compression"}  # Python's own from 3.14 on
+SHARED = {"backports": "backports-zstd"}  # a namespace of many distributions; not installed from 3.14 on
 
 
 def declared(extra: str) -> dict[str, Requirement]:
@@ -37,7 +39,7 @@ def packages(source: str) -> set[str]:
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module.partition(".")[0])
-    return found - OURS - sys.stdlib_module_names
+    return found - OURS - sys.stdlib_module_names - NEWER
 
 
 def imported(places: Iterable[str]) -> set[str]:
@@ -54,7 +56,7 @@ def python(folder: str) -> Iterator[Path]:
 def distributions(names: Iterable[str]) -> set[str]:
     """The distributions of packages, by what is installed; a package that is not stands for itself."""
     known = metadata.packages_distributions()
-    return {canonicalize_name(known.get(name, [name])[0]) for name in names}
+    return {SHARED.get(name) or canonicalize_name(known.get(name, [name])[0]) for name in names}
 
 
 def pins(text: str) -> dict[str, tuple[str, list[str]]]:

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -24,12 +25,25 @@ OURS = {
 THIRD_PARTY = {
     "bundle": {"squarify"},  # crosses the gap inside the zipapp: nothing but Python, and the report's picture
     "schema": {"yaml", "jsonschema"},
-    # Connected side only: cyclonedx and packageurl write SBOMs, cryptography checks publishers' signatures.
-    "clients": {"urllib3", "docker", "requests", "yaml", "cyclonedx", "packageurl", "cryptography"},
+    # Connected side only: cyclonedx and packageurl write SBOMs, cryptography checks publishers' signatures,
+    # backports (of compression.zstd, which Python has from 3.14 on) unpacks layers.
+    "clients": {
+        "urllib3",
+        "docker",
+        "requests",
+        "sh",
+        "yaml",
+        "cyclonedx",
+        "packageurl",
+        "cryptography",
+        "backports",
+        "compression",
+    },
     "tasks": {"doit", "rich"},
     "dodo": set[str](),
 }
 PRINTING = "tasks.runtime.console"
+STARTING = "clients.programs._child"
 RECEIVING = ("tasks.site.", "tasks.install.")
 SENDING = ("tasks.collect", "tasks.proof", "tasks.assemble")
 MEANINGLESS = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc"}
@@ -83,6 +97,26 @@ def printing(source: str) -> list[int]:
             case ast.Attribute(value=ast.Name(id="sys"), attr="stdout" | "stderr"):
                 lines.append(node.lineno)
             case ast.ImportFrom(module="sys") if any(alias.name in ("stdout", "stderr") for alias in node.names):
+                lines.append(node.lineno)
+    return lines
+
+
+def starting(source: str) -> list[int]:
+    """The lines that start programs, or could: imports of what does, and the calls of os that do."""
+    starters = {"subprocess", "_posixsubprocess", "sh", "pty", "multiprocessing", "pexpect"}
+    calls = re.compile(r"os\.(fork\w*|exec\w+|spawn\w+|posix_spawn\w*|system|popen)|asyncio\.create_subprocess_\w+")
+    lines = []
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Import(names=names) if starters & {alias.name.partition(".")[0] for alias in names}:
+                lines.append(node.lineno)
+            case ast.ImportFrom(module=str(module)) if module.partition(".")[0] in starters:
+                lines.append(node.lineno)
+            case ast.ImportFrom(module=str(module), names=names) if any(
+                calls.fullmatch(f"{module}.{alias.name}") for alias in names
+            ):
+                lines.append(node.lineno)
+            case ast.Attribute(value=ast.Name(id=name), attr=attribute) if calls.fullmatch(f"{name}.{attribute}"):
                 lines.append(node.lineno)
     return lines
 
@@ -237,6 +271,33 @@ def test_printing_is_found(source: str, lines: list[int]) -> None:
     assert printing(source) == lines
 
 
+@pytest.mark.parametrize("name", [name for name in modules() if name != STARTING])
+def test_one_place_starts_programs(name: str) -> None:
+    assert starting(modules()[name].read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        pytest.param("import os\nimport subprocess", [2], id="subprocess"),
+        pytest.param("def f():\n  from subprocess import run", [2], id="inside a function"),
+        pytest.param("import sh.contrib", [1], id="sh"),
+        pytest.param("import os\nos.fork()", [2], id="fork"),
+        pytest.param("import os\nx = os.execvp", [2], id="exec"),
+        pytest.param("from os import posix_spawn as start", [1], id="spawn by name"),
+        pytest.param("import os\nos.system('ls')", [2], id="a shell"),
+        pytest.param("if TYPE_CHECKING:\n  from sh import RunningCommand", [2], id="its types"),
+        pytest.param("import os, shutil\nos.kill(1, 2)\nfile.system()\nimport shlex", [], id="fine"),
+    ],
+)
+def test_starting_is_found(source: str, lines: list[int]) -> None:
+    assert starting(source) == lines
+
+
+def test_the_one_place_starts_programs() -> None:
+    assert starting(modules()[STARTING].read_text())
+
+
 @pytest.mark.parametrize("name", modules())
 def test_modules_are_small_and_named_for_what_they_hold(name: str) -> None:
     assert name.rpartition(".")[2] not in MEANINGLESS
@@ -259,6 +320,7 @@ FOR_STEPS = {
     "docker",
     "requests",
     "rich",
+    "sh",
     "tasks.site.destination",
     "tasks.site.repositories",
     "urllib3",

@@ -21,7 +21,6 @@ WITHOUT = {
 # Each is a world of its own: what a user runs, or a real part.
 ELSEWHERE = {"benchmarks", "docs", "examples", "fixtures", "integration", "scenarios"}
 MOST_ENTRIES = 14  # in a folder of tests, as in bundle/
-CROWDED = {"fixtures/made": 20}  # made-up systems of every kind: not yet divided, and no more may come
 
 
 def modules() -> Iterator[Path]:
@@ -93,4 +92,4 @@ def test_folders_are_those_of_the_code_or_known() -> None:
 )
 def test_a_folder_has_few_entries(folder: Path) -> None:
     entries = [path.name for path in folder.iterdir() if path.name != "__pycache__"]
-    assert len(entries) <= CROWDED.get(folder.relative_to(TESTS).as_posix(), MOST_ENTRIES)
+    assert len(entries) <= MOST_ENTRIES

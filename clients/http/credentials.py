@@ -7,15 +7,15 @@ Looked at in this order: REGISTRY_AUTH_FILE, `config.json` in DOCKER_CONFIG or ~
 import base64
 import binascii
 import json
-import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bundle.errors import SourceError
+from bundle.errors import MissingToolError, ProgramError, SourceError
 from bundle.oci.reference import DOCKER_HUB
+from clients.programs.process import run
 
 _HUB_KEY = "https://index.docker.io/v1/"
 _HUB_HOSTS = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
@@ -156,30 +156,30 @@ def _ask(helper: str, host: str, file: Path, subject: str, environment: Mapping[
     """Run `docker-credential-HELPER get`, the host on its standard input."""
     program = f"docker-credential-{helper}"
     try:
-        done = subprocess.run(
+        done = run(
             [program, "get"],
-            input=_keys(host)[0].encode(),
-            capture_output=True,
+            subject=subject,
             timeout=_HELPER_TIMEOUT,
-            check=False,
-            env=dict(environment),
+            stdin=_keys(host)[0].encode(),
+            env=environment,
+            terminal=True,  # some ask there for a second factor
         )
-    except FileNotFoundError as err:
+    except MissingToolError as err:
         raise SourceError(
             f"{subject}: {file} names the credential helper {program} for {host}, which is not installed",
             hint=f"install {program} on PATH, or remove it from {file} and run: docker login {host}",
         ) from err
-    except (OSError, subprocess.TimeoutExpired) as err:
-        reason = f"no answer in {_HELPER_TIMEOUT:.0f} s" if isinstance(err, subprocess.TimeoutExpired) else err.strerror
+    except ProgramError as err:
         raise SourceError(
-            f"{subject}: the credential helper {program} failed for {host}: {reason}", hint=f"try it by hand: {program}"
+            f"{subject}: the credential helper {program} failed for {host}: {err.reason}",
+            hint=f"try it by hand: {program}",
         ) from err
-    if done.returncode:
-        words = " ".join((done.stdout or done.stderr).decode(errors="replace").split())[:300]
+    if done.code:
+        words = " ".join((done.text or done.stderr).split())[:300]
         if any(phrase in words.lower() for phrase in _NOT_FOUND):
             return ANONYMOUS
         raise SourceError(
-            f"{subject}: the credential helper {program} failed for {host}: {words or f'exit code {done.returncode}'}",
+            f"{subject}: the credential helper {program} failed for {host}: {words or f'exit code {done.code}'}",
             hint=f"try it by hand: echo {host} | {program} get",
         )
     return _answer(done.stdout, program, host, subject)

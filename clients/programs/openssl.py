@@ -4,7 +4,6 @@ The private key is never needed here, so a stolen machine or archive gives nothi
 """
 
 import os
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Self
 from bundle.errors import FormatError, ProgramError, storage_errors
 from bundle.formats.x509 import parse_authorities
 from clients.programs.process import find_program, run
+from clients.programs.stream import feed
 
 SUFFIX = ".cms"
 PART = 512 * 1024 * 1024  # bytes of plaintext; openssl decrypts a message in memory, and none of 2 GiB or more
@@ -66,26 +66,14 @@ class Recipient:
 
     def _part(self, first: bytes, chunks: Iterator[bytes], path: Path) -> bytes:
         """Encrypt one part, and return the chunk that did not go into it; empty at the end."""
-        with (
-            open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as to,
-            subprocess.Popen(self._argv, stdin=subprocess.PIPE, stdout=to, stderr=subprocess.PIPE) as process,
-        ):
-            assert process.stdin  # noqa: S101 - it is a pipe
-            try:
-                written, chunk = 0, first
-                while chunk and written < PART:
-                    process.stdin.write(chunk)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as to:
+            with feed(self._argv, subject="encrypt", to=to) as program:
+                written, chunk, taken = 0, first, True
+                while chunk and written < PART and (taken := program.write(chunk)):
                     written += len(chunk)
                     chunk = next(chunks, b"")
-            except BrokenPipeError:
-                chunk = b""
-            except BaseException:
-                process.kill()
-                raise
-            _, said = process.communicate()
-            if process.returncode != 0:
-                raise _failed(self.path, said.decode(errors="replace"))
-            to.flush()
+            if program.code != 0 or not taken:
+                raise _failed(self.path, program.said)
             os.fsync(to.fileno())
         return chunk
 

@@ -1,18 +1,15 @@
-"""A program's standard output as a stream: dumps of databases, of any size."""
+"""Bytes of any size through a program: what it writes as a stream (dumps of databases), what it reads (encryption)."""
 
-import contextlib
 import os
-import shutil
-import signal
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from bundle.errors import FormatError, ProgramError
+from bundle.errors import ProgramError
 from bundle.storage.files import CHUNK
+from clients.programs._child import Child
 
 _TAIL = 4096  # bytes kept of what it says on standard error
 
@@ -25,59 +22,62 @@ def dump(
     It runs in its own process group, which is killed when the stream is not read to its end. An empty dump is a
     failure too: nobody keeps one on purpose.
     """
-    with tempfile.TemporaryFile() as said:
-        try:
-            process = subprocess.Popen(
-                list(argv),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=said,
-                env=dict(env),
-                cwd=cwd,
-                start_new_session=True,
-            )
-        except OSError as err:
-            raise ProgramError(f"{subject}: {argv[0]} can't be run: {os.strerror(err.errno or 0)}") from err
-        size = 0
-        try:
-            assert process.stdout  # noqa: S101 - it is a pipe
-            while chunk := process.stdout.read(CHUNK):
+    with tempfile.TemporaryFile() as said, Child() as child:
+        ours, theirs = os.pipe()
+        with open(ours, "rb", buffering=0) as output:
+            try:
+                child.start(argv, subject=subject, stdout=theirs, stderr=said.fileno(), env=env, cwd=cwd)
+            finally:
+                os.close(theirs)
+            size = 0
+            while chunk := output.read(CHUNK):
                 size += len(chunk)
                 yield chunk
-            process.wait()
-        finally:
-            if process.poll() is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-            if process.stdout:
-                process.stdout.close()
-        if process.returncode != 0 or not size:
-            said.seek(max(0, said.seek(0, os.SEEK_END) - _TAIL))
-            words = mask(" ".join(said.read().decode(errors="replace").split()))
-            how = f"ended with {process.returncode}" if process.returncode else "wrote nothing"
+        code = child.wait()
+        if code != 0 or not size:
+            words = mask(_last_words(said))
+            how = f"ended with {code}" if code else "wrote nothing"
             raise ProgramError(f"{subject}: {Path(argv[0]).name} {how}{': ' if words else ''}{words}")
 
 
-@contextmanager
-def open_zstd(path: Path) -> Iterator[IO[bytes]]:
-    """What is in a file that zstd compressed, as a stream; the program ends with it.
+class Feed:
+    """A program that reads what is written here; after its end `code` and `said` (its last words) tell how it went."""
 
-    FormatError where there is no such program, and when it finds the file damaged and the stream was read to its end.
-    """
-    program = shutil.which("zstd")
-    if not program:
-        raise FormatError("it is compressed by zstd, and there is no program zstd on PATH")
-    argv = [program, "--decompress", "--stdout", "--quiet", "--memory=128MB", "--", str(path)]
-    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        output, errors = process.stdout, process.stderr
-        if not output or not errors:
-            raise FormatError("zstd has no output")
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe = pipe
+        self.code = 0
+        self.said = ""
+
+    def write(self, data: bytes) -> bool:
+        """Give it all of `data`, as fast as it reads; False when it reads no more."""
+        rest = memoryview(data)
         try:
-            yield output
-            ended = not output.read(1)
-            if ended and process.wait() != 0:
-                words = errors.read(1000).decode(errors="replace").strip()
-                raise FormatError(f"its compression is damaged: {words}")
-        finally:
-            process.kill()
+            while rest:
+                rest = rest[os.write(self._pipe.fileno(), rest) :]
+        except BrokenPipeError:
+            return False
+        return True
+
+
+@contextmanager
+def feed(argv: Sequence[str], *, subject: str, to: IO[bytes]) -> Iterator[Feed]:
+    """Write to a program whose output goes `to` a file, and wait for its end.
+
+    It is killed with all that it started when the writing breaks off.
+    """
+    with tempfile.TemporaryFile() as said, Child() as child:
+        theirs, ours = os.pipe()
+        with open(ours, "wb", buffering=0) as pipe:
+            try:
+                child.start(argv, subject=subject, stdin=theirs, stdout=to.fileno(), stderr=said.fileno())
+            finally:
+                os.close(theirs)
+            program = Feed(pipe)
+            yield program
+        program.code = child.wait()
+        program.said = _last_words(said)
+
+
+def _last_words(said: IO[bytes]) -> str:
+    said.seek(max(0, said.seek(0, os.SEEK_END) - _TAIL))
+    return " ".join(said.read().decode(errors="replace").split())

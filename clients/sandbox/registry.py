@@ -1,21 +1,16 @@
 """Programs that serve on loopback for a while and are gone for sure afterwards; among them the CNCF registry."""
 
-import contextlib
 import json
-import os
 import re
 import shutil
-import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bundle.errors import ProgramError
-from clients.programs.process import TIE
+from clients.programs.process import background
 from clients.sandbox._loopback_registry import loopback_registry
 
 _START_SECONDS = 60.0
@@ -31,29 +26,15 @@ def serving(argv: Sequence[str], log: Path, *, ready: Callable[[], bool]) -> Ite
 
     A ProgramError shows the end of the log of one that does not come up.
     """
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", TIE, str(os.getpid()), *argv],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
+    name = Path(argv[0]).name
+    with background(argv, subject=f"{name} for the rehearsal", log=log, grace=_STOP_SECONDS) as runs:
         deadline = time.monotonic() + _START_SECONDS
         while not ready():
-            if process.poll() is not None or time.monotonic() > deadline:
+            if not runs() or time.monotonic() > deadline:
                 said = " ".join(log.read_text(errors="replace")[-600:].split())
-                raise ProgramError(f"{Path(argv[0]).name} for the rehearsal does not come up: {said}")
+                raise ProgramError(f"{name} for the rehearsal does not come up: {said}")
             time.sleep(_POLL)
         yield
-    finally:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_STOP_SECONDS)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def free_ports(count: int) -> list[int]:

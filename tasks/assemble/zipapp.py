@@ -3,13 +3,13 @@
 It holds this program and the pure-Python packages that the far side needs. The same sources give the same bytes.
 """
 
-import importlib.util
 import io
 import stat
 import zipfile
 from collections.abc import Iterator
 from functools import partial
 from importlib import metadata
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from bundle.errors import AirgapError
@@ -30,6 +30,7 @@ THEIR_PACKAGES = {
     "doit": "doit",
     "idna": "idna",
     "requests": "requests",
+    "sh": "sh",
     "squarify": "squarify",
     "urllib3": "urllib3",
     "yaml": "PyYAML",
@@ -80,36 +81,35 @@ def build(*, small: bool = False) -> bytes:
 
 def sources() -> list[Path]:
     """The files that the zipapp is made of."""
-    root = Path(__file__).parents[2]
-    directories = [*(root / package for package in OUR_PACKAGES), *(_location(package) for package in THEIR_PACKAGES)]
-    return [root / "dodo.py", *(path for directory in directories for path in directory.rglob("*.py"))]
+    return [path for _, path in _files()]
 
 
 def _members() -> Iterator[tuple[str, bytes]]:
-    root = Path(__file__).parents[2]
     yield "__main__.py", _MAIN
-    yield "dodo.py", (root / "dodo.py").read_bytes()
-    for package in OUR_PACKAGES:
-        yield from _sources(root / package, package)
-    for package, distribution in THEIR_PACKAGES.items():
-        yield from _sources(_location(package), package)
+    replaced = {_CERTS: _SYSTEM_CERTS, version.FILE: version.stated(VERSION)}
+    for name, path in _files():
+        yield name, replaced.get(name) or path.read_bytes()
+    for distribution in THEIR_PACKAGES.values():
         yield from _licences(distribution)
 
 
-def _sources(directory: Path, package: str) -> Iterator[tuple[str, bytes]]:
-    for path in sorted(directory.rglob("*.py")):
-        name = f"{package}/{path.relative_to(directory).as_posix()}"
-        if name == version.FILE:
-            yield name, version.stated(VERSION)
-        else:
-            yield name, _SYSTEM_CERTS if name == _CERTS else path.read_bytes()
+def _files() -> Iterator[tuple[str, Path]]:
+    """The Python files, each with its name in the zipapp."""
+    root = Path(__file__).parents[2]
+    yield "dodo.py", root / "dodo.py"
+    for place in (*(root / package for package in OUR_PACKAGES), *(_location(package) for package in THEIR_PACKAGES)):
+        for path in [place] if place.is_file() else sorted(place.rglob("*.py")):
+            yield path.relative_to(place.parent).as_posix(), path
 
 
 def _location(package: str) -> Path:
-    spec = importlib.util.find_spec(package)
+    """The directory of a package, or the file of a module that is one file."""
+    # Not importlib.util.find_spec: it fails for `sh`, which puts an object in place of its module when it is loaded.
+    spec = PathFinder.find_spec(package)
     if not spec or not spec.origin:
         raise AirgapError(f"package {package!r} is not installed", hint="pip install -e . in the checkout")
-    return Path(spec.origin).parent
+    origin = Path(spec.origin)
+    return origin.parent if origin.name == "__init__.py" else origin
 
 
 def _licences(distribution: str) -> Iterator[tuple[str, bytes]]:

@@ -16,7 +16,7 @@ from bundle.transfer.fetch import fetch_image
 from bundle.transfer.image import Manifest
 from bundle.transfer.referrers import list_tag
 from clients.programs import syft as syft_client
-from clients.programs.stream import open_zstd
+from clients.sbom.zstd import open_zstd
 from schema.lock import ImagePin
 from schema.spec.contents import ImageSpec
 from tasks.collect.images import required_pin

@@ -78,7 +78,7 @@ def _outputs(project: Project, image: ImageSpec) -> list[Path]:
 
 def _write(project: Project, image: ImageSpec) -> None:
     # What reads images and writes CycloneDX is imported only here: a run with nothing to do starts without it.
-    from clients.cyclonedx import write_sbom
+    from clients.sbom.cyclonedx import write_sbom
     from tasks.collect.packages import look_inside
 
     project.claim()

@@ -3,13 +3,14 @@
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundle.errors import FormatError, storage_errors
+from bundle.errors import FormatError, ProgramError, storage_errors
 from bundle.storage.files import inside
+from clients.programs.process import run
 from schema.site.rehearsal import PLACEHOLDER, completed, is_address
 from schema.site.site import TRUST
 from schema.site.uses import uses
@@ -18,6 +19,7 @@ from schema.syntax.problems import did_you_mean, listed
 from schema.syntax.template import Name
 from tasks.site.receiver import Receiver
 
+_OPENSSL_SECONDS = 60.0
 _KEPT = ("LANG", "LC_ALL", "TZ")
 
 
@@ -140,4 +142,5 @@ def _self_signed(certificate: Path, key: Path) -> None:
     if openssl := shutil.which("openssl"):
         argv = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", f"/CN={PLACEHOLDER}"]
         argv += ["-addext", f"subjectAltName=DNS:{PLACEHOLDER}", "-keyout", str(key), "-out", str(certificate)]
-        subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        with suppress(ProgramError):
+            run(argv, subject="a certificate for the rehearsal", timeout=_OPENSSL_SECONDS)

@@ -15,7 +15,7 @@ from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.transfer.image import Manifest
 from clients.cosign import CosignKey, check_signed
-from tests.fixtures.made.cosign_objects import (
+from tests.fixtures.images.cosign_objects import (
     Artifact,
     PrivateKey,
     artifact,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.benches.workbench import Ran, Workbench, write_layout
-from tests.fixtures.made.images import image, layer
+from tests.fixtures.images.images import image, layer
 from tests.fixtures.parts.clusters import Cluster, asset
 from tests.fixtures.parts.parts import PartError, program
 from tests.fixtures.places import CHARTS

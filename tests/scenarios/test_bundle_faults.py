@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.benches.workbench import Workbench, make
-from tests.fixtures.made.images import pseudo_random
+from tests.fixtures.images.images import pseudo_random
 from tests.fixtures.servers.faulty_registry import FaultyRegistry, basic, cut, faulty_registry, instead, refusal, stall
 
 LAYER = pseudo_random("layer", 3_000_000)

@@ -11,9 +11,9 @@ from bundle.meter import SilentMeter
 from bundle.oci.descriptor import Descriptor
 from bundle.transfer.image import Manifest
 from tests.fixtures.connections import RecordingMeter
-from tests.fixtures.made.hand_made import APP, save_image
-from tests.fixtures.made.images import Image
-from tests.fixtures.made.tars import made
+from tests.fixtures.images.hand_made import APP, save_image
+from tests.fixtures.images.images import Image
+from tests.fixtures.images.tars import made
 
 
 def write(place: Path, *names: str) -> Path:

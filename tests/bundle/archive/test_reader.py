@@ -16,7 +16,7 @@ from bundle.metadata.checksums import SUMS
 from bundle.metadata.manifest import Layout
 from bundle.oci.digest import Digest
 from bundle.transfer.image import ImageSource, is_manifest, reachable
-from tests.fixtures.made.images import Index
+from tests.fixtures.images.images import Index
 from tests.fixtures.made.made_bundle import CHART, CONTENT, TOOL, make_bundle
 
 PLACES = ("directory", "archive", "first-part", "last-part", "list")

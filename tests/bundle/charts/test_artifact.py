@@ -13,7 +13,7 @@ from bundle.oci.digest import Digest
 from bundle.transfer.image import Manifest
 from bundle.transfer.push import push_image
 from bundle.transfer.transfers import Transfers
-from tests.fixtures.made.fake_images import FakeSink, FakeSource
+from tests.fixtures.images.fake_images import FakeSink, FakeSource
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import trustme
 
 from bundle.errors import FormatError
 from bundle.formats.x509 import Certificate, merged, out_of_date, parse_authorities
-from tests.fixtures.made.system_images import OLD
+from tests.fixtures.images.system_images import OLD
 
 START = datetime(2026, 3, 1, 12, 30, 15, tzinfo=UTC)
 

@@ -15,8 +15,8 @@ from bundle.images.derived import DerivedImage, DerivedSource, derive_image
 from bundle.oci import media_types
 from bundle.oci.digest import Digest
 from bundle.transfer.image import Manifest
-from tests.fixtures.made.images import AMD64, ARM64, Image, Index, image, index
-from tests.fixtures.made.system_images import ALPINE, DEBIAN, OLD, RED_HAT, Files, Held, layer_of, system
+from tests.fixtures.images.images import AMD64, ARM64, Image, Index, image, index
+from tests.fixtures.images.system_images import ALPINE, DEBIAN, OLD, RED_HAT, Files, Held, layer_of, system
 
 CA_PEM = trustme.CA().cert_pem.bytes().decode()
 CA = parse_authorities(CA_PEM)

@@ -14,8 +14,8 @@ from bundle.images.docker_load import Loadable
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.reference import Reference
-from tests.fixtures.made.fake_images import ContentSource, FakeSource
-from tests.fixtures.made.images import Image, Index, image, layer
+from tests.fixtures.images.fake_images import ContentSource, FakeSource
+from tests.fixtures.images.images import Image, Index, image, layer
 from tests.fixtures.made.made_bundle import CONTENT
 
 NAME = Reference.parse("registry.example.com/team/app:1")

@@ -21,8 +21,8 @@ from bundle.storage.blob_store import BlobStore
 from bundle.transfer.fetch import fetch_image
 from bundle.transfer.image import Manifest
 from bundle.transfer.transfers import Transfers
-from tests.fixtures.made.images import image, layer
-from tests.fixtures.made.layouts import fetched, opened
+from tests.fixtures.images.images import image, layer
+from tests.fixtures.images.layouts import fetched, opened
 
 BIG, SMALL = layer("big", 300_000, compressed=False), layer("small", 100, compressed=False)
 

@@ -13,7 +13,7 @@ from bundle.oci.platform import Platform
 from bundle.oci.reference import Reference
 from bundle.storage.blob_store import BlobStore
 from bundle.transfer.image import Manifest, reachable
-from tests.fixtures.made.images import AMD64, ARM64, Image, Index, image, index, layer
+from tests.fixtures.images.images import AMD64, ARM64, Image, Index, image, index, layer
 from tests.fixtures.made.made_bundle import CONTENT, PREFIX, stored
 
 

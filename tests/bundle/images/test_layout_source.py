@@ -19,7 +19,7 @@ from bundle.storage.blob_store import BlobStore
 from bundle.storage.tree import DirectoryTree, TarTree, index_members
 from bundle.storage.volume import FilePiece, Part, Volume
 from bundle.transfer.image import Manifest, PlacedSource
-from tests.fixtures.made.layouts import fetched, layout_of_all, opened
+from tests.fixtures.images.layouts import fetched, layout_of_all, opened
 from tests.fixtures.made.made_bundle import CONTENT, PREFIX
 
 

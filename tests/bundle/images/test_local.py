@@ -8,7 +8,7 @@ import pytest
 
 from bundle.errors import SourceError
 from bundle.storage.blob_store import BlobStore
-from tests.fixtures.made.layouts import fetched, layout_of_all, opened
+from tests.fixtures.images.layouts import fetched, layout_of_all, opened
 from tests.fixtures.made.made_bundle import CONTENT, PREFIX
 
 

@@ -9,7 +9,7 @@ from bundle.images.layers.stream import LayerStream
 from bundle.sbom import _filesystem as filesystem
 from bundle.sbom._filesystem import FileSystem
 from bundle.storage.tar_reader import Member
-from tests.fixtures.made.layers import DIRECTORY, Content, Link, tar_of
+from tests.fixtures.images.layers import DIRECTORY, Content, Link, tar_of
 
 Layer = Mapping[str, Content] | Sequence[tuple[str, Content]]
 

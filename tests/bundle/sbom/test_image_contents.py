@@ -11,8 +11,8 @@ from bundle.oci.digest import Digest
 from bundle.sbom.image_contents import attesting, images_of, platform_of, read_layers
 from bundle.storage.blob_store import BlobStore
 from bundle.transfer.image import Manifest
-from tests.fixtures.made.images import AMD64, ARM64, Image, image, index
-from tests.fixtures.made.layers import layer_of, no_zstd
+from tests.fixtures.images.images import AMD64, ARM64, Image, image, index
+from tests.fixtures.images.layers import layer_of, no_zstd
 
 DPKG = {"var/lib/dpkg/status": "Package: a\nVersion: 1\n"}
 AMD, ARM = image(layer_of(DPKG), platform=AMD64), image(layer_of({}), platform=ARM64)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from bundle.sbom.inventory import Inventory, LayerBlob, take_inventory
-from tests.fixtures.made.layers import Content, Link, layer_of, no_zstd
+from tests.fixtures.images.layers import Content, Link, layer_of, no_zstd
 
 DEBIAN: Mapping[str, Content] = {
     "etc/os-release": Link(target="../usr/lib/os-release"),

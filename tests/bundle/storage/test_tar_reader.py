@@ -4,7 +4,7 @@ import pytest
 
 from bundle.errors import FormatError
 from bundle.storage.tar_reader import MAX_MEMBERS, Member, link_target, members
-from tests.fixtures.made.tars import Forward, made
+from tests.fixtures.images.tars import Forward, made
 
 LONG = "d/" + "n" * 200
 REG = tarfile.REGTYPE

@@ -10,7 +10,7 @@ from bundle.errors import IntegrityError
 from bundle.oci.digest import Digest
 from bundle.storage.tar_reader import members
 from bundle.storage.tar_writer import HashingSink, TarWriter
-from tests.fixtures.made.tars import Forward
+from tests.fixtures.images.tars import Forward
 
 LONG = "d/" + "n" * 200
 

@@ -7,7 +7,7 @@ import pytest
 
 from bundle.errors import FormatError
 from bundle.storage.tree import index_tar, read_small
-from tests.fixtures.made.tars import made
+from tests.fixtures.images.tars import made
 
 REG = tarfile.REGTYPE
 

@@ -12,8 +12,8 @@ from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.transfer.cosign import MAX_SIGNATURE, Signature, signatures
 from bundle.transfer.image import Manifest
-from tests.fixtures.made.cosign_objects import Artifact, bundled, new_key, referring, simple
-from tests.fixtures.made.images import image, index, layer
+from tests.fixtures.images.cosign_objects import Artifact, bundled, new_key, referring, simple
+from tests.fixtures.images.images import image, index, layer
 
 KEY = new_key()
 IMAGE = Digest.of(b"image")

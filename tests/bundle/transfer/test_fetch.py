@@ -15,7 +15,7 @@ from bundle.oci.platform import Platform
 from bundle.storage.blob_store import BlobStore
 from bundle.transfer.fetch import fetch_image, pin_image, stored_image
 from bundle.transfer.transfers import Transfers
-from tests.fixtures.made.fake_images import AMD64, FakeSource
+from tests.fixtures.images.fake_images import AMD64, FakeSource
 
 ARM64 = Platform(os="linux", architecture="arm64")
 

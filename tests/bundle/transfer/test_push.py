@@ -15,7 +15,7 @@ from bundle.transfer.image import Manifest
 from bundle.transfer.push import Outcome, PushedImage, ReadBlob, push_image
 from bundle.transfer.transfers import Transfers
 from tests.fixtures.connections import RecordingMeter
-from tests.fixtures.made.fake_images import AMD64, FakeSink, FakeSource
+from tests.fixtures.images.fake_images import AMD64, FakeSink, FakeSource
 
 ARM64 = Platform(os="linux", architecture="arm64")
 LAYER = b"a layer" * 1000

@@ -26,8 +26,8 @@ from bundle.transfer.referrers import (
     merged_list,
     named_roots,
 )
-from tests.fixtures.made.cosign_objects import Artifact, bundled, new_key, referring, simple
-from tests.fixtures.made.images import image, layer
+from tests.fixtures.images.cosign_objects import Artifact, bundled, new_key, referring, simple
+from tests.fixtures.images.images import image, layer
 
 KEY = new_key()
 IMAGE = image(layer("app", 100))

@@ -7,7 +7,7 @@ import pytest
 
 from bundle.errors import FormatError
 from clients.charts.metadata import ChartMetadata, read_metadata
-from tests.fixtures.made.layers import tar_of
+from tests.fixtures.images.layers import tar_of
 
 SUBJECT = "chart 'web'"
 CHART = "name: web\nversion: 1.10\n"

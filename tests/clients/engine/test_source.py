@@ -19,7 +19,7 @@ from clients.engine.engine import Engine
 from clients.engine.names import EngineNames
 from clients.engine.source import EngineImages, PulledSource
 from tests.fixtures.connections import RecordingMeter
-from tests.fixtures.made.images import layer
+from tests.fixtures.images.images import layer
 from tests.fixtures.servers.fake_engine import FakeEngine, body, fake_engine, stream
 
 LAYER = layer("app", 50_000, compressed=False)

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,3 +70,29 @@ def test_who_can_not_be_encrypted_to_is_told_before_anything_is_written(keys: Pa
     subprocess.run(argv, capture_output=True, check=True)
     with pytest.raises(AirgapError, match=r"openssl can't encrypt to .*ed\.crt"):
         Recipient.read(keys / "ed.crt")
+
+
+def test_a_program_that_stops_reading_is_a_failure_whatever_its_code(tmp_path: Path) -> None:
+    openssl = tmp_path / "openssl"
+    openssl.write_text("#!/bin/sh\nhead -c 10 >/dev/null\n")
+    openssl.chmod(0o755)
+    recipient = Recipient(path=tmp_path / "k.crt", openssl=openssl)
+    with pytest.raises(ProgramError, match="openssl can't encrypt to"):
+        recipient.stream(iter([b"x" * 100_000] * 20), tmp_path, "db")
+
+
+def test_encryption_that_is_broken_off_leaves_no_program(tmp_path: Path) -> None:
+    openssl = tmp_path / "openssl"
+    openssl.write_text(f"#!/bin/sh\necho $$ >{tmp_path}/number\ncat >/dev/null; exec sleep 1000\n")
+    openssl.chmod(0o755)
+
+    def broken() -> Iterator[bytes]:
+        yield b"some"
+        while not (tmp_path / "number").exists() or not (tmp_path / "number").read_text():
+            time.sleep(0.01)
+        raise ProgramError("the dump failed")
+
+    with pytest.raises(ProgramError, match="the dump failed"):
+        Recipient(path=tmp_path / "k.crt", openssl=openssl).stream(broken(), tmp_path, "db")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "number").read_text()), 0)

@@ -1,48 +1,14 @@
+"""What a program writes as a stream, and what it reads: whole, broken off, and by programs that fail."""
+
 import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from bundle.errors import FormatError, ProgramError
-from bundle.sbom._filesystem import open_layer
-from clients.programs.stream import dump, open_zstd
-
-DATA = bytes(range(256)) * 4000
-
-
-@pytest.fixture
-def packed(tmp_path: Path) -> Path:
-    if not shutil.which("zstd"):
-        pytest.skip("zstd is not installed")
-    path = tmp_path / "layer"
-    path.write_bytes(subprocess.run(["zstd", "-qc"], input=DATA, capture_output=True, check=True).stdout)
-    return path
-
-
-def test_it_is_unpacked(packed: Path) -> None:
-    with open_layer(packed, open_zstd) as stream:
-        assert stream.read(len(DATA) + 1) == DATA
-
-
-def test_it_need_not_be_read_to_its_end(packed: Path) -> None:
-    with open_layer(packed, open_zstd) as stream:
-        assert stream.read(10) == DATA[:10]
-
-
-def test_damage_is_an_error(packed: Path) -> None:
-    packed.write_bytes(packed.read_bytes()[:-20])
-    with pytest.raises(FormatError, match="damaged"), open_layer(packed, open_zstd) as stream:
-        stream.skip(len(DATA) + 1)
-
-
-def test_without_the_program_it_is_said(packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(FormatError, match="no program zstd on PATH"), open_layer(packed, open_zstd):
-        pass
+from bundle.errors import MissingToolError, ProgramError
+from clients.programs.stream import dump, feed
 
 
 def dumped(script: str, tmp_path: Path) -> Iterator[bytes]:
@@ -71,7 +37,9 @@ def test_a_dump_that_fails_says_so_at_its_end(tmp_path: Path, script: str, told:
 
 
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ProgramError, match="dump 'x': nothing-like-it can't be run"):
+    with pytest.raises(
+        MissingToolError, match=r"dump 'x': nothing-like-it is not there\n  next: install nothing-like-it"
+    ):
         list(dump(["nothing-like-it"], subject="dump 'x'", env=os.environ, cwd=tmp_path, mask=str))
 
 
@@ -82,3 +50,21 @@ def test_a_dump_that_nobody_reads_on_is_ended(tmp_path: Path) -> None:
     stream.close()  # type: ignore[attr-defined]
     with pytest.raises(ProcessLookupError):
         os.kill(number, 0)
+
+
+SLOW = "import sys, time; time.sleep(0.2); data = sys.stdin.buffer.read(); sys.stdout.buffer.write(data[::-1])"
+
+
+def test_what_is_fed_goes_through_to_the_file(tmp_path: Path) -> None:
+    data = os.urandom(1_000_000)
+    with (tmp_path / "out").open("wb") as out, feed([sys.executable, "-c", SLOW], subject="s", to=out) as program:
+        assert all(program.write(data) for _ in range(3))
+    assert (program.code, program.said) == (0, "")
+    assert (tmp_path / "out").read_bytes() == (data * 3)[::-1]
+
+
+def test_a_program_that_reads_no_more_is_told_apart(tmp_path: Path) -> None:
+    script = "import sys; sys.stdin.buffer.read(10); print('enough', file=sys.stderr); sys.exit(3)"
+    with (tmp_path / "out").open("wb") as out, feed([sys.executable, "-c", script], subject="s", to=out) as program:
+        assert not all(program.write(bytes(100_000)) for _ in range(20))
+    assert (program.code, program.said) == (3, "enough")

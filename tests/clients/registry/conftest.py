@@ -10,8 +10,8 @@ from bundle.transfer.transfers import Transfers
 from clients.registry.repository import Registries
 from clients.registry.upload import Uploads
 from tests.fixtures.connections import RecordingMeter
-from tests.fixtures.made.fake_images import FakeSource
-from tests.fixtures.made.pushes import LAYER, SMALL, SUBJECT, FilesSource, Push
+from tests.fixtures.images.fake_images import FakeSource
+from tests.fixtures.images.pushes import LAYER, SMALL, SUBJECT, FilesSource, Push
 from tests.fixtures.servers.faulty_registry import FaultyRegistry
 
 

@@ -21,8 +21,8 @@ from clients.http.credentials import Credentials
 from clients.registry.repository import Registries
 from clients.registry.upload import Uploads
 from tests.fixtures.connections import MakeTransport, RecordingMeter
-from tests.fixtures.made.fake_images import FakeSource
-from tests.fixtures.made.pushes import LAYER, MIB, SUBJECT, FilesSource, Push, patched, whole
+from tests.fixtures.images.fake_images import FakeSource
+from tests.fixtures.images.pushes import LAYER, MIB, SUBJECT, FilesSource, Push, patched, whole
 from tests.fixtures.servers.faulty_registry import (
     Answer,
     Fault,

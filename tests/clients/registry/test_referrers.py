@@ -15,7 +15,7 @@ from bundle.transfer.referrers import Referrer, find_referrers, list_bytes, list
 from clients.registry.referrers_tag import ReferrerLists
 from clients.registry.repository import Registries, RegistryRepository
 from tests.fixtures.connections import MakeTransport
-from tests.fixtures.made.cosign_objects import Artifact, bundled, new_key, put, referring, simple
+from tests.fixtures.images.cosign_objects import Artifact, bundled, new_key, put, referring, simple
 from tests.fixtures.servers.faulty_registry import Fault, FaultyRegistry, cut, instead, refusal, with_headers
 
 SUBJECT = "image 'app'"

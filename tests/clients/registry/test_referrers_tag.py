@@ -13,7 +13,7 @@ from bundle.transfer.referrers import list_bytes, list_tag
 from clients.registry.referrers_tag import ReferrerLists
 from clients.registry.repository import Registries
 from clients.registry.upload import Uploads
-from tests.fixtures.made.cosign_objects import Artifact, bundled, new_key, put, referring
+from tests.fixtures.images.cosign_objects import Artifact, bundled, new_key, put, referring
 from tests.fixtures.servers.faulty_registry import FaultyRegistry, cut, refusal
 
 SUBJECT = "image 'app'"

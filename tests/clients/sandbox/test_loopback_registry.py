@@ -18,7 +18,7 @@ from clients.registry.repository import Registries
 from clients.registry.upload import Uploads
 from clients.sandbox._loopback_registry import loopback_registry
 from tests.fixtures.connections import MakeTransport, RecordingMeter
-from tests.fixtures.made.fake_images import FakeSource
+from tests.fixtures.images.fake_images import FakeSource
 
 LAYER = bytes(range(256)) * 8 * 1024  # 2 MiB, sent in one piece or more
 ABSENT = Digest.of(b"nobody has this")

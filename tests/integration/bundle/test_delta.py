@@ -13,7 +13,7 @@ import pytest
 from bundle.formats.sizes import human
 from bundle.oci.digest import Digest
 from tests.fixtures.benches.crossing import BASE, Crossing, images_below
-from tests.fixtures.made.images import layer
+from tests.fixtures.images.images import layer
 from tests.fixtures.parts.registries import RunningRegistry
 
 

@@ -13,7 +13,7 @@ from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
 from tests.fixtures.benches.crossing import Crossing
-from tests.fixtures.made.images import AMD64
+from tests.fixtures.images.images import AMD64
 from tests.fixtures.parts.registries import cncf_registry
 
 MB = 1000 * 1000

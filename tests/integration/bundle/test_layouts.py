@@ -22,7 +22,7 @@ from bundle.oci.digest import Digest
 from bundle.oci.locations import LocalImage
 from bundle.storage.blob_store import BlobStore
 from bundle.transfer.image import ImageSource, is_manifest, reachable
-from tests.fixtures.made.images import Index
+from tests.fixtures.images.images import Index
 from tests.fixtures.made.made_bundle import CONTENT, PREFIX, make_bundle, stored
 from tests.fixtures.parts.parts import Engine, Skopeo
 

@@ -17,8 +17,8 @@ from referencing.jsonschema import DRAFT7
 
 from bundle.sbom._rpm import read_database
 from tests.fixtures.benches.workbench import Workbench, write_layout
-from tests.fixtures.made.images import image
-from tests.fixtures.made.layers import Content, Link, layer_of
+from tests.fixtures.images.images import image
+from tests.fixtures.images.layers import Content, Link, layer_of
 from tests.fixtures.parts import systems
 from tests.fixtures.parts.parts import Engine, PartError, program
 

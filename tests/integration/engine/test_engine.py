@@ -26,8 +26,8 @@ from tests.fixtures.benches.engine_bench import (
     own_engine,
     source,
 )
-from tests.fixtures.made.images import image, layer
-from tests.fixtures.made.system_images import DEBIAN, layer_of
+from tests.fixtures.images.images import image, layer
+from tests.fixtures.images.system_images import DEBIAN, layer_of
 from tests.fixtures.parts.clusters import free_ports
 from tests.fixtures.parts.parts import Engine
 from tests.fixtures.parts.registries import RunningRegistry, TlsFiles

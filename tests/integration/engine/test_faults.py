@@ -30,8 +30,8 @@ from tests.fixtures.benches.engine_bench import (
     own_engine,
     source,
 )
-from tests.fixtures.made.fake_images import ContentSource
-from tests.fixtures.made.images import ARM64, image, layer
+from tests.fixtures.images.fake_images import ContentSource
+from tests.fixtures.images.images import ARM64, image, layer
 from tests.fixtures.parts.parts import Engine
 from tests.fixtures.parts.registries import RunningRegistry
 

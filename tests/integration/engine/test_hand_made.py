@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.benches.workbench import Ran, Workbench, write_layout
-from tests.fixtures.made.hand_made import save_chart
-from tests.fixtures.made.images import image, layer
+from tests.fixtures.images.hand_made import save_chart
+from tests.fixtures.images.images import image, layer
 from tests.fixtures.parts.parts import Engine, Skopeo
 
 PREFIX = "internal-registry.corp/zenml"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.benches.engine_bench import EngineBench, make_bench
-from tests.fixtures.made.images import random_chunks
+from tests.fixtures.images.images import random_chunks
 from tests.fixtures.parts.parts import Engine, program
 from tests.fixtures.parts.registries import RunningRegistry
 from tests.fixtures.places import ROOT

@@ -19,8 +19,8 @@ import trustme
 
 from tests.fixtures.benches.site_bench import make_site
 from tests.fixtures.benches.workbench import Ran, Workbench, write_layout
-from tests.fixtures.made.images import image
-from tests.fixtures.made.system_images import ALPINE, DEBIAN, RED_HAT, Files, layer_of
+from tests.fixtures.images.images import image
+from tests.fixtures.images.system_images import ALPINE, DEBIAN, RED_HAT, Files, layer_of
 from tests.fixtures.parts.clusters import Cluster
 from tests.fixtures.parts.helms import Helm
 from tests.fixtures.parts.parts import CommandError, Engine, PartError, program

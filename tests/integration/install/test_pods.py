@@ -10,7 +10,7 @@ import pytest
 
 from tests.fixtures.benches.site_bench import Site, make_site
 from tests.fixtures.benches.workbench import write_layout
-from tests.fixtures.made.images import image, layer
+from tests.fixtures.images.images import image, layer
 from tests.fixtures.parts.clusters import LOG_LINE, Cluster
 from tests.fixtures.parts.helms import Helm
 from tests.fixtures.parts.registries import RunningRegistry

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from tests.fixtures.made.images import AMD64, ARM64, Image, Index, image, index, layer
+from tests.fixtures.images.images import AMD64, ARM64, Image, Index, image, index, layer
 from tests.fixtures.parts.parts import Engine, PartError, Skopeo, docker_engine, running
 from tests.fixtures.parts.registries import Request, RunningRegistry
 

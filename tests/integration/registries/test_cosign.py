@@ -13,7 +13,7 @@ from bundle.metadata.names import MANIFEST
 from bundle.oci.digest import Digest
 from bundle.sbom.summary import SbomSummary
 from tests.fixtures.benches.workbench import Ran, Workbench
-from tests.fixtures.made.images import AMD64, ARM64, Index, image, index, layer
+from tests.fixtures.images.images import AMD64, ARM64, Index, image, index, layer
 from tests.fixtures.parts.cosigns import Cosign
 from tests.fixtures.parts.parts import Engine, Skopeo
 from tests.fixtures.parts.registries import RunningRegistry

@@ -18,7 +18,7 @@ from oras.client import OrasClient
 
 from bundle.oci.digest import Digest
 from tests.fixtures.benches.workbench import Ran, Workbench, make, write_layout
-from tests.fixtures.made.images import image, layer
+from tests.fixtures.images.images import image, layer
 from tests.fixtures.parts.parts import Skopeo
 from tests.fixtures.parts.registries import RunningRegistry
 from tests.fixtures.parts.ssh_keys import Key, make_key

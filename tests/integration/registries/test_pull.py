@@ -27,7 +27,7 @@ from bundle.transfer.transfers import Transfers
 from clients.http.credentials import Credentials
 from clients.http.transport import Transport
 from clients.registry.repository import Registries
-from tests.fixtures.made.images import AMD64, image, index, layer, random_chunks
+from tests.fixtures.images.images import AMD64, image, index, layer, random_chunks
 from tests.fixtures.parts.registries import RunningRegistry
 from tests.fixtures.places import ROOT
 

@@ -36,8 +36,8 @@ from clients.http.retry import RetryPolicy
 from clients.http.transport import Transport
 from clients.registry.repository import Registries
 from clients.registry.upload import Uploads
-from tests.fixtures.made.fake_images import FakeSource
-from tests.fixtures.made.images import image, layer
+from tests.fixtures.images.fake_images import FakeSource
+from tests.fixtures.images.images import image, layer
 from tests.fixtures.made.made_bundle import SHARED, make_bundle
 from tests.fixtures.parts.parts import Skopeo
 from tests.fixtures.parts.registries import RunningRegistry, cncf_registry

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from clients.programs.process import run
 from tasks.assemble import zipapp
 from tests.fixtures.benches.workbench import Workbench, make
 from tests.fixtures.servers.fake_engine import body, fake_engine
@@ -94,6 +95,46 @@ def test_the_docker_sdk_runs_from_it_and_unpacks_nothing(tmp_path: Path, python:
     assert str(tmp_path) not in authorities
     assert found == "sha256:1"
     assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_it_is_built_by_a_process_that_has_started_programs() -> None:
+    before = zipapp.build()
+    run(["/bin/true"], subject="s", timeout=20)
+    assert zipapp.build() == before
+
+
+def test_a_module_that_is_one_file_is_carried_like_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """sh was one until 2.3."""
+    (tmp_path / "sh.py").write_text("one = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with zipfile.ZipFile(io.BytesIO(zipapp.build())) as archive:
+        assert archive.read("sh.py") == b"one = 1\n"
+        assert not [name for name in archive.namelist() if name.startswith("sh/")]
+    assert tmp_path / "sh.py" in zipapp.sources()
+
+
+STARTS = """
+import sys
+sys.path[0] = sys.argv[1]
+from clients.programs.process import run
+for tied in (False, True):
+    print(run(["/bin/cat"], subject="s", timeout=60, stdin=b"in", tied=tied).text, sys.modules["sh"].__file__)
+"""
+
+
+@pytest.mark.parametrize("python", PYTHONS, ids=str)
+def test_it_starts_programs_by_what_it_carries(bench: Workbench, tmp_path: Path, python: str) -> None:
+    carried = bench.bundle / "airgap.pyz"
+    done = subprocess.run(
+        [python, "-I", "-S", "-W", "always", "-c", STARTS, carried],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    (where,) = {line.removeprefix("in ") for line in done.stdout.splitlines()}
+    assert where.startswith(f"{carried}/sh")
 
 
 @pytest.mark.parametrize("python", PYTHONS, ids=str)

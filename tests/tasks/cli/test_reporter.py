@@ -1,7 +1,7 @@
 """What the operator sees of a run."""
 
 from tests.fixtures.benches.workbench import Workbench, bundled, write_layout
-from tests.fixtures.made.images import image, layer
+from tests.fixtures.images.images import image, layer
 
 
 def test_one_run_tells_every_failure_and_keeps_the_last_good_bundle(bench: Workbench) -> None:

@@ -12,7 +12,7 @@ import pytest
 from bundle.formats.sizes import human
 from bundle.oci.digest import Digest
 from tests.fixtures.benches.workbench import Workbench, make, write_layout
-from tests.fixtures.made.images import image, layer
+from tests.fixtures.images.images import image, layer
 
 BIG = layer("big", 400_000)
 

@@ -3,7 +3,7 @@
 import json
 
 from tests.fixtures.benches.workbench import FINAL, Workbench, bundled, write_layout
-from tests.fixtures.made.images import image, layer
+from tests.fixtures.images.images import image, layer
 
 
 def test_only_the_changed_image_is_remade(bench: Workbench) -> None:

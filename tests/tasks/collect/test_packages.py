@@ -10,8 +10,8 @@ from tasks.collect.packages import look_inside
 from tasks.runtime.project import Project
 from tests.fixtures.benches.connected import connected, script, shown
 from tests.fixtures.benches.workbench import Workbench, write_layout
-from tests.fixtures.made.images import image
-from tests.fixtures.made.layers import layer_of
+from tests.fixtures.images.images import image
+from tests.fixtures.images.layers import layer_of
 
 DPKG = layer_of({"etc/os-release": "ID=debian\nVERSION_ID=12\n", "var/lib/dpkg/status": "Package: a\nVersion: 1\n"})
 FOUND = {

@@ -7,7 +7,7 @@ from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.transfer.referrers import list_tag
 from tests.fixtures.benches.workbench import Ran, Workbench
-from tests.fixtures.made.cosign_objects import Artifact, bundled, new_key, referring, simple, write_public
+from tests.fixtures.images.cosign_objects import Artifact, bundled, new_key, referring, simple, write_public
 from tests.fixtures.servers.faulty_registry import OFTEN, Fault, FaultyRegistry, refusal
 
 KEY = new_key()

@@ -16,8 +16,8 @@ from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
 from bundle.sbom.summary import SbomSummary
 from tests.fixtures.benches.workbench import Workbench, write_layout
-from tests.fixtures.made.images import AMD64, ARM64, Image, image
-from tests.fixtures.made.layers import layer_of
+from tests.fixtures.images.images import AMD64, ARM64, Image, image
+from tests.fixtures.images.layers import layer_of
 
 # As the documented format has it; no Alpine is made here.
 INSTALLED = """\

@@ -8,8 +8,8 @@ from bundle.meter import SilentMeter
 from tasks.commands.adopt import Adoption, adopted
 from tasks.install.hand_made import read_hand_made
 from tests.fixtures.benches.workbench import Ran, Workbench
+from tests.fixtures.images.hand_made import by_hand
 from tests.fixtures.made.full_spec import spec
-from tests.fixtures.made.hand_made import by_hand
 
 HEAD = "version: 1\nbundle: {name: app, version: '1'}\nregistry: {prefix: inside.example/team}\n"
 

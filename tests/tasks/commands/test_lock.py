@@ -3,7 +3,7 @@
 import shutil
 
 from tests.fixtures.benches.workbench import FINAL, Workbench, bundled, write_layout
-from tests.fixtures.made.images import image, layer
+from tests.fixtures.images.images import image, layer
 
 
 def test_a_changed_local_chart_is_refused_until_it_is_locked(bench: Workbench) -> None:

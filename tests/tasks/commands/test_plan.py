@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.fixtures.benches.workbench import Workbench, bundled
-from tests.fixtures.made.images import image, layer
+from tests.fixtures.images.images import image, layer
 
 
 @pytest.mark.parametrize("change", ["nothing", "fresh", "blob", "image", "archive", "tag"])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.benches.workbench import Ran, Workbench, make, write_layout
-from tests.fixtures.made.images import image, layer
+from tests.fixtures.images.images import image, layer
 from tests.fixtures.parts.ssh_keys import make_key
 
 

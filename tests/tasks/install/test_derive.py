@@ -10,7 +10,7 @@ from tasks.runtime.step import Step
 from tasks.site.receiver import Receiver
 from tests.fixtures.benches.receiving import named, receiving
 from tests.fixtures.benches.workbench import bundled, make, write_layout
-from tests.fixtures.made.system_images import DEBIAN, system
+from tests.fixtures.images.system_images import DEBIAN, system
 
 
 def authority() -> str:

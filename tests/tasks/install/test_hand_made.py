@@ -8,8 +8,8 @@ from bundle.errors import BundleError
 from bundle.meter import SilentMeter
 from schema.spec.spec import Spec
 from tasks.install.hand_made import HandMade, check_hand_made, match_chart, match_image, read_hand_made
+from tests.fixtures.images.hand_made import by_hand
 from tests.fixtures.made.full_spec import spec
-from tests.fixtures.made.hand_made import by_hand
 
 HEAD = "version: 1\nbundle: {name: app, version: '1'}\nregistry: {prefix: inside.example/team}\n"
 

@@ -11,7 +11,7 @@ from tasks.install.push import load_steps
 from tasks.site.receiver import Receiver
 from tests.fixtures.benches.receiving import named, receiving
 from tests.fixtures.benches.workbench import Ran, Workbench
-from tests.fixtures.made.cosign_objects import Artifact, new_key, simple, write_public
+from tests.fixtures.images.cosign_objects import Artifact, new_key, simple, write_public
 from tests.fixtures.servers.faulty_registry import OFTEN, Fault, FaultyRegistry, instead, refusal
 
 KEY = new_key()

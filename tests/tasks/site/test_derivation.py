@@ -16,7 +16,7 @@ from schema.site.rehearsal import AUTHORITY, PLACEHOLDER
 from schema.site.site import Site
 from schema.spec.contents import DerivedImageSpec
 from tasks.site.derivation import Certificates, Derivation, derivations
-from tests.fixtures.made.system_images import DEBIAN, Held, system
+from tests.fixtures.images.system_images import DEBIAN, Held, system
 
 PEM = trustme.CA().cert_pem.bytes().decode()
 BASE = system(DEBIAN, {"app": b"program"})

@@ -10,7 +10,7 @@ from bundle.formats.x509 import parse_authorities
 from bundle.images.layers.ca_layer import SUFFIXES, CaLayer, ca_layer
 from bundle.images.layers.files import LayeredFiles
 from bundle.meter import SilentMeter
-from tests.fixtures.made.system_images import ALPINE, DEBIAN, OLD, RED_HAT, Files, Held, layers_of, system
+from tests.fixtures.images.system_images import ALPINE, DEBIAN, OLD, RED_HAT, Files, Held, layers_of, system
 
 CA = parse_authorities(trustme.CA().cert_pem.bytes().decode())
 NEW = CA[0].pem

@@ -10,8 +10,8 @@ from bundle.errors import IntegrityError, SourceError
 from bundle.images.layers.files import LayeredFiles
 from bundle.meter import SilentMeter
 from bundle.oci.digest import Digest
-from tests.fixtures.made.images import Image, Layer, image
-from tests.fixtures.made.system_images import Files, Held, layer_of, layers_of, system
+from tests.fixtures.images.images import Image, Layer, image
+from tests.fixtures.images.system_images import Files, Held, layer_of, layers_of, system
 
 LIMIT = 10_000
 

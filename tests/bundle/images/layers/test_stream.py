@@ -12,7 +12,7 @@ import pytest
 from bundle.errors import FormatError
 from bundle.images.layers import stream as layer_stream
 from bundle.sbom._filesystem import open_layer
-from tests.fixtures.made.layers import no_zstd
+from tests.fixtures.images.layers import no_zstd
 
 DATA = bytes(range(256)) * 5000
 

@@ -9,7 +9,7 @@ from bundle.oci.digest import Digest
 from bundle.sbom.image_contents import Contents, ImageContents
 from bundle.sbom.inventory import Inventory
 from bundle.sbom.package import Package, System
-from clients.cyclonedx import write_sbom
+from clients.sbom.cyclonedx import write_sbom
 
 SYSTEM = System(id="debian", version="12", title="Debian 12")
 
