@@ -8,6 +8,7 @@ from schema.loading._build import Reader, mapping, text, texts
 from schema.spec.backup import DEFAULT_MAX_AGE, BackupSpec, DumpSpec
 from schema.spec.checks import CHECK_KINDS, CheckSpec, HealthSpec
 from schema.spec.install import (
+    DEFAULT_MIN_DAYS,
     DEFAULT_TIMEOUT,
     MIN_KUBERNETES,
     ActionSpec,
@@ -29,8 +30,9 @@ from schema.syntax.secrecy import check_environment, check_reference, check_visi
 _SECRET_KEYS: dict[str, set[str]] = {
     "docker-registry": {"username", "password"},
     "opaque": {"data", "generate"},
-    "tls": {"certificate", "key"},
+    "tls": {"certificate", "key", "hosts", "min_days", "ca"},
 }
+_SECRET_VALUES = ("username", "password", "certificate", "key")
 
 
 def build_install(reader: Reader, node: Node | None) -> InstallSpec:
@@ -75,7 +77,9 @@ def build_secret(reader: Reader, node: Node, namespaces: Collection[str]) -> Sec
         hint = "there is no release to take them from"
         reader.problems.add(node.place, f"{subject} lacks 'namespaces'", hint=hint)
     values = dict(data.members()) if data else {}
-    values |= {key: value for key in sorted(_SECRET_KEYS[kind] - {"data", "generate"}) if (value := node.get(key))}
+    values |= {
+        key: value for key in sorted(_SECRET_KEYS[kind].intersection(_SECRET_VALUES)) if (value := node.get(key))
+    }
     for key, value in values.items():
         if key != "username" or kind != "docker-registry":
             check_reference(reader.problems, value, f"{subject}: {key!r}")
@@ -85,6 +89,9 @@ def build_secret(reader: Reader, node: Node, namespaces: Collection[str]) -> Sec
         namespaces=texts(node.get("namespaces")) or tuple(namespaces),
         data={key: text(value) for key, value in values.items()},
         generate=reader.parse(generate, subject, Generate.parse) if generate else None,
+        hosts=texts(node.get("hosts")),
+        min_days=_number(node.get("min_days"), DEFAULT_MIN_DAYS if kind == "tls" else 0),
+        ca=text(node.get("ca")),
     )
 
 

@@ -33,7 +33,7 @@ peHvIBvxJukPQesz37onIjltivtnD1JF2WvVz88nlDI=
 
 
 def rehearsed(spec: Spec, extent: Extent) -> Spec:
-    """The spec without what a rehearsal leaves out: checks, actions and addresses of the site, its classes.
+    """The spec without what a rehearsal leaves out: checks, actions, addresses, classes and certificates of the site.
 
     What came after an action comes after what that action came after.
     """
@@ -48,7 +48,9 @@ def rehearsed(spec: Spec, extent: Extent) -> Spec:
         for each in install.releases
     )
     kubernetes = KubernetesSpec(min_version=install.kubernetes.min_version)
-    return replace(spec, install=replace(install, kubernetes=kubernetes, releases=releases, actions=(), checks=()))
+    secrets = tuple(replace(each, hosts=(), ca="", min_days=0) for each in install.secrets)
+    left = replace(install, kubernetes=kubernetes, secrets=secrets, releases=releases, actions=(), checks=())
+    return replace(spec, install=left)
 
 
 def stand_in_outputs(used: Iterable[Use]) -> Mapping[str, Mapping[str, Any]]:

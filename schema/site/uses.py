@@ -84,8 +84,12 @@ def _next_step(lacking: Collection[Name], site: Site) -> str:
 
 
 def _templates(install: InstallSpec) -> Iterator[tuple[str, str]]:
+    yield "kubernetes: 'ingress_class'", install.kubernetes.ingress_class
+    yield "kubernetes: 'storage_class'", install.kubernetes.storage_class
     for secret in install.secrets:
         yield from ((f"secret {secret.name!r}: {key!r}", text) for key, text in secret.data.items())
+        yield from ((f"secret {secret.name!r}: 'hosts'", text) for text in secret.hosts)
+        yield f"secret {secret.name!r}: 'ca'", secret.ca
     for release in install.releases:
         yield from ((f"release {release.name!r}: 'when'", item.when) for item in release.values)
         yield from (

@@ -16,6 +16,7 @@ from schema.syntax.notation import path_text
 
 SecretType = Literal["docker-registry", "opaque", "tls"]
 MIN_KUBERNETES = "1.24"
+DEFAULT_MIN_DAYS = 7  # that a site's certificate has to be valid for
 DEFAULT_TIMEOUT = 900  # seconds, for one release
 
 
@@ -45,6 +46,9 @@ class SecretSpec:
 
     `data` holds templates by key: `username` and `password` for docker-registry, `certificate` and `key` for tls, the
     secret's own keys for opaque. A generated one has no data; its one value is stored under the key `value`.
+
+    A tls one has to serve all of `hosts` (templates) for `min_days` more days, for clients that trust nothing but the
+    certificates of `ca` (a template; empty: that is not asked).
     """
 
     name: str
@@ -52,6 +56,9 @@ class SecretSpec:
     namespaces: tuple[str, ...]
     data: Mapping[str, str]
     generate: Generate | None
+    hosts: tuple[str, ...] = ()
+    min_days: int = 0
+    ca: str = ""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -62,6 +69,9 @@ class SecretSpec:
             namespaces=tuple(data["namespaces"]),
             data=dict(data["data"]),
             generate=Generate.parse(data["generate"]) if data["generate"] else None,
+            hosts=tuple(data.get("hosts", ())),
+            min_days=data.get("min_days", 0),
+            ca=data.get("ca", ""),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -72,6 +82,9 @@ class SecretSpec:
             "namespaces": list(self.namespaces),
             "data": dict(self.data),
             "generate": str(self.generate) if self.generate else None,
+            "hosts": list(self.hosts),
+            "min_days": self.min_days,
+            "ca": self.ca,
         }
 
 
@@ -196,7 +209,7 @@ class ActionSpec:
 class KubernetesSpec:
     """What the cluster must be: its lowest version, the APIs it has besides Kubernetes' own, classes that must exist.
 
-    APIs are `GROUP/VERSION` or `GROUP/VERSION/KIND`; classes that are empty are not asked for.
+    APIs are `GROUP/VERSION` or `GROUP/VERSION/KIND`; classes are templates, and those that are empty are not asked for.
     """
 
     min_version: str = MIN_KUBERNETES

@@ -15,7 +15,8 @@ from clients.preflight.probes import http, not_from_pod, tcp
 from clients.preflight.site import disk
 from clients.preflight.tls import tls
 from clients.programs.process import masked, run
-from schema.site.secrets import check_pair, read_data
+from schema.site.secrets import read_data
+from schema.site.tls_pair import check_pair
 from schema.spec.checks import CheckSpec
 from schema.spec.install import SecretSpec
 from schema.syntax import template
@@ -88,8 +89,8 @@ def _cluster(receiver: Receiver) -> Findings:
         late=late,
         api_versions=() if receiver.options.rehearsal else wanted.api_versions,
         platforms={e.name: [e.platform] for e in receiver.carried.bundle.manifest.images if e.platform},
-        ingress_class=wanted.ingress_class,
-        storage_class=wanted.storage_class,
+        ingress_class=_told(receiver, wanted.ingress_class),
+        storage_class=_told(receiver, wanted.storage_class),
         pull_secrets={
             place: {name for name in names if (name, place) not in made}
             for place, names in joined(each.objects.pull_secrets for each in rendered).items()
@@ -101,6 +102,15 @@ def _cluster(receiver: Receiver) -> Findings:
         return (*findings, *images, *cluster(receiver.cluster.kubectl, needs))
     except AirgapError as err:
         return (*findings, finding_of(err, "cluster"))
+
+
+def _told(receiver: Receiver, text: str) -> str:
+    """A template with the site's settings; empty where they are missing, which `_facts` reports once."""
+    try:
+        facts = receiver.facts_before_secrets
+    except SpecError:
+        return ""
+    return template.in_text(template.render(template.parse(text), facts))
 
 
 def _helm(receiver: Receiver) -> Findings:
@@ -154,7 +164,7 @@ def _authorities(receiver: Receiver, derivation: Derivation) -> Findings:
 
 
 def _secret(receiver: Receiver, secret: SecretSpec) -> Findings:
-    """A secret's values are there, and a certificate and its key can serve now."""
+    """A secret's values are there; a certificate and its key serve its hosts now, for whoever trusts the site's CA."""
     try:
         facts = receiver.facts_before_secrets
     except SpecError:  # what is missing is told once, by _facts
@@ -163,7 +173,15 @@ def _secret(receiver: Receiver, secret: SecretSpec) -> Findings:
     try:
         data = read_data(secret, facts, receiver.known)
         if secret.type == "tls":
-            check_pair(subject, data["certificate"], data["key"], now=datetime.now(UTC))
+            check_pair(
+                subject,
+                data["certificate"],
+                data["key"],
+                now=datetime.now(UTC),
+                hosts=[_told(receiver, host) for host in secret.hosts],
+                min_days=secret.min_days,
+                ca=_told(receiver, secret.ca),
+            )
     except AirgapError as err:
         return (finding_of(err, subject),)
     return ()

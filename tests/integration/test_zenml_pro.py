@@ -72,7 +72,13 @@ def nothing_wrong_gets_in(site: Flagship) -> None:
         "organization": "mycompany.com",
         "workload_manager": "perhaps",
     }
+    certificates = [site.inside / "tls" / f"{name}.crt" for name in ("control-plane", "workspace")]
+    swap(certificates)
     told = site.refused().err
+    swap(certificates)
+    for name, host in (("workspace-tls", WORKSPACE), ("control-plane-tls", "zenml.cluster")):
+        assert f"secret '{name}'" in told
+        assert f"the certificate does not cover {host}" in told
     assert "it is not a full name: browsers know no domain 'cluster'" in told
     assert "does not greet as MySQL" in told
     assert "workload_manager is 'perhaps'" in told
@@ -80,6 +86,13 @@ def nothing_wrong_gets_in(site: Flagship) -> None:
     site.facts = right
     with pytest.raises(CommandError):
         site.get("namespace", "zenml-pro")
+
+
+def swap(certificates: list[Path]) -> None:
+    """Put the content of each of two files into the other."""
+    one, other = (path.read_bytes() for path in certificates)
+    for path, content in zip(certificates, (other, one), strict=True):
+        path.write_bytes(content)
 
 
 def install(site: Flagship, plane: Plane) -> None:

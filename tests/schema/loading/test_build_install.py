@@ -40,6 +40,9 @@ def test_what_happens_inside(full: Spec) -> None:
             namespaces=("b", "a"),
             data={"certificate": "${file.tls.crt}", "key": "${file.tls.key}"},
             generate=None,
+            hosts=("${site.host}",),
+            ca="${file.ca.crt}",
+            min_days=3,
         ),
         SecretSpec(name="db", type="opaque", namespaces=("b", "a"), data={"url": "${env.DB_URL}"}, generate=None),
         SecretSpec(

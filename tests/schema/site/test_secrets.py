@@ -3,17 +3,13 @@
 import base64
 import json
 import re
-import subprocess
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import trustme
 
 from bundle.errors import FormatError
 from bundle.secret import KnownSecrets, Secret
 from schema.site.secrets import (
-    check_pair,
     generate,
     read_data,
     read_object,
@@ -142,96 +138,3 @@ def test_an_object_that_is_no_text(text: str) -> None:
     with pytest.raises(FormatError, match="secret 's' in the cluster") as caught:
         read_object({"metadata": {"name": "s"}, "data": {"a": text}}, KnownSecrets())
     assert caught.value.__cause__ is None
-
-
-START = datetime(2026, 3, 1, tzinfo=UTC)
-
-
-END = START + timedelta(days=90)
-
-
-NOW = START + timedelta(days=80)
-
-
-CA = trustme.CA()
-
-
-PAIR = CA.issue_cert("shop.in", "*.shop.in", not_before=START, not_after=END)
-
-
-OTHER = CA.issue_cert("other.in")
-
-
-def chain(pair: trustme.LeafCert) -> str:
-    return "".join(pem.bytes().decode() for pem in pair.cert_chain_pems)
-
-
-CERTIFICATE, KEY = chain(PAIR), PAIR.private_key_pem.bytes().decode()
-
-
-@pytest.mark.parametrize(
-    "certificate", [CERTIFICATE, CERTIFICATE + CA.cert_pem.bytes().decode()], ids=["leaf", "chain"]
-)
-@pytest.mark.parametrize("hosts", [[], ["shop.in", "api.shop.in"]])
-def test_a_good_pair(certificate: str, hosts: list[str]) -> None:
-    check_pair("secret 'tls'", Secret(certificate), Secret(KEY), now=NOW, hosts=hosts, min_days=10)
-
-
-@pytest.mark.parametrize(
-    ("certificate", "key", "now", "problems"),
-    [
-        pytest.param(
-            CERTIFICATE,
-            OTHER.private_key_pem.bytes().decode(),
-            NOW,
-            "the key does not belong to the certificate (the server's own must be the first of the chain)",
-            id="another key",
-        ),
-        pytest.param(CERTIFICATE, KEY, END, "the certificate expired on 2026-05-30 00:00 UTC", id="expired"),
-        pytest.param(
-            CERTIFICATE,
-            KEY,
-            START - timedelta(seconds=1),
-            "the certificate is not valid before 2026-03-01 00:00 UTC; is this machine's clock right?",
-            id="not yet",
-        ),
-        pytest.param(
-            CERTIFICATE,
-            KEY,
-            NOW + timedelta(days=5),
-            "the certificate expires on 2026-05-30 00:00 UTC, in 5 days; expected 7",
-            id="soon",
-        ),
-        pytest.param(
-            CERTIFICATE, "no key", NOW, "the certificate and key can't be used: no PEM in one of them", id="no key"
-        ),
-        pytest.param("no certificate", KEY, NOW, "'certificate': there is no PEM certificate in it", id="none"),
-    ],
-)
-def test_what_would_not_work(certificate: str, key: str, now: datetime, problems: str) -> None:
-    with pytest.raises(FormatError) as caught:
-        check_pair("secret 'tls'", Secret(certificate), Secret(key), now=now, min_days=7)
-    assert caught.value.what == f"secret 'tls': {problems}"
-
-
-def test_the_first_second_counts() -> None:
-    check_pair("secret 'tls'", Secret(CERTIFICATE), Secret(KEY), now=START)
-
-
-def test_all_that_is_wrong_is_told_at_once() -> None:
-    with pytest.raises(FormatError) as caught:
-        check_pair("secret 'tls'", Secret(CERTIFICATE), Secret("x"), now=END, hosts=["shop.in", "a.b.in", "10.0.0.1"])
-    assert caught.value.what == (
-        "secret 'tls': the certificate and key can't be used: no PEM in one of them; "
-        "the certificate expired on 2026-05-30 00:00 UTC; "
-        "the certificate does not cover a.b.in, 10.0.0.1; it is made out to shop.in, *.shop.in"
-    )
-
-
-def test_an_encrypted_key_never_asks(tmp_path: Path) -> None:
-    (tmp_path / "key").write_text(KEY)
-    encrypted = subprocess.run(
-        ["openssl", "pkcs8", "-topk8", "-in", tmp_path / "key", "-passout", "pass:x"], check=True, capture_output=True
-    ).stdout.decode()
-    with pytest.raises(FormatError, match="the key is encrypted"):
-        check_pair("secret 'tls'", Secret(CERTIFICATE), Secret(encrypted), now=NOW)

@@ -6,14 +6,17 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+import trustme
 
 from bundle.errors import ProgramError
 from bundle.secret import KnownSecrets
 from clients.preflight.findings import Finding
 from schema.site.site import Site
 from schema.spec.checks import CheckKind, CheckSpec
-from tasks.install.checks import check_findings
+from schema.spec.install import SecretSpec
+from tasks.install.checks import _secret, check_findings
 from tasks.site.receiver import Receiver
+from tests.fixtures.made.installs import facts
 
 SECRET = "hush-hush-hush"
 
@@ -86,3 +89,41 @@ def test_databases_by_address(tmp_path: Path, address: str, subject: str, what: 
     (found,) = check_findings(receiver(tmp_path), check("database", address, min_version="8.0"))
     assert found.subject == subject
     assert what in found.what
+
+
+AUTHORITY = trustme.CA()
+
+
+def pair(place: Path, *hosts: str) -> Receiver:
+    """A site whose certificate is for `hosts`, and its CA."""
+    certificate = AUTHORITY.issue_cert(*hosts)
+    certificate.private_key_and_cert_chain_pem.write_to_path(place / "both.pem")
+    AUTHORITY.cert_pem.write_to_path(place / "ca.crt")
+    found: Any = receiver(place)
+    lookup = facts(place)
+    found.facts_before_secrets, found.known = lookup, lookup.known
+    return cast("Receiver", found)
+
+
+def tls(**more: Any) -> SecretSpec:
+    data = {"certificate": "${file.both.pem}", "key": "${file.both.pem}"}
+    return SecretSpec(name="web-tls", type="tls", namespaces=("web",), data=data, generate=None, **more)
+
+
+def test_a_certificate_for_the_hosts_of_the_site(tmp_path: Path) -> None:
+    site = pair(tmp_path, "h.internal")
+    assert _secret(site, tls(hosts=("${site.host}.internal",), ca="${file.ca.crt}", min_days=1)) == ()
+
+
+def test_a_certificate_for_another_host_and_of_another_authority_and_for_a_day(tmp_path: Path) -> None:
+    site = pair(tmp_path, "other.internal")
+    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.crt")
+    (found,) = _secret(site, tls(hosts=("${site.host}.internal",), ca="${file.ca.crt}", min_days=1_000_000))
+    assert (found.subject, found.severity) == ("secret 'web-tls'", "error")
+    for part in (
+        "is not trusted by the CA",
+        "expected 1000000",
+        "does not cover h.internal",
+        "made out to other.inter",
+    ):
+        assert part in found.what

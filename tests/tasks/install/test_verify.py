@@ -30,7 +30,7 @@ def test_verify_needs_no_spec(bench: Workbench, tmp_path: Path) -> None:
 
 
 def test_the_stick_will_do(tmp_path: Path) -> None:
-    bench = make(tmp_path / "project", bundle={"archive": True, "split": "4KiB"})
+    bench = make(tmp_path / "project", bundle={"archive": True, "split": "64KiB"})
     assert bench.doit("bundle").code == 0
     stick = tmp_path / "stick"
     stick.mkdir()
