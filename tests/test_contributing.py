@@ -121,8 +121,10 @@ def test_ci_tells_of_every_stage(bad: str, tmp_path: Path) -> None:
         (tmp_path / "tools" / name).write_text(f"#!/bin/sh -e\n{body}\n")
         (tmp_path / "tools" / name).chmod(0o755)
     (tmp_path / "README.md").write_text(f"{PYTEST} ] && echo 5 passed, by pytest\n")
+    (tmp_path / "bin").mkdir()  # with no other Python
+    (tmp_path / "bin" / "python3").symlink_to(sys.executable)
     kept = {key: value for key, value in os.environ.items() if key not in ("KUBEBUILDER_ASSETS", "COSIGN")}
-    env = {**kept, "BAD": bad, "PATH": f"/usr/bin:/bin:{Path(sys.executable).parent}"}
+    env = {**kept, "BAD": bad, "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
     done = subprocess.run(tmp_path / ".ci/run", cwd="/", env=env, capture_output=True, text=True, check=False)
     stages = dict(re.findall(r"^-- (.*): (ok|FAILED)(?: \(\d+\))?, \d+ s$", done.stdout, re.M))
     names = {"": "none", "lint": "lint", "build": "tools", "pytest": "tests, as README.md says"}
