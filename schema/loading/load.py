@@ -21,6 +21,7 @@ from schema.loading._build import (
 )
 from schema.loading._build_derived import build_derived
 from schema.loading._build_install import build_install
+from schema.loading._build_settings import build_settings
 from schema.loading._interpolation import interpolate, named
 from schema.loading._validation import fingerprint, validate
 from schema.loading.values import check_values
@@ -90,6 +91,7 @@ def _build(path: Path, root: Node, whole: Node, problems: Problems) -> Spec:
         discovery=build_discovery(reader, root.get("discovery")),
         install=install,
         engine=cast("EngineKind", text(root.get("engine"), "none")),
+        settings=build_settings(problems, root.get("site")),
     )
 
 

@@ -2,17 +2,18 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 from bundle.errors import FormatError, SpecError, storage_errors
 from schema.syntax.document import Node, describe, read
-from schema.syntax.problems import Problems, did_you_mean, listed
+from schema.syntax.problems import Problems, did_you_mean
 from schema.syntax.template import Name
 from schema.values.file import helm_scalar
 
 TRUST = "trust"  # reserved: what the site demands of a bundle's origin, no fact
+REGISTRY = "registry"  # reserved: where this site's images go
 _KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -56,21 +57,29 @@ class Site:
     @property
     def registry(self) -> str:
         """Where this site's images go, `HOST[:PORT][/PATH]`, instead of the spec's registry.prefix; empty for there."""
-        found = self.facts.get("registry")
+        found = self.facts.get(REGISTRY)
         return found if isinstance(found, str) else ""
 
     def value(self, name: Name) -> Any:
         """The fact, with its YAML type; a FormatError that lists what there is when it is missing or null."""
-        found: Any = self.facts
-        for key in name.rest.split("."):
-            found = found.get(key) if isinstance(found, dict) else None
+        found = self.found(name.rest)
         if found is None:
-            known = sorted(self.names())
             if not self.label:
                 raise FormatError(f"undefined {name}: no site file was given", hint="give one with site=FILE")
-            what = f"undefined {name}: {self.label} has no {name.rest!r}; expected {listed(known)}"
-            raise FormatError(what, hint=did_you_mean(name.rest, known) or f"add it to {self.label}")
+            what = f"undefined {name}: {self.label} has no {name.rest!r}"
+            raise FormatError(what, hint=did_you_mean(name.rest, self.names()) or f"add it to {self.label}")
         return found
+
+    def found(self, name: str) -> Any:
+        """The fact `a.b` with its YAML type; None when it is missing or null."""
+        found: Any = self.facts
+        for key in name.split("."):
+            found = found.get(key) if isinstance(found, dict) else None
+        return found
+
+    def with_facts(self, facts: Mapping[str, Any]) -> Self:
+        """The same site with these facts."""
+        return replace(self, facts=facts)
 
     def names(self) -> Iterator[str]:
         """The facts that are no mappings, as they follow `site.`."""

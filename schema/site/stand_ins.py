@@ -28,7 +28,7 @@ class StandIn(str):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandIns:
-    """A Lookup for rendering: images by their names inside, site facts as far as `site` has them.
+    """A Lookup for rendering: images by their names inside, site settings as far as `site` has them or a default.
 
     `generated` are the secrets that are made inside. No environment, file, cluster or action is asked.
     """
@@ -41,7 +41,7 @@ class StandIns:
         """The value; a FormatError for an image that nothing is called like, and for a fact that `site` lacks."""
         if name.space == "image":
             return self.images.value(name)
-        if name.space == "site" and self.site.label:
+        if name.space == "site" and (self.site.label or self.site.found(name.rest) is not None):
             return self.site.value(name)
         if name.space == "secret" and (made := self.generated.get(name.rest)):
             return StandIn(_ALPHABETS[made.alphabet] * made.length)

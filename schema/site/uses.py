@@ -1,16 +1,19 @@
 """Which `${...}` a spec and its values files use, and where; what of it the installing side does not have."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bundle.errors import FormatError, SpecError
+from bundle.metadata.names import SITE_EXAMPLE
 from schema.site.site import Site
 from schema.spec.install import InstallSpec
 from schema.spec.spec import Spec
 from schema.syntax import template
 from schema.syntax.template import Name
 from schema.values.file import ValuesFile
+
+_SHOWN = 3  # places or names in one line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +43,12 @@ def gather(
     env: Mapping[str, str],
     directory: Path,
     ask: Callable[[str], str] | None,
+    faults: Iterable[str] = (),
 ) -> Mapping[str, str]:
     """The environment with what it lacked asked for: `ask` gets a prompt and reads without echo; None: no terminal.
 
-    A SpecError lists everything at once that is missing, each with the places that use it; nothing is asked then.
+    A SpecError lists everything at once that is missing, each with the places that use it, after the `faults` of the
+    site file; nothing is asked then.
     """
     places: dict[Name, list[str]] = {}
     for use in used:
@@ -51,11 +56,32 @@ def gather(
     missing = {name: what for name in places if (what := _missing(name, site, env, directory))}
     asked = [name for name in missing if name.space == "env" and ask]
     told = {name: what for name, what in missing.items() if name not in asked}
-    if told:
-        problems = [f"{what}; used in {', '.join(dict.fromkeys(places[name]))}" for name, what in told.items()]
-        count = f"{len(told)} thing{'s' if len(told) > 1 else ''}"
-        raise SpecError(f"the installation lacks {count}:", problems, hint=_next_step(told, site))
+    problems = [*faults, *_told(told, places, site)]
+    if problems:
+        count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+        raise SpecError(f"the settings are not complete, {count}:", problems, hint=_next_step(told, site))
     return {**env, **{name.rest: ask(f"{name.rest} ({places[name][0]}): ") for name in asked if ask}}
+
+
+def _told(told: Mapping[Name, str], places: Mapping[Name, Sequence[str]], site: Site) -> Iterator[str]:
+    """A line for each missing name with the places that use it; without a site file one line for all its settings."""
+    settings = [name.rest for name in told if name.space == "site"]
+    if settings and not site.label:
+        yield (
+            f"no site file was given; {_few(settings)} are needed"
+            if len(settings) > 1
+            else (f"no site file was given; {settings[0]} is needed")
+        )
+    for name, what in told.items():
+        if name.space != "site" or site.label:
+            yield f"{what}; used in {_few(places[name])}"
+
+
+def _few(texts: Iterable[str]) -> str:
+    """The first three, and how many more there are."""
+    each = list(dict.fromkeys(texts))
+    more = f" and {len(each) - _SHOWN} more" if len(each) > _SHOWN else ""
+    return ", ".join(each[:_SHOWN]) + more
 
 
 def _missing(name: Name, site: Site, env: Mapping[str, str], directory: Path) -> str:
@@ -75,7 +101,8 @@ def _missing(name: Name, site: Site, env: Mapping[str, str], directory: Path) ->
 def _next_step(lacking: Collection[Name], site: Site) -> str:
     steps = []
     if any(name.space == "site" for name in lacking):
-        steps.append(f"add the facts to {site.label}" if site.label else "give a file with the facts: site=FILE")
+        template_ = f"copy {SITE_EXAMPLE} of the bundle to site.yaml, fill it in, and pass site=site.yaml"
+        steps.append(f"add the settings to {site.label}" if site.label else template_)
     if names := [f"{name.rest}=..." for name in lacking if name.space == "env"]:
         steps.append(f"export {' '.join(names)}")
     if any(name.space == "file" for name in lacking):

@@ -16,6 +16,7 @@ from bundle.oci.platform import Platform, platform_text
 from bundle.oci.reference import Reference
 from schema.spec.contents import ChartSpec, DerivedImageSpec, FileSpec, ImageSpec, parse_platform
 from schema.spec.install import InstallSpec
+from schema.spec.settings import SettingSpec
 from schema.syntax.notation import optional_path, path_text
 
 VERSION = 1
@@ -138,7 +139,7 @@ class RegistrySpec:
 class Spec:
     """One airgap.yaml, resolved; `path` is that file, and relative paths were relative to its directory.
 
-    `images` are carried, `derived` are made of them inside.
+    `images` are carried, `derived` are made of them inside. `settings` are what a site decides.
     """
 
     path: Path
@@ -153,6 +154,7 @@ class Spec:
     discovery: DiscoverySpec
     install: InstallSpec
     engine: EngineKind = "none"
+    settings: tuple[SettingSpec, ...] = ()
 
     @property
     def targets(self) -> tuple[Reference, ...]:
@@ -185,6 +187,7 @@ class Spec:
                 discovery=DiscoverySpec.from_dict(data["discovery"]),
                 install=InstallSpec.from_dict(data["install"], base),
                 engine=cast("EngineKind", data["engine"]),
+                settings=tuple(SettingSpec.from_dict(name, item) for name, item in data.get("site", {}).items()),
             )
         except (KeyError, TypeError, AttributeError) as err:
             raise FormatError(f"this is no resolved spec: {type(err).__name__} at {err}") from err
@@ -203,6 +206,7 @@ class Spec:
             "discovery": self.discovery.to_dict(),
             "install": self.install.to_dict(base),
             "engine": self.engine,
+            "site": {each.name: each.to_dict() for each in self.settings},
         }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bundle.formats import strict_json
-from bundle.metadata.names import MANIFEST, MANIFEST_TEXT, RESOLVED_SPEC, ZIPAPP
+from bundle.metadata.names import MANIFEST, MANIFEST_TEXT, RESOLVED_SPEC, SITE_EXAMPLE, SITE_SCHEMA, ZIPAPP
 from bundle.oci.digest import Digest
 from bundle.oci.locations import DaemonImage
 from bundle.sbom.summary import sbom_path
@@ -29,7 +29,7 @@ from tasks.runtime.version import VERSION
 if TYPE_CHECKING:
     from bundle.metadata.manifest import ImageEntry
 
-_STATED = (MANIFEST, MANIFEST_TEXT, RESOLVED_SPEC)
+_STATED = (MANIFEST, MANIFEST_TEXT, RESOLVED_SPEC, SITE_EXAMPLE, SITE_SCHEMA)
 
 
 def manifest_steps(project: Project) -> Iterator[Step]:
@@ -92,6 +92,10 @@ def _stamp(path: Path) -> list[int] | None:
 def _write_manifest(project: Project) -> None:
     from bundle.metadata.manifest import BundleManifest, DerivedEntry
     from bundle.report.manifest_text import manifest_text
+    from schema.loading.values import read_all
+    from schema.site.example import example
+    from schema.site.settings import Settings
+    from schema.site.uses import uses
 
     project.claim()
     epoch = project.created
@@ -120,6 +124,9 @@ def _write_manifest(project: Project) -> None:
     )
     resolved = strict_json.readable(spec.to_dict(), escaped=True)
     write_bytes(project.tree / RESOLVED_SPEC, resolved)
+    settings = Settings.of(spec.settings, uses(spec, read_all(spec).values()))
+    write_bytes(project.tree / SITE_EXAMPLE, example(settings, prefix=spec.registry.prefix).encode())
+    write_bytes(project.tree / SITE_SCHEMA, strict_json.readable(settings.schema(), escaped=True))
     write_bytes(project.tree / MANIFEST_TEXT, manifest_text(manifest).encode())
     write_bytes(project.tree / MANIFEST, manifest.encode())
     project.note("manifest", f"{MANIFEST}, {MANIFEST_TEXT}, {RESOLVED_SPEC}")

@@ -94,7 +94,7 @@ COMMANDS: Mapping[str, ListedCommand] = {
         ListedCommand(
             "schema",
             "tasks.cli.info:SchemaCommand",
-            "print the JSON Schema of airgap.yaml, or of a bundle's manifest.json or report.json",
+            "print the JSON Schema of airgap.yaml, of a site file, or of a bundle's manifest.json or report.json",
             sides=CONNECTED,
         ),
     )

@@ -45,14 +45,30 @@ class SchemaCommand(PlainCommand):
 
     name = "schema"
     doc_purpose = COMMANDS["schema"].purpose
-    doc_usage = "[airgap|manifest|report]"
+    doc_usage = "[airgap|manifest|report|site] [spec=FILE]"
     doc_description = "Editors complete a spec whose first line is  # yaml-language-server: $schema=PATH"
 
     def execute(self, opt_values: Any, pos_args: list[str]) -> int:
         """Print one schema to standard output."""
         wanted = " ".join(pos_args) or "airgap"
+        if wanted == "site":
+            Console().line(_site_schema())
+            return 0
         if wanted not in _FILES:
-            raise InvalidCommand(f"no schema is named {wanted!r}, there are {', '.join(_FILES)}")
+            raise InvalidCommand(f"no schema is named {wanted!r}, there are {', '.join(_FILES)}, site")
         path = Path(__file__).parents[2] / "schema" / _FILES[wanted]
         Console().line(path.read_text(encoding="utf-8").rstrip())
         return 0
+
+
+def _site_schema() -> str:
+    """That of the site files of the spec which the command line names."""
+    from bundle.formats import strict_json
+    from schema.loading.values import read_all
+    from schema.site.settings import Settings
+    from schema.site.uses import uses
+    from tasks.cli.setup import open_project
+
+    project = open_project()
+    settings = Settings.of(project.spec.settings, uses(project.spec, read_all(project.spec).values()))
+    return strict_json.readable(settings.schema()).decode().rstrip()

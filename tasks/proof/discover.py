@@ -16,6 +16,7 @@ from clients.charts.release_size import MOST, ReleaseSize, release_size
 from clients.cluster.helm import Helm
 from schema.loading.values import read_all
 from schema.site.image_names import ImageNames
+from schema.site.settings import completed
 from schema.site.site import Site
 from schema.site.stand_ins import StandIns, shaped
 from schema.spec.contents import ChartSpec
@@ -55,7 +56,7 @@ def discover(project: Project, release: ReleaseSpec, chart: Path, helm: Helm) ->
     files = read_all(replace(spec, install=replace(spec.install, releases=(release,))))
     lookup = StandIns(
         images=image_names(project),
-        site=Site.load(project.options.site) if project.options.site else Site(),
+        site=completed(Site.load(project.options.site) if project.options.site else Site(), spec.settings),
         generated={secret.name: secret.generate for secret in spec.install.secrets if secret.generate},
     )
     values = release_values(release, files, lookup)

@@ -18,6 +18,7 @@ from schema.site.image_names import ImageNames
 from schema.site.lookup import Facts
 from schema.site.rehearsal import stand_in_outputs
 from schema.site.secrets import read_data, single_value
+from schema.site.settings import Settings, completed
 from schema.site.site import Site
 from schema.site.uses import gather, uses
 from schema.spec.install import ReleaseSpec, SecretSpec
@@ -66,7 +67,7 @@ class Receiver:
     @cached_property
     def carried(self) -> CarriedBundle:
         """The bundle."""
-        return CarriedBundle(self.project, site=lambda: self.site)
+        return CarriedBundle(self.project, site=lambda: self.site_file)
 
     @property
     def state(self) -> Path:
@@ -76,9 +77,14 @@ class Receiver:
     # The site.
 
     @cached_property
-    def site(self) -> Site:
-        """The site's facts; none without site=FILE."""
+    def site_file(self) -> Site:
+        """What the site file says; nothing without site=FILE."""
         return Site.load(self.options.site) if self.options.site else Site()
+
+    @cached_property
+    def site(self) -> Site:
+        """The site's settings, with the spec's defaults."""
+        return completed(self.site_file, self.carried.spec.settings)
 
     @property
     def registry(self) -> str:
@@ -114,9 +120,18 @@ class Receiver:
 
     @cached_property
     def _environment(self) -> Mapping[str, str]:
-        used = uses(self.carried.spec, counting(self.carried.spec.install.releases, self.values_files, self.site.value))
+        spec = self.carried.spec
+        settings = Settings.of(spec.settings, uses(spec, self.values_files.values()))
+        used = uses(spec, counting(spec.install.releases, self.values_files, self.site.value))
         with self._guard:
-            return gather(used, site=self.site, env=self.project.env, directory=Path.cwd(), ask=self.ask)
+            return gather(
+                used,
+                site=self.site,
+                env=self.project.env,
+                directory=Path.cwd(),
+                ask=self.ask,
+                faults=settings.faults(self.site_file),
+            )
 
     @property
     def ask(self) -> Callable[[str], str] | None:

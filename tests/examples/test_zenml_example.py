@@ -10,6 +10,8 @@ import yaml
 from bundle.errors import SpecError
 from schema.loading.load import load
 from schema.loading.values import read_all
+from schema.site.example import example
+from schema.site.settings import Settings, completed
 from schema.site.site import Site
 from schema.site.uses import uses
 from schema.spec.carried import carried_files
@@ -20,7 +22,7 @@ from tests.fixtures.places import ROOT
 
 EXAMPLE = ROOT / "examples" / "zenml-pro"
 DOCS = ROOT / "docs" / "zenml-pro"
-SITE = Site.load(EXAMPLE / "site.example.yaml")
+SITE = completed(Site.load(EXAMPLE / "site.example.yaml"), load(ROOT / "airgap.yaml", env={}).settings)
 
 
 def loaded(place: Path, **variables: str) -> Spec:
@@ -89,7 +91,7 @@ def test_the_example_site_has_every_fact_that_is_used(spec: Spec) -> None:
     for name in used:
         assert SITE.value(Name(space="site", rest=name)) is not None
     unused = [name for name in SITE.names() if not any(name == each or name.startswith(f"{each}.") for each in used)]
-    assert unused == ["registry"], "which install reads itself"
+    assert unused == []
 
 
 def test_pull_secrets_reach_every_namespace_and_every_pod(spec: Spec) -> None:
@@ -163,7 +165,7 @@ def test_the_pages_that_messages_name_travel(spec: Spec) -> None:
     carried = {file.name for file in spec.files}
     said = spec.install.notes + (EXAMPLE / "check_site.py").read_text() + (EXAMPLE / "site.example.yaml").read_text()
     named = set(re.findall(r"files/([a-z]+\.md)", said))
-    assert named == {"clients.md", "prepare.md", "users.md"}
+    assert named == {"clients.md", "users.md"}
     assert named <= carried
     linked = {name for page in carried for name in re.findall(r"\]\(([a-z]+\.md)", (DOCS / page).read_text())}
     assert linked <= carried
@@ -174,3 +176,12 @@ def test_the_control_plane_comes_first(spec: Spec) -> None:
     assert {"zenml-pro", "enroll"} <= order["zenml"]
     (enroll,) = spec.install.actions
     assert enroll.after == ("zenml-pro",)
+
+
+def test_the_template_is_made_of_the_spec() -> None:
+    """`doit bundle` writes the same into the bundle."""
+    spec = load(ROOT / "airgap.yaml", env={})
+    settings = Settings.of(spec.settings, uses(spec, read_all(spec).values()))
+    assert {each.name for each in spec.settings} == set(settings.known), "each is declared, and says what it is for"
+    assert (EXAMPLE / "site.example.yaml").read_text() == example(settings, prefix=spec.registry.prefix)
+    assert list(settings.faults(SITE)) == []

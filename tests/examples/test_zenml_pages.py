@@ -2,17 +2,34 @@
 
 import base64
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.fixtures.pages import PAGES, block, commands
 from tests.fixtures.parts.parts import PartError, program
+from tests.fixtures.places import ROOT
 from tests.fixtures.servers.control_plane import ControlPlane, serving
 
 PASSWORD = "pass word/of&superuser"
+
+
+SPEC = yaml.safe_load((ROOT / "airgap.yaml").read_text())
+
+
+def test_no_page_in_the_bundle_leads_out_of_it() -> None:
+    carried = {each["name"]: ROOT / each["source"] for each in SPEC["files"] if each["name"].endswith(".md")}
+    links = {
+        f"{name}: {link}"
+        for name, path in carried.items()
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text())
+        if link not in carried
+    }
+    assert links == set()
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def test_names_without_a_value_are_told_at_once(tmp_path: Path) -> None:
         call(spec, tmp_path)
     assert str(caught.value) == (
         "action 'act' can't run:\n"
-        "  'run': undefined ${site.a}: site.yaml has no 'a'; expected one of: host, n; add it to site.yaml\n"
+        "  'run': undefined ${site.a}: site.yaml has no 'a'; add it to site.yaml\n"
         "  'env' B: undefined ${env.B}: the environment has no B; set it before: export B=...\n"
         "  'inputs': ${output.no.x}: no action with outputs is called 'no'; expected one of: enroll"
     )

@@ -76,15 +76,15 @@ def test_all_missing_at_once(used: tuple[Use, ...], tmp_path: Path) -> None:
             ask=None,
         )
     assert str(caught.value).replace(str(tmp_path), "DIR") == (
-        "the installation lacks 5 things:\n"
+        "the settings are not complete, 5 problems:\n"
         "  ${env.URL} is not set; used in secret 'db': 'url', v.yaml:3\n"
         "  ${file.tls.crt}: there is no file 'DIR/tls.crt'; used in secret 'tls': 'certificate'\n"
         "  ${file.tls.key}: there is no file 'DIR/tls.key'; used in secret 'tls': 'key'\n"
-        "  undefined ${site.host}: site.yaml has no 'host'; expected one of: a, hst, on; used in release 'r': health, "
-        "action 'a': 'run', check 'dns', 'notes', v.yaml:3\n"
-        "  undefined ${site.db.host}: site.yaml has no 'db.host'; expected one of: a, hst, on; used in v.yaml:1\n"
-        "  next: add the facts to site.yaml; export URL=...; start install in the directory that the files' paths are "
-        "relative to"
+        "  undefined ${site.host}: site.yaml has no 'host'; used in release 'r': health, action 'a': 'run', "
+        "check 'dns' and 2 more\n"
+        "  undefined ${site.db.host}: site.yaml has no 'db.host'; used in v.yaml:1\n"
+        "  next: add the settings to site.yaml; export URL=...; start install in the directory that the files' "
+        "paths are relative to"
     )
 
 
@@ -113,5 +113,14 @@ def test_nothing_is_asked_while_something_else_is_missing(used: tuple[Use, ...],
     with pytest.raises(SpecError) as caught:
         gather(used, site=Site(), env={}, directory=tmp_path, ask=pytest.fail)
     assert not any("${env." in problem for problem in caught.value.problems)
-    assert "site=FILE" in caught.value.hint
+    assert caught.value.problems[0] == "no site file was given; on, host, a and 1 more are needed"
+    assert not any("${site." in problem for problem in caught.value.problems)
+    assert "copy site.example.yaml of the bundle to site.yaml, fill it in, and pass site=site.yaml" in caught.value.hint
     assert "export" not in caught.value.hint
+
+
+def test_faults_of_the_site_file_come_first(used: tuple[Use, ...], tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        gather(used, site=SITE, env={}, directory=tmp_path, ask=pytest.fail, faults=["site.yaml: unknown setting 'x'"])
+    assert caught.value.problems[0] == "site.yaml: unknown setting 'x'"
+    assert len(caught.value.problems) == 3

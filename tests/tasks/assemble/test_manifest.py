@@ -24,7 +24,13 @@ def written(project: Project) -> BundleManifest:
     (step,) = manifest_steps(project)
     project.tree.mkdir(parents=True, exist_ok=True)
     step.action()
-    assert {path.name for path in step.outputs()} == {"manifest.json", "manifest.txt", "airgap.json"}
+    assert {path.name for path in step.outputs()} == {
+        "manifest.json",
+        "manifest.txt",
+        "airgap.json",
+        "site.example.yaml",
+        "site.schema.json",
+    }
     assert all(path.is_file() for path in step.outputs())
     return BundleManifest.decode((project.tree / "manifest.json").read_bytes())
 

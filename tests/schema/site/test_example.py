@@ -1,0 +1,44 @@
+"""The template of a site file."""
+
+import yaml
+
+from schema.site.example import example
+from schema.site.settings import Settings
+from schema.spec.settings import SettingSpec
+
+SETTINGS = Settings.of(
+    [
+        SettingSpec(name="host", type="string", description="Where users find it", example="shop.example.com"),
+        SettingSpec(name="database.type", choices=("mysql", "postgres"), default="mysql"),
+        SettingSpec(name="database.host"),
+        SettingSpec(name="tolerations", type="array", default=[]),
+    ],
+    [],
+)
+
+
+def test_it_says_what_each_setting_is_for() -> None:
+    text = example(SETTINGS, prefix="reg.in/team")
+    assert text.splitlines()[0] == "# yaml-language-server: $schema=site.schema.json"
+    assert text.partition("\n\n")[2] == (
+        "# registry: reg.in/team   # where the images go, instead of the bundle's own registry\n"
+        "\n"
+        "# Where users find it; string\n"
+        "host: shop.example.com\n"
+        "database:\n"
+        "  # one of mysql, postgres\n"
+        "  # type: mysql\n"
+        "  host:\n"
+        "# array\n"
+        "# tolerations: []\n"
+    )
+
+
+def test_it_is_a_site_file() -> None:
+    found = yaml.safe_load(example(SETTINGS, prefix="reg.in/team"))
+    assert found == {"host": "shop.example.com", "database": {"host": None}}
+
+
+def test_values_that_yaml_would_take_for_something_else_are_quoted() -> None:
+    text = example(Settings.of([SettingSpec(name="version", default="1.10", example="x")], []), prefix="r.in/x")
+    assert "# version: '1.10'\n" in text
