@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self, runtime_checkable
 
 from bundle.errors import FormatError, SourceError
@@ -30,7 +30,7 @@ class ImageSource(Protocol):
         """The descriptor of what the source's tag or digest names now, a manifest or an index."""
 
     def manifest(self, descriptor: Descriptor) -> bytes:
-        """The manifest's or index's bytes, checked against size (unless 0) and digest."""
+        """The manifest's or index's bytes, checked against its digest; the size is a hint of who lists it."""
 
     def read(self, descriptor: Descriptor, offset: int) -> Iterator[bytes]:
         """The blob's bytes from `offset` on. Not checked here: whoever stores them does."""
@@ -165,7 +165,7 @@ def reachable(root: Descriptor, load: LoadManifest) -> tuple[Descriptor, ...]:
         if not manifest.is_index:
             for blob in manifest.children():
                 found.setdefault(blob.digest, blob)
-        found[descriptor.digest] = descriptor
+        found[descriptor.digest] = replace(descriptor, size=len(manifest.raw))
     return tuple(found.values())
 
 

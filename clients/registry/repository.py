@@ -51,7 +51,9 @@ class Registries:
         """
         if host in self._without_referrers:
             return None
-        found = list_referrers(self.transport, f"{repository}/referrers/{digest}", auth=access, subject=subject)
+        found = list_referrers(
+            self.transport, f"{repository}/referrers/{digest}", auth=access, subject=subject, meter=self.meter
+        )
         if found is None:
             self._without_referrers.add(host)
         return found
@@ -95,18 +97,17 @@ class RegistryRepository:
         return self._first(self._resolve)
 
     def manifest(self, descriptor: Descriptor) -> bytes:
-        """The exact bytes of a manifest or index; an IntegrityError when they are not what the descriptor says."""
+        """The exact bytes of a manifest or index; an IntegrityError when they have not the descriptor's digest.
+
+        Its size is a hint: registries list sizes of other things too (manifest, config and layers together, say).
+        """
 
         def ask(endpoint: _Endpoint) -> bytes:
             raw = self._registries.manifests.get(descriptor.digest)
             if raw is None:
                 raw = self._get_manifest(endpoint, str(descriptor.digest)).body
-            if descriptor.size and len(raw) != descriptor.size:
-                raise IntegrityError(
-                    f"{self._subject}: {endpoint.name} gave {len(raw)} bytes for manifest {descriptor.digest}, "
-                    f"expected {descriptor.size}"
-                )
-            self._remember(raw, descriptor.digest, endpoint)
+                self._remember(raw, descriptor.digest, endpoint)
+                self._compare(descriptor, raw, endpoint)
             return raw
 
         return self._first(ask)
@@ -254,6 +255,14 @@ class RegistryRepository:
                 hint="the registry or something between it and here changes bytes; nothing was kept",
             )
         self._registries.manifests[digest] = raw
+
+    def _compare(self, descriptor: Descriptor, raw: bytes, endpoint: _Endpoint) -> None:
+        if descriptor.size not in (0, len(raw)):
+            self._registries.meter.say(
+                self._subject,
+                f"warning: {endpoint.name} has {len(raw)} bytes for manifest {descriptor.digest}, which is listed "
+                f"with {descriptor.size}; its digest is right",
+            )
 
     def _endpoint(self, name: str, address: str, path: str, *, is_mirror: bool) -> _Endpoint:
         access = self._registries.authenticator.access(name, path, subject=self._subject)

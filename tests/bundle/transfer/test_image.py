@@ -7,9 +7,10 @@ import pytest
 
 from bundle.errors import FormatError, SourceError
 from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.platform import Platform
-from bundle.transfer.image import Manifest
+from bundle.transfer.image import Manifest, reachable
 
 
 def descriptor(content: bytes, media_type: str = media_types.OCI_LAYER_GZIP, **more: Any) -> dict[str, Any]:
@@ -91,3 +92,13 @@ def test_select_says_what_there_is() -> None:
     manifest = Manifest.parse(json.dumps(data).encode())
     with pytest.raises(SourceError, match=r"linux/s390x; the index offers: linux/amd64, linux/arm64/v8\n"):
         manifest.select(Platform.parse("linux/s390x"))
+
+
+def test_what_is_reachable_has_its_own_size() -> None:
+    raw = json.dumps(image()).encode()
+    listed = {**descriptor(raw, media_types.OCI_MANIFEST), "size": 7}
+    top = json.dumps({"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": [listed]}).encode()
+    held = {Digest.of(content): content for content in (raw, top)}
+    root = Descriptor(media_type=media_types.OCI_INDEX, digest=Digest.of(top), size=0)
+    found = {each.digest: each.size for each in reachable(root, lambda each: held[each.digest])}
+    assert (found[Digest.of(raw)], found[Digest.of(top)]) == (len(raw), len(top))
