@@ -57,6 +57,8 @@ def resolve(project: Project, image: ImageSpec, location: ImageLocation | None =
     """Ask the source (or `location` instead of it) what the tag means now."""
     source = project.image_source(image, location or image.source, subject=_subject(image))
     found = pin_image(source, image.platform, subject=_subject(image))
+    for note in found.notes:
+        project.console.line(f"   warning: {_subject(image)}: {note}")
     return referrers.looked_up(
         project,
         image,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bundle.errors import FormatError, SourceError
+from bundle.errors import FormatError
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
@@ -79,19 +79,6 @@ def test_media_type(data: dict[str, Any], given: str, expected: str) -> None:
 def test_refuses(raw: bytes, said: str) -> None:
     with pytest.raises(FormatError, match=said):
         Manifest.parse(raw)
-
-
-def test_select() -> None:
-    manifest = Manifest.parse(json.dumps(index("linux/amd64", "linux/arm64/v8", "linux/arm/v7")).encode())
-    chosen = manifest.select(Platform.parse("linux/arm64"))
-    assert chosen.digest == Digest.of(b"linux/arm64/v8")
-
-
-def test_select_says_what_there_is() -> None:
-    data = index("linux/amd64", "linux/arm64/v8", "unknown/unknown")
-    manifest = Manifest.parse(json.dumps(data).encode())
-    with pytest.raises(SourceError, match=r"linux/s390x; the index offers: linux/amd64, linux/arm64/v8\n"):
-        manifest.select(Platform.parse("linux/s390x"))
 
 
 def test_what_is_reachable_has_its_own_size() -> None:
