@@ -147,7 +147,7 @@ def _pull(project: Project, image: ImageSpec) -> None:
     pin = required_pin(project, image)
     lacking = missing(project, image)
     source = source_of(project, image)
-    referrers.fetch(project, image, pin, source)
+    known = referrers.fetch(project, image, pin, source)
     referrers.check(project, image, pin, source, subject=_subject(image))  # before gigabytes of a stranger's come
     fetched = fetch_image(
         source,
@@ -157,6 +157,9 @@ def _pull(project: Project, image: ImageSpec) -> None:
         meter=project.console,
         transfers=project.transfers,
     )
+    if known != pin:
+        project.change_lock(lambda lock: lock.with_image(image.name, known))
+        referrers.warn(project, image, known)
     blobs = f"{counted(len(fetched.blobs), 'blob')}, {human(fetched.size)}"
     blobs += ", signature checked" if image.cosign_key else ""
     project.note(f"pull:{image.name}", f"{blobs}, already present" if lacking == [] else blobs)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bundle.errors import AirgapError, IntegrityError, RegistryError, SourceError
+from bundle.errors import AirgapError, IntegrityError, NetworkError, RegistryError, SourceError
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
@@ -24,6 +24,7 @@ from tests.fixtures.servers.faulty_registry import (
     corrupt,
     cut,
     instead,
+    redirect,
     refusal,
     with_headers,
 )
@@ -199,6 +200,20 @@ def test_a_content_coding_that_nobody_asked_for(
     assert app.manifest(image) == raw
 
 
+def test_the_next_step_is_about_who_answered(
+    app: RegistryRepository, faulty: FaultyRegistry, other: FaultyRegistry, image: Descriptor, layer: Descriptor
+) -> None:
+    faulty.plan("/blobs/", redirect(f"{other.url}/elsewhere"))
+    other.plan("/elsewhere", instead(403))
+    with pytest.raises(RegistryError, match=f"{other.host} answered 403") as caught:
+        list(app.read(layer, 0))
+    hint = caught.value.hint
+    assert hint == (
+        f"check that {other.host} answers requests from here, also through a proxy: "
+        f"{faulty.host} sends this request on to {other.host}"
+    )
+
+
 # Blobs.
 
 
@@ -347,6 +362,22 @@ def test_a_mirror_that_is_down_is_asked_once(
     repository = registries.repository(Reference.parse(f"{faulty.host}/team/app:1"), subject=SUBJECT)
     assert pull(repository, tmp_path) == LAYER
     assert len(pauses) == 2
+
+
+def test_a_mirror_without_it_and_a_registry_that_can_not_be_reached(
+    make_transport: MakeTransport, mirror: FaultyRegistry, meter: RecordingMeter
+) -> None:
+    settings = {
+        "registry.invalid": HostSettings(mirror=f"{mirror.host}/hub"),
+        mirror.host: HostSettings(plain_http=True),
+    }
+    source = Registries(make_transport(settings), meter=meter)
+    absent = source.repository(Reference.parse("registry.invalid/team/absent:1"), subject=SUBJECT)
+    with pytest.raises(NetworkError, match=rf"invalid is not known.*; before that, {mirror.host} answered 404"):
+        absent.resolve()
+    for _ in range(2):  # what is optional is not put to it again
+        with pytest.raises(NetworkError, match=f"^{SUBJECT}: host registry.invalid is not known"):
+            absent.tagged("other")
 
 
 def test_both_fail(mirrored: RegistryRepository, mirror: FaultyRegistry, faulty: FaultyRegistry) -> None:
