@@ -40,12 +40,16 @@ class NetworkError(SourceError):
 
 
 class RegistryError(SourceError):
-    """A registry's or server's refusal: HTTP status and the error code of its body (empty without one)."""
+    """A registry's or server's refusal: HTTP status and the error code of its body (empty without one).
 
-    def __init__(self, what: str, *, status: int, code: str = "", hint: str = "") -> None:
+    `host` is who answered, which is another than was asked where that redirects; empty where it is the one asked.
+    """
+
+    def __init__(self, what: str, *, status: int, code: str = "", hint: str = "", host: str = "") -> None:
         super().__init__(what, hint=hint)
         self.status = status
         self.code = code
+        self.host = host
 
 
 class SignatureError(AirgapError):

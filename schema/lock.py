@@ -29,6 +29,7 @@ class ImagePin:
     `size` is the sum of all its blobs in bytes, manifests included. `referrers` are what refers to it; `index` is the
     one that the source names, where that is looked at too because its signature vouches for the manifests it lists.
     `attestation` is the manifest by which an index attests to the one platform that is taken of it.
+    `unknown_referrers` says why it is not known whether more does, empty where that is known.
     `upstream` is set where a Docker Engine pulled it, which gives it in another form: its digest in the registry.
     """
 
@@ -41,10 +42,12 @@ class ImagePin:
     referrers: tuple[Referrer, ...] = ()
     upstream: Digest | None = None
     attestation: Digest | None = None
+    unknown_referrers: str = ""
 
     def fits(self, image: ImageSpec) -> bool:
         """Whether the pin was made for what the spec says now."""
-        return self.source == image.source_text and self.platform == platform_text(image.platform)
+        known = not (image.require_referrers and self.unknown_referrers)
+        return known and self.source == image.source_text and self.platform == platform_text(image.platform)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -59,10 +62,11 @@ class ImagePin:
             referrers=tuple(Referrer.from_dict(each) for each in _objects(data, "referrers")),
             upstream=Digest.parse(_text(data, "upstream")) if "upstream" in data else None,
             attestation=Digest.parse(_text(data, "attestation")) if "attestation" in data else None,
+            unknown_referrers=_text(data, "unknown_referrers") if "unknown_referrers" in data else "",
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON data; no `index`, `upstream`, `attestation` and `referrers` where there are none."""
+        """Plain JSON data; what is not always there (`index` and below) only where there is some."""
         data: dict[str, Any] = {
             "source": self.source,
             "platform": self.platform,
@@ -72,6 +76,7 @@ class ImagePin:
         }
         digests = {"index": self.index, "upstream": self.upstream, "attestation": self.attestation}
         data |= {key: str(digest) for key, digest in digests.items() if digest}
+        data |= {"unknown_referrers": self.unknown_referrers} if self.unknown_referrers else {}
         return data | ({"referrers": [each.to_dict() for each in self.referrers]} if self.referrers else {})
 
 

@@ -18,6 +18,7 @@ from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.transfer.image import ImageSource, Manifest
+from bundle.transfer.platforms import is_image
 
 RECIPE = 1  # changes when the same base and authorities come to give another image
 _MAX_CONFIG = 4 * 1024 * 1024  # bytes
@@ -106,20 +107,22 @@ class _Making:
     def index(self, top: Manifest) -> Descriptor:
         """Each platform's image derived; attestations are left out, as they are about the base's."""
         entries = []
-        for child in top.manifests:
-            if child.platform and child.platform.architecture != "unknown":
-                made = self.image(self.load(child)).to_dict()
-                entries.append({**made, "platform": child.platform.to_dict()})
+        for entry, child in zip(top.data["manifests"], top.manifests, strict=True):
+            if is_image(child):
+                base = self.load(child)
+                made = self.index(base) if base.is_index else self.image(base)
+                platform = {"platform": entry["platform"]} if entry.get("platform") else {}
+                entries.append({**made.to_dict(), **platform})
         if not entries:
             raise SourceError(f"{self._subject}: its base is an index that names no platform's image")
         return self._json({"schemaVersion": 2, "mediaType": top.media_type, "manifests": entries}, top.media_type)
 
     def image(self, manifest: Manifest) -> Descriptor:
         """One platform's image derived."""
-        if manifest.is_index or manifest.config.media_type not in media_types.IMAGE_CONFIGS:
-            what = "an index in an index" if manifest.is_index else f"no image but {manifest.config.media_type}"
+        if manifest.config.media_type not in media_types.IMAGE_CONFIGS:
             raise SourceError(
-                f"{self._subject}: its base holds {what}", hint="derive from an image that containers run"
+                f"{self._subject}: its base holds no image but {manifest.config.media_type}",
+                hint="derive from an image that containers run",
             )
         config = self._config(manifest.config)
         layer = self._layer(manifest)

@@ -34,7 +34,9 @@ class _Made:
 
 
 class SaveSource:
-    """One image of a `docker save` archive. `ref` is its repository tag, "" where there is only one image.
+    """One image of a `docker save` archive.
+
+    `ref` is its repository tag, `@` with its place (from 0) where it has none, "" where there is only one image.
 
     Layers are taken as they lie there: uncompressed ones have the digests that the config states, which are checked
     when they are stored; compressed ones are hashed once to learn theirs.
@@ -92,9 +94,13 @@ class SaveSource:
 
     def _entry(self) -> Mapping[str, Any]:
         entries = _entries(self._tree)
-        chosen = [entry for entry in entries if not self._ref or same_name(self._ref, _tags(entry))]
+        place = self._ref.removeprefix("@")
+        if place != self._ref and place.isdigit():
+            chosen = entries[int(place) :][:1]
+        else:
+            chosen = [entry for entry in entries if not self._ref or same_name(self._ref, _tags(entry))]
         if len(chosen) != 1:
-            raise choice_error(self._subject, self._ref, [tag for entry in entries for tag in _tags(entry)])
+            raise choice_error(self._subject, self._ref, [ref for each in _refs(entries) for ref in each])
         return chosen[0]
 
     def _make(self, entry: Mapping[str, Any]) -> _Made:
@@ -120,8 +126,14 @@ class SaveSource:
 
 
 def save_names(tree: Files) -> tuple[str, ...]:
-    """The first name of each image; "" for one without. FileNotFoundError or FormatError where this is no archive."""
-    return tuple(dict.fromkeys((_tags(entry) or [""])[0] for entry in _entries(tree)))
+    """The ref of each image: its first name, else its place; "" for the only one, where it has no name.
+
+    FileNotFoundError or FormatError where this is no archive.
+    """
+    entries = _entries(tree)
+    if len(entries) == 1 and not _tags(entries[0]):
+        return ("",)
+    return tuple(dict.fromkeys(refs[0] for refs in _refs(entries)))
 
 
 def _entries(tree: Files) -> Sequence[Mapping[str, Any]]:
@@ -129,6 +141,11 @@ def _entries(tree: Files) -> Sequence[Mapping[str, Any]]:
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise FormatError(f"{DOCKER_MANIFEST} is not a list of images")
     return entries
+
+
+def _refs(entries: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """What chooses each image: its names, else its place in the list (from `@0`), as containers/image has it."""
+    return [_tags(entry) or [f"@{place}"] for place, entry in enumerate(entries)]
 
 
 def _layer(tree: Files, name: str, diff_id: Digest) -> Descriptor:

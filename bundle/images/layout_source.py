@@ -8,12 +8,13 @@ from typing import Any
 from bundle.errors import FormatError, IntegrityError, SourceError
 from bundle.formats import strict_json
 from bundle.images.layout import CONTAINERD_NAME, INDEX, NO_PLATFORM, OCI_LAYOUT, REF_NAME, blob_name
+from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
 from bundle.storage.tree import Tree, read_small
 from bundle.storage.volume import FilePiece
-from bundle.transfer.image import MAX_MANIFEST, Manifest, is_manifest
+from bundle.transfer.image import MAX_MANIFEST, Manifest, is_manifest, parse_manifest
 
 COSIGN_KIND = "kind"
 _COSIGN = "dev.cosignproject.cosign"
@@ -23,7 +24,10 @@ _MAX_INDEX = 64 * 1024 * 1024  # bytes
 
 
 class LayoutSource:
-    """One image of a layout. `ref` is its name there, "" where there is only one; `subject` is the image as written."""
+    """One image of a layout; `subject` is the image as written.
+
+    `ref` is its name there, `@` with its digest or its place in index.json (from 0), or "" where there is only one.
+    """
 
     def __init__(self, tree: Tree, ref: str, subject: str) -> None:
         self._tree = tree
@@ -42,12 +46,24 @@ class LayoutSource:
         except FormatError as err:
             raise SourceError(f"{self._subject}: {err.what}", hint=err.hint) from err
         images = [entry for entry in entries if not is_attached(entry)]
+        chosen_by = self._ref.rpartition("@")[2]
         chosen = [entry for entry in entries if self._ref in _names(entry)] if self._ref else images
+        if not chosen and chosen_by.isdigit():
+            chosen = images[int(chosen_by) :][:1]
+        if not chosen and ":" in chosen_by:
+            chosen = [each for each in self._listed(images) if str(each.digest) == chosen_by]
         if not chosen:
             chosen = [entry for entry in entries if same_name(self._ref, _names(entry))]
         if len({entry.digest for entry in chosen}) != 1:
-            raise choice_error(self._subject, self._ref, [name for entry in images for name in _names(entry)[:1]])
+            raise choice_error(self._subject, self._ref, [_described(entry, images) for entry in images])
         return replace(chosen[0], annotations={}, platform=None)
+
+    def _listed(self, entries: Sequence[Descriptor]) -> Iterator[Descriptor]:
+        """The entries, and the manifests that those of them list which are indexes."""
+        for entry in entries:
+            yield entry
+            if entry.media_type in media_types.INDEXES:
+                yield from parse_manifest(self.manifest, entry, self._subject).manifests
 
     def tagged(self, tag: str) -> Descriptor | None:
         """What the layout has under another tag, with or without a repository before it; None where there is none.
@@ -80,17 +96,16 @@ class LayoutSource:
         return None
 
     def manifest(self, descriptor: Descriptor) -> bytes:
-        """The manifest's or index's bytes, checked against its size (unless 0) and digest."""
+        """The manifest's or index's bytes, checked against its digest; the size is a hint of who lists it."""
         try:
             data = read_small(self._tree, blob_name(descriptor.digest), MAX_MANIFEST)
         except FileNotFoundError as err:
             raise self._lacks(descriptor) from err
         except FormatError as err:
             raise SourceError(f"{self._subject}: manifest {err.what}") from err
-        if not descriptor.digest.matches(data) or descriptor.size not in (0, len(data)):
+        if not descriptor.digest.matches(data):
             raise IntegrityError(
-                f"{self._subject}: its manifest is damaged: expected {descriptor.digest} and {descriptor.size} bytes,"
-                f" it has {Digest.of(data)} and {len(data)} bytes",
+                f"{self._subject}: its manifest is damaged: expected {descriptor.digest}, it has {Digest.of(data)}",
                 hint="copy or build this source again",
             )
         return data
@@ -137,18 +152,21 @@ def is_attached(entry: Descriptor) -> bool:
 
 
 def layout_names(tree: Tree) -> tuple[str, ...]:
-    """The fullest name of each image that a layout lists; "" for one without a name. Errors as of read_index."""
-    return tuple(dict.fromkeys((_names(entry) or [""])[-1] for entry in read_index(tree) if not is_attached(entry)))
+    """The ref of each image that a layout lists: its fullest name, else its digest; "" for the only one.
+
+    Errors as of read_index.
+    """
+    images = [entry for entry in read_index(tree) if not is_attached(entry)]
+    alone = len({entry.digest for entry in images}) == 1
+    return tuple(dict.fromkeys((_names(each) or ["" if alone else f"@{each.digest}"])[-1] for each in images))
 
 
-def choice_error(subject: str, ref: str, names: Sequence[str]) -> SourceError:
-    """Says that `ref` does not choose one image among these names."""
-    listed = ", ".join(sorted(set(names))) or "none that has a name"
+def choice_error(subject: str, ref: str, listed: Sequence[str]) -> SourceError:
+    """Says that `ref` does not choose one image among those listed, each by a ref that does."""
+    has = ", ".join(sorted(set(listed))) or "none"
     if ref:
-        return SourceError(f"{subject} has no image {ref!r}; it has: {listed}", hint="use one of these as the ref")
-    return SourceError(
-        f"{subject} does not hold exactly one image; it has: {listed}", hint="add `:REF` with one of these names"
-    )
+        return SourceError(f"{subject} has no one image {ref!r}; it has: {has}", hint="use one of these as the ref")
+    return SourceError(f"{subject} does not hold exactly one image; it has: {has}", hint="add `:REF` with one of these")
 
 
 def same_name(ref: str, names: Sequence[str]) -> bool:
@@ -163,6 +181,14 @@ def _expanded(name: str) -> Reference | None:
     except FormatError:
         return None
     return reference if reference.tag or reference.digest else replace(reference, tag="latest")
+
+
+def _described(entry: Descriptor, images: Sequence[Descriptor]) -> str:
+    """A ref that chooses the entry: its name where no other has it, else its digest; and its platform if it is told."""
+    name = next(iter(_names(entry)), "")
+    alone = len({each.digest for each in images if name in _names(each)}) == 1
+    platform = f" ({entry.platform})" if entry.platform else ""
+    return (name if name and alone else f"{name}@{entry.digest}") + platform
 
 
 def _names(entry: Descriptor) -> list[str]:

@@ -32,8 +32,9 @@ class ImageEntry:
     `platform` is None for all platforms of an index. `file` is its own archive, empty in layout `oci`; `sbom` the list
     of its packages, empty when none was made. `blobs` are all its configs and layers with their sizes, be they in this
     bundle or left out of it (bundle/delta.py). `attachments` are signatures and what else travels with it, always all
-    of them; `cosign_key` is the sha256 of the file with the public key that its signature was checked with. Of an image
-    out of a Docker Engine, `config` is the digest of its config, and `upstream` the digest that was pulled, if it was.
+    of them; `unknown_referrers` says why it is not known whether there are more. `cosign_key` is the sha256 of the file
+    with the public key that its signature was checked with. Of an image out of a Docker Engine, `config` is the digest
+    of its config, and `upstream` the digest that was pulled, if it was.
     """
 
     name: str
@@ -50,6 +51,7 @@ class ImageEntry:
     cosign_key: Digest | None = None
     upstream: Digest | None = None
     config: Digest | None = None
+    unknown_referrers: str = ""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -70,6 +72,7 @@ class ImageEntry:
             cosign_key=fields.digest("cosign_key") if "cosign_key" in fields else None,
             upstream=fields.digest("upstream") if "upstream" in fields else None,
             config=fields.digest("config") if "config" in fields else None,
+            unknown_referrers=fields.text("unknown_referrers") if "unknown_referrers" in fields else "",
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -87,6 +90,7 @@ class ImageEntry:
         digests = {"cosign_key": self.cosign_key, "upstream": self.upstream, "config": self.config}
         optional: dict[str, Any] = {key: str(digest or "") for key, digest in digests.items()}
         optional |= {"file": self.file, "sbom": self.sbom, "attachments": [each.to_dict() for each in self.attachments]}
+        optional["unknown_referrers"] = self.unknown_referrers
         return data | {key: value for key, value in optional.items() if value}
 
     @property

@@ -1,5 +1,7 @@
 """Where images, charts and files come from, as the spec writes it (transport names as in containers/image)."""
 
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -7,6 +9,7 @@ from typing import Literal
 from bundle.errors import FormatError
 from bundle.oci.reference import Reference, looks_like_host
 
+_AT_DIGEST = re.compile(r"(.+?):?(@(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}))")
 _CHART_HINT = "write oci://HOST/PATH, https://REPOSITORY or a path, and the version in `version`"
 
 
@@ -24,7 +27,8 @@ class RegistryImage:
 class LocalImage:
     """An image in an OCI layout, an archive of one, or a `docker save` archive; `ref` chooses where there are several.
 
-    For `oci` the ref is the annotation org.opencontainers.image.ref.name, for `docker-archive` the repository tag.
+    For `oci` the ref is the annotation org.opencontainers.image.ref.name, for `docker-archive` the repository tag. An
+    image without a name is `@` and its digest, or its place in the list.
     """
 
     transport: Literal["oci", "oci-archive", "docker-archive"]
@@ -85,7 +89,7 @@ def parse_image(text: str, base: Path) -> ImageLocation:
     """Read an image's `source`; paths are relative to `base`. A FormatError says what is wrong."""
     transport, colon, rest = text.partition(":")
     if colon and transport in ("oci", "oci-archive", "docker-archive") and not rest.startswith("//"):
-        path, _, ref = rest.partition(":")
+        path, ref = _path_and_ref(rest, base)
         if not path:
             raise FormatError(f"{text!r} names no path", hint=f"write {transport}:PATH[:REF]")
         return LocalImage(transport=transport, path=base / path, ref=ref)  # type: ignore[arg-type]
@@ -100,6 +104,18 @@ def parse_image(text: str, base: Path) -> ImageLocation:
             hint=f"leave out {scheme}:// and write HOST/PATH:TAG, or docker.io/PATH:TAG",
         )
     return RegistryImage(reference=Reference.parse(text))
+
+
+def _path_and_ref(text: str, base: Path) -> tuple[str, str]:
+    """PATH[:REF], where a path may have colons: the longest part that is there is the path, else the shortest."""
+    by_digest = _AT_DIGEST.fullmatch(text)
+    whole, at = (by_digest[1], by_digest[2]) if by_digest else (text, "")
+    parts = whole.split(":")
+    for count in range(len(parts), 1, -1):
+        path = ":".join(parts[:count])
+        if path and os.path.exists(base / path):
+            return path, ":".join(parts[count:]) + at
+    return parts[0], ":".join(parts[1:]) + at
 
 
 def parse_chart(text: str, base: Path) -> ChartLocation:

@@ -10,7 +10,10 @@ from bundle.errors import FormatError
 ALL_PLATFORMS = "all"
 _PART = re.compile(r"[a-z0-9][a-z0-9._-]*")
 # The variant that an architecture has when none is written (containerd's platform rules).
-_DEFAULT_VARIANT = {"arm64": "v8", "arm": "v7"}
+_DEFAULT_VARIANT = {"arm64": "v8", "arm": "v7", "amd64": "v1"}
+# What other tools call these architectures (containerd's platform rules).
+_ALIASES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"}
+_VARIANT = re.compile(r"v([0-9]+)(?:\.([0-9]+))?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -33,12 +36,10 @@ class Platform:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Read the `platform` object of an index entry, or an image config."""
-        return cls(
-            os=str(data.get("os", "")),
-            architecture=str(data.get("architecture", "")),
-            variant=str(data.get("variant", "")),
-        )
+        """Read the `platform` object of an index entry, or an image config; what is absent or no text is empty."""
+        fields = (data.get(key) for key in ("os", "architecture", "variant"))
+        os, architecture, variant = (each.lower() if isinstance(each, str) else "" for each in fields)
+        return cls(os=os, architecture=_ALIASES.get(architecture, architecture), variant=variant)
 
     def to_dict(self) -> dict[str, str]:
         """The `platform` object of an index entry."""
@@ -47,10 +48,28 @@ class Platform:
 
     def satisfies(self, wanted: Self) -> bool:
         """Whether an image for this platform is one for `wanted`: same OS and architecture, same effective variant."""
-        if (self.os, self.architecture) != (wanted.os, wanted.architecture):
-            return False
-        default = _DEFAULT_VARIANT.get(self.architecture, "")
-        return (self.variant or default) == (wanted.variant or default)
+        return self.rank(wanted) == 0
+
+    def rank(self, wanted: Self) -> int | None:
+        """How well an image for this platform does for `wanted`, 0 the best; None where it is for another.
+
+        What is not stated contradicts nothing (1). A machine also runs what is made for an earlier variant of its
+        architecture (2 and more, the latest first), as containerd has it.
+        """
+        known = ((self.os, wanted.os), (self.architecture, wanted.architecture))
+        if any(mine and mine != theirs for mine, theirs in known):
+            return None
+        default = _DEFAULT_VARIANT.get(wanted.architecture, "")
+        mine, theirs = self.variant or default, wanted.variant or default
+        if self.os and self.architecture and mine == theirs:
+            return 0
+        if not self.os or not self.architecture or not self.variant:
+            return 1
+        older, newer = _VARIANT.fullmatch(mine), _VARIANT.fullmatch(theirs)
+        if older is None or newer is None:
+            return None
+        steps = (int(newer[1]) - int(older[1])) * 100 + int(newer[2] or 0) - int(older[2] or 0)
+        return 2 + steps if steps > 0 else None
 
     def __str__(self) -> str:
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)

@@ -56,6 +56,7 @@ def _image(entry: ImageEntry) -> Markup:
             "source": code(entry.source),
             "file": code(entry.file) if entry.file else "",
             "with it": code(", ".join(attached)) if attached else "",
+            "not known": f"whether it has more signatures: {told}" if (told := entry.unknown_referrers) else "",
         }
     )
 

@@ -78,6 +78,8 @@ def _image(image: ImageEntry) -> list[str]:
         lines.append(f"  sbom:    {image.sbom}")
     for each in image.attachments:
         lines.append(f"  with it: {each.tag} ({', '.join(sorted(set(each.artifacts.values())))})")
+    if image.unknown_referrers:
+        lines.append(f"  unknown: whether it has more signatures: {image.unknown_referrers}")
     if image.cosign_key:
         lines.append(f"  signed:  checked with the key file of {image.cosign_key}")
     if image.config:

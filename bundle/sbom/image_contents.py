@@ -14,8 +14,8 @@ from bundle.sbom._filesystem import OpenZstd
 from bundle.sbom.inventory import Inventory, LayerBlob, take_inventory
 from bundle.sbom.package import System
 from bundle.storage.blob_store import BlobStore
-from bundle.transfer.fetch import ATTESTS_TO
 from bundle.transfer.image import Manifest
+from bundle.transfer.platforms import ATTESTS_TO
 
 Origin = Literal["layers", "syft", "attestation"]
 _ATTESTS = "vnd.docker.reference.type"  # BuildKit's mark of manifests that only tell of others in their index

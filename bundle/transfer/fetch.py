@@ -1,11 +1,9 @@
 """Images from a source into the blob cache: what exists is skipped, children come before what names them."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from bundle.errors import IntegrityError, SourceError
 from bundle.meter import Meter, SilentMeter
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
@@ -13,11 +11,8 @@ from bundle.oci.digest import Digest
 from bundle.oci.platform import Platform
 from bundle.storage.blob_store import BlobStore
 from bundle.transfer.image import ImageSource, LoadManifest, Manifest, parse_manifest, walk_manifests
+from bundle.transfer.platforms import ATTESTS_TO, check_platform, choose
 from bundle.transfer.transfers import Transfers
-
-ATTESTS_TO = "vnd.docker.reference.digest"  # BuildKit's annotation of a manifest that only tells of another
-
-_MAX_CONFIG = 16 * 1024 * 1024  # bytes of an image config; real ones have a few thousand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +70,8 @@ class ResolvedImage:
     """What a source's name stands for: `root` is to be pinned, and is what `top` names or one platform of it.
 
     `manifests` are the digests of root and what is below it, children first; `size` is the bytes of all the blobs.
-    `attestation` is the manifest by which the index attests to the one platform of it.
+    `attestation` is the manifest by which the index attests to the one platform of it; `notes` are what the user may
+    want to know of the choice.
     """
 
     top: Descriptor
@@ -83,6 +79,7 @@ class ResolvedImage:
     manifests: tuple[Digest, ...]
     size: int
     attestation: Digest | None = None
+    notes: tuple[str, ...] = ()
 
 
 def pin_image(source: ImageSource, platform: Platform | None, *, subject: str) -> ResolvedImage:
@@ -93,15 +90,17 @@ def pin_image(source: ImageSource, platform: Platform | None, *, subject: str) -
     """
     root = named = source.resolve()
     attestation: Digest | None = None
+    notes: tuple[str, ...] = ()
     load = source.manifest
     if platform:
         top = parse_manifest(load, root, subject)
-        while top.is_index:
-            root = _select(top, platform, subject)
-            attestation = _attestation(top, root)
-            top = parse_manifest(load, root, subject)
-        _check_platform(source, top, platform, subject)
-        root = top.descriptor
+        if top.is_index:
+            chosen = choose(source, top, platform, subject=subject)
+            root, notes = chosen.descriptor, (chosen.note,) if chosen.note else ()
+            attestation = _attestation(chosen.index, root)
+        single = parse_manifest(load, root, subject)
+        check_platform(source, single, platform, chosen=top.is_index, subject=subject)
+        root = single.descriptor
     manifests = list(walk_manifests(load, root, subject))
     return ResolvedImage(
         top=named,
@@ -109,6 +108,7 @@ def pin_image(source: ImageSource, platform: Platform | None, *, subject: str) -
         manifests=tuple(manifest.digest for manifest in manifests),
         size=sum(blob.size for blob in _image(manifests).blobs),
         attestation=attestation,
+        notes=notes,
     )
 
 
@@ -136,13 +136,6 @@ def _loader(store: BlobStore, source: ImageSource | None) -> LoadManifest:
     return load
 
 
-def _select(index: Manifest, platform: Platform, subject: str) -> Descriptor:
-    try:
-        return index.select(platform)
-    except SourceError as err:
-        raise SourceError(f"{subject}: {err.what}", hint=err.hint) from err
-
-
 def _image(manifests: list[Manifest]) -> FetchedImage:
     single = [manifest for manifest in manifests if not manifest.is_index]
     blobs = {child.digest: child for manifest in single for child in manifest.children()}
@@ -155,28 +148,6 @@ def _image(manifests: list[Manifest]) -> FetchedImage:
         layers=tuple(blob for digest, blob in blobs.items() if digest not in configs),
         size=sum(part.size for part in (*described, *blobs.values())),
     )
-
-
-def _check_platform(source: ImageSource, manifest: Manifest, wanted: Platform, subject: str) -> None:
-    """Whether a manifest's own config says it is for the platform. Charts and other artifacts have none, and pass."""
-    config = manifest.config
-    if config.media_type not in media_types.IMAGE_CONFIGS:
-        return
-    if config.size > _MAX_CONFIG:
-        raise SourceError(f"{subject}: its config has {config.size} bytes, expected at most {_MAX_CONFIG}")
-    raw = b"".join(source.read(config, 0))
-    if not config.digest.matches(raw):
-        raise IntegrityError(f"{subject}: its config does not have its digest {config.digest}")
-    try:
-        data = json.loads(raw)
-    except ValueError as err:
-        raise SourceError(f"{subject}: its config is not JSON: {err}") from err
-    found = Platform.from_dict(data) if isinstance(data, dict) else Platform(os="", architecture="")
-    if found.architecture and not found.satisfies(wanted):
-        raise SourceError(
-            f"{subject}: the image is for {found}, expected {wanted}; it has no index that offers others",
-            hint=f"set the image's platform to {found}, or choose a tag that is built for {wanted}",
-        )
 
 
 def _from_memory(raw: bytes, offset: int) -> Iterator[bytes]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self, runtime_checkable
 
 from bundle.errors import FormatError, SourceError
@@ -10,11 +10,10 @@ from bundle.formats import strict_json
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
-from bundle.oci.platform import Platform
 from bundle.storage.volume import FilePiece
 
 MAX_MANIFEST = 4 * 1024 * 1024  # bytes; the distribution-spec asks registries to accept manifests up to this size
-_MAX_DEPTH = 8  # indexes in indexes; real ones have one
+MAX_DEPTH = 8  # indexes in indexes; real ones have one
 
 LoadManifest = Callable[[Descriptor], bytes]
 """Gives the bytes of a manifest, checked against its digest."""
@@ -30,7 +29,7 @@ class ImageSource(Protocol):
         """The descriptor of what the source's tag or digest names now, a manifest or an index."""
 
     def manifest(self, descriptor: Descriptor) -> bytes:
-        """The manifest's or index's bytes, checked against size (unless 0) and digest."""
+        """The manifest's or index's bytes, checked against its digest; the size is a hint of who lists it."""
 
     def read(self, descriptor: Descriptor, offset: int) -> Iterator[bytes]:
         """The blob's bytes from `offset` on. Not checked here: whoever stores them does."""
@@ -127,18 +126,6 @@ class Manifest:
         """What must exist before this manifest may: config and layers, or the manifests of an index."""
         return self.manifests if self.is_index else (self.config, *self.layers)
 
-    def select(self, wanted: Platform) -> Descriptor:
-        """The manifest of an index for one platform; a SourceError lists those there are when it is not among them."""
-        candidates = [d for d in self.manifests if d.platform and d.platform.architecture != "unknown"]
-        for descriptor in candidates:
-            if descriptor.platform and descriptor.platform.satisfies(wanted):
-                return descriptor
-        offered = ", ".join(sorted({str(d.platform) for d in candidates})) or "none"
-        raise SourceError(
-            f"no image for platform {wanted}; the index offers: {offered}",
-            hint="choose one of these as `platform`, or `all`",
-        )
-
 
 def is_manifest(descriptor: Descriptor) -> bool:
     """Whether a descriptor is one of a manifest or an index, which name further content."""
@@ -165,7 +152,7 @@ def reachable(root: Descriptor, load: LoadManifest) -> tuple[Descriptor, ...]:
         if not manifest.is_index:
             for blob in manifest.children():
                 found.setdefault(blob.digest, blob)
-        found[descriptor.digest] = descriptor
+        found[descriptor.digest] = replace(descriptor, size=len(manifest.raw))
     return tuple(found.values())
 
 
@@ -197,8 +184,8 @@ def _walk(
 ) -> Iterator[tuple[Descriptor, Manifest]]:
     if descriptor.digest in done:
         return
-    if depth > _MAX_DEPTH:
-        raise FormatError(f"its indexes are nested more than {_MAX_DEPTH} deep ({descriptor.digest})")
+    if depth > MAX_DEPTH:
+        raise FormatError(f"its indexes are nested more than {MAX_DEPTH} deep ({descriptor.digest})")
     done.add(descriptor.digest)
     manifest = read_manifest(descriptor, load)
     if manifest.is_index:

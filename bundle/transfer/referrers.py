@@ -6,11 +6,12 @@ by the registry, or by an index under the tag `sha256-<hex>` (distribution-spec,
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
-from bundle.errors import FormatError, IntegrityError, SourceError
+from bundle.errors import AirgapError, FormatError, IntegrityError, SourceError
 from bundle.formats import strict_json
 from bundle.formats.fields import Fields
 from bundle.meter import Meter
@@ -79,10 +80,13 @@ def list_tag(subject: Digest) -> str:
     return f"{subject.algorithm}-{subject.hex}"
 
 
-def find_referrers(source: ReferrerSource, subjects: Iterable[Digest], *, subject: str) -> tuple[Referrer, ...]:
+def find_referrers(
+    source: ReferrerSource, subjects: Iterable[Digest], *, subject: str, faults: list[AirgapError] | None = None
+) -> tuple[Referrer, ...]:
     """All that refers to the manifests of an image, and what refers to that again; each once, sorted.
 
-    Nothing found is no error, a place that refuses to tell is one. A SourceError for more than anybody can want.
+    Nothing found is no error. A place that refuses to tell is one, as is more than anybody can want: where the caller
+    gives a list for `faults`, these are put there, and what is found all the same is returned.
     """
     wanted = list(subjects)
     images, asked, found = frozenset(wanted), set[Digest](), set[Referrer]()
@@ -91,16 +95,20 @@ def find_referrers(source: ReferrerSource, subjects: Iterable[Digest], *, subjec
         if digest in asked or digest.algorithm != "sha256":  # no other fits into a tag
             continue
         asked.add(digest)
-        near = [_referrer(list_tag(digest), each) for each in _listed(source, digest, subject)]
+        near = [_referrer(list_tag(digest), each) for each in _listed(source, digest, subject, faults)]
         if digest in images:
-            tags = [f"{list_tag(digest)}{suffix}" for suffix in COSIGN_SUFFIXES]
-            near += [_referrer(tag, each) for tag in tags if (each := source.tagged(tag))]
+            for tag in (f"{list_tag(digest)}{suffix}" for suffix in COSIGN_SUFFIXES):
+                with _collected(faults):
+                    near += [_referrer(tag, each)] if (each := source.tagged(tag)) else []
+        if len(found | set(near)) > _MOST:
+            what = f"{subject}: more than {_MOST} artifacts refer to it"
+            fault = SourceError(what, hint="leave them out: `referrers: false`")
+            if faults is None:
+                raise fault
+            faults.append(fault)
+            break
         found.update(near)
         wanted += [each.digest for each in near]
-        if len(found) > _MOST:
-            raise SourceError(
-                f"{subject}: more than {_MOST} artifacts refer to it", hint="leave them out: `referrers: false`"
-            )
     return tuple(sorted(found))
 
 
@@ -122,12 +130,20 @@ def fetch_referrers(
     subject: str,
     meter: Meter,
     transfers: Transfers,
-) -> None:
-    """Bring them into the cache, with the lists that name those without a tag of their own."""
+    faults: list[AirgapError] | None = None,
+) -> tuple[Referrer, ...]:
+    """Bring them into the cache, with the lists that name those without a tag of their own; returns those that came.
+
+    One that can't be had is an error, or goes into the list `faults` where the caller gives one.
+    """
+    came = []
     for each in referrers:
-        fetch_image(source, each.root, store, subject=subject, meter=meter, transfers=transfers)
-    for raw in _lists(store, referrers).values():
+        with _collected(faults):
+            fetch_image(source, each.root, store, subject=subject, meter=meter, transfers=transfers)
+            came.append(each)
+    for raw in _lists(store, came).values():
         store.put(raw)
+    return tuple(came)
 
 
 def stored_referrers(store: BlobStore, referrers: Sequence[Referrer]) -> tuple[FetchedImage, ...] | None:
@@ -181,18 +197,38 @@ def list_entry(manifest: Manifest) -> dict[str, Any]:
     return {**entry, "annotations": annotations} if isinstance(annotations, dict) and annotations else entry
 
 
-def _listed(source: ReferrerSource, digest: Digest, subject: str) -> tuple[Descriptor, ...]:
+def _listed(
+    source: ReferrerSource, digest: Digest, subject: str, faults: list[AirgapError] | None
+) -> tuple[Descriptor, ...]:
     """What the place lists, else the index under the list's tag. What is no manifest by its media type is left out."""
-    found = source.referring(digest)
+    found: tuple[Descriptor, ...] | None = None
+    with _collected(faults):
+        found = source.referring(digest)
     if found is None:
-        root = source.tagged(list_tag(digest))
-        if root is None or root.media_type not in media_types.INDEXES:
-            return ()
-        try:
-            found = Manifest.parse(source.manifest(root), media_type=root.media_type).manifests
-        except FormatError as err:
-            raise SourceError(f"{subject}: the list of its referrers ({list_tag(digest)}): {err.what}") from err
-    return tuple(each for each in found if each.media_type in media_types.MANIFESTS | media_types.INDEXES)
+        with _collected(faults):
+            found = _tagged_list(source, digest, subject)
+    return tuple(each for each in found or () if each.media_type in media_types.MANIFESTS | media_types.INDEXES)
+
+
+def _tagged_list(source: ReferrerSource, digest: Digest, subject: str) -> tuple[Descriptor, ...]:
+    root = source.tagged(list_tag(digest))
+    if root is None or root.media_type not in media_types.INDEXES:
+        return ()
+    try:
+        return Manifest.parse(source.manifest(root), media_type=root.media_type).manifests
+    except FormatError as err:
+        raise SourceError(f"{subject}: the list of its referrers ({list_tag(digest)}): {err.what}") from err
+
+
+@contextmanager
+def _collected(faults: list[AirgapError] | None) -> Iterator[None]:
+    """Put what a source refuses or gives damaged into `faults`, where there is such a list."""
+    try:
+        yield
+    except (SourceError, IntegrityError) as err:
+        if faults is None:
+            raise
+        faults.append(err)
 
 
 def _referrer(tag: str, found: Descriptor) -> Referrer:

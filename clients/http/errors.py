@@ -69,7 +69,7 @@ def refusal(response: urllib3.BaseHTTPResponse, body: bytes, *, subject: str, ho
     if response.status == 400 and "HTTPS server" in message:
         hint = f"remove plain_http of {host} under registries in the spec"
     what = f"{subject}: {host} answered {status}" + (f" ({words})" if words else "")
-    return RegistryError(what, status=response.status, code=code, hint=hint)
+    return RegistryError(what, status=response.status, code=code, hint=hint, host=host)
 
 
 def network_fault(err: Exception, *, subject: str, host: str) -> SourceError | TransientError:

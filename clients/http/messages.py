@@ -35,8 +35,12 @@ Body = bytes | StreamedBody
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """A successful answer; header names are looked up without regard to case."""
+    """A successful answer; header names are looked up without regard to case.
+
+    `url` is the address that gave it, after redirects: what the answer names relatively is relative to that.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    url: str

@@ -13,7 +13,7 @@ from urllib3.util import parse_url
 from bundle.errors import IntegrityError, NetworkError, SourceError
 from bundle.meter import Meter, SilentMeter
 from bundle.oci.locations import HostSettings
-from bundle.storage.files import CHUNK
+from clients.http._bodies import chunks, is_coded, small_body
 from clients.http._connections import Connections
 from clients.http.addresses import address, netloc, origin
 from clients.http.errors import Fault, network_fault, refusal
@@ -22,7 +22,6 @@ from clients.http.retry import TRANSIENT_STATUSES, RetryPolicy, TransientError
 
 _MAX_REDIRECTS = 10
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_FIRST_READ = 64 * 1024  # bytes; grows to CHUNK, so that a link that is cut again and again still gets ahead
 _MAX_REFUSAL = 64 * 1024  # bytes of a refusal's body that are looked at
 _PRIVATE_HEADERS = frozenset({"authorization", "cookie"})
 _USER_AGENT = "airgap-doit"
@@ -105,7 +104,7 @@ class Transport:
         self, url: str, *, subject: str, headers: Mapping[str, str] | None = None, limit: int,
         auth: Authorizer | None = None,
     ) -> Response:  # fmt: skip
-        """A small body, at most `limit` bytes, as it was sent (identity encoding); a larger one is a SourceError."""
+        """A small body, at most `limit` bytes, content codings undone; a larger one is a SourceError."""
         return self.request("GET", url, subject=subject, headers=headers, limit=limit, auth=auth)
 
     def request(
@@ -128,11 +127,14 @@ class Transport:
         """As `request`, but once: a TransientError comes through, for who must do more than ask the same again."""
         url = address(url, "", subject)
         call = _Call(method=method, url=url, subject=subject, headers=dict(headers or {}), body=body, auth=auth)
-        with closing(self._open(call)) as response:
+        response, answered = self._open(call)
+        with closing(response):
             answer = self._read(call, response, limit + 1)
             if len(answer) > limit:
-                raise SourceError(f"{subject}: {call.host} sent more than {limit} bytes, expected a small answer")
-            return Response(status=response.status, headers=response.headers, body=answer)
+                raise SourceError(
+                    f"{subject}: {netloc(answered)} sent more than {limit} bytes, expected a small answer"
+                )
+            return Response(status=response.status, headers=response.headers, body=answer, url=answered)
 
     def pause(self, subject: str, fault: TransientError, failures: int) -> None:
         """Wait before the next attempt after so many failures; raises the fault's own error when there is none."""
@@ -161,17 +163,22 @@ class Transport:
         """
         url = address(url, "", subject)
         call = _Call(method="GET", url=url, subject=subject, headers=dict(headers or {}), auth=auth)
-        at, failures, etag = offset, 0, ""
+        at, failures, etag, from_start = offset, 0, "", False
         while size is None or at < size:
             try:
-                with closing(self._open(call, offset=at)) as response:
+                response, _ = self._open(call, offset=0 if from_start else at)
+                with closing(response):
+                    coded = is_coded(response, size, url)
+                    if coded and response.status == 206:
+                        from_start = True  # a part of what is coded can't be read alone
+                        continue
                     seen = response.headers.get("ETag", "")
                     if size is None and etag and seen != etag:
                         raise SourceError(
                             f"{subject}: {call.host} changed it while it was fetched", hint="run it again"
                         )
                     etag = seen
-                    for chunk in self._chunks(call, response, at, size):
+                    for chunk in self._chunks(call, response, at, size, coded=coded):
                         at += len(chunk)
                         failures = 0
                         yield chunk
@@ -187,8 +194,8 @@ class Transport:
                     return  # there is nothing behind `at`; whether that is all, its digest tells
                 raise
 
-    def _open(self, call: _Call, *, offset: int = 0) -> urllib3.BaseHTTPResponse:
-        """A successful response with its body unread: redirects followed, challenges answered.
+    def _open(self, call: _Call, *, offset: int = 0) -> tuple[urllib3.BaseHTTPResponse, str]:
+        """A successful response with its body unread, and who gave it: redirects followed, challenges answered.
 
         Two answers are enough: the first may be a token at hand that has expired, the second is a fresh one.
         """
@@ -200,7 +207,7 @@ class Transport:
             sent = call.auth.headers() if call.auth else {}
             response = self._send(call, url, sent, offset)
             if 200 <= response.status < 300:
-                return response
+                return response, url
             with closing(response):
                 body = self._read(call, response, _MAX_REFUSAL)
             location = response.headers.get("Location")
@@ -247,34 +254,23 @@ class Transport:
         return TransientError(error, reason=f"{call.host}: {reason}")
 
     def _read(self, call: _Call, response: urllib3.BaseHTTPResponse, limit: int) -> bytes:
-        """The body's first `limit` bytes. A body read to its end leaves the connection to the next request."""
-        parts: list[bytes] = []
         try:
-            while limit and (part := response.read(limit, decode_content=False)):
-                parts.append(part)
-                limit -= len(part)
+            return small_body(response, limit)
         except Fault as err:
             raise network_fault(err, subject=call.subject, host=call.host) from err
-        return b"".join(parts)
 
-    def _chunks(self, call: _Call, response: urllib3.BaseHTTPResponse, at: int, size: int | None) -> Iterator[bytes]:
-        """The bytes from `at` on, whatever offset the response starts at."""
-        skip = at - _start(response, at)
-        amount = _FIRST_READ
-        while size is None or at < size:
-            wanted = amount if size is None else min(amount, size - at + skip)
+    def _chunks(
+        self, call: _Call, response: urllib3.BaseHTTPResponse, at: int, size: int | None, *, coded: bool
+    ) -> Iterator[bytes]:
+        pieces = chunks(response, at, size, coded=coded)
+        while True:
             try:
-                chunk = response.read(wanted, decode_content=False)
+                piece = next(pieces, b"")
             except Fault as err:
                 raise network_fault(err, subject=call.subject, host=call.host) from err
-            if not chunk:
+            if not piece:
                 return
-            amount = min(amount * 2, CHUNK)
-            if skip:
-                skip, chunk = max(0, skip - len(chunk)), chunk[skip:]
-            if chunk:
-                at += len(chunk)
-                yield chunk
+            yield piece
 
 
 @contextmanager
@@ -286,12 +282,3 @@ def _opened(body: Body | None, headers: dict[str, str]) -> Iterator[Any]:
     headers["Content-Length"] = str(body.size)
     with closing(body.open()) as chunks:
         yield chunks
-
-
-def _start(response: urllib3.BaseHTTPResponse, asked: int) -> int:
-    """The offset that the body starts at: 0 where the server ignored the Range."""
-    if response.status != 206:
-        return 0
-    unit, _, rest = response.headers.get("Content-Range", "").partition(" ")
-    first = rest.partition("-")[0]
-    return int(first) if unit == "bytes" and first.isdigit() and int(first) <= asked else asked

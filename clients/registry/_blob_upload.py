@@ -43,7 +43,7 @@ class BlobUploads:
 
     def begin(self) -> Session:
         """Begin an upload."""
-        return self._session(self._url, self._post(self._url, self._access))
+        return self._session(self._post(self._url, self._access))
 
     def mount(self, descriptor: Descriptor, path: str, access: RepositoryAccess) -> Session | None:
         """Take the blob from the repository `path` of the same registry: None when that is done, else an upload.
@@ -52,7 +52,7 @@ class BlobUploads:
         """
         query = urlencode({"mount": str(descriptor.digest), "from": path})
         answer = self._post(f"{self._url}?{query}", access)
-        return None if answer.status == 201 else self._session(self._url, answer)
+        return None if answer.status == 201 else self._session(answer)
 
     def finish(self, session: Session, descriptor: Descriptor, read: ReadBlob) -> None:
         """Send what the registry lacks, and close the upload; a TransientError where another attempt may succeed.
@@ -68,7 +68,7 @@ class BlobUploads:
                     "PATCH", url, subject=self._subject, auth=self._auth(url), headers={**_BINARY, **place}, body=body,
                     limit=MAX_ANSWER,
                 )  # fmt: skip
-                url = self._session(url, answer).url
+                url = self._session(answer).url
             query = urlencode({"digest": str(descriptor.digest)})
             answer = self._transport.attempt(
                 "PUT", f"{url}{'&' if '?' in url else '?'}{query}", subject=self._subject, auth=self._auth(url),
@@ -95,15 +95,16 @@ class BlobUploads:
         first, _, last = answer.headers.get("Range", "").removeprefix("bytes=").partition("-")
         if first != "0" or not last.isdigit() or last == "0":
             return None
-        return self._session(session.url, answer, at=int(last) + 1)
+        return self._session(answer, at=int(last) + 1)
 
     def _post(self, url: str, access: RepositoryAccess) -> Response:
         return self._transport.request("POST", url, subject=self._subject, auth=access, body=b"", limit=MAX_ANSWER)
 
-    def _session(self, url: str, answer: Response, *, at: int = 0) -> Session:
+    def _session(self, answer: Response, *, at: int = 0) -> Session:
         """Where the answer says that the upload goes on. A registry behind a proxy may not know that it speaks TLS."""
-        place = address(url, answer.headers.get("Location", ""), self._subject)
-        if place.startswith("http://") and self._url.startswith(f"https://{netloc(place)}/"):
+        place = address(answer.url, answer.headers.get("Location", ""), self._subject)
+        known = f"https://{netloc(place)}/"
+        if place.startswith("http://") and any(each.startswith(known) for each in (self._url, answer.url)):
             place = "https" + place.removeprefix("http")
         return Session(url=place, at=at)
 

@@ -52,6 +52,16 @@ def next_step(reference: Reference, status: int, code: str) -> str:
     return steps.get(status, "")
 
 
+def next_step_elsewhere(reference: Reference, status: int, host: str) -> str:
+    """What to do about a refusal by `host`, to which the registry redirected the request."""
+    sends = f"{reference.host} sends this request on to {host}"
+    if status == 429:
+        return f"wait and run again: {sends}, which limits requests"
+    if status >= 500:
+        return f"run again later: {sends}, which has a fault"
+    return f"check that {host} answers requests from here, also through a proxy: {sends}"
+
+
 def next_push_step(reference: Reference, status: int, code: str) -> str:
     """What to do about a registry that refuses what is pushed to it."""
     host, login = reference.host, login_command(reference.host)

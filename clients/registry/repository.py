@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -14,13 +14,15 @@ from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.reference import DOCKER_HUB, Reference
 from bundle.transfer.image import MAX_MANIFEST, Manifest
+from clients.http.addresses import netloc
 from clients.http.auth import Authenticator, RepositoryAccess
 from clients.http.credentials import Credentials
 from clients.http.messages import Response
 from clients.http.retry import TRANSIENT_STATUSES
 from clients.http.transport import Transport
+from clients.registry._learned import Learned
 from clients.registry._referrers import list_referrers
-from clients.registry.hints import next_step
+from clients.registry.hints import next_step, next_step_elsewhere
 
 _HUB_ADDRESS = "registry-1.docker.io"
 _ACCEPT = ", ".join(media_types.ACCEPT_MANIFEST)
@@ -38,23 +40,23 @@ class Registries:
         self.transport = transport
         self.meter = meter or SilentMeter()
         self.authenticator = Authenticator(transport, credentials or Credentials(os.environ))
-        self.unreachable: set[str] = set()
+        self.learned = Learned()
         self.manifests: dict[Digest, bytes] = {}  # that were asked for in this run: nobody is asked for one again
-        self._without_referrers: set[str] = set()
 
     def referring(
         self, host: str, repository: str, digest: Digest, *, access: RepositoryAccess, subject: str
     ) -> tuple[Descriptor, ...] | None:
         """What refers to a manifest (distribution-spec, "Listing Referrers"); None where `host` has no such API.
 
-        `repository` is its address below /v2/. A host without the API is asked once in a run.
+        `repository` is its address below /v2/.
         """
-        if host in self._without_referrers:
-            return None
-        found = list_referrers(self.transport, f"{repository}/referrers/{digest}", auth=access, subject=subject)
-        if found is None:
-            self._without_referrers.add(host)
-        return found
+        url = f"{repository}/referrers/{digest}"
+        return self.learned.referring(
+            host,
+            url,
+            lambda: list_referrers(self.transport, url, auth=access, subject=subject, meter=self.meter),
+            subject,
+        )
 
     def repository(self, reference: Reference, *, subject: str) -> "RegistryRepository":
         """The repository of an image or artifact; `subject` is what the user calls it."""
@@ -95,18 +97,17 @@ class RegistryRepository:
         return self._first(self._resolve)
 
     def manifest(self, descriptor: Descriptor) -> bytes:
-        """The exact bytes of a manifest or index; an IntegrityError when they are not what the descriptor says."""
+        """The exact bytes of a manifest or index; an IntegrityError when they have not the descriptor's digest.
+
+        Its size is a hint: registries list sizes of other things too (manifest, config and layers together, say).
+        """
 
         def ask(endpoint: _Endpoint) -> bytes:
             raw = self._registries.manifests.get(descriptor.digest)
             if raw is None:
                 raw = self._get_manifest(endpoint, str(descriptor.digest)).body
-            if descriptor.size and len(raw) != descriptor.size:
-                raise IntegrityError(
-                    f"{self._subject}: {endpoint.name} gave {len(raw)} bytes for manifest {descriptor.digest}, "
-                    f"expected {descriptor.size}"
-                )
-            self._remember(raw, descriptor.digest, endpoint)
+                self._remember(raw, descriptor.digest, endpoint)
+                self._compare(descriptor, raw, endpoint)
             return raw
 
         return self._first(ask)
@@ -116,13 +117,13 @@ class RegistryRepository:
 
         Who asks again for a blob that a mirror gave whole found it damaged, and gets it from the registry itself.
         """
-        at = offset
+        at, left = offset, list[str]()
         for endpoint in self._endpoints:
             key = (endpoint.name, descriptor.digest)
-            if endpoint.is_mirror and (endpoint.name in self._registries.unreachable or self._given[key]):
+            if endpoint.is_mirror and (self._registries.learned.unreachable(endpoint.name) or self._given[key]):
                 continue
             try:
-                with self._explained():
+                with self._explained(endpoint, left):
                     for chunk in self._transport.stream(
                         f"{endpoint.url}/blobs/{descriptor.digest}",
                         subject=self._subject,
@@ -135,7 +136,7 @@ class RegistryRepository:
                 self._given[key] += 1
                 return
             except (SourceError, IntegrityError) as err:
-                self._leave_mirror(endpoint, err)
+                left.append(self._leave_mirror(endpoint, err))
 
     def tagged(self, tag: str) -> Descriptor | None:
         """What another tag of the repository names; None where neither a mirror nor the registry itself has it."""
@@ -152,36 +153,45 @@ class RegistryRepository:
     def _any(self, ask: Callable[[_Endpoint], T | None]) -> T | None:
         """The answer of the first endpoint that has one; a mirror often has not all that its registry has."""
         for endpoint in self._endpoints[:-1]:
-            if endpoint.name in self._registries.unreachable:
+            if self._registries.learned.unreachable(endpoint.name):
                 continue
             try:
                 if answer := ask(endpoint):
                     return answer
             except (SourceError, IntegrityError) as err:
                 self._leave_mirror(endpoint, err)
-        with self._explained():
-            return ask(self._endpoints[-1])
+        own = self._endpoints[-1]
+        self._registries.learned.check_reachable(own.name, self._subject)
+        try:
+            with self._explained(own):
+                return ask(own)
+        except NetworkError as err:
+            self._registries.learned.note_unreachable(own.name, err, self._subject)
+            raise
 
     def _first(self, ask: Callable[[_Endpoint], T]) -> T:
         """The answer of the first endpoint that has one."""
+        left: list[str] = []
         for endpoint in self._endpoints[:-1]:
-            if endpoint.name in self._registries.unreachable:
+            if known := self._registries.learned.unreachable(endpoint.name):
+                left.append(known)
                 continue
             try:
                 return ask(endpoint)
             except (SourceError, IntegrityError) as err:
-                self._leave_mirror(endpoint, err)
-        with self._explained():
+                left.append(self._leave_mirror(endpoint, err))
+        with self._explained(self._endpoints[-1], left):
             return ask(self._endpoints[-1])
 
-    def _leave_mirror(self, endpoint: _Endpoint, err: SourceError | IntegrityError) -> None:
-        """Go on with the next endpoint, saying so; raises the error again when there is none."""
+    def _leave_mirror(self, endpoint: _Endpoint, err: SourceError | IntegrityError) -> str:
+        """Go on with the next endpoint, saying why, and return that; raises the error again when there is none."""
         if not endpoint.is_mirror:
             raise err
         if isinstance(err, NetworkError):
-            self._registries.unreachable.add(endpoint.name)
+            self._registries.learned.note_unreachable(endpoint.name, err, self._subject)
         reason = err.what.removeprefix(f"{self._subject}: ")
         self._registries.meter.say(self._subject, f"{reason}; asking {self._reference.host} itself")
+        return reason
 
     def _resolve(self, endpoint: _Endpoint) -> Descriptor:
         pinned = self._reference.digest
@@ -255,18 +265,32 @@ class RegistryRepository:
             )
         self._registries.manifests[digest] = raw
 
+    def _compare(self, descriptor: Descriptor, raw: bytes, endpoint: _Endpoint) -> None:
+        if descriptor.size not in (0, len(raw)):
+            self._registries.meter.say(
+                self._subject,
+                f"warning: {endpoint.name} has {len(raw)} bytes for manifest {descriptor.digest}, which is listed "
+                f"with {descriptor.size}; its digest is right",
+            )
+
     def _endpoint(self, name: str, address: str, path: str, *, is_mirror: bool) -> _Endpoint:
         access = self._registries.authenticator.access(name, path, subject=self._subject)
         url = f"{self._transport.base(address)}/v2/{path}"
         return _Endpoint(name=name, url=url, access=access, is_mirror=is_mirror)
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Give a refusal of the body the next step that fits this registry."""
+    def _explained(self, endpoint: _Endpoint, left: Sequence[str] = ()) -> Iterator[None]:
+        """Give an error of the body the next step that fits who answered, and what mirrors said before (`left`)."""
         try:
             yield
-        except RegistryError as err:
-            err.hint = err.hint or next_step(self._reference, err.status, err.code)
+        except (SourceError, IntegrityError) as err:
+            if isinstance(err, RegistryError):
+                own = err.host in ("", netloc(endpoint.url))
+                step = next_step(self._reference, err.status, err.code)
+                elsewhere = next_step_elsewhere(self._reference, err.status, err.host)
+                err.hint = err.hint or (step if own else elsewhere)
+            if left and not endpoint.is_mirror:
+                err.what += f"; before that, {'; '.join(left)}"
             raise
 
 

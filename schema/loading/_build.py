@@ -23,7 +23,7 @@ from bundle.oci.locations import (
 )
 from bundle.oci.platform import Platform
 from bundle.oci.reference import Reference, check_prefix
-from schema.spec.contents import ChartSpec, FileSpec, ImageSpec, parse_file_source
+from schema.spec.contents import REQUIRE, ChartSpec, FileSpec, ImageSpec, parse_file_source
 from schema.spec.contents import parse_platform as read_platform
 from schema.spec.spec import BundleSpec, DiscoverySpec, Layout, RegistrySpec, SignSpec
 from schema.syntax.document import Node
@@ -169,7 +169,8 @@ def build_image(reader: Reader, node: Node, prefix: str, platform: Platform | No
         source_text=text(source),
         target=inside,
         platform=chosen,
-        referrers=flag(node.get("referrers"), default=True),
+        referrers=text(node.get("referrers")) == REQUIRE or flag(node.get("referrers"), default=True),
+        require_referrers=text(node.get("referrers")) == REQUIRE,
         cosign_key=_verified_with(reader, node, "cosign_key"),
     )
 

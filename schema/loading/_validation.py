@@ -200,7 +200,7 @@ def _tell_required(fault: _Fault, node: Node, problems: Problems) -> None:
 
 
 def _tell_enum(fault: _Fault, node: Node, problems: Problems) -> None:
-    known = [str(value) for value in fault.wanted]
+    known = [str(value).lower() if isinstance(value, bool) else str(value) for value in fault.wanted]
     hint = did_you_mean(fault.found, known) if isinstance(fault.found, str) else trap(node)
     problems.add(node.place, f"{fault.subject} is {_shown(fault)}", expected=listed(known), hint=hint)
 

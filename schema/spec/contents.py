@@ -13,13 +13,15 @@ from bundle.oci.reference import Reference
 from schema.syntax import template
 from schema.syntax.notation import optional_path, path_text
 
+REQUIRE = "require"  # of `referrers`
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageSpec:
     """One image: where it comes from and the full name that it gets inside; `platform` None keeps all platforms.
 
-    `referrers` says whether signatures and what else refers to it travel too; it must be signed with `cosign_key`, a
-    file with a public key, where there is one.
+    `referrers` says whether signatures and what else refers to it travel too; what can't be asked for or had of them is
+    an error where they are required. It must be signed with `cosign_key`, a file with a public key, where there is one.
     """
 
     name: str
@@ -29,6 +31,7 @@ class ImageSpec:
     platform: Platform | None
     referrers: bool = True
     cosign_key: Path | None = None
+    require_referrers: bool = False
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
@@ -39,7 +42,8 @@ class ImageSpec:
             source_text=data["source"],
             target=Reference.parse(data["target"]),
             platform=parse_platform(data["platform"]),
-            referrers=data["referrers"],
+            referrers=data["referrers"] is not False,
+            require_referrers=data["referrers"] == REQUIRE,
             cosign_key=optional_path(data["verify"]["cosign_key"], base),
         )
 
@@ -50,7 +54,7 @@ class ImageSpec:
             "source": self.source_text,
             "target": str(self.target),
             "platform": platform_text(self.platform),
-            "referrers": self.referrers,
+            "referrers": REQUIRE if self.require_referrers else self.referrers,
             "verify": {"cosign_key": path_text(self.cosign_key, base)},
         }
 

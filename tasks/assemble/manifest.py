@@ -149,6 +149,7 @@ def _image_entry(project: Project, image: ImageSpec) -> "ImageEntry":
         blobs={blob.digest: blob.size for blob in held.blobs} if held else {},
         sbom=sbom_path(image.name) if image in sbom.listed(project) else "",
         attachments=referrers.attached(project, image, pin),
+        unknown_referrers=pin.unknown_referrers if image.referrers else "",
         cosign_key=referrers.key_digest(image),
         upstream=pin.upstream,
         config=_config(project, pin) if pin.upstream or isinstance(image.source, DaemonImage) else None,

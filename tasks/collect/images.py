@@ -57,6 +57,8 @@ def resolve(project: Project, image: ImageSpec, location: ImageLocation | None =
     """Ask the source (or `location` instead of it) what the tag means now."""
     source = project.image_source(image, location or image.source, subject=_subject(image))
     found = pin_image(source, image.platform, subject=_subject(image))
+    for note in found.notes:
+        project.console.line(f"   warning: {_subject(image)}: {note}")
     return referrers.looked_up(
         project,
         image,
@@ -145,7 +147,7 @@ def _pull(project: Project, image: ImageSpec) -> None:
     pin = required_pin(project, image)
     lacking = missing(project, image)
     source = source_of(project, image)
-    referrers.fetch(project, image, pin, source)
+    known = referrers.fetch(project, image, pin, source)
     referrers.check(project, image, pin, source, subject=_subject(image))  # before gigabytes of a stranger's come
     fetched = fetch_image(
         source,
@@ -155,6 +157,9 @@ def _pull(project: Project, image: ImageSpec) -> None:
         meter=project.console,
         transfers=project.transfers,
     )
+    if known != pin:
+        project.change_lock(lambda lock: lock.with_image(image.name, known))
+        referrers.warn(project, image, known)
     blobs = f"{counted(len(fetched.blobs), 'blob')}, {human(fetched.size)}"
     blobs += ", signature checked" if image.cosign_key else ""
     project.note(f"pull:{image.name}", f"{blobs}, already present" if lacking == [] else blobs)

@@ -1,9 +1,10 @@
 """What refers to an image of the spec: pinned with it, fetched, checked, and what of it travels."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from bundle.errors import IntegrityError, SignatureError, storage_errors
+from bundle.errors import AirgapError, IntegrityError, SignatureError, storage_errors
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
@@ -30,29 +31,56 @@ def looked_up(
 ) -> ImagePin:
     """The pin with what refers to the image now; a SignatureError when it must be signed and is not.
 
-    An index that only one platform is taken of is looked at where a signature is wanted, as that is what is signed.
+    What the source refuses to tell, or can't be asked, is in the pin and a warning, and an error where referrers are
+    required, or where a signature is and none was found. An index that only one platform is taken of is looked at where
+    a signature is wanted, as that is what is signed.
     """
     if not image.referrers and not image.cosign_key:
         return pin
     index = found.top.digest if image.cosign_key and found.top.digest != pin.digest else None
     subjects = (*found.manifests, *((index,) if index else ()))
-    pin = replace(pin, index=index, referrers=find_referrers(source, subjects, subject=subject))
+    faults: list[AirgapError] | None = None if image.require_referrers else []
+    found_now = find_referrers(source, subjects, subject=subject, faults=faults)
+    pin = replace(pin, index=index, referrers=found_now, unknown_referrers=_unknown(faults, subject))
     if image.cosign_key:
-        fetch(project, image, pin, source)
+        if faults and not found_now:
+            raise faults[0]
+        pin = fetch(project, image, pin, source)
         check(project, image, pin, source, subject=subject)
+    warn(project, image, pin)
     return pin
 
 
-def fetch(project: Project, image: ImageSpec, pin: ImagePin, source: ReferrerSource) -> None:
-    """Bring what refers to the image into the cache, where it travels or a signature is looked for in it."""
-    fetch_referrers(
+def warn(project: Project, image: ImageSpec, pin: ImagePin) -> None:
+    """Say what is not known of an image that is taken all the same."""
+    if pin.unknown_referrers and image.referrers:
+        project.console.line(
+            f"   warning: image {image.name!r}: not all signatures and SBOMs of it are known: {pin.unknown_referrers}\n"
+            f"  next: `doit lock {image.name}` asks again; `referrers: false` of the image does not ask"
+        )
+
+
+def fetch(project: Project, image: ImageSpec, pin: ImagePin, source: ReferrerSource) -> ImagePin:
+    """Bring what refers to the image into the cache, where it travels or a signature is looked for in it.
+
+    Returns the pin without those that can't be had, which is an error where they are required.
+    """
+    faults: list[AirgapError] | None = None if image.require_referrers else []
+    wanted = pin.referrers if image.referrers or image.cosign_key else ()
+    came = fetch_referrers(
         source,
-        pin.referrers if image.referrers or image.cosign_key else (),
+        wanted,
         project.store,
         subject=image.name,
         meter=project.console,
         transfers=project.transfers,
+        faults=faults,
     )
+    if not faults:
+        return pin
+    known = {each.digest for each in wanted} - {each.digest for each in came}
+    left = tuple(each for each in pin.referrers if each.digest not in known)
+    return replace(pin, referrers=left, unknown_referrers=_unknown(faults, ""))
 
 
 def check(project: Project, image: ImageSpec, pin: ImagePin, source: ReferrerSource, *, subject: str) -> None:
@@ -108,6 +136,7 @@ def attached(project: Project, image: ImageSpec, pin: ImagePin) -> tuple[Attachm
 def identity(image: ImageSpec, pin: ImagePin) -> dict[str, Any]:
     """What the above follows from, besides the image itself: empty for an image that nothing refers to."""
     told: dict[str, Any] = {"referrers": [str(each.digest) for each in pin.referrers]} if pin.referrers else {}
+    told |= {"unknown_referrers": pin.unknown_referrers} if pin.unknown_referrers else {}
     return told | ({"cosign_key": str(key_digest(image))} if image.cosign_key else {})
 
 
@@ -117,6 +146,11 @@ def key_digest(image: ImageSpec) -> Digest | None:
         return None
     with storage_errors(f"read the cosign key of image {image.name!r}", image.cosign_key):
         return Digest.of(image.cosign_key.read_bytes())
+
+
+def _unknown(faults: Sequence[AirgapError] | None, subject: str) -> str:
+    """What stands in the pin for questions that were not answered, each cause once."""
+    return "; ".join(dict.fromkeys(fault.what.removeprefix(f"{subject}: ") for fault in faults or ()))
 
 
 def _check_listed(project: Project, pin: ImagePin, source: ReferrerSource, subject: str) -> None:

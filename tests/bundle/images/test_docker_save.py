@@ -13,6 +13,7 @@ import pytest
 
 from bundle.errors import AirgapError, SourceError
 from bundle.images.docker_save import SaveSource, keep_saved
+from bundle.images.local import names_in
 from bundle.meter import SilentMeter
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
@@ -200,8 +201,12 @@ def test_saved_images_that_are_not_whole(tmp_path: Path, change: dict[str, bytes
 def test_several_saved_images_want_a_ref(tmp_path: Path) -> None:
     both = json.loads(_manifest()) + json.loads(_manifest(RepoTags=["other:1"])) + json.loads(_manifest(RepoTags=None))
     path = save(tmp_path / "x.tar", {**SAVED, "manifest.json": json.dumps(both).encode()})
-    with pytest.raises(SourceError, match=r"it has: app:1, example\.com/app:2, other:1"):
+    with pytest.raises(SourceError, match=r"it has: @2, app:1, example\.com/app:2, other:1\n"):
         opened(path, transport="docker-archive").resolve()
+    assert names_in(path, subject="x.tar") == ("app:1", "other:1", "@2")
+    assert opened(path, "@2", "docker-archive").resolve() == opened(path, "other:1", "docker-archive").resolve()
+    with pytest.raises(SourceError, match="has no one image '@3'"):
+        opened(path, "@3", "docker-archive").resolve()
     assert (
         opened(path, "other:1", "docker-archive").resolve().digest
         == opened(save(tmp_path / "y.tar", SAVED), transport="docker-archive").resolve().digest

@@ -11,7 +11,7 @@ import pytest
 
 from bundle.errors import AirgapError, IntegrityError, SourceError
 from bundle.images.layout import blob_name
-from bundle.images.layout_source import LayoutSource
+from bundle.images.layout_source import LayoutSource, layout_names
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
@@ -57,6 +57,49 @@ def test_images_are_found_by_any_name(layout: Path, ref: str) -> None:
     assert fetched(source, BlobStore(layout.parent / "other")) == CONTENT["multi"].descriptor
 
 
+def unnamed(index: Any) -> None:
+    """No image has a name; one that has a platform says it."""
+    for entry in index["manifests"]:
+        entry.pop("annotations", None)
+    index["manifests"][0]["platform"] = {"os": "linux", "architecture": "amd64"}
+
+
+def test_one_without_a_name_needs_none(layout: Path) -> None:
+    edit(layout / "index.json", only_one)
+    edit(layout / "index.json", unnamed)
+    assert opened(layout).resolve() == CONTENT["api"].descriptor
+    assert layout_names(DirectoryTree(layout)) == ("",)
+
+
+def test_those_without_a_name_are_listed_so_that_each_can_be_chosen(layout: Path) -> None:
+    edit(layout / "index.json", unnamed)
+    with pytest.raises(SourceError, match="does not hold exactly one image") as caught:
+        opened(layout).resolve()
+    refs = [each.partition(" ")[0] for each in caught.value.what.partition("it has: ")[2].split(", ")]
+    assert {opened(layout, ref).resolve().digest for ref in refs} == {
+        each.descriptor.digest for each in CONTENT.values()
+    }
+    assert f"@{CONTENT['api'].descriptor.digest} (linux/amd64)" in caught.value.what
+    assert set(layout_names(DirectoryTree(layout))) == set(refs)
+    assert opened(layout, "@0").resolve() == CONTENT["api"].descriptor
+
+
+def test_one_platform_of_an_index_by_its_digest(layout: Path) -> None:
+    child = Manifest.parse(CONTENT["multi"].raw).manifests[1]
+    assert opened(layout, f"@{child.digest}").resolve().digest == child.digest
+
+
+def test_two_that_share_a_name_are_told_apart(layout: Path) -> None:
+    def share(index: Any) -> None:
+        for entry in index["manifests"]:
+            entry["annotations"] = {"org.opencontainers.image.ref.name": "1"}
+
+    edit(layout / "index.json", share)
+    with pytest.raises(SourceError, match=rf"has no one image '1'; it has: .*1@{CONTENT['api'].descriptor.digest}"):
+        opened(layout, "1").resolve()
+    assert opened(layout, f"1@{CONTENT['api'].descriptor.digest}").resolve() == CONTENT["api"].descriptor
+
+
 def _drop(name: str) -> Callable[[Path], None]:
     return lambda layout: (layout / name).unlink()
 
@@ -78,7 +121,7 @@ API = blob_name(CONTENT["api"].descriptor.digest)
         pytest.param(
             "", lambda layout: None, "exactly one image; it has: internal.*api:1.0, .*next: add", id="several"
         ),
-        pytest.param("nothing", lambda layout: None, "no image 'nothing'; it has: .*plain:1.0", id="unknown ref"),
+        pytest.param("nothing", lambda layout: None, "no one image 'nothing'; it has: .*plain:1.0", id="unknown ref"),
         pytest.param("x", _drop("oci-layout"), "is no OCI image layout: it has no oci-layout", id="no oci-layout"),
         pytest.param("x", _drop("index.json"), "is no OCI image layout: it has no index.json", id="no index"),
         pytest.param("x", _text("oci-layout", '{"imageLayoutVersion": "9"}'), "imageLayoutVersion '9'", id="version"),

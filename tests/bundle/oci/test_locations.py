@@ -37,6 +37,31 @@ def test_images(text: str, expected: object) -> None:
     assert parse_image(text, BASE) == expected
 
 
+DIGEST = "sha256:" + "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("there", "text", "path", "ref"),
+    [
+        ("nginx:1.27.tar", "nginx:1.27.tar", "nginx:1.27.tar", ""),
+        ("nginx:1.27.tar", "nginx:1.27.tar:team/app:1", "nginx:1.27.tar", "team/app:1"),
+        ("nginx", "nginx:1.27.tar", "nginx", "1.27.tar"),
+        ("a:b:c.tar", "a:b:c.tar:@0", "a:b:c.tar", "@0"),
+        ("", "x.tar:app:1", "x.tar", "app:1"),
+        ("", f"x.tar@{DIGEST}", "x.tar", f"@{DIGEST}"),
+        ("", f"x.tar:@{DIGEST}", "x.tar", f"@{DIGEST}"),
+        ("", f"x.tar:app:1@{DIGEST}", "x.tar", f"app:1@{DIGEST}"),
+        ("a:b.tar", f"a:b.tar:app@{DIGEST}", "a:b.tar", f"app@{DIGEST}"),
+        ("", f"{'x' * 300}:1", "x" * 300, "1"),
+    ],
+)
+def test_the_longest_part_that_is_there_is_the_path(tmp_path: Path, there: str, text: str, path: str, ref: str) -> None:
+    if there:
+        (tmp_path / there).touch()
+    found = parse_image(f"docker-archive:{text}", tmp_path)
+    assert found == LocalImage(transport="docker-archive", path=tmp_path / path, ref=ref)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

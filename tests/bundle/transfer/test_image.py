@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from bundle.errors import FormatError, SourceError
+from bundle.errors import FormatError
 from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.platform import Platform
-from bundle.transfer.image import Manifest
+from bundle.transfer.image import Manifest, reachable
 
 
 def descriptor(content: bytes, media_type: str = media_types.OCI_LAYER_GZIP, **more: Any) -> dict[str, Any]:
@@ -80,14 +81,11 @@ def test_refuses(raw: bytes, said: str) -> None:
         Manifest.parse(raw)
 
 
-def test_select() -> None:
-    manifest = Manifest.parse(json.dumps(index("linux/amd64", "linux/arm64/v8", "linux/arm/v7")).encode())
-    chosen = manifest.select(Platform.parse("linux/arm64"))
-    assert chosen.digest == Digest.of(b"linux/arm64/v8")
-
-
-def test_select_says_what_there_is() -> None:
-    data = index("linux/amd64", "linux/arm64/v8", "unknown/unknown")
-    manifest = Manifest.parse(json.dumps(data).encode())
-    with pytest.raises(SourceError, match=r"linux/s390x; the index offers: linux/amd64, linux/arm64/v8\n"):
-        manifest.select(Platform.parse("linux/s390x"))
+def test_what_is_reachable_has_its_own_size() -> None:
+    raw = json.dumps(image()).encode()
+    listed = {**descriptor(raw, media_types.OCI_MANIFEST), "size": 7}
+    top = json.dumps({"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": [listed]}).encode()
+    held = {Digest.of(content): content for content in (raw, top)}
+    root = Descriptor(media_type=media_types.OCI_INDEX, digest=Digest.of(top), size=0)
+    found = {each.digest: each.size for each in reachable(root, lambda each: held[each.digest])}
+    assert (found[Digest.of(raw)], found[Digest.of(top)]) == (len(raw), len(top))

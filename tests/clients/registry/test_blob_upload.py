@@ -30,6 +30,7 @@ from tests.fixtures.servers.faulty_registry import (
     Seen,
     faulty_registry,
     instead,
+    redirect,
     refusal,
     stall,
     with_headers,
@@ -116,6 +117,18 @@ def test_a_registry_that_joins_wrong_bytes(push: Push, faulty: FaultyRegistry, s
     push()
     whole(faulty, source)
     assert patched(faulty)[:2] == [len(LAYER) - MIB, len(LAYER)]
+
+
+def test_an_upload_that_begins_elsewhere_goes_on_there(
+    push: Push, faulty: FaultyRegistry, other: FaultyRegistry, source: FakeSource
+) -> None:
+    other.uploads.held = faulty.uploads.held
+    faulty.plan("POST ", *[lambda seen, right: redirect(f"{other.url}{seen.path}")(seen, right)] * 3)
+    push()
+    whole(faulty, source)
+    assert len(patched(other)) == 3
+    assert not patched(faulty)
+    assert all("authorization" not in seen.headers for seen in other.seen)
 
 
 @pytest.fixture(params=["http", "tls"])

@@ -1,5 +1,6 @@
 """What refers to an image in a registry: with and without the referrers API, and registries that refuse to tell."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -14,9 +15,9 @@ from bundle.transfer.image import Manifest
 from bundle.transfer.referrers import Referrer, find_referrers, list_bytes, list_tag
 from clients.registry.referrers_tag import ReferrerLists
 from clients.registry.repository import Registries, RegistryRepository
-from tests.fixtures.connections import MakeTransport
+from tests.fixtures.connections import MakeTransport, RecordingMeter
 from tests.fixtures.images.cosign_objects import Artifact, bundled, new_key, put, referring, simple
-from tests.fixtures.servers.faulty_registry import Fault, FaultyRegistry, cut, instead, refusal, with_headers
+from tests.fixtures.servers.faulty_registry import Fault, FaultyRegistry, cut, instead, redirect, refusal, with_headers
 
 SUBJECT = "image 'app'"
 KEY = new_key()
@@ -147,6 +148,43 @@ def test_a_list_that_is_none(app: RegistryRepository, faulty: FaultyRegistry, im
     faulty.plan("/referrers/", instead(200, b"{}", Content_Type=media_types.OCI_INDEX))
     with pytest.raises(SourceError, match=f"{SUBJECT}: the list of its referrers: "):
         find(app, image)
+
+
+@pytest.mark.parametrize("size", [None, "12", -1, 10**9], ids=["absent", "text", "negative", "of something else"])
+def test_a_size_in_a_list_is_a_hint(
+    app: RegistryRepository, faulty: FaultyRegistry, image: Descriptor, sbom: Artifact, size: object
+) -> None:
+    put(faulty, sbom)
+    entry = {"mediaType": sbom.descriptor.media_type, "digest": str(sbom.descriptor.digest), "size": size}
+    raw = json.dumps({"manifests": [{key: value for key, value in entry.items() if value is not None}]}).encode()
+    faulty.plan("/referrers/", instead(200, raw, Content_Type=media_types.OCI_INDEX))
+    (found,) = find(app, image)
+    assert app.manifest(found.root) == sbom.raw
+
+
+def test_an_entry_that_names_no_digest_is_passed_over(
+    app: RegistryRepository, faulty: FaultyRegistry, image: Descriptor, sbom: Artifact, meter: RecordingMeter
+) -> None:
+    put(faulty, sbom)
+    entries = [sbom.descriptor.to_dict(), {"mediaType": media_types.OCI_MANIFEST, "digest": "md5:1"}, "x"]
+    raw = json.dumps({"manifests": entries}).encode()
+    faulty.plan("/referrers/", instead(200, raw, Content_Type=media_types.OCI_INDEX))
+    assert find(app, image) == (listed(sbom, image.digest),)
+    assert [f"warning: {faulty.host} lists a referrer" in line for line in meter.said] == [True, True]
+
+
+def test_pages_are_relative_to_who_answered(
+    app: RegistryRepository, faulty: FaultyRegistry, other: FaultyRegistry, image: Descriptor, sbom: Artifact
+) -> None:
+    second = referring(image.digest, "application/x-second")
+    for each in (sbom, second):
+        put(faulty, each)
+        put(other, each)
+    other.put_image("team/app", "1", b"layer")
+    other.referrers = 1
+    faulty.plan("/referrers/", redirect(f"{other.url}/v2/team/app/referrers/{image.digest}"))
+    assert find(app, image) == tuple(sorted([listed(sbom, image.digest), listed(second, image.digest)]))
+    assert len(other.requests("/referrers/")) == 2
 
 
 def test_a_list_with_other_bytes_than_its_digest(

@@ -184,3 +184,78 @@ def test_an_older_lock_says_nothing_and_asks_nobody(
     assert bench.doit("bundle").code == 0
     assert (bench.place / "airgap.lock").read_bytes() == lock
     assert [each.path for each in faulty.seen if "sha256-" in each.path or "referrers" in each.path] == []
+
+
+def without_key(bench: Workbench, faulty: FaultyRegistry, **more: object) -> None:
+    """The image need not be signed."""
+    text = json.loads((bench.place / "airgap.yaml").read_text())
+    text["images"] = [{"name": "app", "source": f"{faulty.host}/team/app:1", **more}]
+    bench.write(text)
+
+
+@pytest.mark.parametrize("part", ["/referrers/", "manifests/sha256-"], ids=["list", "tags"])
+def test_a_question_that_is_not_answered_is_a_warning(
+    bench: Workbench, faulty: FaultyRegistry, image: Descriptor, part: str
+) -> None:
+    older = simple(KEY, image.digest)
+    attach(faulty, older, f"{list_tag(image.digest)}.sig")
+    without_key(bench, faulty)
+    fault = refusal(403, "DENIED", "not yours")
+    faulty.plan(part, *[fault] * OFTEN)
+    ran = bench.doit("bundle")
+    assert ran.code == 0, ran.err
+    assert f"warning: image 'app': not all signatures and SBOMs of it are known: {faulty.host} answered 403" in ran.out
+    assert "`doit lock app` asks again" in ran.out
+    (entry,) = json.loads((bench.bundle / "manifest.json").read_bytes())["images"]
+    assert entry["unknown_referrers"].startswith(f"{faulty.host} answered 403 Forbidden (DENIED: not yours)")
+    assert [each["tag"] for each in entry.get("attachments", [])] == (
+        [f"{list_tag(image.digest)}.sig"] if part == "/referrers/" else []
+    )
+    for name in ("manifest.txt", "report.html"):
+        assert f"{faulty.host} answered 403" in (bench.bundle / name).read_text()
+    assert bench.doit("verify").code == 0
+    assert "nothing to do" in bench.doit("bundle").out
+    without_key(bench, faulty, referrers="require")
+    ran = bench.doit("bundle")
+    assert (ran.code, ran.err.count(f"FAILED pin:app: image 'app' ({faulty.host}/team/app:1): ")) == (1, 1)
+
+
+def test_one_that_can_not_be_fetched_is_left_out_with_a_warning(
+    bench: Workbench, faulty: FaultyRegistry, image: Descriptor
+) -> None:
+    good, lost = referring(image.digest, "application/spdx+json"), referring(image.digest, "application/x-lost")
+    for made in (good, lost):
+        attach(faulty, made)
+    faulty.referrers = 10
+    faulty.plan(f"manifests/{lost.descriptor.digest}", *[refusal(404, "MANIFEST_UNKNOWN", "gone")] * OFTEN)
+    without_key(bench, faulty)
+    ran = bench.doit("bundle")
+    assert ran.code == 0, ran.err
+    assert "warning: image 'app': not all signatures and SBOMs of it are known: " in ran.out
+    (entry,) = json.loads((bench.bundle / "manifest.json").read_bytes())["images"]
+    (attachment,) = entry["attachments"]
+    assert list(attachment["artifacts"]) == [str(good.descriptor.digest)]
+    assert "404" in entry["unknown_referrers"]
+    assert bench.doit("verify").code == 0
+
+
+@pytest.mark.parametrize("signed", [False, True], ids=["alone", "with its signature"])
+def test_behind_a_mirror_nothing_else_is_needed(
+    bench: Workbench, faulty: FaultyRegistry, image: Descriptor, signed: bool
+) -> None:
+    """The registry itself is no host that anybody knows, as behind a company's mirror."""
+    older = simple(KEY, image.digest)
+    if signed:
+        attach(faulty, older, f"{list_tag(image.digest)}.sig")
+    without_key(bench, faulty)
+    text = json.loads((bench.place / "airgap.yaml").read_text())
+    text["images"][0]["source"] = "registry.invalid/app:1"
+    text["registries"]["registry.invalid"] = {"mirror": f"{faulty.host}/team"}
+    bench.write(text)
+    ran = bench.doit("bundle")
+    assert ran.code == 0, ran.err
+    (entry,) = json.loads((bench.bundle / "manifest.json").read_bytes())["images"]
+    assert entry["digest"] == str(image.digest)
+    assert len(entry.get("attachments", [])) == int(signed)
+    assert "registry.invalid" in entry["unknown_referrers"]
+    assert ran.out.count("registry.invalid is not known") == 1
