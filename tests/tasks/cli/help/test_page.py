@@ -46,7 +46,7 @@ def test_something_else(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"]], ids=" ".join)
 def test_it_needs_no_project(tmp_path: Path, words: list[str]) -> None:
-    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tasks.cli.receive import main; sys.exit(main())"
+    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tasks.cli.entry import main; sys.exit(main())"
     argv = [sys.executable, "-c", program, *words]
     done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
