@@ -19,6 +19,7 @@ PROGRAM = ("bundle", "clients", "schema", "tasks", "dodo.py")
 # Who may import what: the program its dependencies, the tests those of the extra `test` too.
 SCOPES = {**dict.fromkeys(PROGRAM, ""), "tests": "test", "benchmarks": "test", "dev.py": "dev"}
 PLUGINS = {"pytest-cov", "pytest-xdist"}  # pytest's: options of its command line, not imported
+PROGRAMS = {"build", "hatchling", "uv"}  # run, not imported: they make and install the distribution
 LOCK = "requirements.lock"
 NEWER = {"compression"}  # Python's own from 3.14 on
 SHARED = {"backports": "backports-zstd"}  # a namespace of many distributions; not installed from 3.14 on
@@ -85,7 +86,7 @@ def test_imports_are_found() -> None:
 
 def test_every_dependency_is_imported() -> None:
     assert declared("").keys() - imported(PROGRAM) == set()
-    assert declared("test").keys() - imported(["tests", "benchmarks"]) == PLUGINS
+    assert declared("test").keys() - imported(["tests", "benchmarks"]) == PLUGINS | PROGRAMS
 
 
 @pytest.mark.parametrize("extra", ["", "test", "dev"])

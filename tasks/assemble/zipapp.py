@@ -44,7 +44,7 @@ import sys
 if sys.version_info < (3, 11):
     sys.stderr.write("airgap.pyz needs Python 3.11 or later, this is %d.%d\\n" % sys.version_info[:2])
     sys.exit(3)
-from tasks.cli.receive import main
+from tasks.cli.entry import main
 sys.exit(main())
 """
 

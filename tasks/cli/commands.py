@@ -1,6 +1,7 @@
-"""The commands besides doit's own, one table: where each is, what it is for, and on which side it serves.
+"""The commands besides the steps, one table in the order of the work: where each is, what it is for, and on which side.
 
-The checkout's door, that of airgap.pyz and `doit help` are made of it. Nothing is imported until a command is called.
+The checkout's door, that of airgap.pyz, `help` and the completions are made of it. Nothing is imported until a command
+is called.
 """
 
 from collections.abc import Mapping
@@ -8,10 +9,14 @@ from dataclasses import dataclass
 
 from tasks.runtime.variables import BOTH, CONNECTED, Side
 
+_BUNDLE = ("spec", "out", "state", "since", "engine", "jobs")
+_INSTALLED = ("bundle", "site", "state")
+_STEPS = ("spec", "bundle", "site", "out", "state", "since")
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListedCommand:
-    """`place` is MODULE:CLASS, `purpose` the command's line in `doit help`.
+    """`place` is MODULE:CLASS, `purpose` the command's line in `help`, `variables` the names of those that it takes.
 
     One that is `comparing` takes `since` for what it compares with, not for what the other side has.
     """
@@ -19,6 +24,9 @@ class ListedCommand:
     name: str
     place: str
     purpose: str
+    reads: str
+    writes: str
+    variables: tuple[str, ...] = ()
     sides: frozenset[Side] = BOTH
     comparing: bool = False
 
@@ -26,76 +34,187 @@ class ListedCommand:
 COMMANDS: Mapping[str, ListedCommand] = {
     each.name: each
     for each in (
-        ListedCommand("run", "tasks.cli.run:Run", "run tasks"),
         ListedCommand(
-            "plan", "tasks.commands.plan:Plan", "show what would run and why, and the bytes to fetch or to send"
+            name="run",
+            place="tasks.cli.run:Run",
+            purpose="run steps by their names; the word itself can be left out",
+            reads="what the steps read",
+            writes="what the steps write",
+            variables=(*_STEPS, "registry", "engine", "trust", "downgrade", "jobs"),
         ),
         ListedCommand(
-            "rollback",
-            "tasks.commands.day2:Rollback",
-            "return all releases that the last install changed to their revisions before it",
+            name="images",
+            place="tasks.commands.images:Images",
+            purpose="list the images that the charts use, and add the missing ones to the spec",
+            reads="the spec, charts and their values",
+            writes="with --add the spec",
+            variables=("spec", "site", "state"),
+            sides=CONNECTED,
         ),
         ListedCommand(
-            "uninstall",
-            "tasks.commands.day2:Uninstall",
-            "remove the releases and secrets that install made; asks first",
+            name="adopt",
+            place="tasks.commands.adopt:Adopt",
+            purpose="import the images and charts of a hand-made bundle as sources of a spec",
+            reads="images/*.tar and charts/*.tgz of bundle=",
+            writes="the spec",
+            variables=("bundle", "spec", "registry"),
+            sides=CONNECTED,
         ),
         ListedCommand(
-            "diagnose",
-            "tasks.commands.day2:Diagnose",
-            "gather what there is to know of the releases into one archive, and print the likely cause",
+            name="lock",
+            place="tasks.commands.lock:LockCommand",
+            purpose="update the pins of images, charts and files; the only command that does",
+            reads="the sources",
+            writes="airgap.lock",
+            variables=("spec", "state", "jobs"),
+            sides=CONNECTED,
         ),
         ListedCommand(
-            "backup",
-            "tasks.commands.backup:Backup",
-            "keep values, secrets (encrypted), chart versions, receipt and database dumps in one archive",
+            name="plan",
+            place="tasks.commands.plan:Plan",
+            purpose="show what would run and why, and the bytes to download or to push",
+            reads="the spec and the state; for an install the registry and the cluster",
+            writes="nothing",
+            variables=(*_BUNDLE, "bundle", "site", "registry"),
         ),
         ListedCommand(
-            "report",
-            "tasks.commands.report:ReportCommand",
-            "check a bundle and write a report for whoever approves it: contents, proofs, what is new",
+            name="report",
+            place="tasks.commands.report:ReportCommand",
+            purpose="verify a bundle and write a report for the approver: contents, checks, what is new",
+            reads="the bundle, since=",
+            writes="NAME-VERSION.report.html and .json",
+            variables=("bundle", "since", "trust", "out"),
             comparing=True,
         ),
         ListedCommand(
-            "publish", "tasks.commands.publish:Publish", "put a finished bundle into a registry, as an OCI artifact"
-        ),
-        ListedCommand(
-            "fetch", "tasks.commands.publish:Fetch", "bring a published bundle from a registry, and verify it"
-        ),
-        ListedCommand("graph", "tasks.commands.graph:GraphCommand", "draw the steps and what they wait for"),
-        ListedCommand("info", "tasks.cli.info:InfoCommand", "show info about a task"),
-        ListedCommand(
-            "dumpdb", "tasks.cli.info:DumpDB", "not here: list --all --status and info STEP tell what is up to date"
-        ),
-        ListedCommand(
-            "rehearse",
-            "tasks.rehearsal.rehearse:Rehearse",
-            "make the bundle, and install it here into a throwaway target without network",
+            name="rehearse",
+            place="tasks.rehearsal.rehearse:Rehearse",
+            purpose="offline test install: build the bundle and install it into a throwaway target without network",
+            reads="the spec or bundle=",
+            writes="nothing that stays",
+            variables=("spec", "bundle", "site", "kubeconfig", "use", "state"),
             sides=CONNECTED,
         ),
         ListedCommand(
-            "lock",
-            "tasks.commands.lock:LockCommand",
-            "pin tags, charts and files anew in airgap.lock; the only command that moves a pin",
+            name="publish",
+            place="tasks.commands.publish:Publish",
+            purpose="push a finished bundle to a registry, as an OCI artifact",
+            reads="the bundle",
+            writes="the registry that to= names",
+            variables=("to", "bundle", "spec", "out", "jobs"),
+        ),
+        ListedCommand(
+            name="fetch",
+            place="tasks.commands.publish:Fetch",
+            purpose="download a published bundle from a registry, and verify it",
+            reads="the registry that from= names",
+            writes="the bundle below out=",
+            variables=("from", "out", "trust", "jobs"),
+        ),
+        ListedCommand(
+            name="diagnose",
+            place="tasks.commands.day2:Diagnose",
+            purpose="collect logs, events and states of the releases in one archive, and print the likely cause",
+            reads="the cluster",
+            writes="one archive, without secrets",
+            variables=_INSTALLED,
+        ),
+        ListedCommand(
+            name="backup",
+            place="tasks.commands.backup:Backup",
+            purpose="save values, secrets (encrypted), chart versions, receipt and database dumps in one archive",
+            reads="the cluster, databases",
+            writes="one archive below out=",
+            variables=("key", "out", *_INSTALLED),
+        ),
+        ListedCommand(
+            name="rollback",
+            place="tasks.commands.day2:Rollback",
+            purpose="roll back all releases that the last install changed",
+            reads="the receipt",
+            writes="the releases",
+            variables=_INSTALLED,
+        ),
+        ListedCommand(
+            name="uninstall",
+            place="tasks.commands.day2:Uninstall",
+            purpose="remove the releases and secrets that install made; asks first",
+            reads="the receipt",
+            writes="releases and secrets",
+            variables=_INSTALLED,
+        ),
+        ListedCommand(
+            name="list",
+            place="doit.cmd_list:List",
+            purpose="list the steps; with --all --status each one and whether it is up to date",
+            reads="the spec or the bundle",
+            writes="nothing",
+            variables=_STEPS,
+        ),
+        ListedCommand(
+            name="info",
+            place="tasks.cli.info:InfoCommand",
+            purpose="show a step and why it would run",
+            reads="the spec or the bundle",
+            writes="nothing",
+            variables=_STEPS,
+        ),
+        ListedCommand(
+            name="graph",
+            place="tasks.commands.graph:GraphCommand",
+            purpose="draw the steps and their order",
+            reads="the spec or the bundle",
+            writes="nothing",
+            variables=_STEPS,
+        ),
+        ListedCommand(
+            name="clean",
+            place="doit.cmd_clean:Clean",
+            purpose="remove what steps wrote",
+            reads="the state",
+            writes="removes the steps' files",
+            variables=_STEPS,
+        ),
+        ListedCommand(
+            name="forget",
+            place="doit.cmd_forget:Forget",
+            purpose="run steps again although they are up to date",
+            reads="the state",
+            writes="the state",
+            variables=_STEPS,
+        ),
+        ListedCommand(
+            name="ignore",
+            place="doit.cmd_ignore:Ignore",
+            purpose="leave steps out until they are forgotten",
+            reads="the state",
+            writes="the state",
+            variables=_STEPS,
+        ),
+        ListedCommand(
+            name="schema",
+            place="tasks.cli.info:SchemaCommand",
+            purpose="print the JSON Schema of airgap.yaml, of a site file, or of a bundle's manifest.json or report.json",
+            reads="nothing; for that of a site file the spec",
+            writes="nothing",
+            variables=("spec",),
             sides=CONNECTED,
         ),
         ListedCommand(
-            "images",
-            "tasks.commands.images:Images",
-            "list the images that the charts use, and add the missing ones to the spec",
-            sides=CONNECTED,
+            name="completion",
+            place="tasks.cli.help.completion:Completion",
+            purpose="print the completion script for bash, zsh or fish",
+            reads="nothing",
+            writes="nothing",
+            variables=(),
         ),
         ListedCommand(
-            "adopt",
-            "tasks.commands.adopt:Adopt",
-            "make a hand-made bundle's images and charts the sources of a spec",
-            sides=CONNECTED,
-        ),
-        ListedCommand(
-            "schema",
-            "tasks.cli.info:SchemaCommand",
-            "print the JSON Schema of airgap.yaml, of a site file, or of a bundle's manifest.json or report.json",
-            sides=CONNECTED,
+            name="help",
+            place="tasks.cli.help.page:HelpCommand",
+            purpose="show the commands, or one command or step: what it does, reads and writes",
+            reads="nothing",
+            writes="nothing",
+            variables=(),
         ),
     )
 }

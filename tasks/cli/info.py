@@ -1,4 +1,4 @@
-"""`doit info STEP` and `doit dumpdb`, where doit's own would end in a traceback."""
+"""`doit info STEP`, where doit's own would end in a traceback, and `doit schema`."""
 
 from pathlib import Path
 from typing import Any
@@ -15,26 +15,12 @@ class InfoCommand(PlainCommand, Info):  # type: ignore[misc]
     """doit's, that knows when there is no such step."""
 
     name = "info"
+    doc_purpose = COMMANDS["info"].purpose
 
     def _execute(self, pos_args: list[str], *, hide_status: bool = False) -> int:
         if len(pos_args) == 1 and pos_args[0] not in {task.name for task in self.task_list}:
             raise InvalidCommand(not_found=pos_args[0])
         return int(super()._execute(pos_args, hide_status) or 0)
-
-
-class DumpDB(PlainCommand):
-    """doit's reads none of our state, which is a journal."""
-
-    name = "dumpdb"
-    doc_purpose = COMMANDS["dumpdb"].purpose
-    doc_usage = ""
-    doc_description = None
-
-    def execute(self, opt_values: Any, pos_args: list[str]) -> int:
-        """Always an InvalidCommand."""
-        raise InvalidCommand(
-            "what has run is kept in no database of doit's; `list --all --status` and `info STEP` show it"
-        )
 
 
 _FILES = {"airgap": "airgap.schema.json", "manifest": "manifest.schema.json", "report": "report.schema.json"}

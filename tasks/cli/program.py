@@ -1,14 +1,20 @@
 """This program: doit with our commands and our state, whichever door it was started by."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
 from doit.doit_cmd import DoitMain
 from doit.plugin import PluginDict, PluginEntry
+from doit.version import VERSION as DOIT
 
+from tasks.cli.command import plain
+from tasks.cli.commands import COMMANDS
+from tasks.runtime.calling import CALLED, NAME
 from tasks.runtime.console import Console
 from tasks.runtime.installation import missing_package
+from tasks.runtime.version import VERSION
 
 _WRONG = 3  # doit's exit code for what is wrong before a task could begin
 
@@ -25,16 +31,21 @@ class Program(DoitMain):  # type: ignore[misc]
         self._commands = commands
 
     def get_cmds(self) -> PluginDict:
-        """doit's commands and ours, which come instead of doit's of the same name."""
-        found = PluginDict({kind.get_name(): kind for kind in self.DOIT_CMDS})
-        found.update({name: _Command("COMMAND", name, place) for name, place in self._commands.items()})
-        return found
+        """The commands of the table, ours and those of doit's that are of use here."""
+        return PluginDict({name: _Command("COMMAND", name, place) for name, place in self._commands.items()})
 
     def run(self, all_args: Sequence[str]) -> int:
         """Run the command that the words name; returns its exit code."""
         Program.running = True
+        words = list(all_args)
+        if words and words[0] in ("--version", "-V"):
+            python = ".".join(map(str, sys.version_info[:3]))
+            Console().line(f"airgap {VERSION} (doit {'.'.join(map(str, DOIT))}, Python {python})")
+            return 0
+        if words[:1] in (["--help"], ["-h"]) or (not words and CALLED == NAME):
+            words[:1] = ["help"]
         try:
-            return int(super().run(list(all_args)) or 0)
+            return int(super().run(words) or 0)
         except ModuleNotFoundError as err:
             missing = missing_package(err)
             if not missing:
@@ -48,4 +59,5 @@ class _Command(PluginEntry):  # type: ignore[misc]
 
     def load(self) -> Any:
         module, _, kind = self.location.partition(":")
-        return getattr(import_module(module), kind)
+        found = getattr(import_module(module), kind)
+        return plain(found, COMMANDS[self.name].purpose) if module.startswith("doit.") else found

@@ -10,6 +10,7 @@ from doit.exceptions import UnmetDependency
 from doit.runner import ERROR, FAILURE, MThreadRunner
 
 from tasks.cli.command import PlainCommand
+from tasks.cli.commands import COMMANDS
 from tasks.cli.reporter import Reporter
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -48,6 +49,7 @@ class Run(PlainCommand, cmd_run.Run):  # type: ignore[misc]
     """Runs tasks. A step that only could not be reached counts as failed (1), not as broken (2)."""
 
     name = "run"
+    doc_purpose = COMMANDS["run"].purpose
 
     def execute(self, params: Any, args: list[str]) -> int:
         """Run the selected tasks and return doit's exit code; 128 and the signal's number when one ended the run."""

@@ -81,4 +81,5 @@ def doit_config(project: Project) -> dict[str, Any]:
         "par_type": "thread",
         "continue": True,
         "verbosity": 0,
+        "sort": "definition",
     }

@@ -82,8 +82,9 @@ class Plan(PlainCommand, DoitCmdBase):  # type: ignore[misc]
         return super().parse_execute(sorted(in_args, key=lambda arg: not arg.startswith("-")))
 
     def _execute(self, as_json: bool, exit_code: bool, pos_args: list[str]) -> int:
-        selected = pos_args or ["bundle"]
-        unknown = [name for name in selected if name not in {task.name for task in self.task_list}]
+        names = {task.name for task in self.task_list}
+        selected = pos_args or ["bundle" if "bundle" in names else "install"]
+        unknown = [name for name in selected if name not in names]
         if unknown:
             raise InvalidCommand(not_found=unknown[0])
         planned = tuple(self._steps(selected))

@@ -107,7 +107,7 @@ def _make(project: Project) -> Path:
     words = ["bundle", f"spec={options.spec}", f"out={options.out}", f"state={options.state}", f"jobs={options.jobs}"]
     words += [f"since={options.since}"] if options.since else []
     done = run(
-        [sys.executable, "-c", _program("cli.receive"), *words],
+        [sys.executable, "-c", _program("cli.entry"), *words],
         subject="bundle",
         timeout=_HOURS,
         env=project.env,

@@ -9,6 +9,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from tasks.runtime.calling import as_called
+
 _ALL = "all"
 _FIRST = 10.0  # seconds of a wait before a log is told of it
 _AGAIN = 15.0  # seconds before it is told something else, twice as many before the same
@@ -45,12 +47,12 @@ class Console:
     def line(self, text: str = "") -> None:
         """One line of result, on standard output, above the live view."""
         with self._guard:
-            self._write(self._out, text, style=None)
+            self._write(self._out, as_called(text), style=None)
 
     def problem(self, text: str) -> None:
         """A failure, on standard error."""
         with self._guard:
-            self._write(self._err, text, style="bold red")
+            self._write(self._err, as_called(text), style="bold red")
 
     def expect(self, subject: str, size: int, parts: int = 0) -> None:
         """Part of Meter."""

@@ -1,14 +1,18 @@
 """Whether what this program is made of is installed, and what to type where it is not."""
 
 import shlex
+import sys
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+INSTALLED = CHECKOUT.name == "_program"  # as tools/wheel lays it out, in somebody's site-packages
 _OURS = frozenset({"bundle", "clients", "schema", "tasks", "dodo"})
 
 
 def how_to_install(checkout: Path = CHECKOUT) -> str:
-    """The command that makes a checkout's own environment, whatever the working directory is."""
+    """The command that makes a checkout's own environment, or brings an installation up to date."""
+    if checkout == CHECKOUT and INSTALLED:
+        return f"{shlex.quote(sys.executable)} -m pip install --upgrade --force-reinstall airgap-doit"
     return f"cd {shlex.quote(str(checkout))} && python3 -m venv .venv && .venv/bin/pip install -q -e ."
 
 
@@ -20,4 +24,5 @@ def missing_package(err: ModuleNotFoundError) -> str:
     name = (err.name or "").partition(".")[0]
     if not name or name in _OURS or not CHECKOUT.is_dir():
         return ""
-    return f"module {name!r} is not installed, the checkout {CHECKOUT} needs it; next: {how_to_install()}"
+    needed = "" if INSTALLED else f", the checkout {CHECKOUT} needs it"
+    return f"module {name!r} is not installed{needed}; next: {how_to_install()}"

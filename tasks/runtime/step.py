@@ -11,6 +11,7 @@ from doit.dependency import UptodateCalculator
 from doit.exceptions import InvalidDodoFile, TaskFailed
 
 from bundle.errors import AirgapError, storage_errors
+from tasks.runtime.groups import GROUPS
 from tasks.runtime.installation import missing_package
 from tasks.runtime.state import signature
 
@@ -202,20 +203,21 @@ class GroupUpToDate(UptodateCalculator):  # type: ignore[misc]
         return self.reason or "up to date"
 
 
-def group(base: str, doc: str, *, after: Sequence[str] = ()) -> dict[str, Any]:
+def group(base: str, *, after: Sequence[str] = ()) -> dict[str, Any]:
     """A task without work of its own: the common name of `base:*`, or of the tasks in `after`."""
+    doc = GROUPS[base].purpose
     task: dict[str, Any] = {"basename": base, "actions": None, "uptodate": [GroupUpToDate()], "doc": doc}
     return {**task, "task_dep": list(after)} if after else {**task, "name": None}
 
 
-def to_doit(base: str, doc: str, steps: Iterable[Step]) -> Iterator[dict[str, Any]]:
+def to_doit(base: str, steps: Iterable[Step]) -> Iterator[dict[str, Any]]:
     """A task with its steps below it, or the one step that has no name of its own, as doit's generators yield them."""
     try:
         listed = list(steps)
     except AirgapError as err:
         raise InvalidDodoFile(str(err)) from err
     if [step.name for step in listed] != [""]:
-        yield group(base, doc)
+        yield group(base)
     for step in listed:
         yield step.to_doit()
 

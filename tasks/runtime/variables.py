@@ -29,12 +29,21 @@ class OptionError(AirgapError):
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """`NAME=TEXT` on the command line; `read` gives its value, paths as from a directory, or an OptionError."""
+    """`NAME=TEXT` on the command line; `read` gives its value, paths as from a directory, or an OptionError.
+
+    `values` are the words that it may be, for the completions; `is_path` says that it is a file or a directory.
+    """
 
     name: str
     read: Callable[[str, Path], Any]
     sides: frozenset[Side]
     help: str
+    values: tuple[str, ...] = ()
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it names a file or a directory."""
+        return self.read in (_path, _bundle, _site, _list_of_signers)
 
 
 def read_variables(given: Mapping[str, str], directory: Path) -> Mapping[str, Any]:
@@ -68,7 +77,9 @@ def _site(text: str, directory: Path) -> Path | None:
         return None
     path = directory / text
     if not path.is_file():
-        raise OptionError(f"site={path}: there is no such file", hint="name the YAML file with the facts of this site")
+        raise OptionError(
+            f"site={path}: there is no such file", hint="name the YAML file with the settings of this site"
+        )
     return path
 
 
@@ -156,7 +167,7 @@ def _engine(text: str, _: Path) -> "EngineKind":
     match text:
         case "docker" | "none":
             return text
-    raise OptionError(f"engine={text} is no kind of engine", hint="write docker or none")
+    raise OptionError(f"unsupported engine={text}", hint="write docker or none")
 
 
 def is_loopback(registry: str) -> bool:
@@ -202,17 +213,19 @@ VARIABLES: Mapping[str, Variable] = {
             "since",
             _path,
             BOTH,
-            "a receipt.json from inside, or an earlier bundle's manifest.json: the bundle leaves out what is there; "
-            "for report also an earlier bundle itself: what it compares with",
+            "a receipt.json of the air-gapped side, or an earlier bundle's manifest.json: the bundle leaves out "
+            "what is there; for report also an earlier bundle itself: what it compares with",
         ),
-        Variable("site", _site, BOTH, "the site's facts, a YAML file, for install"),
+        Variable("site", _site, BOTH, "the site settings, a YAML file, for install"),
         Variable(
             "trust",
             _list_of_signers,
             BOTH,
             "who may sign bundles, a list in ssh-keygen's allowed signers format; others are refused",
         ),
-        Variable("downgrade", _downgrade, AIR_GAPPED, "allow: install an older bundle than the last one"),
+        Variable(
+            "downgrade", _downgrade, AIR_GAPPED, "allow: install an older bundle than the last one", values=("allow",)
+        ),
         Variable(
             "to",
             _target,
@@ -230,7 +243,8 @@ VARIABLES: Mapping[str, Variable] = {
             "engine",
             _engine,
             BOTH,
-            "docker or none: whether images move through a Docker Engine, on this side (default: as the spec says)",
+            "docker or none: whether images move through the Docker daemon, on this side (default: as the spec says)",
+            values=("docker", "none"),
         ),
         Variable(
             "use",
@@ -243,9 +257,10 @@ VARIABLES: Mapping[str, Variable] = {
             _extent,
             AIR_GAPPED,
             "images or cluster: leave out what a throwaway target can't show; only with a registry on loopback",
+            values=("images", "cluster"),
         ),
         Variable("kubeconfig", _path, CONNECTED, "a cluster for rehearse to install into"),
-        Variable("key", _path, AIR_GAPPED, "the certificate of whoever may read a backup, for backup"),
+        Variable("key", _path, AIR_GAPPED, "the certificate of those who may read a backup, for backup"),
         Variable("jobs", _jobs, BOTH, "how many transfers run at once"),
     )
 }

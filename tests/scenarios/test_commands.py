@@ -30,7 +30,7 @@ def test_an_unknown_task(bench: Workbench) -> None:
 
 @pytest.mark.parametrize(
     ("command", "said"),
-    [("dumpdb", "info STEP"), ("publish", "to=oci://"), ("fetch", "from=oci://"), ("backup", "key=FILE.crt")],
+    [("publish", "to=oci://"), ("fetch", "from=oci://"), ("backup", "key=FILE.crt")],
 )
 def test_what_the_command_line_lacks(bench: Workbench, command: str, said: str) -> None:
     ran = bench.doit(command)
@@ -39,5 +39,5 @@ def test_what_the_command_line_lacks(bench: Workbench, command: str, said: str) 
 
 def test_help_lists_the_commands(tmp_path: Path) -> None:
     out = Workbench(place=tmp_path).doit("help").out
-    for command in ("plan", "lock", "schema", "list", "clean", "forget", "info", "tabcompletion"):
+    for command in ("plan", "lock", "schema", "list", "clean", "forget", "info", "completion"):
         assert f" {command} " in out

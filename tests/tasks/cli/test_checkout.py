@@ -1,6 +1,7 @@
 """A checkout says in one line that it is not installed for the doit that was started, or not wholly."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,17 @@ def test_without_an_installation(only_doit: Path, words: str) -> None:
         f"ERROR: the checkout {ROOT} is not installed for this doit, which runs on {sys.executable}; "
         f"next: cd {ROOT} && python3 -m venv .venv && .venv/bin/pip install -q -e ., then .venv/bin/doit\n"
     )
+
+
+@pytest.mark.parametrize("words", [["list"], ["help"], ["list", "--all"]], ids=" ".join)
+def test_a_reader_that_has_had_enough_without_an_installation(only_doit: Path, words: list[str]) -> None:
+    argv = shlex.join([sys.executable, "-P", "-S", *DOIT, *words])
+    env = {**os.environ, "PYTHONPATH": str(only_doit), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        ["bash", "-c", f"{argv} | head -1"], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
 
 
 def test_without_an_installation_elsewhere(only_doit: Path, tmp_path: Path) -> None:

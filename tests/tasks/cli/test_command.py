@@ -27,7 +27,11 @@ from tests.fixtures.places import ROOT
         "rehearse",
         "graph",
         "info",
-        "dumpdb",
+        "list",
+        "clean",
+        "forget",
+        "completion",
+        "help",
         "schema",
     ],
 )
@@ -37,7 +41,11 @@ def test_an_unknown_option(bench: Workbench, command: str) -> None:
     assert ran.err == f"ERROR: option --nope not recognized; `doit help {command}` lists the options\n"
 
 
-@pytest.mark.parametrize("words", [["graph"], ["schema"], ["plan", "bundle"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [["graph"], ["schema"], ["plan", "bundle"], ["list"], ["list", "--all"], ["help"], ["help", "bundle"]],
+    ids=" ".join,
+)
 def test_a_reader_that_has_had_enough(bench: Workbench, words: list[str]) -> None:
     given, env = bench.command(*words)
     argv = [sys.executable, "-m", "doit", *given]

@@ -1,14 +1,17 @@
 """doit with our commands, whoever started it."""
 
+import re
 from typing import Any
 
 import pytest
 from doit.cmd_base import ModuleTaskLoader
+from doit.cmd_list import List
 
 from tasks.cli import program
 from tasks.cli.program import Program
+from tasks.runtime.version import VERSION
 
-COMMANDS = {"graph": "tasks.commands.graph:GraphCommand", "run": "tasks.cli.run:Run"}
+COMMANDS = {"graph": "tasks.commands.graph:GraphCommand", "run": "tasks.cli.run:Run", "list": "doit.cmd_list:List"}
 
 
 def started(commands: dict[str, str] | None = None) -> Program:
@@ -19,7 +22,17 @@ def test_ours_come_instead_of_doits() -> None:
     commands = started().get_cmds()
     assert commands.get_plugin("run").__module__ == "tasks.cli.run"
     assert commands.get_plugin("graph").__name__ == "GraphCommand"
-    assert commands.get_plugin("list").__module__ == "doit.cmd_list"
+    assert issubclass(commands.get_plugin("list"), List)
+    assert commands.get_plugin("list").doc_purpose.startswith("list the steps")
+    assert set(commands) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("word", ["--version", "-V"])
+def test_its_version(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert started().run([word]) == 0
+    assert re.fullmatch(
+        rf"airgap {re.escape(VERSION)} \(doit 0\.37\.\d, Python 3\.\d+\.\d+\)\n", capsys.readouterr().out
+    )
 
 
 def test_what_is_not_installed_is_told_in_one_line(

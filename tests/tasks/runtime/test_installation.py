@@ -25,6 +25,20 @@ def test_a_path_with_spaces_can_be_pasted() -> None:
     assert words == ["cd", "/my checkout's"]
 
 
+def test_an_installation_is_brought_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installation, "INSTALLED", True)
+    told = missing_package(absent("yaml"))
+    assert told.startswith("module 'yaml' is not installed; next: ")
+    assert shlex.split(told.partition("next: ")[2])[1:] == [
+        "-m",
+        "pip",
+        "install",
+        "--upgrade",
+        "--force-reinstall",
+        "airgap-doit",
+    ]
+
+
 @pytest.mark.parametrize("name", ["tasks.nothing", "bundle", "dodo", "", None])
 def test_a_module_of_ours_is_a_fault_that_no_installation_mends(name: str | None) -> None:
     assert missing_package(absent(name)) == ""

@@ -63,7 +63,7 @@ def test_what_a_text_stands_for(name: str, text: str, value: object) -> None:
     [
         ("jobs", "1.5", "jobs=1.5 is not a number of transfers"),
         ("jobs", "-1", "is not a number of transfers"),
-        ("engine", "podman", "engine=podman is no kind of engine"),
+        ("engine", "podman", "unsupported engine=podman"),
         ("to", "r.x/a:1", "to=r.x/a:1 is no place in a registry"),
         ("to", f"oci://r.x/a@sha256:{'0' * 64}", "what is published gets its digest then"),
         ("to", "http://r.x/a:1", "only a registry on loopback may be named with http://"),

@@ -1,4 +1,4 @@
-"""The entry of `airgap.pyz`: the same program as in the checkout, beside the bundle it lies in."""
+"""The entry of the command `airgap` and of `airgap.pyz`: the same program, without doit's own command before it."""
 
 import importlib
 import inspect
@@ -9,6 +9,7 @@ from doit.cmd_base import ModuleTaskLoader
 
 from tasks.cli.commands import places
 from tasks.cli.program import Program
+from tasks.runtime.calling import SIDE
 
 
 class DodoLoader(ModuleTaskLoader):  # type: ignore[misc]
@@ -24,4 +25,4 @@ class DodoLoader(ModuleTaskLoader):  # type: ignore[misc]
 
 def main() -> int:
     """Run doit with the words of the command line; returns its exit code."""
-    return Program(DodoLoader(), places("air-gapped")).run(sys.argv[1:])
+    return Program(DodoLoader(), places(SIDE)).run(sys.argv[1:])

@@ -1,0 +1,42 @@
+"""Commands in messages are those that can be typed where the reader is."""
+
+import pytest
+
+from tasks.runtime.calling import SIDE, as_called, called
+
+
+@pytest.mark.parametrize(
+    ("argv0", "typed"),
+    [
+        ("/usr/bin/doit", "doit"),
+        ("/venv/lib/doit/__main__.py", "doit"),
+        ("/home/me/.local/bin/airgap", "airgap"),
+        ("/venv/lib/airgap/__main__.py", "airgap"),
+        ("airgap.exe", "airgap"),
+        ("./airgap.pyz", "python3 ./airgap.pyz"),
+        ("/media/my disk/airgap.pyz", "python3 '/media/my disk/airgap.pyz'"),
+    ],
+)
+def test_called(argv0: str, typed: str) -> None:
+    assert called(argv0) == typed
+
+
+@pytest.mark.parametrize(
+    ("program", "text", "shown"),
+    [
+        ("doit", "next: doit verify", "next: doit verify"),
+        ("airgap", "next: doit verify, then doit pin:x", "next: airgap verify, then airgap pin:x"),
+        ("python3 x.pyz", "`doit diagnose` shows", "`python3 x.pyz diagnose` shows"),
+        (
+            "airgap",
+            "cd /src/doit && /usr/bin/doit list, a doit of 1",
+            "cd /src/doit && /usr/bin/doit list, a doit of 1",
+        ),
+    ],
+)
+def test_as_called(program: str, text: str, shown: str) -> None:
+    assert as_called(text, program) == shown
+
+
+def test_a_checkout_is_on_the_connected_side() -> None:
+    assert SIDE == "connected"

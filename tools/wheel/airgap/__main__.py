@@ -1,0 +1,5 @@
+"""`python -m airgap`."""
+
+from airgap import main
+
+main()
