@@ -1,7 +1,6 @@
 """An archive as one file `x.tar` or as parts `x.tar.001`, `x.tar.002`, ...; `x.tar.sha256` lists their checksums."""
 
 import contextlib
-import fcntl
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -13,7 +12,7 @@ from typing import IO
 from bundle.errors import FormatError, SourceError, StorageError, storage_errors
 from bundle.metadata.checksums import SUMS, parse_sums, write_sums
 from bundle.oci.digest import Digest
-from bundle.storage.files import is_temporary, sync_directory, temporary
+from bundle.storage.files import alone, is_temporary, sync_directory, temporary
 from bundle.storage.tar_writer import HashingSink
 from bundle.storage.volume import Part, Volume
 
@@ -111,7 +110,7 @@ def writing_parts(archive: Path, *, limit: int | None) -> Iterator[PartWriter]:
     One process at a time writes archives into a directory; what an interrupted one left there is removed first.
     """
     archive.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(archive.parent):
+    with alone(archive.parent):
         for path in archive.parent.iterdir():
             if is_temporary(path.name) and path.name.startswith(f".{archive.name}."):
                 path.unlink()
@@ -208,18 +207,6 @@ def _on_disk(archive: Path) -> set[str]:
         if path.is_file() and (path.name == archive.name or (match and match["archive"] == archive.name)):
             found.add(path.name)
     return found
-
-
-@contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """Wait until no other process writes archives here; where the file system has no locks, trust that none does."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 class _Whole:

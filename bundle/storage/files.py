@@ -131,6 +131,19 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Wait until no other process puts bundles here; where the file system has no locks, trust that none does."""
+    directory.mkdir(parents=True, exist_ok=True)
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def replace_directory(new: Path, target: Path) -> None:
     """Put the directory `new` in the place of `target` in one step where the system can (Linux), else in two renames.
 

@@ -5,10 +5,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bundle.errors import FormatError
 from bundle.metadata.checksums import SIGNATURE, SUMS, hash_files, parse_sums, write_sums
 from bundle.metadata.names import REPORT, REPORT_DATA, ZIPAPP
 from bundle.oci.digest import Digest
-from bundle.storage.files import inside, place, replace_directory
+from bundle.storage.files import alone, inside, place, replace_directory, temporary
 from tasks.assemble.manifest import _STATED, _stamp, identity, stated
 from tasks.collect import carry, charts, files, save, sbom
 from tasks.runtime.project import Project
@@ -82,15 +83,46 @@ def _write_sums(project: Project) -> None:
 
 
 def _publish(project: Project) -> None:
-    """Make the directory anew out of links to the growing bundle, then swap it in."""
+    """Make the directory anew beside its place, out of links to the growing bundle, then swap it in."""
     project.claim()
-    new = project.work / "new"
-    shutil.rmtree(new, ignore_errors=True)
-    for name in (*_sealing(project), *_listed(project.tree)):
-        place(inside(project.tree, name), inside(new, name))
-    replace_directory(new, project.directory)
+    with alone(project.options.out):
+        new = temporary(project.directory)
+        try:
+            _fill(project, new)
+            replace_directory(new, project.directory)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
     _prune(project.tree, {*_sealing(project), *_listed(project.tree)})
     project.note("directory", str(project.directory))
+
+
+def _fill(project: Project, new: Path) -> None:
+    """Place all files of the bundle in `new`. A copy that the last directory has, on a file system of its own, is kept:
+    it is linked from there, where there are links.
+    """
+    wanted, last = _listed(project.tree), _last(project.directory)
+    for name in (*_sealing(project), *wanted):
+        source, before = inside(project.tree, name), inside(project.directory, name)
+        known = name in wanted and wanted[name] == last.get(name)
+        place(before if known and _is_copy(before, source) else source, inside(new, name))
+
+
+def _last(directory: Path) -> Mapping[str, Digest]:
+    """What the last finished bundle lists; nothing where there is none, or its list is damaged."""
+    try:
+        return _listed(directory)
+    except FormatError:
+        return {}
+
+
+def _is_copy(path: Path, source: Path) -> bool:
+    """Whether a file is another one than `source`, and untouched since it was copied from it."""
+    try:
+        found, wanted = path.stat(), source.stat()
+    except OSError:
+        return False
+    same = (found.st_mtime_ns, found.st_size, found.st_mode) == (wanted.st_mtime_ns, wanted.st_size, wanted.st_mode)
+    return same and (found.st_dev, found.st_ino) != (wanted.st_dev, wanted.st_ino)
 
 
 def _prune(tree: Path, wanted: Collection[str]) -> None:
