@@ -1,7 +1,7 @@
 """The finished bundle: its list of checksums, and the directory in its place."""
 
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,13 @@ def checksum_steps(project: Project) -> Iterator[Step]:
 
 def directory_steps(project: Project) -> Iterator[Step]:
     """`directory`: the finished bundle takes its place in one step; until then the last good one stays."""
+    if not project.spec.bundle.directory:
+        return
     yield Step(
         base="directory",
         doc="put the finished bundle in its place",
         action=lambda: _publish(project),
-        inputs=lambda: identity(project, at=str(project.directory), **_seal(project)),
+        inputs=lambda: identity(project, at=str(project.directory), **seal(project)),
         outputs=lambda: published_files(project.directory),
         follows=("checksum", "sign"),
         clean=lambda: published_files(project.directory),
@@ -52,7 +54,7 @@ def _listed(directory: Path) -> Mapping[str, Digest]:
     return parse_sums(path.read_bytes(), str(path)) if path.is_file() else {}
 
 
-def _seal(project: Project) -> dict[str, Any]:
+def seal(project: Project) -> dict[str, Any]:
     """What is checked first on the far side: the list of checksums, and its signature where there is one."""
     return {name: _stamp(project.tree / name) for name in _sealing(project)}
 
@@ -92,7 +94,7 @@ def _publish(project: Project) -> None:
             replace_directory(new, project.directory)
         finally:
             shutil.rmtree(new, ignore_errors=True)
-    _prune(project.tree, {*_sealing(project), *_listed(project.tree)})
+    prune(project)
     project.note("directory", str(project.directory))
 
 
@@ -125,8 +127,11 @@ def _is_copy(path: Path, source: Path) -> bool:
     return same and (found.st_dev, found.st_ino) != (wanted.st_dev, wanted.st_ino)
 
 
-def _prune(tree: Path, wanted: Collection[str]) -> None:
-    """Remove from the growing bundle what the finished one does not hold: images and files of earlier specs."""
-    for path in tree.rglob("*"):
-        if path.is_file() and path.relative_to(tree).as_posix() not in wanted:
+def prune(project: Project) -> None:
+    """Remove from the growing bundle what the finished one does not take from it: images and files of earlier specs."""
+    wanted = {*_sealing(project), *_listed(project.tree)}
+    if not project.spec.bundle.directory:
+        wanted -= save.from_cache(project).keys()
+    for path in project.tree.rglob("*"):
+        if path.is_file() and path.relative_to(project.tree).as_posix() not in wanted:
             path.unlink(missing_ok=True)

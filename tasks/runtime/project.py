@@ -60,10 +60,11 @@ class Project:
         since = self.options.since
         if since is None:
             return None
-        from bundle.metadata.base import read_base
+        from bundle.archive.parts import names_archive
+        from bundle.metadata.base import Base, read_base
 
         try:
-            base = read_base(since)
+            base = Base.decode(carried_manifest(since)) if names_archive(since) else read_base(since)
             if self.options.bundle is None:
                 base.check_fits(name=self.spec.bundle.name, platform=self.spec.bundle.platform)
         except AirgapError as err:
@@ -167,6 +168,11 @@ class Project:
         return self.options.out / self.directory_name
 
     @property
+    def finished(self) -> Path:
+        """The finished bundle as it is carried and read: its directory, or the archive where that is all there is."""
+        return self.directory if self.spec.bundle.directory else archive_path(self)
+
+    @property
     def work(self) -> Path:
         """Where the bundle grows: beside the cache, so that its blobs are links, and not where it is carried from."""
         return work_directory(self.options.state, self.options.out, self.directory_name)
@@ -240,6 +246,14 @@ class Project:
     def note(self, task: str, text: str) -> None:
         """What the console shows beside a finished step."""
         self.notes[task] = text
+
+
+def carried_manifest(archive: Path) -> bytes:
+    """The manifest.json in an archive; an AirgapError for one that is not there or not whole."""
+    from bundle.archive.reader import open_bundle
+    from bundle.metadata.names import MANIFEST
+
+    return open_bundle(archive).read(MANIFEST)
 
 
 def archive_path(project: Project) -> Path:

@@ -202,8 +202,8 @@ VARIABLES: Mapping[str, Variable] = {
             "since",
             _path,
             BOTH,
-            "a receipt.json from inside, or an earlier bundle's manifest.json: the bundle leaves out what is there; "
-            "for report also an earlier bundle itself: what it compares with",
+            "a receipt.json from inside, or an earlier bundle's manifest.json or archive: the bundle leaves out what "
+            "is there; for report also an earlier bundle's directory: what it compares with",
         ),
         Variable("site", _site, BOTH, "the site's facts, a YAML file, for install"),
         Variable(
