@@ -1,16 +1,20 @@
 """The whole bundle as one reproducible tar stream: `<name>-<version>/` with SHA256SUMS and manifest.json first."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from bundle.archive.parts import ArchiveFiles, find_archive, sums_path, writing_parts
 from bundle.errors import BundleError, SourceError, storage_errors
+from bundle.images.docker_archive import EPOCH, ImageArchive
 from bundle.metadata.checksums import SIGNATURE, SUMS, list_files, parse_sums
 from bundle.metadata.names import MANIFEST
 from bundle.meter import Meter, SilentMeter
+from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
-from bundle.storage.files import inside
+from bundle.storage.marks import is_marked
 from bundle.storage.tar_writer import TarWriter
 
 
@@ -23,28 +27,51 @@ class PackedArchive:
     size: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeImage:
+    """An image's own archive that is made while the bundle's is written; its size is known."""
+
+    archive: ImageArchive
+    size: int
+
+
+Elsewhere = Mapping[str, Path | MadeImage]
+"""Files of a bundle, by their names in it, that do not lie in its directory."""
+
+
 def pack(
-    bundle: Path, archive: Path, *, epoch: int, split: int | None = None, meter: Meter | None = None
+    bundle: Path,
+    archive: Path,
+    *,
+    epoch: int,
+    split: int | None = None,
+    meter: Meter | None = None,
+    top: str = "",
+    elsewhere: Elsewhere | None = None,
 ) -> PackedArchive:
     """Pack the bundle directory into `archive`, or into parts `<archive>.001`, ... of at most `split` bytes.
 
-    Every file is checked against SHA256SUMS while it streams. The last archive stays until the new one is complete.
-    `epoch` (seconds since 1970) dates the members. BundleError when files and SHA256SUMS do not agree, IntegrityError
-    for a damaged file, StorageError when the disk is full; then nothing new is left behind.
+    `top` names it inside, else the directory's name does. Files `elsewhere` are taken from there. Every file is checked
+    against SHA256SUMS while it streams, but for one that carries the mark of having been verified as what it is listed
+    as. The last archive stays until the new one is complete. `epoch` (seconds since 1970) dates the members.
+    BundleError when files and SHA256SUMS do not agree, IntegrityError for a damaged file, StorageError when the disk is
+    full; then nothing new is left behind.
     """
     subject = f"archive {archive.name!r}"
     meter = meter or SilentMeter()
     with storage_errors(f"write {subject}", archive):
         sums = (bundle / SUMS).read_bytes()
         digests = parse_sums(sums, SUMS)
-        _check_listed(bundle, digests)
-        meter.expect(subject, sum(inside(bundle, name).stat().st_size for name in digests))
+        files = {**{name: bundle / name for name in list_files(bundle)}, **(elsewhere or {})}
+        _check_listed(bundle, files.keys(), digests)
+        meter.expect(subject, sum(map(_size, files.values())))
         with writing_parts(archive, limit=split) as parts:
             tar = TarWriter(parts, epoch=epoch, subject=subject, meter=meter)
-            _write_members(tar, bundle, sums, digests)
+            _write_lists(tar, bundle, top or bundle.name, sums)
+            _write_files(tar, top or bundle.name, files, digests)
             tar.close()
-        files = find_archive(archive)
-        paths = tuple(files.path(name) for name in files.names)
+        written = find_archive(archive)
+        paths = tuple(written.path(name) for name in written.names)
         return PackedArchive(parts=paths, sums=sums_path(archive), size=sum(path.stat().st_size for path in paths))
 
 
@@ -59,23 +86,33 @@ def present_archive(path: Path) -> ArchiveFiles:
     return files
 
 
-def _write_members(tar: TarWriter, bundle: Path, sums: bytes, digests: Mapping[str, Digest]) -> None:
-    top = bundle.name
+def _write_lists(tar: TarWriter, bundle: Path, top: str, sums: bytes) -> None:
     tar.directory(top)
     tar.data(f"{top}/{SUMS}", sums)
     if (bundle / SIGNATURE).exists():
         tar.data(f"{top}/{SIGNATURE}", (bundle / SIGNATURE).read_bytes())
+
+
+def _write_files(tar: TarWriter, top: str, files: Elsewhere, digests: Mapping[str, Digest]) -> None:
     known = {PurePosixPath()}
     for name in sorted(digests, key=lambda name: (name != MANIFEST, name)):
         for parent in reversed(PurePosixPath(name).parents):
             if parent not in known:
                 known.add(parent)
                 tar.directory(f"{top}/{parent}")
-        tar.file(f"{top}/{name}", inside(bundle, name), digest=digests[name])
+        file, digest = files[name], digests[name]
+        if isinstance(file, MadeImage):
+            tar.tar(f"{top}/{name}", file.size, partial(file.archive.write, trusted=True), epoch=EPOCH)
+        else:
+            verified = is_marked(file, Descriptor(media_type="", digest=digest, size=_size(file)))
+            tar.file(f"{top}/{name}", file, digest=digest, trusted=verified)
 
 
-def _check_listed(bundle: Path, digests: Mapping[str, Digest]) -> None:
-    present = set(list_files(bundle))
+def _size(file: Path | MadeImage) -> int:
+    return file.size if isinstance(file, MadeImage) else file.stat().st_size
+
+
+def _check_listed(bundle: Path, present: AbstractSet[str], digests: Mapping[str, Digest]) -> None:
     problems = [f"missing: {name}" for name in sorted(digests.keys() - present)]
     problems += [f"not in {SUMS}: {name}" for name in sorted(present - digests.keys())]
     if problems:

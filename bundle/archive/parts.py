@@ -1,10 +1,9 @@
 """An archive as one file `x.tar` or as parts `x.tar.001`, `x.tar.002`, ...; `x.tar.sha256` lists their checksums."""
 
 import contextlib
-import fcntl
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +12,19 @@ from typing import IO
 from bundle.errors import FormatError, SourceError, StorageError, storage_errors
 from bundle.metadata.checksums import SUMS, parse_sums, write_sums
 from bundle.oci.digest import Digest
-from bundle.storage.files import is_temporary, sync_directory, temporary
-from bundle.storage.tar_writer import HashingSink
-from bundle.storage.volume import Part, Volume
+from bundle.storage.appender import BLOCK, Appender
+from bundle.storage.files import alone, is_temporary, sync_directory, temporary
+from bundle.storage.volume import FilePiece, Part, Volume
 
 MAX_PARTS = 999  # three digits, so that `cat x.tar.*` joins them in order
+_BORDERED = 1024 * 1024  # bytes of a part that may end a few bytes early
 _PART = re.compile(r"(?P<archive>.+)\.(?P<number>[0-9]{3})")
 _SUMS_SUFFIX = ".sha256"
+
+
+def names_archive(path: Path) -> bool:
+    """Whether a path is that of an archive, a part of one, or its list of checksums, by its name."""
+    return bool(_PART.fullmatch(path.name)) or path.name.removesuffix(_SUMS_SUFFIX).endswith(".tar")
 
 
 def part_name(archive: str, number: int) -> str:
@@ -35,36 +40,47 @@ def sums_path(archive: Path) -> Path:
 class PartWriter:
     """Takes the bytes of an archive and spreads them over files of at most `limit` bytes; one file without a limit.
 
-    The files have temporary names until `writing_parts` ends well.
+    Large parts end on a block's border, so that what follows can share blocks too. The files have temporary names until
+    `writing_parts` ends well.
     """
 
     def __init__(self, archive: Path, limit: int | None) -> None:
         self._archive = archive
-        self._limit = limit
+        self._limit = limit - limit % BLOCK if limit and limit >= _BORDERED else limit
         self._temps: list[Path] = []
         self._digests: list[Digest] = []
         self._file: IO[bytes] | None = None
-        self._sink: HashingSink | None = None
+        self._part: Appender | None = None
 
     def write(self, data: bytes | memoryview, /) -> None:
         """Append to the archive, opening the next part where one is full."""
         view = memoryview(data)
         while view:
-            sink = self._sink or self._begin()
-            room = len(view) if self._limit is None else self._limit - sink.size
-            sink.write(view[:room])
+            part, room = self._room(len(view))
+            part.write(view[:room])
             view = view[room:]
-            if self._limit is not None and sink.size >= self._limit:
-                self.end_part()
+            self._end_full()
+
+    def copy(self, piece: FilePiece, see: Callable[[bytes], object] | None = None) -> int:
+        """Append a piece of a file, as `Appender.copy` does, opening the next part where one is full."""
+        done = 0
+        while done < piece.size:
+            part, room = self._room(piece.size - done)
+            copied = part.copy(FilePiece(file=piece.file, offset=piece.offset + done, size=room), see)
+            done += copied
+            self._end_full()
+            if copied < room:
+                break
+        return done
 
     def end_part(self) -> None:
         """Put the part that is being written on the disk."""
-        if self._file and self._sink:
-            self._file.flush()
+        if self._file and self._part:
+            with self._part:
+                self._digests.append(self._part.digest)
             os.fsync(self._file.fileno())
             self._file.close()
-            self._digests.append(self._sink.digest)
-        self._file = self._sink = None
+        self._file = self._part = None
 
     def commit(self) -> tuple[Path, ...]:
         """Give the files their names, write their checksums, and only then remove parts of an earlier archive."""
@@ -83,13 +99,25 @@ class PartWriter:
 
     def discard(self) -> None:
         """Remove what has no name yet."""
+        if self._part:
+            with self._part:
+                pass
         if self._file:
             with contextlib.suppress(OSError):  # a full disk fails again here, and is being reported already
                 self._file.close()
         for temp in self._temps:
             temp.unlink(missing_ok=True)
 
-    def _begin(self) -> HashingSink:
+    def _room(self, wanted: int) -> tuple[Appender, int]:
+        """The part that is being written, or the next one, and how many of the wanted bytes it takes."""
+        part = self._part or self._begin()
+        return part, wanted if self._limit is None else min(wanted, self._limit - part.size)
+
+    def _end_full(self) -> None:
+        if self._part and self._limit is not None and self._part.size >= self._limit:
+            self.end_part()
+
+    def _begin(self) -> Appender:
         if len(self._temps) == MAX_PARTS:
             raise StorageError(
                 f"{self._archive.name!r} needs more than {MAX_PARTS} parts of {self._limit} bytes",
@@ -97,8 +125,8 @@ class PartWriter:
             )
         self._temps.append(temporary(self._archive.with_name(self._name(len(self._temps) + 1))))
         self._file = self._temps[-1].open("xb", buffering=0)
-        self._sink = HashingSink(_Whole(self._file))
-        return self._sink
+        self._part = Appender(self._file.fileno())
+        return self._part
 
     def _name(self, number: int) -> str:
         return self._archive.name if self._limit is None else part_name(self._archive.name, number)
@@ -111,7 +139,7 @@ def writing_parts(archive: Path, *, limit: int | None) -> Iterator[PartWriter]:
     One process at a time writes archives into a directory; what an interrupted one left there is removed first.
     """
     archive.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(archive.parent):
+    with alone(archive.parent):
         for path in archive.parent.iterdir():
             if is_temporary(path.name) and path.name.startswith(f".{archive.name}."):
                 path.unlink()
@@ -208,27 +236,3 @@ def _on_disk(archive: Path) -> set[str]:
         if path.is_file() and (path.name == archive.name or (match and match["archive"] == archive.name)):
             found.add(path.name)
     return found
-
-
-@contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """Wait until no other process writes archives here; where the file system has no locks, trust that none does."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-class _Whole:
-    """An unbuffered file whose every write is complete."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def write(self, data: bytes | memoryview, /) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[self._file.write(view) :]

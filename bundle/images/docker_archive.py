@@ -3,7 +3,9 @@
 `docker load` (20.10 and later), skopeo's `docker-archive:` and `oci-archive:` read it; digests survive.
 """
 
+import os
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 from bundle.errors import SourceError, storage_errors
@@ -21,11 +23,71 @@ from bundle.images.layout import (
 from bundle.meter import Meter
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
+from bundle.storage.appender import Appender
 from bundle.storage.blob_store import BlobStore
 from bundle.storage.files import writing
-from bundle.storage.tar_writer import HashingSink, TarWriter
+from bundle.storage.tar_writer import TarWriter
 
 ARCHIVE_TYPE = "application/x-tar"
+
+
+EPOCH = 0  # seconds since 1970; the date of all members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageArchive:
+    """One image's archive as it is made of the store, whenever it is written: the same bytes each time.
+
+    It is self-contained but for blobs that it is to be `without`.
+    """
+
+    image: LayoutImage
+    store: BlobStore
+    without: Collection[Digest] = ()
+
+    def write(self, tar: TarWriter, *, trusted: bool = False) -> None:
+        """Write all members and the end of the archive, each blob checked while it streams.
+
+        When they are `trusted`, those that the store marked as verified are not checked again. An IntegrityError names
+        the image and a blob that is lost or damaged.
+        """
+        content = {
+            descriptor.digest: descriptor for descriptor in stored_content(self.image, self.store, without=self.without)
+        }
+        tar.data(OCI_LAYOUT, LAYOUT_VERSION)
+        tar.data(INDEX, index_bytes([self.image]))
+        tar.data(DOCKER_MANIFEST, docker_manifest_bytes([self.image], self._read))
+        tar.directory("blobs")
+        algorithm = ""
+        for digest in sorted(content):
+            if digest.algorithm != algorithm:
+                algorithm = digest.algorithm
+                tar.directory(f"blobs/{algorithm}")
+            good = trusted and self.store.holds(content[digest])
+            tar.file(blob_name(digest), self.store.path(digest), digest=digest, trusted=good)
+        tar.close()
+
+    def put(self, path: Path, *, epoch: int = EPOCH, meter: Meter | None = None) -> Descriptor:
+        """Write it to `path`, atomically, and return its digest and size; an earlier file stays when that fails."""
+        with storage_errors(f"write image {self.image.name!r}", path), writing(path) as file:
+            return self._append(file.fileno(), epoch, meter)
+
+    def measure(self) -> Descriptor:
+        """The digest and size of the archive, which is written nowhere; errors as for `write`."""
+        with storage_errors(f"read image {self.image.name!r}", self.store.root), Path(os.devnull).open("wb") as nowhere:
+            return self._append(nowhere.fileno(), EPOCH, None)
+
+    def _append(self, handle: int, epoch: int, meter: Meter | None) -> Descriptor:
+        with Appender(handle) as appender:
+            self.write(TarWriter(appender, epoch=epoch, subject=f"image {self.image.name!r}", meter=meter))
+            return Descriptor(media_type=ARCHIVE_TYPE, digest=appender.digest, size=appender.size)
+
+    def _read(self, descriptor: Descriptor) -> bytes:
+        data = self.store.get(descriptor.digest)
+        if data is None:
+            told = f"image {self.image.name!r}: {descriptor.digest} vanished from the cache"
+            raise SourceError(told, hint="run again")
+        return data
 
 
 def write_image(
@@ -43,30 +105,4 @@ def write_image(
     checked while it streams; an IntegrityError names the image and leaves an earlier file as it was. Blobs that the tar
     is to be `without` are left out: it is not self-contained then.
     """
-    content = {descriptor.digest: descriptor for descriptor in stored_content(image, store, without=without)}
-
-    def read(descriptor: Descriptor) -> bytes:
-        data = store.get(descriptor.digest)
-        if data is None:
-            raise SourceError(f"image {image.name!r}: {descriptor.digest} vanished from the cache", hint="run again")
-        return data
-
-    with storage_errors(f"write image {image.name!r}", path), writing(path) as file:
-        sink = HashingSink(file)
-        tar = TarWriter(sink, epoch=epoch, subject=f"image {image.name!r}", meter=meter)
-        tar.data(OCI_LAYOUT, LAYOUT_VERSION)
-        tar.data(INDEX, index_bytes([image]))
-        tar.data(DOCKER_MANIFEST, docker_manifest_bytes([image], read))
-        _write_blobs(tar, store, sorted(content))
-        tar.close()
-    return Descriptor(media_type=ARCHIVE_TYPE, digest=sink.digest, size=sink.size)
-
-
-def _write_blobs(tar: TarWriter, store: BlobStore, digests: list[Digest]) -> None:
-    tar.directory("blobs")
-    algorithm = ""
-    for digest in digests:
-        if digest.algorithm != algorithm:
-            algorithm = digest.algorithm
-            tar.directory(f"blobs/{algorithm}")
-        tar.file(blob_name(digest), store.path(digest), digest=digest)
+    return ImageArchive(image=image, store=store, without=without).put(path, epoch=epoch, meter=meter)

@@ -106,10 +106,13 @@ def place_image(
     return content
 
 
-def write_index(images_dir: Path, images: Sequence[LayoutImage]) -> None:
-    """Write `oci-layout`, `index.json` and Docker's `manifest.json`, each atomically, over blobs already placed."""
+def write_index(images_dir: Path, images: Sequence[LayoutImage], store: BlobStore | None = None) -> None:
+    """Write `oci-layout`, `index.json` and Docker's `manifest.json`, each atomically, over blobs already placed.
+
+    With a `store`, the blobs are there.
+    """
     with storage_errors("write the list of images", images_dir):
-        docker = docker_manifest_bytes(images, _placed(images_dir))
+        docker = docker_manifest_bytes(images, _placed(store.root if store else images_dir))
         write_bytes(images_dir / OCI_LAYOUT, LAYOUT_VERSION)
         write_bytes(images_dir / DOCKER_MANIFEST, docker)
         write_bytes(images_dir / INDEX, index_bytes(images))

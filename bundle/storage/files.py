@@ -92,7 +92,7 @@ def reserve(handle: int, size: int) -> None:
     OSError where there is no room for all of them, be some set aside or not: better before they are fetched than near
     their end. Does nothing where the file system or the C library can't.
     """
-    fallocate = _c_function("fallocate64")
+    fallocate = c_function("fallocate64")
     if fallocate and fallocate(handle, _KEEP_SIZE, ctypes.c_int64(0), ctypes.c_int64(size)) != 0:
         code = ctypes.get_errno()
         if code in _NO_ROOM:
@@ -131,6 +131,19 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Wait until no other process puts bundles here; where the file system has no locks, trust that none does."""
+    directory.mkdir(parents=True, exist_ok=True)
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def replace_directory(new: Path, target: Path) -> None:
     """Put the directory `new` in the place of `target` in one step where the system can (Linux), else in two renames.
 
@@ -151,13 +164,13 @@ def replace_directory(new: Path, target: Path) -> None:
 
 def _exchange(one: Path, other: Path) -> bool:
     """Swap two names (renameat2 with RENAME_EXCHANGE); False where there is no such call."""
-    renameat2 = _c_function("renameat2")
+    renameat2 = c_function("renameat2")
     if renameat2 is None:
         return False
     return renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0
 
 
-def _c_function(name: str) -> Callable[..., int] | None:
+def c_function(name: str) -> Callable[..., int] | None:
     """A call of the C library that Python lacks; None where there is no such."""
     try:
         found: Callable[..., int] = getattr(ctypes.CDLL(None, use_errno=True), name)

@@ -25,7 +25,7 @@ from bundle.oci.platform import Platform
 from bundle.oci.reference import Reference, check_prefix
 from schema.spec.contents import REQUIRE, ChartSpec, FileSpec, ImageSpec, parse_file_source
 from schema.spec.contents import parse_platform as read_platform
-from schema.spec.spec import BundleSpec, DiscoverySpec, Layout, RegistrySpec, SignSpec
+from schema.spec.spec import ARCHIVE_ONLY, BundleSpec, DiscoverySpec, Layout, RegistrySpec, SignSpec
 from schema.syntax.document import Node
 from schema.syntax.notation import parse_size
 from schema.syntax.problems import Problems
@@ -101,14 +101,16 @@ def mapping(node: Node | None) -> dict[str, str]:
 def build_bundle(reader: Reader, node: Node) -> BundleSpec:
     """Read `bundle`."""
     split, archive = node.get("split"), node.get("archive")
-    if split and archive and not flag(archive):
+    only = text(archive) == ARCHIVE_ONLY
+    if split and archive and not flag(archive) and not only:
         reader.problems.add(archive.place, "'archive' is false, but 'split' asks for one", hint="leave one of them out")
     return BundleSpec(
         name=text(node.get("name")),
         version=text(node.get("version")),
         layout=cast("Layout", text(node.get("layout"), "oci")),
         platform=_platform(reader, node.get("platform"), "'platform'", _DEFAULT_PLATFORM),
-        archive=flag(archive) or split is not None,
+        archive=flag(archive) or only or split is not None,
+        directory=not only,
         split=reader.parse(split, "'split'", parse_size) if split else None,
         require_proof=flag(node.get("require_proof")),
         sign=SignSpec.from_dict({"key": text(sign.get("key"))}, reader.base) if (sign := node.get("sign")) else None,

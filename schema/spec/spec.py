@@ -20,6 +20,7 @@ from schema.spec.settings import SettingSpec
 from schema.syntax.notation import optional_path, path_text
 
 VERSION = 1
+ARCHIVE_ONLY = "only"
 
 Layout = Literal["oci", "docker-archive"]
 EngineKind = Literal["none", "docker"]
@@ -63,7 +64,7 @@ class SignSpec:
 class BundleSpec:
     """What is made: `platform` None keeps all platforms of an index; `split` is the size of a part in bytes.
 
-    `sign` is None for a bundle that nobody signs.
+    `directory` is False where an archive is all that is kept; `sign` is None for a bundle that nobody signs.
     """
 
     name: str
@@ -71,6 +72,7 @@ class BundleSpec:
     layout: Layout
     platform: Platform | None
     archive: bool
+    directory: bool
     split: int | None
     require_proof: bool
     sign: SignSpec | None
@@ -90,7 +92,8 @@ class BundleSpec:
             version=data["version"],
             layout=cast("Layout", data["layout"]),
             platform=parse_platform(data["platform"]),
-            archive=data["archive"],
+            archive=data["archive"] is not False,
+            directory=data["archive"] != ARCHIVE_ONLY,
             split=data["split"],
             require_proof=data["require_proof"],
             sign=SignSpec.from_dict(data["sign"], base) if data["sign"] else None,
@@ -105,7 +108,7 @@ class BundleSpec:
             "version": self.version,
             "layout": self.layout,
             "platform": platform_text(self.platform),
-            "archive": self.archive,
+            "archive": self.archive if self.directory else ARCHIVE_ONLY,
             "split": self.split,
             "require_proof": self.require_proof,
             "sign": self.sign.to_dict() if self.sign else None,

@@ -44,8 +44,12 @@ def _describe(project: Project) -> None:
 
 def _base(project: Project) -> "Snapshot | None":
     """What a delta was made against; a full bundle is compared with none, to be the same wherever it is made."""
+    from bundle.archive.parts import names_archive
     from bundle.report.snapshot import Snapshot
+    from tasks.runtime.project import carried_manifest
 
     if not project.base or not project.options.since:
         return None
-    return Snapshot.decode(project.options.since.read_bytes(), str(project.base.named))
+    since = project.options.since
+    raw = carried_manifest(since) if names_archive(since) else since.read_bytes()
+    return Snapshot.decode(raw, str(project.base.named))

@@ -1,14 +1,15 @@
 """The finished bundle: its list of checksums, and the directory in its place."""
 
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bundle.errors import FormatError
 from bundle.metadata.checksums import SIGNATURE, SUMS, hash_files, parse_sums, write_sums
 from bundle.metadata.names import REPORT, REPORT_DATA, ZIPAPP
 from bundle.oci.digest import Digest
-from bundle.storage.files import inside, place, replace_directory
+from bundle.storage.files import alone, inside, place, replace_directory, temporary
 from tasks.assemble.manifest import _STATED, _stamp, identity, stated
 from tasks.collect import carry, charts, files, save, sbom
 from tasks.runtime.project import Project
@@ -29,11 +30,13 @@ def checksum_steps(project: Project) -> Iterator[Step]:
 
 def directory_steps(project: Project) -> Iterator[Step]:
     """`directory`: the finished bundle takes its place in one step; until then the last good one stays."""
+    if not project.spec.bundle.directory:
+        return
     yield Step(
         base="directory",
         doc="put the finished bundle in its place",
         action=lambda: _publish(project),
-        inputs=lambda: identity(project, at=str(project.directory), **_seal(project)),
+        inputs=lambda: identity(project, at=str(project.directory), **seal(project)),
         outputs=lambda: published_files(project.directory),
         follows=("checksum", "sign"),
         clean=lambda: published_files(project.directory),
@@ -51,7 +54,7 @@ def _listed(directory: Path) -> Mapping[str, Digest]:
     return parse_sums(path.read_bytes(), str(path)) if path.is_file() else {}
 
 
-def _seal(project: Project) -> dict[str, Any]:
+def seal(project: Project) -> dict[str, Any]:
     """What is checked first on the far side: the list of checksums, and its signature where there is one."""
     return {name: _stamp(project.tree / name) for name in _sealing(project)}
 
@@ -82,19 +85,53 @@ def _write_sums(project: Project) -> None:
 
 
 def _publish(project: Project) -> None:
-    """Make the directory anew out of links to the growing bundle, then swap it in."""
+    """Make the directory anew beside its place, out of links to the growing bundle, then swap it in."""
     project.claim()
-    new = project.work / "new"
-    shutil.rmtree(new, ignore_errors=True)
-    for name in (*_sealing(project), *_listed(project.tree)):
-        place(inside(project.tree, name), inside(new, name))
-    replace_directory(new, project.directory)
-    _prune(project.tree, {*_sealing(project), *_listed(project.tree)})
+    with alone(project.options.out):
+        new = temporary(project.directory)
+        try:
+            _fill(project, new)
+            replace_directory(new, project.directory)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+    prune(project)
     project.note("directory", str(project.directory))
 
 
-def _prune(tree: Path, wanted: Collection[str]) -> None:
-    """Remove from the growing bundle what the finished one does not hold: images and files of earlier specs."""
-    for path in tree.rglob("*"):
-        if path.is_file() and path.relative_to(tree).as_posix() not in wanted:
+def _fill(project: Project, new: Path) -> None:
+    """Place all files of the bundle in `new`. A copy that the last directory has, on a file system of its own, is kept:
+    it is linked from there, where there are links.
+    """
+    wanted, last = _listed(project.tree), _last(project.directory)
+    for name in (*_sealing(project), *wanted):
+        source, before = inside(project.tree, name), inside(project.directory, name)
+        known = name in wanted and wanted[name] == last.get(name)
+        place(before if known and _is_copy(before, source) else source, inside(new, name))
+
+
+def _last(directory: Path) -> Mapping[str, Digest]:
+    """What the last finished bundle lists; nothing where there is none, or its list is damaged."""
+    try:
+        return _listed(directory)
+    except FormatError:
+        return {}
+
+
+def _is_copy(path: Path, source: Path) -> bool:
+    """Whether a file is another one than `source`, and untouched since it was copied from it."""
+    try:
+        found, wanted = path.stat(), source.stat()
+    except OSError:
+        return False
+    same = (found.st_mtime_ns, found.st_size, found.st_mode) == (wanted.st_mtime_ns, wanted.st_size, wanted.st_mode)
+    return same and (found.st_dev, found.st_ino) != (wanted.st_dev, wanted.st_ino)
+
+
+def prune(project: Project) -> None:
+    """Remove from the growing bundle what the finished one does not take from it: images and files of earlier specs."""
+    wanted = {*_sealing(project), *_listed(project.tree)}
+    if not project.spec.bundle.directory:
+        wanted -= save.from_cache(project).keys()
+    for path in project.tree.rglob("*"):
+        if path.is_file() and path.relative_to(project.tree).as_posix() not in wanted:
             path.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,7 +123,8 @@ def _write_manifest(project: Project) -> None:
         signed=spec.bundle.sign is not None,
         carries=packages.installed(THEIR_PACKAGES.values()),
     )
-    resolved = strict_json.readable(spec.to_dict(), escaped=True)
+    carried = replace(spec, bundle=replace(spec.bundle, directory=True))  # what stays here is no matter of the bundle's
+    resolved = strict_json.readable(carried.to_dict(), escaped=True)
     write_bytes(project.tree / RESOLVED_SPEC, resolved)
     settings = Settings.of(spec.settings, uses(spec, read_all(spec).values()))
     write_bytes(project.tree / SITE_EXAMPLE, example(settings, prefix=spec.registry.prefix).encode())

@@ -1,12 +1,15 @@
 """The bundle as one archive, or as parts of a given size."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bundle.formats.sizes import human
+from bundle.metadata.checksums import SUMS
 from bundle.metadata.names import MANIFEST
-from tasks.assemble.directory import _seal
+from tasks.assemble.directory import prune, seal
 from tasks.assemble.manifest import identity
+from tasks.collect import save
 from tasks.runtime.console import LocalWork
 from tasks.runtime.project import Project, archive_parts, archive_path
 from tasks.runtime.step import Step
@@ -21,9 +24,9 @@ def pack_steps(project: Project) -> Iterator[Step]:
         base="pack",
         doc=f"write {archive_path(project).name}" + (f" in parts of {human(spec.split)}" if spec.split else ""),
         action=lambda: _pack(project),
-        inputs=lambda: identity(project, at=str(archive_path(project)), split=spec.split or 0, **_seal(project)),
+        inputs=lambda: identity(project, at=str(archive_path(project)), split=spec.split or 0, **seal(project)),
         outputs=lambda: archive_files(project),
-        follows=("directory",),
+        follows=("directory",) if spec.directory else ("checksum", "sign"),
     )
 
 
@@ -39,13 +42,21 @@ def _pack(project: Project) -> None:
     from bundle.metadata.manifest import BundleManifest
 
     project.claim()
-    manifest = BundleManifest.decode((project.directory / MANIFEST).read_bytes())
+    kept = project.spec.bundle.directory
+    if not kept:
+        prune(project)
+    source = project.directory if kept else project.tree
+    manifest = BundleManifest.decode((source / MANIFEST).read_bytes())
     packed = archive.pack(
-        project.directory,
+        source,
         archive_path(project),
         epoch=int(manifest.created.timestamp()),
         split=project.spec.bundle.split,
         meter=LocalWork(project.console),
+        top=project.directory_name,
+        elsewhere=None if kept else save.from_cache(project),
     )
+    if not kept and (project.directory / SUMS).is_file():
+        shutil.rmtree(project.directory)  # of an earlier run, whose spec wanted one: another bundle than the archive
     parts = f" in {len(packed.parts)} parts" if len(packed.parts) > 1 else ""
     project.note("pack", f"{packed.parts[0]}, {human(packed.size)}{parts}")

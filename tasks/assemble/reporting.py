@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bundle.archive.reader import OpenedBundle, open_bundle
-from bundle.errors import FormatError, SourceError, storage_errors
+from bundle.errors import AirgapError, FormatError, SourceError, storage_errors
 from bundle.metadata.manifest import BundleManifest
 from bundle.metadata.names import INSTALL, MANIFEST, RESOLVED_SPEC
 from bundle.report.changes import changes
@@ -79,20 +79,30 @@ def earlier(path: Path) -> Snapshot:
 
 
 def last_before(path: Path, manifest: BundleManifest) -> Path | None:
-    """The directory beside `path` with the bundle of its name that was made last before it; None when there is none.
+    """The bundle beside `path`, of its name, that was made last before it; None when there is none.
 
     Another of its own version is the same crossing made whole or as a delta: it is not the one before.
     """
     found = []
     for beside in path.resolve().parent.iterdir():
         try:
-            other = BundleManifest.decode((beside / MANIFEST).read_bytes())
-        except (OSError, FormatError):
+            other = _manifest_of(beside)
+        except (OSError, AirgapError):
+            continue
+        if other is None:
             continue
         if other.name != manifest.name or other.version == manifest.version or other.created > manifest.created:
             continue
         found.append((other.created, other.delta is None, beside))
     return max(found)[2] if found else None
+
+
+def _manifest_of(path: Path) -> BundleManifest | None:
+    """The manifest of the bundle that a directory or a list of parts stands for; None for what is no such."""
+    if path.name.endswith(".tar.sha256"):
+        directory = path.with_name(path.name.removesuffix(".tar.sha256"))
+        return None if directory.is_dir() else open_bundle(path).manifest
+    return BundleManifest.decode((path / MANIFEST).read_bytes()) if path.is_dir() else None
 
 
 def _packages(bundle: OpenedBundle) -> Mapping[str, SbomSummary]:

@@ -31,7 +31,8 @@ def summarise(project: Project, selected: Sequence[str], *, ran: int, skipped: i
         console.line(f"bundle {spec.bundle.name} {spec.bundle.version}: {counts}")
         console.line(f"  fetched    {human(console.moved)}, already present {human(console.reused)}")
         console.line(f"  steps      {ran} run in {console.seconds:.1f} s, {skipped} up to date")
-    console.line(f"  directory  {_shown(project.directory)}")
+    if spec.bundle.directory:
+        console.line(f"  directory  {_shown(project.directory)}")
     for path in archive_parts(project):
         console.line(f"  archive    {_shown(path)} ({human(path.stat().st_size)})")
     for line in (*_left_out(project), *_unproven(project)):

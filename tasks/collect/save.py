@@ -4,22 +4,29 @@ import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bundle.errors import LockError
 from bundle.formats.sizes import counted
-from bundle.images import docker_archive, layout
+from bundle.images import layout
+from bundle.images.docker_archive import ImageArchive
 from bundle.images.layout import LayoutImage
-from bundle.metadata.checksums import hash_files
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
+from bundle.storage.blob_store import hash_file
 from bundle.storage.files import inside, write_bytes
+from bundle.storage.marks import mark
 from schema.spec.contents import ImageSpec
 from tasks.collect import referrers
 from tasks.collect.images import pin_of, required_pin, stored
 from tasks.runtime.project import Project
 from tasks.runtime.step import Inputs, Step
+
+if TYPE_CHECKING:
+    from bundle.archive.archive import Elsewhere
+
+_ANY = Digest.of(b"")
 
 
 def tag_steps(project: Project) -> Iterator[Step]:
@@ -40,13 +47,14 @@ def save_steps(project: Project) -> Iterator[Step]:
     """`save:<image>`: the image is in the growing bundle."""
     as_archive = project.spec.bundle.layout == "docker-archive"
     where = "images/{}.tar" if as_archive else "images/blobs/"
+    doing = f"write it to {where}" if project.spec.bundle.directory else f"say what {where} of the archive will be"
     for image in project.spec.images:
         yield Step(
             base="save",
             name=image.name,
-            doc=f"write it to {where.format(image.name)}",
+            doc=doing.format(image.name),
             action=partial(_save, project, image),
-            inputs=partial(_named, project, image, layout=project.spec.bundle.layout, **_since(project)),
+            inputs=partial(_named, project, image, **_form(project), **_since(project)),
             outputs=partial(saved_files, project, image.name),
             after=(f"tag:{image.name}",),
         )
@@ -80,6 +88,21 @@ def digests(project: Project) -> dict[str, Digest]:
     return {item["path"]: Digest(algorithm="sha256", hex=item["sha256"]) for item in records}
 
 
+def from_cache(project: Project) -> "Elsewhere":
+    """What an archive that has no directory beside it takes from the cache, by its path in the bundle."""
+    from bundle.archive.archive import MadeImage
+
+    found: dict[str, Path | MadeImage] = {}
+    for image in project.spec.images:
+        for item in read_record(record_path(project, image.name)):
+            if project.spec.bundle.layout == "docker-archive":
+                found[item["path"]] = MadeImage(archive=_archive(project, image), size=item["size"])
+            else:
+                _, _, algorithm, name = item["path"].split("/")
+                found[item["path"]] = project.store.path(Digest(algorithm=algorithm, hex=name))
+    return found
+
+
 def index_files(project: Project) -> tuple[str, ...]:
     """The files that `layout` makes, by their paths in the bundle; none in layout docker-archive."""
     if project.spec.bundle.layout != "oci":
@@ -88,8 +111,10 @@ def index_files(project: Project) -> tuple[str, ...]:
 
 
 def saved_files(project: Project, name: str) -> tuple[Path, ...]:
-    """The files that `save` made for an image, its own record first."""
+    """The files that `save` made for an image, its own record first. An archive without a directory needs no more."""
     path = record_path(project, name)
+    if not project.spec.bundle.directory:
+        return (path,)
     return (path, *(inside(project.tree, item["path"]) for item in read_record(path)))
 
 
@@ -113,6 +138,11 @@ def _named(project: Project, image: ImageSpec, **more: Any) -> Inputs | None:
         return None
     told = {"digest": str(pin.digest), "name": str(image.target), "at": str(project.tree)}
     return {**told, "attached": image.referrers, **referrers.identity(image, pin), **more}
+
+
+def _form(project: Project) -> dict[str, Any]:
+    bundle = project.spec.bundle
+    return {"layout": bundle.layout, "written": bundle.directory, "bordered": bundle.layout == "docker-archive"}
 
 
 def _since(project: Project) -> dict[str, str]:
@@ -157,31 +187,50 @@ def _tagged(project: Project, image: ImageSpec) -> LayoutImage:
 
 def _save(project: Project, image: ImageSpec) -> None:
     project.claim()
-    tagged, without = _tagged(project, image), left_out(project, image)
-    if project.spec.bundle.layout == "docker-archive":
-        relative = image_archive(image.name)
-        written = docker_archive.write_image(project.tree / relative, tagged, project.store, epoch=0, without=without)
-        files = [{"path": relative, "sha256": written.digest.hex, "size": written.size}]
-    else:
-        parts = layout.place_image(project.images, tagged, project.store, without=without)
-        for part in parts:
-            project.store.settle(part)  # what is linked into a bundle is on the disk
-        files = [_placed(project, part) for part in parts]
+    without = left_out(project, image)
+    as_archive = project.spec.bundle.layout == "docker-archive"
+    files = _image_archive(project, image) if as_archive else _blobs(project, image)
     write_bytes(record_path(project, image.name), json.dumps(files, indent=1).encode())
     told = str(files[0]["path"]) if len(files) == 1 else f"{len(files)} files in images/blobs"
     project.note(f"save:{image.name}", f"{told}, {len(without)} layers left out" if without else told)
 
 
-def _placed(project: Project, part: Descriptor) -> dict[str, Any]:
+def _archive(project: Project, image: ImageSpec) -> ImageArchive:
+    return ImageArchive(image=_tagged(project, image), store=project.store, without=left_out(project, image))
+
+
+def _image_archive(project: Project, image: ImageSpec) -> list[dict[str, Any]]:
+    """The image as an archive of its own: on the disk, or only its digest and size, until the bundle's is written."""
+    relative, made = image_archive(image.name), _archive(project, image)
+    path = project.tree / relative
+    written = made.put(path) if project.spec.bundle.directory else made.measure()
+    if project.spec.bundle.directory:
+        mark(path, written.digest)
+    return [{"path": relative, "sha256": written.digest.hex, "size": written.size}]
+
+
+def _blobs(project: Project, image: ImageSpec) -> list[dict[str, Any]]:
+    """The image's blobs, placed in the growing bundle, or left in the cache for the archive."""
+    tagged, without = _tagged(project, image), left_out(project, image)
+    if project.spec.bundle.directory:
+        blobs = layout.place_image(project.images, tagged, project.store, without=without)
+    else:
+        blobs = layout.stored_content(tagged, project.store, without=without)
+    for blob in blobs:
+        project.store.settle(blob)  # what is linked into a bundle is on the disk
+    return [_recorded(project, blob) for blob in blobs]
+
+
+def _recorded(project: Project, blob: Descriptor) -> dict[str, Any]:
     """The record of a blob; only one that is named by another hash than sha256 has to be read for its sum."""
-    relative = f"images/{layout.blob_name(part.digest)}"
-    digest = part.digest if part.digest.algorithm == "sha256" else hash_files(project.tree, [relative])[relative]
-    return {"path": relative, "sha256": digest.hex, "size": part.size}
+    hashed = blob.digest.hex if blob.digest.algorithm == "sha256" else hash_file(project.store.path(blob.digest), _ANY)
+    return {"path": f"images/{layout.blob_name(blob.digest)}", "sha256": hashed, "size": blob.size}
 
 
 def _write_index(project: Project) -> None:
     project.claim()
-    layout.write_index(project.images, [_tagged(project, image) for image in project.spec.images])
+    store = None if project.spec.bundle.directory else project.store
+    layout.write_index(project.images, [_tagged(project, image) for image in project.spec.images], store)
     project.note("layout", f"index of {counted(len(project.spec.images), 'image')}")
 
 

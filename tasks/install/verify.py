@@ -116,6 +116,8 @@ def _bundles(receiver: Receiver) -> tuple[Path, ...]:
     project = receiver.project
     if receiver.options.bundle or not _asked(receiver):
         return (receiver.carried.path,)
+    if not project.spec.bundle.directory:
+        return (project.finished,)
     return (project.directory, *archive_parts(project)[:1])
 
 

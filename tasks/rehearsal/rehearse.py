@@ -116,7 +116,7 @@ def _make(project: Project) -> Path:
     )
     if done.code != 0:
         raise ProblemsError(f"there is no bundle to rehearse: doit bundle ended with exit code {done.code}", [])
-    return project.directory
+    return project.finished
 
 
 def _carry(bundle: Path, target: Path) -> Path:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bundle.errors import AirgapError, EngineError, SourceError
+from bundle.errors import AirgapError, EngineError, SourceError, storage_errors
 from bundle.oci.locations import ImageLocation, RegistryImage
 from bundle.storage.blob_store import BlobStore
 from bundle.storage.files import locked
@@ -23,6 +23,7 @@ from tasks.runtime.console import Console, LocalWork
 from tasks.runtime.engine_undo import EngineUndo
 from tasks.runtime.options import Options
 from tasks.runtime.state import ValidatedSpecs
+from tasks.runtime.work_directory import sweep_out, sweep_work, work_directory
 
 if TYPE_CHECKING:
     from bundle.metadata.base import Base
@@ -59,10 +60,11 @@ class Project:
         since = self.options.since
         if since is None:
             return None
-        from bundle.metadata.base import read_base
+        from bundle.archive.parts import names_archive
+        from bundle.metadata.base import Base, read_base
 
         try:
-            base = read_base(since)
+            base = Base.decode(carried_manifest(since)) if names_archive(since) else read_base(since)
             if self.options.bundle is None:
                 base.check_fits(name=self.spec.bundle.name, platform=self.spec.bundle.platform)
         except AirgapError as err:
@@ -166,9 +168,14 @@ class Project:
         return self.options.out / self.directory_name
 
     @property
+    def finished(self) -> Path:
+        """The finished bundle as it is carried and read: its directory, or the archive where that is all there is."""
+        return self.directory if self.spec.bundle.directory else archive_path(self)
+
+    @property
     def work(self) -> Path:
-        """Where the bundle grows: beside the finished one, so that files can be linked and renamed."""
-        return self.options.out / ".work" / self.directory_name
+        """Where the bundle grows: beside the cache, so that its blobs are links, and not where it is carried from."""
+        return work_directory(self.options.state, self.options.out, self.directory_name)
 
     @property
     def tree(self) -> Path:
@@ -220,7 +227,10 @@ class Project:
 
             make_private(self.options.state)
             self._run_lock = RunLock(self.work / "lock", say=self.console.line)
-            self._run_lock.sweep(self.options.out, self.work)
+            self._run_lock.sweep(self.work)
+            with storage_errors("clear what an earlier run left", self.options.out):
+                sweep_out(self.options.out, self.directory_name)
+                sweep_work(self.work, self.options.out)
             self._validated.save()
 
     @property
@@ -236,6 +246,14 @@ class Project:
     def note(self, task: str, text: str) -> None:
         """What the console shows beside a finished step."""
         self.notes[task] = text
+
+
+def carried_manifest(archive: Path) -> bytes:
+    """The manifest.json in an archive; an AirgapError for one that is not there or not whole."""
+    from bundle.archive.reader import open_bundle
+    from bundle.metadata.names import MANIFEST
+
+    return open_bundle(archive).read(MANIFEST)
 
 
 def archive_path(project: Project) -> Path:

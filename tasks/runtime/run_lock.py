@@ -27,10 +27,8 @@ class RunLock:
             self._file.write(str(os.getpid()).encode())
             self._file.flush()
 
-    def sweep(self, *places: Path) -> None:
-        """Remove what an interrupted write left beside its place, in these directories and below `places[1:]`."""
-        top, *deep = places
-        for place in (top.glob(".*.tmp"), *(root.rglob(".*.tmp") for root in deep)):
-            for path in place:
-                if is_temporary(path.name) and path.is_file():
-                    path.unlink(missing_ok=True)
+    def sweep(self, root: Path) -> None:
+        """Remove what an interrupted write left below a directory."""
+        for path in root.rglob(".*.tmp"):
+            if is_temporary(path.name) and path.is_file():
+                path.unlink(missing_ok=True)

@@ -213,8 +213,8 @@ VARIABLES: Mapping[str, Variable] = {
             "since",
             _path,
             BOTH,
-            "a receipt.json of the air-gapped side, or an earlier bundle's manifest.json: the bundle leaves out "
-            "what is there; for report also an earlier bundle itself: what it compares with",
+            "a receipt.json of the air-gapped side, or an earlier bundle's manifest.json or archive: the bundle leaves "
+            "out what is there; for report also an earlier bundle's directory: what it compares with",
         ),
         Variable("site", _site, BOTH, "the site settings, a YAML file, for install"),
         Variable(

@@ -50,7 +50,7 @@ class CarriedBundle:
     @property
     def path(self) -> Path:
         """Where the bundle is: named, or the spec's own."""
-        return self._options.bundle or self._project.directory
+        return self._options.bundle or self._project.finished
 
     def contains(self, directory: Path) -> bool:
         """Whether a directory is the bundle's, or in it: a file that is written there would make it bad."""

@@ -1,6 +1,7 @@
 """What lies beside an archive: its parts and their list, written whole and found again."""
 
 import hashlib
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from bundle.archive.archive import pack
 from bundle.archive.parts import MAX_PARTS, find_archive, named_bundle, writing_parts
 from bundle.archive.verify import verify
 from bundle.errors import FormatError, SourceError, StorageError
+from bundle.storage.volume import FilePiece
 from tests.fixtures.made.made_bundle import make_bundle
 from tests.fixtures.places import ROOT
 
@@ -118,3 +120,29 @@ def test_several_archives_in_a_directory(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     with pytest.raises(SourceError, match=r"holds several bundles: x\.tar, y\.tar"):
         named_bundle(tmp_path)
+
+
+@pytest.mark.parametrize(("limit", "part"), [(1_500_000, 1_499_136), (2 * 2**20, 2 * 2**20), (1000, 1000)])
+def test_large_parts_end_on_block_borders(archive: Path, limit: int, part: int) -> None:
+    with writing_parts(archive, limit=limit) as parts:
+        parts.write(bytes(limit))
+        parts.write(bytes(5000))
+    sizes = [find_archive(archive).path(name).stat().st_size for name in find_archive(archive).names]
+    assert sizes[0] == part
+    assert sum(sizes) == limit + 5000
+    assert max(sizes) <= limit
+
+
+def test_pieces_of_files_go_over_the_ends_of_parts(archive: Path) -> None:
+    content = os.urandom(10_000)
+    source = archive.with_name("source")
+    source.parent.mkdir(exist_ok=True)
+    source.write_bytes(content)
+    with writing_parts(archive, limit=4096) as parts, source.open("rb", buffering=0) as file:
+        parts.write(b"head")
+        assert parts.copy(FilePiece(file=file, offset=0, size=10_000)) == 10_000
+        assert parts.copy(FilePiece(file=file, offset=9_990, size=100)) == 10, "it ends there"
+    found = find_archive(archive)
+    assert b"".join(found.path(name).read_bytes() for name in found.names) == b"head" + content + content[-10:]
+    for name, digest in found.digests.items():
+        assert digest.matches(found.path(name).read_bytes())

@@ -1,6 +1,8 @@
 """What is written is what `tarfile` reads."""
 
 import io
+import shutil
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -8,8 +10,9 @@ import pytest
 
 from bundle.errors import IntegrityError
 from bundle.oci.digest import Digest
+from bundle.storage.appender import BLOCK
 from bundle.storage.tar_reader import members
-from bundle.storage.tar_writer import HashingSink, TarWriter
+from bundle.storage.tar_writer import ALIGNED, HashingSink, TarWriter
 from tests.fixtures.images.tars import Forward
 
 LONG = "d/" + "n" * 200
@@ -51,3 +54,71 @@ def test_a_file_that_changed_is_named(tmp_path: Path) -> None:
     tar = TarWriter(io.BytesIO(), epoch=0, subject="image 'api'")
     with pytest.raises(IntegrityError, match=r"image 'api': file '.*/x' changed on the disk: expected sha256:"):
         tar.file("x", tmp_path / "x", digest=Digest.of(b"right"))
+
+
+@pytest.mark.parametrize("before", [0, 1, 6, 7, 8, 9, 14, 15])
+@pytest.mark.parametrize("name", ["x", LONG, "d/" + "n" * 480, "d/" + "n" * 500, "d/" + "ü" * 120])
+@pytest.mark.parametrize("size", [ALIGNED - 1, ALIGNED, ALIGNED + 700])
+def test_larger_members_begin_on_block_borders(tmp_path: Path, before: int, name: str, size: int) -> None:
+    """Whatever comes before them, and however long a header they need anyway."""
+    content = b"." * size
+    (tmp_path / "x").write_bytes(content)
+    buffer = io.BytesIO()
+    tar = TarWriter(buffer, epoch=7, subject="test")
+    for number in range(before):
+        tar.directory(str(number))
+    start = tar.position
+    tar.file(name, tmp_path / "x", digest=Digest.of(content))
+    tar.data("after", content)
+    tar.close()
+    assert tar.position == len(buffer.getvalue())
+    found = {member.name: member for member in members(Forward(buffer.getvalue()))}
+    assert set(found) == {*map(str, range(before)), name, "after"}
+    if size >= ALIGNED:
+        assert [found[each].offset % BLOCK for each in (name, "after")] == [0, 0]
+        assert found[name].offset - start <= 512 + 2 * BLOCK
+    buffer.seek(0)
+    with tarfile.open(fileobj=buffer) as reader:
+        for each in (name, "after"):
+            file = reader.extractfile(each)
+            assert file
+            assert file.read() == content
+    for program in ("tar", "bsdtar"):
+        if shutil.which(program):
+            done = subprocess.run([program, "-tf", "-"], input=buffer.getvalue(), capture_output=True, check=False)
+            assert (done.returncode, done.stderr) == (0, b"")
+            assert len(done.stdout.splitlines()) == before + 2
+
+
+def test_a_tar_in_a_tar(tmp_path: Path) -> None:
+    """It begins on a border, and so do its members, counted from either beginning."""
+    content = b"x" * ALIGNED
+    (tmp_path / "x").write_bytes(content)
+
+    def fill(inner: TarWriter) -> None:
+        inner.directory("d")
+        inner.file("d/x", tmp_path / "x", digest=Digest.of(content), trusted=True)
+        inner.close()
+
+    alone = io.BytesIO()
+    fill(TarWriter(alone, epoch=0, subject="test"))
+    inner = alone.getvalue()
+    buffer = io.BytesIO()
+    tar = TarWriter(buffer, epoch=7, subject="test")
+    tar.data("small", b"1")
+    tar.tar("image.tar", len(inner), fill, epoch=0)
+    tar.close()
+    found = {member.name: member for member in members(Forward(buffer.getvalue()))}
+    start = found["image.tar"].offset
+    assert start % BLOCK == 0
+    assert buffer.getvalue()[start : start + len(inner)] == inner
+    assert [member.offset % BLOCK for member in members(Forward(inner)) if member.kind == "file"] == [0]
+    with pytest.raises(IntegrityError, match=r"'image\.tar' has [0-9]+ bytes now, expected 5"):
+        TarWriter(io.BytesIO(), epoch=7, subject="test").tar("image.tar", 5, fill, epoch=0)
+
+
+def test_a_trusted_file_is_not_compared_and_still_must_be_whole(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"other")
+    tar = TarWriter(io.BytesIO(), epoch=0, subject="test")
+    tar.file("x", tmp_path / "x", digest=Digest.of(b"right"), trusted=True)
+    assert tar.position == 1024

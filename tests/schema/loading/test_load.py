@@ -28,6 +28,7 @@ def test_what_is_carried(full: Spec) -> None:
         layout="docker-archive",
         platform=None,
         archive=True,
+        directory=True,
         split=4 * 2**30,
         require_proof=True,
         sign=SignSpec(key=base / "keys/release", key_text="keys/release"),

@@ -70,7 +70,7 @@ def test_again_only_when_the_sums_or_the_key_change(bench: Workbench, key: Key) 
     assert bundled(bench).steps == ["directory", "sign"]
     rename(bench, "one:1.1")
     assert "sign" in bundled(bench).steps
-    (bench.dist / ".work/app-1.0/tree" / SIGNATURE).unlink()
+    (bench.work / "tree" / SIGNATURE).unlink()
     assert "sign" in bundled(bench).steps
     by_hand(bench, key)
 

@@ -258,7 +258,10 @@ def test_killed_half_way_the_next_run_ends_well(bench: Workbench) -> None:
     bench.env["SOURCE_DATE_EPOCH"] = "1700000000"
     wanted = make_delta(bench, base)
     for step in ("pull:one", "save:one", "manifest", "checksum"):
-        for path in (bench.place / ".airgap/delta.journal", bench.dist / ".work/app-2.0-since-1.0/tree/SHA256SUMS"):
+        for path in (
+            bench.place / ".airgap/delta.journal",
+            bench.work.with_name("app-2.0-since-1.0") / "tree/SHA256SUMS",
+        ):
             path.unlink(missing_ok=True)
         with bench.start("bundle", f"since={base}") as process:
             assert process.stdout
