@@ -16,15 +16,14 @@ _SIOCSIFFLAGS = 0x8914  # linux/sockios.h
 _IFF_UP, _IFF_RUNNING = 0x1, 0x40  # linux/if.h
 _RTM_NEWROUTE = 24  # linux/rtnetlink.h, as all below
 _REQUEST = 0x1 | 0x4 | 0x200 | 0x400  # NLM_F_REQUEST, ACK, EXCL, CREATE
-_TABLE_LOCAL, _PROTO_BOOT, _SCOPE_HOST, _TYPE_LOCAL, _ATTR_OIF = 255, 3, 254, 2, 4
+_TABLE_MAIN, _PROTO_BOOT, _SCOPE_HOST, _TYPE_LOCAL, _ATTR_OIF = 254, 3, 254, 2, 4
 
 
 def isolate() -> str:
     """Leave every network but a loopback of our own; empty when done, else why that is not possible here.
 
-    Only before this process starts a thread. Afterwards each address of the world leads to the loopback, where nobody
-    listens: a connection to it is refused at once, and can be seen there (clients/outside.py). The process still ends
-    with `parent`: taking a namespace undoes a tie made before.
+    Only before this process starts a thread. Afterwards all is as `only_loopback` says. The process still ends with its
+    parent: taking a namespace undoes a tie made before.
     """
     if not sys.platform.startswith("linux"):
         return f"{sys.platform} has no network namespaces"
@@ -38,15 +37,24 @@ def isolate() -> str:
             Path("/proc/self/setgroups").write_text("deny")
             Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
             Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
-        _bring_up("lo")
-        for family in (socket.AF_INET, socket.AF_INET6):
-            _everything_to("lo", family)
+        only_loopback()
     except OSError as err:
         return f"the network namespace can't be made ready: {err.strerror or err}"
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         raise SystemExit(1)
     return ""
+
+
+def only_loopback() -> None:
+    """Let each address of the world lead to the loopback of this namespace, where nobody listens.
+
+    A connection to it is refused at once, and can be seen there (clients/sandbox/egress.py). Only addresses that have a
+    route of their own, such as those of pods, lead elsewhere. An OSError where the namespace is not ours to change.
+    """
+    _bring_up("lo")
+    for family in (socket.AF_INET, socket.AF_INET6):
+        _everything_to("lo", family)
 
 
 def _bring_up(name: str) -> None:
@@ -56,8 +64,8 @@ def _bring_up(name: str) -> None:
 
 
 def _everything_to(name: str, family: socket.AddressFamily) -> None:
-    """`ip route add local default dev NAME` (rtnetlink(7)); a family that the kernel lacks needs no route."""
-    route = struct.pack("=8BI", family, 0, 0, 0, _TABLE_LOCAL, _PROTO_BOOT, _SCOPE_HOST, _TYPE_LOCAL, 0)
+    """`ip route add local default dev NAME table main` (rtnetlink(7)); a family that the kernel lacks needs no route."""
+    route = struct.pack("=8BI", family, 0, 0, 0, _TABLE_MAIN, _PROTO_BOOT, _SCOPE_HOST, _TYPE_LOCAL, 0)
     route += struct.pack("=HHI", 8, _ATTR_OIF, socket.if_nametoindex(name))
     header = struct.pack("=IHHII", 16 + len(route), _RTM_NEWROUTE, _REQUEST, 1, 0)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as control:

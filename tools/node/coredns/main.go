@@ -1,0 +1,22 @@
+// CoreDNS with the plugins that one node needs, instead of all that its own main brings.
+package main
+
+import (
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/coremain"
+
+	_ "github.com/coredns/coredns/plugin/bind"
+	_ "github.com/coredns/coredns/plugin/cache"
+	_ "github.com/coredns/coredns/plugin/errors"
+	_ "github.com/coredns/coredns/plugin/hosts"
+	_ "github.com/coredns/coredns/plugin/kubernetes"
+)
+
+// The order in which a question passes them.
+func init() {
+	dnsserver.Directives = []string{"bind", "errors", "cache", "hosts", "kubernetes"}
+}
+
+func main() {
+	coremain.Run()
+}
