@@ -64,7 +64,7 @@ def _bring_up(name: str) -> None:
 
 
 def _everything_to(name: str, family: socket.AddressFamily) -> None:
-    """`ip route add local default dev NAME table main` (rtnetlink(7)); a family that the kernel lacks needs no route."""
+    """`ip route add local default dev NAME table main` (rtnetlink(7)); none for a family that the kernel lacks."""
     route = struct.pack("=8BI", family, 0, 0, 0, _TABLE_MAIN, _PROTO_BOOT, _SCOPE_HOST, _TYPE_LOCAL, 0)
     route += struct.pack("=HHI", 8, _ATTR_OIF, socket.if_nametoindex(name))
     header = struct.pack("=IHHII", 16 + len(route), _RTM_NEWROUTE, _REQUEST, 1, 0)

@@ -194,7 +194,7 @@ COMMANDS: Mapping[str, ListedCommand] = {
         ListedCommand(
             name="schema",
             place="tasks.cli.info:SchemaCommand",
-            purpose="print the JSON Schema of airgap.yaml, of a site file, or of a bundle's manifest.json or report.json",
+            purpose="print the JSON Schema of airgap.yaml, a site file, or a bundle's manifest.json or report.json",
             reads="nothing; for that of a site file the spec",
             writes="nothing",
             variables=("spec",),

@@ -1,15 +1,17 @@
-"""What `doit plan install` adds: the bytes that would be sent, and how the values of each release would change."""
+"""What `doit plan install` adds: the bytes to send, how values would change, and what stands in a release's way."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bundle.errors import AirgapError
 from bundle.formats.sizes import counted, human
 from bundle.oci.digest import Digest
+from clients.preflight.findings import Finding, Findings, render
 from clients.programs.process import masked
 from schema.spec.install import ReleaseSpec
 from schema.values.values import key_text
+from tasks.install.charts.judge import judge_releases
 from tasks.install.push import image_entry, image_parts
 from tasks.install.verify import downgrade
 from tasks.site.receiver import Receiver
@@ -35,7 +37,8 @@ class ReleasePlan:
 class InstallPlan:
     """The bytes of each image that the registry lacks (blobs shared by images counted once), and the releases.
 
-    Install would refuse where `lacking` names what a delta leaves out and nobody has, or `refused` that it is too old.
+    Install would refuse where `lacking` names what a delta leaves out and nobody has, or `refused` that it is too old,
+    and where `findings` about the charts in this cluster are errors; their texts are masked.
     """
 
     images: Mapping[str, int]
@@ -44,6 +47,7 @@ class InstallPlan:
     unknown: tuple[str, ...]
     lacking: tuple[str, ...] = ()
     refused: str = ""
+    findings: Findings = ()
 
     def to_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -54,6 +58,7 @@ class InstallPlan:
             "unknown": list(self.unknown),
             "lacking": list(self.lacking),
             "refused": self.refused,
+            "findings": [asdict(each) for each in self.findings],
         }
 
     def lines(self) -> Iterator[str]:
@@ -65,6 +70,7 @@ class InstallPlan:
             yield from (f"   {line}" for line in release.values)
         yield from (f"not known: {reason}" for reason in self.unknown)
         yield from (f"not there: {reason}" for reason in self.lacking)
+        yield from render(self.findings)
         yield f"to send: {human(self.bytes_to_send)} in {counted(len(self.images), 'image')}"
 
 
@@ -90,6 +96,12 @@ def plan_install(receiver: Receiver, due: Collection[str]) -> InstallPlan:
             releases.append(_release(receiver, release, changes=f"helm:{release.name}" in due))
         except AirgapError as err:
             unknown.append(str(err))
+    findings: Findings = ()
+    if "preflight" in due and receiver.carried.spec.install.releases:
+        try:
+            findings = tuple(_shown(receiver, each) for each in judge_releases(receiver))
+        except AirgapError as err:
+            unknown.append(str(err))
     together = {digest: size for parts in missing.values() for digest, size in parts.items()}
     return InstallPlan(
         images={name: sum(parts.values()) for name, parts in missing.items()},
@@ -98,7 +110,16 @@ def plan_install(receiver: Receiver, due: Collection[str]) -> InstallPlan:
         unknown=tuple(dict.fromkeys(unknown)),
         lacking=tuple(lacking),
         refused=downgrade(receiver),
+        findings=findings,
     )
+
+
+def _shown(receiver: Receiver, finding: Finding) -> Finding:
+    """A finding without what is secret."""
+    what, expected, observed, hint = (
+        masked(text, receiver.known) for text in (finding.what, finding.expected, finding.observed, finding.hint)
+    )
+    return replace(finding, what=what, expected=expected, observed=observed, hint=hint)
 
 
 def _missing(receiver: Receiver, name: str) -> dict[Digest, int]:

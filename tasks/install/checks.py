@@ -22,7 +22,8 @@ from schema.spec.install import SecretSpec
 from schema.syntax import template
 from schema.values.placeholders import placeholders
 from schema.values.values import without_secrets
-from tasks.install.rendered import brought_kinds, joined, missing_images, render_releases
+from tasks.install.charts.judge import judge
+from tasks.install.charts.rendered import brought_kinds, joined, render_releases
 from tasks.site.derivation import Derivation
 from tasks.site.last_backup import missing_backups
 from tasks.site.receiver import Receiver
@@ -98,8 +99,7 @@ def _cluster(receiver: Receiver) -> Findings:
         image_host=next((each.host for each in receiver.images.references.values()), ""),
     )
     try:
-        images = () if receiver.options.rehearsal else tuple(missing_images(receiver, rendered))
-        return (*findings, *images, *cluster(receiver.cluster.kubectl, needs))
+        return (*findings, *judge(receiver, rendered), *cluster(receiver.cluster.kubectl, needs))
     except AirgapError as err:
         return (*findings, finding_of(err, "cluster"))
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bundle.transfer.transfers import Transfers
+from clients.preflight.findings import Finding
 from tasks.commands.plan_install import InstallPlan, ReleasePlan, plan_install
 from tasks.install.secrets import secret_steps
 from tasks.site.receiver import Receiver
@@ -68,14 +69,32 @@ def test_what_can_not_be_looked_at_is_not_known(receiver: Receiver, faulty: Faul
 def test_it_is_shown_and_written() -> None:
     release = ReleasePlan(name="app", change="upgrade", chart="app-1.0.0", values=("~ a: 1 -> 2",))
     plan = InstallPlan(
-        images={"one": 1000}, bytes_to_send=1000, releases=(release,), unknown=("x",), lacking=("y",), refused="older"
+        images={"one": 1000},
+        bytes_to_send=1000,
+        releases=(release,),
+        unknown=("x",),
+        lacking=("y",),
+        refused="older",
+        findings=(Finding(subject="release 'app'", what="no", hint="do z"),),
     )
+    assert plan.to_dict()["findings"] == [
+        {
+            "subject": "release 'app'",
+            "what": "no",
+            "expected": "",
+            "observed": "",
+            "hint": "do z",
+            "severity": "error",
+        }
+    ]
     assert list(plan.lines()) == [
         "refused: older",
         "upgrade release app from chart app-1.0.0",
         "   ~ a: 1 -> 2",
         "not known: x",
         "not there: y",
+        "error: release 'app': no",
+        "  next: do z",
         "to send: 1.0 KB in 1 image",
     ]
     assert plan.to_dict()["releases"] == [

@@ -6,7 +6,7 @@ import pytest
 
 from clients.preflight.cluster import ApiKind
 from clients.preflight.rendered import RenderedObjects
-from tasks.install.rendered import RenderedRelease, brought_kinds
+from tasks.install.charts.rendered import RenderedRelease, brought_kinds
 from tests.fixtures.made.installs import WITH_CHART, spec
 
 CRD = """
