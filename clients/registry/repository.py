@@ -26,7 +26,6 @@ from clients.registry.hints import next_step, next_step_elsewhere
 
 _HUB_ADDRESS = "registry-1.docker.io"
 _ACCEPT = ", ".join(media_types.ACCEPT_MANIFEST)
-
 T = TypeVar("T")
 
 
@@ -284,13 +283,11 @@ class RegistryRepository:
         try:
             yield
         except (SourceError, IntegrityError) as err:
-            if isinstance(err, RegistryError):
+            if isinstance(err, RegistryError) and not err.hint:
                 own = err.host in ("", netloc(endpoint.url))
                 step = next_step(self._reference, err.status, err.code)
-                elsewhere = next_step_elsewhere(self._reference, err.status, err.host)
-                err.hint = err.hint or (step if own else elsewhere)
-            if left and not endpoint.is_mirror:
-                err.what += f"; before that, {'; '.join(left)}"
+                err.hint = step if own else next_step_elsewhere(self._reference, err.status, err.host)
+            err.what += f"; before that, {'; '.join(left)}" if left and not endpoint.is_mirror else ""
             raise
 
 

@@ -223,7 +223,7 @@ class Project:
         with self._guard:
             if self._run_lock is not None:
                 return
-            from tasks.runtime.run_lock import RunLock  # a no-op run claims nothing
+            from bundle.storage.run_lock import RunLock  # a no-op run claims nothing
 
             make_private(self.options.state)
             self._run_lock = RunLock(self.work / "lock", say=self.console.line)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bundle.oci.locations import HostSettings
 from bundle.secret import KnownSecrets, Secret
 from bundle.storage.private import make_private
+from bundle.storage.run_lock import RunLock
 from schema.loading.values import read_all
 from schema.site.actions import ActionRecord
 from schema.site.image_names import ImageNames
@@ -27,7 +28,6 @@ from schema.values.rendered import digest, state_key
 from schema.values.values import Values, counting, release_values
 from tasks.runtime.console import LocalWork
 from tasks.runtime.project import Project
-from tasks.runtime.run_lock import RunLock
 from tasks.site.carried import CarriedBundle
 from tasks.site.cluster import Cluster, Programs
 
