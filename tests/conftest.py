@@ -1,6 +1,11 @@
-"""For all tests: a registry that does wrong on demand, a small project, and AIRGAP_REQUIRE_PARTS=1: no skips."""
+"""For all tests: a registry that does wrong on demand, a small project, and AIRGAP_REQUIRE_PARTS=1: no skips.
 
+At their end no socket is left open: the interpreter's exit would say so where nobody looks.
+"""
+
+import gc
 import os
+import socket
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -18,6 +23,14 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         report.outcome = "failed"
         report.longrepr = f"AIRGAP_REQUIRE_PARTS=1, but this was skipped: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_socket_is_left_open() -> Iterator[None]:
+    """Set up before all that lasts as long as the tests, and so looked at after it is gone."""
+    yield
+    gc.collect()
+    assert [each for each in gc.get_objects() if isinstance(each, socket.socket) and each.fileno() >= 0] == []
 
 
 @pytest.fixture
