@@ -3,7 +3,7 @@
 import re
 
 from bundle.errors import AirgapError, ReleaseError
-from clients.cluster._errors import known_fault, spoken
+from clients.cluster.errors import known_fault, spoken
 
 NOT_FOUND = "release: not found"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from bundle.errors import ClusterError, FormatError, ProgramError
 from bundle.formats.versions import Version
-from clients.cluster._errors import cluster_error
+from clients.cluster.errors import cluster_error
 from clients.cluster.pods.trouble import Event
 from clients.programs.process import Completed, Runner, masked, run
 
@@ -65,7 +65,7 @@ class Kubectl:
     def version(self) -> Versions:
         """Ask both for their versions; a kubectl that is too old is a ProgramError."""
         subject = "the cluster"
-        done = self._run(["version", "--output=json"], subject=subject)
+        done = self.run(["version", "--output=json"], subject=subject)
         data = _object(done, subject) if done.stdout.strip().startswith(b"{") else {}
         try:
             client = Version.parse(data["clientVersion"]["gitVersion"])
@@ -81,14 +81,14 @@ class Kubectl:
         """One object (`kind` as kubectl takes it: secret, deployments.apps); None when there is none."""
         subject = _named(kind, name, namespace)
         argv = ["get", kind, name, "--ignore-not-found", "--output=json", *_in(namespace)]
-        done = self._ok(self._run(argv, subject=subject), subject)
+        done = self._ok(self.run(argv, subject=subject), subject)
         return _object(done, subject) if done.stdout.strip() else None
 
     def exists(self, kind: str, name: str, *, namespace: str = "") -> bool:
         """Whether there is such an object; nothing that it holds leaves kubectl."""
         subject = _named(kind, name, namespace)
         argv = ["get", kind, name, "--ignore-not-found", "--output=name", *_in(namespace)]
-        return bool(self._ok(self._run(argv, subject=subject), subject).stdout.strip())
+        return bool(self._ok(self.run(argv, subject=subject), subject).stdout.strip())
 
     def list(self, kind: str, *, namespace: str = "", selector: str = "") -> list[JsonObject]:
         """All objects of one kind or several (`pods,jobs.batch`); an empty namespace means all of them.
@@ -98,14 +98,14 @@ class Kubectl:
         subject = f"{kind} in {f'namespace {namespace!r}' if namespace else 'all namespaces'}"
         argv = ["get", kind, "--output=json", *(_in(namespace) or ["--all-namespaces"])]
         argv += [f"--selector={selector}"] if selector else []
-        return _items(_object(self._ok(self._run(argv, subject=subject), subject), subject))
+        return _items(_object(self._ok(self.run(argv, subject=subject), subject), subject))
 
     def api_versions(self) -> tuple[str, ...]:
         """The APIs that the cluster has, as charts may ask for them: GROUP/VERSION, and GROUP/VERSION/KIND."""
         subject = "the cluster's APIs"
-        groups = self._ok(self._run(["api-versions"], subject=subject), subject).text.split()
+        groups = self._ok(self.run(["api-versions"], subject=subject), subject).text.split()
         argv = ["api-resources", "--no-headers", "--output=wide"]
-        rows = [row.split() for row in self._ok(self._run(argv, subject=subject), subject).text.splitlines()]
+        rows = [row.split() for row in self._ok(self.run(argv, subject=subject), subject).text.splitlines()]
         kinds = (_kind_of(row) for row in rows)
         return tuple(sorted({*groups, *(kind for kind in kinds if kind)}))
 
@@ -113,21 +113,21 @@ class Kubectl:
         """All objects of a namespace, of every kind that the cluster lists, as `kind.group/name`."""
         subject = f"what is in namespace {namespace!r}"
         argv = ["api-resources", "--verbs=list", "--namespaced", "--output=name"]
-        kinds = self._ok(self._run(argv, subject=subject), subject).text.split()
+        kinds = self._ok(self.run(argv, subject=subject), subject).text.split()
         argv = ["get", ",".join(kinds), "--output=name", *_in(namespace)]
-        return tuple(self._ok(self._run(argv, subject=subject), subject).text.split())
+        return tuple(self._ok(self.run(argv, subject=subject), subject).text.split())
 
     def annotate(self, kind: str, name: str, values: Mapping[str, str | None], *, namespace: str = "") -> None:
         """Set annotations of an object, and take away those that are None."""
         subject = _named(kind, name, namespace)
         changes = [f"{key}-" if value is None else f"{key}={value}" for key, value in values.items()]
         argv = ["annotate", "--overwrite", kind, name, *changes, *_in(namespace)]
-        self._ok(self._run(argv, subject=subject), subject)
+        self._ok(self.run(argv, subject=subject), subject)
 
     def raw(self, path: str) -> JsonObject:
         """GET an API path such as /readyz or /api/v1/nodes, without discovery: the fastest way to look."""
         subject = f"the cluster's {path.partition('?')[0]}"
-        return _object(self._ok(self._run(["get", "--raw", path], subject=subject), subject), subject)
+        return _object(self._ok(self.run(["get", "--raw", path], subject=subject), subject), subject)
 
     def apply(
         self, objects: Sequence[Mapping[str, Any]], *, field_manager: str = FIELD_MANAGER, dry_run: bool = False
@@ -142,22 +142,22 @@ class Kubectl:
         subject = ", ".join(_object_named(each) for each in objects)
         argv = ["apply", "--server-side", f"--field-manager={field_manager}", "--filename=-", "--output=name"]
         argv += ["--dry-run=server"] if dry_run else []
-        done = self._run(argv, subject=subject, objects=objects)
+        done = self.run(argv, subject=subject, objects=objects)
         if done.code and _is_conflict(done, subject) and self._all_ours(objects):
-            done = self._run([*argv, "--force-conflicts"], subject=subject, objects=objects)
+            done = self.run([*argv, "--force-conflicts"], subject=subject, objects=objects)
         return tuple(self._ok(done, subject).text.split())
 
     def create(self, thing: Mapping[str, Any]) -> None:
         """Create an object; a ClusterError with the reason `exists`, and no change, when there is one."""
         subject = _object_named(thing)
         argv = ["create", f"--field-manager={FIELD_MANAGER}", "--filename=-", "--output=name"]
-        self._ok(self._run(argv, subject=subject, objects=[thing]), subject)
+        self._ok(self.run(argv, subject=subject, objects=[thing]), subject)
 
     def delete(self, kind: str, name: str, *, namespace: str = "", wait: bool = True) -> bool:
         """Remove an object; False when there was none. `wait`: until its finalizers are through."""
         subject = _named(kind, name, namespace)
         argv = ["delete", kind, name, "--ignore-not-found", "--output=name", f"--wait={str(wait).lower()}"]
-        return bool(self._ok(self._run([*argv, *_in(namespace)], subject=subject), subject).stdout.strip())
+        return bool(self._ok(self.run([*argv, *_in(namespace)], subject=subject), subject).stdout.strip())
 
     def can_i(self, rights: Iterable[Right]) -> tuple[Right, ...]:
         """The rights of these that the account does not have, in order; one program run asks for all.
@@ -170,8 +170,8 @@ class Kubectl:
         subject = "the account's rights"
         argv = ["create", "--filename=-", "--output=json", "--validate=false"]
         reviews = [_review(right) for right in asked]
-        done = self._ok(self._run(argv, subject=subject, objects=reviews), subject)
-        answers = list(_documents(done, subject))
+        done = self._ok(self.run(argv, subject=subject, objects=reviews), subject)
+        answers = list(documents(done, subject))
         if len(answers) != len(asked):
             raise ClusterError(f"{subject}: asked for {len(asked)}, got {len(answers)} answers")
         return tuple(r for r, a in zip(asked, answers, strict=True) if not a.get("status", {}).get("allowed"))
@@ -180,7 +180,7 @@ class Kubectl:
         """The last lines that a container wrote (`previous`: before its last restart); empty before its first word."""
         subject = f"the log of {_named('pod', pod, namespace)}"
         argv = ["logs", pod, f"--container={container}", f"--tail={lines}", *_in(namespace)]
-        done = self._run([*argv, *(["--previous"] if previous else [])], subject=subject)
+        done = self.run([*argv, *(["--previous"] if previous else [])], subject=subject)
         if done.code and ("waiting to start" in done.stderr or "previous terminated container" in done.stderr):
             return ""
         text = self._ok(done, subject).text
@@ -198,7 +198,7 @@ class Kubectl:
     def secret_keys(self, namespace: str) -> tuple[str, ...]:
         """A namespace's Secrets as `NAME TYPE: KEYS`; their values do not leave kubectl."""
         subject = f"secrets in namespace {namespace!r}"
-        lines = self._ok(self._run(["get", "secrets", _KEYS_TEMPLATE, *_in(namespace)], subject=subject), subject).text
+        lines = self._ok(self.run(["get", "secrets", _KEYS_TEMPLATE, *_in(namespace)], subject=subject), subject).text
         return tuple(line.rstrip() for line in lines.splitlines())
 
     def _all_ours(self, objects: Sequence[Mapping[str, Any]]) -> bool:
@@ -210,7 +210,8 @@ class Kubectl:
                 return False
         return True
 
-    def _run(self, argv: Sequence[str], *, subject: str, objects: Sequence[Mapping[str, Any]] = ()) -> Completed:
+    def run(self, argv: Sequence[str], *, subject: str, objects: Sequence[Mapping[str, Any]] = ()) -> Completed:
+        """Run kubectl with these objects on its standard input; what it says of their secrets is masked."""
         stdin = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}).encode() if objects else None
         done = self._runner([*self._base, *argv], subject=subject, timeout=_PROCESS_SECONDS, stdin=stdin)
         secrets = [secret for each in objects for secret in _secrets(each)]
@@ -276,11 +277,11 @@ def _secrets(thing: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _object(done: Completed, subject: str) -> JsonObject:
-    return next(_documents(done, subject), {})
+    return next(documents(done, subject), {})
 
 
-def _documents(done: Completed, subject: str) -> Iterator[JsonObject]:
-    """The JSON objects that stand one after another in what kubectl answered."""
+def documents(done: Completed, subject: str) -> Iterator[JsonObject]:
+    """The JSON objects that stand one after another in what kubectl answered; a ClusterError when it is no JSON."""
     text, decoder, at = done.text.strip(), json.JSONDecoder(), 0
     while at < len(text):
         try:

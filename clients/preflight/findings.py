@@ -7,14 +7,15 @@ from typing import Literal
 
 from bundle.errors import AirgapError
 
-Severity = Literal["error", "warning"]
+Severity = Literal["error", "warning", "note"]
 
+_ORDER: tuple[Severity, ...] = ("error", "warning", "note")
 _AT_ONCE = 16  # probes mostly wait for their time-out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing at the site that is not as it must be (error), or that should be looked at (warning).
+    """One thing at the site that is not as it must be (error), that should be looked at (warning), or to know (note).
 
     `subject` is the check as the user knows it (`tcp db.example.com:3306`), `hint` the next step.
     """
@@ -40,10 +41,10 @@ Probe = Callable[[], Findings]
 
 
 def collect(probes: Iterable[Probe]) -> Findings:
-    """Run all probes side by side; each finding once, errors before warnings, then by subject."""
+    """Run all probes side by side; each finding once, errors before warnings before notes, then by subject."""
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="probe") as pool:
         found = [finding for findings in pool.map(_run, probes) for finding in findings]
-    return tuple(sorted(dict.fromkeys(found), key=lambda each: (each.severity != "error", each.subject, each.what)))
+    return tuple(sorted(dict.fromkeys(found), key=lambda each: (_ORDER.index(each.severity), each.subject, each.what)))
 
 
 def render(findings: Sequence[Finding]) -> list[str]:

@@ -1,27 +1,25 @@
 """What a rendered chart consists of: the kinds of its objects, and the pull secrets that its pods name."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
-from bundle.errors import FormatError
+from clients.cluster.manifests import manifests
 from clients.preflight.cluster import ApiKind
-
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedObjects:
     """`kinds` and `pull_secrets` by namespace; objects that name none are in the release's.
 
-    `defines` are the kinds of its CustomResourceDefinitions, each with the resource that the API will list for it.
+    `objects` are all of them, as they are written. `defines` are the kinds of its CustomResourceDefinitions, each with
+    the resource that the API will list for it.
     """
 
     kinds: Mapping[str, frozenset[ApiKind]]
     pull_secrets: Mapping[str, frozenset[str]]
     defines: Mapping[ApiKind, Mapping[str, Any]]
+    objects: Sequence[Mapping[str, Any]] = ()
 
     @classmethod
     def read(cls, text: str, *, namespace: str, subject: str) -> "RenderedObjects":
@@ -29,13 +27,8 @@ class RenderedObjects:
         kinds: dict[str, set[ApiKind]] = {}
         secrets: dict[str, set[str]] = {}
         defines: dict[ApiKind, Mapping[str, Any]] = {}
-        try:
-            documents = list(yaml.load_all(text, Loader=_Loader))
-        except yaml.YAMLError as err:
-            raise FormatError(
-                f"{subject}: what it renders is no YAML: {err}", hint="mend the chart or its values"
-            ) from err
-        for each in _objects(documents):
+        objects = manifests(text, subject=subject)
+        for each in objects:
             place = (each.get("metadata") or {}).get("namespace") or namespace
             kind = ApiKind(api_version=str(each.get("apiVersion", "")), kind=str(each.get("kind", "")))
             kinds.setdefault(place, set()).add(kind)
@@ -45,6 +38,7 @@ class RenderedObjects:
             kinds={place: frozenset(found) for place, found in kinds.items()},
             pull_secrets={place: frozenset(found) for place, found in secrets.items() if found},
             defines=defines,
+            objects=objects,
         )
 
 
@@ -61,18 +55,6 @@ def _defined(thing: Mapping[str, Any]) -> Iterator[tuple[ApiKind, Mapping[str, A
         if isinstance(each, dict) and each.get("served") is not False:
             version = f"{spec.get('group', '')}/{each.get('name', '')}"
             yield ApiKind(api_version=version, kind=str(names.get("kind", ""))), resource
-
-
-def _objects(documents: list[Any]) -> Iterator[Mapping[str, Any]]:
-    for each in documents:
-        if (
-            isinstance(each, dict)
-            and str(each.get("kind", "")).endswith("List")
-            and isinstance(each.get("items"), list)
-        ):
-            yield from _objects(each["items"])
-        elif isinstance(each, dict) and each.get("kind"):
-            yield each
 
 
 def _pull_secrets(value: Any) -> Iterator[str]:

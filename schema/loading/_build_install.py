@@ -12,6 +12,7 @@ from schema.spec.install import (
     DEFAULT_TIMEOUT,
     MIN_KUBERNETES,
     ActionSpec,
+    Crds,
     Generate,
     InstallSpec,
     KubernetesSpec,
@@ -43,6 +44,7 @@ def build_install(reader: Reader, node: Node | None) -> InstallSpec:
     namespaces = tuple(dict.fromkeys(release.namespace for release in releases))
     return InstallSpec(
         kubernetes=build_kubernetes(node.get("kubernetes")),
+        crds=cast("Crds", text(node.get("crds"), "keep")),
         secrets=tuple(build_secret(reader, item, namespaces) for item in node.entries("secrets")),
         releases=releases,
         actions=tuple(build_action(reader, item) for item in node.entries("actions")),

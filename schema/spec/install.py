@@ -14,6 +14,7 @@ from schema.spec.backup import NO_BACKUP, BackupSpec
 from schema.spec.checks import CheckSpec, HealthSpec
 from schema.syntax.notation import path_text
 
+Crds = Literal["keep", "upgrade"]
 SecretType = Literal["docker-registry", "opaque", "tls"]
 MIN_KUBERNETES = "1.24"
 DEFAULT_MIN_DAYS = 7  # that a site's certificate has to be valid for
@@ -239,9 +240,13 @@ class KubernetesSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstallSpec:
-    """All that happens inside; everything may be empty. `notes` (template) are told at the end."""
+    """All that happens inside; everything may be empty. `notes` (template) are told at the end.
+
+    `crds` says what becomes of definitions in charts' crds/ that differ from the cluster's.
+    """
 
     kubernetes: KubernetesSpec = KubernetesSpec()
+    crds: Crds = "keep"
     secrets: tuple[SecretSpec, ...] = ()
     releases: tuple[ReleaseSpec, ...] = ()
     actions: tuple[ActionSpec, ...] = ()
@@ -260,6 +265,7 @@ class InstallSpec:
         """The exact inverse of to_dict, for the same `base`."""
         return cls(
             kubernetes=KubernetesSpec.from_dict(data["kubernetes"]),
+            crds=cast("Crds", data.get("crds", "keep")),
             secrets=tuple(SecretSpec.from_dict(item) for item in data["secrets"]),
             releases=tuple(ReleaseSpec.from_dict(item, base) for item in data["releases"]),
             actions=tuple(ActionSpec.from_dict(item) for item in data["actions"]),
@@ -272,6 +278,7 @@ class InstallSpec:
         """Plain JSON data."""
         return {
             "kubernetes": self.kubernetes.to_dict(),
+            "crds": self.crds,
             "secrets": [item.to_dict() for item in self.secrets],
             "releases": [item.to_dict(base) for item in self.releases],
             "actions": [item.to_dict() for item in self.actions],

@@ -42,7 +42,8 @@ def probe_site(receiver: Receiver) -> None:
     if errors:
         shown = [str(finding).removeprefix("error: ") for finding in errors]
         raise ProblemsError(f"the site is not ready, {len(errors)} found:", shown, hint="mend these, then run it again")
-    receiver.project.note("preflight", f"ready, {len(findings)} warnings" if findings else "ready")
+    warnings = sum(finding.severity == "warning" for finding in findings)
+    receiver.project.note("preflight", f"ready, {warnings} warnings" if warnings else "ready")
 
 
 def _probes(receiver: Receiver) -> Iterator[Probe]:

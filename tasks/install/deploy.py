@@ -18,6 +18,7 @@ from schema.syntax import template
 from schema.values.chart import ChartValues
 from schema.values.rendered import rendered_file
 from schema.values.unknown_keys import unknown_keys
+from tasks.install.charts.crds import upgrade_crds
 from tasks.site.receiver import Receiver
 from tasks.site.revisions import Revisions
 
@@ -45,6 +46,8 @@ def install(receiver: Receiver, release: ReleaseSpec) -> None:
                 receiver.cluster.changed_releases()
                 before = receiver.cluster.release(release)
                 receiver.project.console.line(f"   {told}")
+            if receiver.carried.spec.install.crds == "upgrade":
+                upgrade_crds(receiver, release)
             with rendered_file(receiver.values(release).data) as path:
                 now = install_release(
                     helm,

@@ -67,8 +67,9 @@ def _values_inputs(receiver: Receiver, release: ReleaseSpec) -> Inputs:
 
 
 def _release_inputs(receiver: Receiver, release: ReleaseSpec) -> Inputs:
-    found = receiver.cluster.release(release)
-    return {**_values_inputs(receiver, release), "revision": found.revision if found else 0}
+    found, crds = receiver.cluster.release(release), receiver.carried.spec.install.crds
+    asked = {"crds": crds} if crds == "upgrade" else {}  # those that it left alone are brought in
+    return {**_values_inputs(receiver, release), "revision": found.revision if found else 0, **asked}
 
 
 def _chart_digest(receiver: Receiver, release: ReleaseSpec) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from clients.preflight.findings import Findings, Probe, collect
+from tasks.install.charts.crds import crd_findings
+from tasks.install.charts.dry_run import dry_run_findings
 from tasks.install.charts.rendered import RenderedRelease, missing_images, render_releases
 from tasks.site.receiver import Receiver
 
@@ -23,3 +25,5 @@ def judge(receiver: Receiver, rendered: Sequence[RenderedRelease]) -> Findings:
 
 def _probes(receiver: Receiver, rendered: Sequence[RenderedRelease]) -> Iterator[Probe]:
     yield lambda: tuple(missing_images(receiver, rendered))
+    yield lambda: tuple(crd_findings(receiver, rendered))
+    yield lambda: tuple(dry_run_findings(receiver, rendered))

@@ -52,6 +52,12 @@ def render_releases(receiver: Receiver) -> tuple[list[RenderedRelease], Findings
     return rendered, tuple(findings)
 
 
+def render_one(receiver: Receiver, release: ReleaseSpec) -> RenderedRelease:
+    """One release, when those before it are in."""
+    version, apis = receiver.cluster.kubectl.version().server, receiver.cluster.kubectl.api_versions()
+    return _render(receiver, release, version=str(version), apis=apis)
+
+
 def _render(receiver: Receiver, release: ReleaseSpec, *, version: str, apis: Iterable[str]) -> RenderedRelease:
     spec = receiver.carried.spec
     lookup = StandIns(

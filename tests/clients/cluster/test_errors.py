@@ -2,7 +2,7 @@
 
 import pytest
 
-from clients.cluster._errors import cluster_error, spoken
+from clients.cluster.errors import cluster_error, spoken
 
 
 @pytest.mark.parametrize(
