@@ -21,6 +21,8 @@ from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.locations import LocalImage
 from bundle.storage.blob_store import BlobStore
+from bundle.storage.tree import index_members
+from bundle.storage.volume import Part, Volume
 from bundle.transfer.image import ImageSource, is_manifest, reachable
 from tests.fixtures.images.images import Index
 from tests.fixtures.made.made_bundle import CONTENT, PREFIX, make_bundle, stored
@@ -95,6 +97,30 @@ def test_skopeo_reads_an_image_archive_as_docker_archive(
     write_image(tmp_path / "x.tar", stored(store, name), store, epoch=0)
     shown = skopeo.run("inspect", "--config", "--raw", f"docker-archive:{tmp_path}/x.tar:{PREFIX}/{name}:1.0")
     assert str(Digest.of(shown.encode())) == config_digest(name)
+
+
+@pytest.fixture
+def bordered(store: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An image archive of which each member, however small, begins on a block's border."""
+    monkeypatch.setattr("bundle.storage.tar_writer.ALIGNED", 1)
+    write_image(tmp_path / "bordered.tar", stored(store, "api"), store, epoch=0)
+    entries = index_members(Volume([Part(path=tmp_path / "bordered.tar")]))
+    assert {member.offset % 4096 for member in entries.values() if member.kind == "file"} == {0}
+    return tmp_path / "bordered.tar"
+
+
+def test_engine_loads_members_on_block_borders(engine: Engine, bordered: Path) -> None:
+    assert f"{PREFIX}/api:1.0" in engine.docker("load", stdin=bordered)
+    assert engine.docker("inspect", "--format", "{{.Id}}", f"{PREFIX}/api:1.0").strip() == config_digest("api")
+
+
+@pytest.mark.parametrize("transport", ["oci-archive", "docker-archive"])
+def test_skopeo_reads_members_on_block_borders(skopeo: Skopeo, bordered: Path, tmp_path: Path, transport: str) -> None:
+    skopeo.copy(f"{transport}:{bordered}", f"dir:{tmp_path}/out")
+    config = json.loads((tmp_path / "out/manifest.json").read_bytes())["config"]["digest"]
+    assert str(config) == config_digest("api")
+    if transport == "oci-archive":
+        assert Digest.of((tmp_path / "out/manifest.json").read_bytes()) == CONTENT["api"].descriptor.digest
 
 
 def fetched(source: ImageSource, store: BlobStore) -> Descriptor:
