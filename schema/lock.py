@@ -82,17 +82,22 @@ class ImagePin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartPin:
-    """The packaged chart: sha256 and size in bytes of its .tgz, and the sha256 of its .prov file where there is one."""
+    """The packaged chart: sha256 and size in bytes of its .tgz, and the sha256 of its .prov file where there is one.
+
+    `chart` is what its Chart.yaml calls it, empty where that is the entry's name.
+    """
 
     source: str
     version: str
     sha256: Digest
     size: int
     provenance: Digest | None = None
+    chart: str = ""
 
     def fits(self, chart: ChartSpec) -> bool:
         """Whether the pin was made for what the spec says now (a local chart may leave out its version)."""
-        return self.source == chart.source_text and chart.version in ("", self.version)
+        own = chart.chart in ("", self.chart or chart.name)
+        return own and self.source == chart.source_text and chart.version in ("", self.version)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -103,12 +108,14 @@ class ChartPin:
             sha256=Digest.parse(_text(data, "sha256")),
             size=_size(data),
             provenance=Digest.parse(_text(data, "provenance")) if "provenance" in data else None,
+            chart=_text(data, "chart") if "chart" in data else "",
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON data; no `provenance` where there is none."""
+        """Plain JSON data; no `provenance` and no `chart` where there is none."""
         data = {"source": self.source, "version": self.version, "sha256": str(self.sha256), "size": self.size}
-        return {**data, "provenance": str(self.provenance)} if self.provenance else data
+        optional = {"provenance": str(self.provenance or ""), "chart": self.chart}
+        return data | {key: value for key, value in optional.items() if value}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from bundle.oci.platform import Platform
 from bundle.oci.reference import Reference, check_prefix
 from schema.spec.contents import REQUIRE, ChartSpec, FileSpec, ImageSpec, parse_file_source
 from schema.spec.contents import parse_platform as read_platform
-from schema.spec.spec import ARCHIVE_ONLY, BundleSpec, DiscoverySpec, Layout, RegistrySpec, SignSpec
+from schema.spec.spec import ARCHIVE_ONLY, CHARTS, BundleSpec, DiscoverySpec, Layout, RegistrySpec, SignSpec
 from schema.syntax.document import Node
 from schema.syntax.notation import parse_size
 from schema.syntax.problems import Problems
@@ -128,7 +128,14 @@ def build_registry(reader: Reader, node: Node) -> RegistrySpec:
     place = text(prefix)
     if prefix and reader.problems.settled(prefix.place):
         place = "registry.invalid"  # noted already: the names of images can still be checked
-    return RegistrySpec(prefix=place, push=text(push) if push else place, charts=flag(node.get("charts")))
+    return RegistrySpec(prefix=place, push=text(push) if push else place, charts=_charts_path(node.get("charts")))
+
+
+def _charts_path(node: Node | None) -> str:
+    """Where charts are pushed, below the prefix: `charts` for `true`; empty where they are not."""
+    if node is None or isinstance(node.value, bool):
+        return CHARTS if flag(node) else ""
+    return text(node)
 
 
 def build_hosts(reader: Reader, node: Node | None) -> Mapping[str, HostSettings]:
@@ -194,6 +201,7 @@ def build_chart(reader: Reader, node: Node) -> ChartSpec | None:
         source=location,
         source_text=text(source),
         version=text(version),
+        chart=text(node.get("chart")),
         images=texts(node.get("images")),
         keyring=_verified_with(reader, node, "keyring"),
     )

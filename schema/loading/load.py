@@ -74,6 +74,7 @@ def _build(path: Path, root: Node, whole: Node, problems: Problems) -> Spec:
     hosts = build_hosts(reader, root.get("registries"))
     images, derived = _images(reader, root, whole, registry.prefix, bundle.platform)
     charts = _charts(reader, root, whole, images)
+    rules.check_places(problems, root.entries("charts"), charts, (*images.values(), *derived), registry)
     files = [build_file(reader, node) for node in root.entries("files")]
     rules.check_unique(problems, "file", root.entries("files"))
     install = build_install(reader, root.get("install"))

@@ -63,6 +63,7 @@ class ImageSpec:
 class ChartSpec:
     """One chart. `version` is exact, and empty only for a local chart that takes what its Chart.yaml says.
 
+    `chart` is what its Chart.yaml must call it; empty where a registry or a path decides, or it is `name`.
     `images` are the names of the images whose tag is this version. It must be signed with a key of `keyring`, a file
     with GPG public keys, where there is one.
     """
@@ -73,6 +74,7 @@ class ChartSpec:
     version: str
     images: tuple[str, ...]
     keyring: Path | None = None
+    chart: str = ""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
@@ -84,6 +86,7 @@ class ChartSpec:
             version=data["version"],
             images=tuple(data["images"]),
             keyring=optional_path(data["verify"]["keyring"], base),
+            chart=data["chart"],
         )
 
     def to_dict(self, base: Path) -> dict[str, Any]:
@@ -92,6 +95,7 @@ class ChartSpec:
             "name": self.name,
             "source": self.source_text,
             "version": self.version,
+            "chart": self.chart,
             "images": list(self.images),
             "verify": {"keyring": path_text(self.keyring, base)},
         }

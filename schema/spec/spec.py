@@ -117,16 +117,19 @@ class BundleSpec:
         }
 
 
+CHARTS = "charts"  # where charts are pushed below a registry's prefix
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistrySpec:
     """The internal registry: `prefix` as the cluster names it, `push` as the installing machine does (often the same).
 
-    `charts` says whether charts are pushed there too.
+    `charts` is the path below it that charts are pushed to (`.` for none), empty where they are not.
     """
 
     prefix: str
     push: str
-    charts: bool
+    charts: str
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
