@@ -21,10 +21,9 @@ from bundle.oci.locations import (
     parse_chart,
     parse_image,
 )
-from bundle.oci.platform import Platform
+from bundle.oci.platform import Choice, Platform, parse_choice
 from bundle.oci.reference import Reference, check_prefix
 from schema.spec.contents import REQUIRE, ChartSpec, FileSpec, ImageSpec, parse_file_source
-from schema.spec.contents import parse_platform as read_platform
 from schema.spec.spec import ARCHIVE_ONLY, CHARTS, BundleSpec, DiscoverySpec, Layout, RegistrySpec, SignSpec
 from schema.syntax.document import Node
 from schema.syntax.notation import parse_size
@@ -158,7 +157,7 @@ def build_hosts(reader: Reader, node: Node | None) -> Mapping[str, HostSettings]
     return hosts
 
 
-def build_image(reader: Reader, node: Node, prefix: str, platform: Platform | None) -> ImageSpec | None:
+def build_image(reader: Reader, node: Node, prefix: str, platform: Choice) -> ImageSpec | None:
     """Read one of `images`; `platform` is the bundle's."""
     name, source, target = text(node.get("name")), node.members()["source"], node.get("target")
     subject = f"image {name!r}"
@@ -235,8 +234,13 @@ def build_discovery(reader: Reader, node: Node | None) -> DiscoverySpec:
     return DiscoverySpec(fields=tuple(found))
 
 
-def _platform(reader: Reader, node: Node | None, subject: str, default: Platform | None) -> Platform | None:
-    return reader.parse(node, subject, read_platform) if node else default
+def _platform(reader: Reader, node: Node | None, subject: str, default: Choice) -> Choice:
+    if node is None:
+        return default
+    if not node.items():
+        return reader.parse(node, subject, parse_choice)
+    found = [reader.parse(item, subject, parse_choice) for item in node.items()]
+    return parse_choice(",".join(str(each) for each in found if each)) if any(found) else default
 
 
 def _verified_with(reader: Reader, node: Node, key: str) -> Path | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from bundle.errors import SpecError, storage_errors
-from bundle.oci.platform import Platform
+from bundle.oci.platform import Choice
 from schema.loading import _rules as rules
 from schema.loading._build import (
     Reader,
@@ -97,7 +97,7 @@ def _build(path: Path, root: Node, whole: Node, problems: Problems) -> Spec:
 
 
 def _images(
-    reader: Reader, root: Node, whole: Node, prefix: str, platform: Platform | None
+    reader: Reader, root: Node, whole: Node, prefix: str, platform: Choice
 ) -> tuple[dict[str, ImageSpec], tuple[DerivedImageSpec, ...]]:
     """The images that are carried, and those that are made of them."""
     nodes = root.entries("images")
