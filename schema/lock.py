@@ -29,6 +29,7 @@ class ImagePin:
     `size` is the sum of all its blobs in bytes, manifests included. `referrers` are what refers to it; `index` is the
     one that the source names, where that is looked at too because its signature vouches for the manifests it lists.
     `attestation` is the manifest by which an index attests to the one platform that is taken of it.
+    `subset_of` is the index in the source, where the pinned one is made of several of its platforms.
     `unknown_referrers` says why it is not known whether more does, empty where that is known.
     `upstream` is set where a Docker Engine pulled it, which gives it in another form: its digest in the registry.
     """
@@ -43,6 +44,7 @@ class ImagePin:
     upstream: Digest | None = None
     attestation: Digest | None = None
     unknown_referrers: str = ""
+    subset_of: Digest | None = None
 
     def fits(self, image: ImageSpec) -> bool:
         """Whether the pin was made for what the spec says now."""
@@ -62,6 +64,7 @@ class ImagePin:
             referrers=tuple(Referrer.from_dict(each) for each in _objects(data, "referrers")),
             upstream=Digest.parse(_text(data, "upstream")) if "upstream" in data else None,
             attestation=Digest.parse(_text(data, "attestation")) if "attestation" in data else None,
+            subset_of=Digest.parse(_text(data, "subset_of")) if "subset_of" in data else None,
             unknown_referrers=_text(data, "unknown_referrers") if "unknown_referrers" in data else "",
         )
 
@@ -75,6 +78,7 @@ class ImagePin:
             "size": self.size,
         }
         digests = {"index": self.index, "upstream": self.upstream, "attestation": self.attestation}
+        digests |= {"subset_of": self.subset_of}
         data |= {key: str(digest) for key, digest in digests.items() if digest}
         data |= {"unknown_referrers": self.unknown_referrers} if self.unknown_referrers else {}
         return data | ({"referrers": [each.to_dict() for each in self.referrers]} if self.referrers else {})
@@ -82,17 +86,22 @@ class ImagePin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartPin:
-    """The packaged chart: sha256 and size in bytes of its .tgz, and the sha256 of its .prov file where there is one."""
+    """The packaged chart: sha256 and size in bytes of its .tgz, and the sha256 of its .prov file where there is one.
+
+    `chart` is what its Chart.yaml calls it, empty where that is the entry's name.
+    """
 
     source: str
     version: str
     sha256: Digest
     size: int
     provenance: Digest | None = None
+    chart: str = ""
 
     def fits(self, chart: ChartSpec) -> bool:
         """Whether the pin was made for what the spec says now (a local chart may leave out its version)."""
-        return self.source == chart.source_text and chart.version in ("", self.version)
+        own = chart.chart in ("", self.chart or chart.name)
+        return own and self.source == chart.source_text and chart.version in ("", self.version)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -103,12 +112,14 @@ class ChartPin:
             sha256=Digest.parse(_text(data, "sha256")),
             size=_size(data),
             provenance=Digest.parse(_text(data, "provenance")) if "provenance" in data else None,
+            chart=_text(data, "chart") if "chart" in data else "",
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON data; no `provenance` where there is none."""
+        """Plain JSON data; no `provenance` and no `chart` where there is none."""
         data = {"source": self.source, "version": self.version, "sha256": str(self.sha256), "size": self.size}
-        return {**data, "provenance": str(self.provenance)} if self.provenance else data
+        optional = {"provenance": str(self.provenance or ""), "chart": self.chart}
+        return data | {key: value for key, value in optional.items() if value}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 Without the time of pushing, which Helm adds: the same chart has the same digest wherever it is pushed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from bundle.errors import SourceError
 from bundle.formats import strict_json
@@ -60,3 +60,17 @@ class ChartSource:
 def chart_tag(version: str) -> str:
     """The tag of a chart's version: tags have no plus sign, for which Helm writes an underscore."""
     return version.replace("+", "_")
+
+
+def placed_names(charts: Iterable[tuple[str, str, str]]) -> dict[str, str]:
+    """What each of several charts is called in its file's name and in a registry, by the name of its entry.
+
+    A chart is given by its entry's name, its own name (as Chart.yaml has it) and its version. It is called by its own
+    name; by its entry's where one before it has the same name and version, as those of two makers may.
+    """
+    placed: dict[str, str] = {}
+    taken: set[tuple[str, str]] = set()
+    for entry, own, version in charts:
+        placed[entry] = entry if (own, version) in taken else own
+        taken.add((placed[entry], version))
+    return placed

@@ -32,21 +32,21 @@ class ChartFile:
     path: Path
 
 
-def list_chart(directory: Path, *, subject: str) -> tuple[ChartFile, ...]:
+def list_chart(directory: Path, *, subject: str, say: Callable[[str], None] = lambda _: None) -> tuple[ChartFile, ...]:
     """The files that belong to the chart in `directory`, sorted by name: all but those its .helmignore leaves out.
 
-    Links are followed inside the directory. A SourceError names a link that leads out of it or in a circle, and
-    anything that is neither a file nor a directory.
+    Links are followed, as Helm follows them; one that leads out of the directory is told of by `say`. A SourceError
+    names a link that leads nowhere or in a circle, and anything that is neither a file nor a directory.
     """
     with storage_errors(f"read {subject}", directory):
         root = directory.resolve(strict=True)
         rules = _rules(root, subject)
-        return tuple(sorted(_walk((root,), "", rules, subject)))
+        return tuple(sorted(_walk((root,), "", _Walk(rules=rules, subject=subject, say=say))))
 
 
-def package_chart(directory: Path, *, name: str, subject: str) -> bytes:
-    """The chart in `directory` as the bytes of a .tgz whose top directory is `name`; see list_chart for errors."""
-    files = list_chart(directory, subject=subject)
+def package_chart(directory: Path, *, name: str, subject: str, say: Callable[[str], None] = lambda _: None) -> bytes:
+    """The chart in `directory` as the bytes of a .tgz whose top directory is `name`; see list_chart for the rest."""
+    files = list_chart(directory, subject=subject, say=say)
     with storage_errors(f"read {subject}", directory):
         size = sum(file.path.stat().st_size for file in files)
         if size > MAX_UNPACKED:
@@ -73,7 +73,8 @@ def read_archive(data: bytes, *, keep: Callable[[str], bool], subject: str) -> M
     """Those files of a packaged chart that `keep` chooses by name (below the top directory, with slashes).
 
     The whole archive is read: a FormatError names what Helm would refuse or what could do harm: no gzipped tar, paths
-    that lead out, links and devices, a name that comes twice, more than MAX_UNPACKED bytes.
+    that lead out, devices, a name that comes twice, more than MAX_UNPACKED bytes. A link is an empty file, as in Helm:
+    nobody follows it.
     """
     found: dict[str, bytes] = {}
     seen: set[str] = set()
@@ -89,8 +90,9 @@ def read_archive(data: bytes, *, keep: Callable[[str], bool], subject: str) -> M
                 if name in seen:
                     raise FormatError(f"{subject}: the archive holds {member.name!r} twice")
                 seen.add(name)
-                if keep(name) and (file := archive.extractfile(member)):
-                    found[name] = file.read()
+                if keep(name):
+                    file = archive.extractfile(member) if member.isreg() else None
+                    found[name] = file.read() if file else b""
     except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError, OverflowError) as err:
         raise FormatError(f"{subject}: not a packaged chart (a gzipped tar): {err}") from err
     if not seen:
@@ -107,35 +109,46 @@ def _rules(root: Path, subject: str) -> IgnoreRules:
         raise FormatError(f"{subject}: {path}: {reason}", hint=hint) from err
 
 
-def _walk(above: tuple[Path, ...], prefix: str, rules: IgnoreRules, subject: str) -> Iterator[ChartFile]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Walk:
+    """What a walk through a chart's directory goes by."""
+
+    rules: IgnoreRules
+    subject: str
+    say: Callable[[str], None]
+
+
+def _walk(above: tuple[Path, ...], prefix: str, by: _Walk) -> Iterator[ChartFile]:
     """Files of the last directory of `above`, the directories (no links among them) that the walk came through."""
     for entry in sorted(os.listdir(above[-1])):
         name, path = f"{prefix}{entry}", above[-1] / entry
-        if rules.ignores(name, is_directory=path.is_dir()):
+        if by.rules.ignores(name, is_directory=path.is_dir()):
             continue
-        real = _followed(path, above, subject) if path.is_symlink() else path
+        real = _followed(path, above, by) if path.is_symlink() else path
         mode = real.stat().st_mode
         if stat.S_ISDIR(mode):
-            yield from _walk((*above, real), f"{name}/", rules, subject)
+            yield from _walk((*above, real), f"{name}/", by)
         elif stat.S_ISREG(mode):
             yield ChartFile(name=name, path=real)
         else:
-            raise SourceError(f"{subject}: {path} is neither a file nor a directory", hint=f"name it in {FILE_NAME}")
+            raise SourceError(f"{by.subject}: {path} is neither a file nor a directory", hint=f"name it in {FILE_NAME}")
 
 
-def _followed(link: Path, above: tuple[Path, ...], subject: str) -> Path:
+def _followed(link: Path, above: tuple[Path, ...], by: _Walk) -> Path:
     """Where a link leads."""
     try:
         real = link.resolve(strict=True)
+    except FileNotFoundError as err:
+        what = f"{by.subject}: the link {link} leads to {os.readlink(link)}, which is not there"
+        raise SourceError(what, hint=f"remove the link, or name it in {FILE_NAME}") from err
     except RuntimeError as err:  # a link to itself, in Python 3.11 and 3.12; later ones raise OSError
-        raise SourceError(f"{subject}: the link {link} leads in a circle", hint=f"name it in {FILE_NAME}") from err
+        what = f"{by.subject}: the link {link} is a circular reference"
+        raise SourceError(what, hint=f"name it in {FILE_NAME}") from err
+    if any(real == each or each.is_relative_to(real) for each in above):
+        what = f"{by.subject}: the link {link} is a circular reference"
+        raise SourceError(what, hint=f"name it in {FILE_NAME}")
     if not real.is_relative_to(above[0]):
-        raise SourceError(
-            f"{subject}: the link {link} leads out of the chart, to {real}",
-            hint=f"copy what it leads to into the chart, or name the link in {FILE_NAME}",
-        )
-    if real in above:
-        raise SourceError(f"{subject}: the link {link} leads in a circle", hint=f"name it in {FILE_NAME}")
+        by.say(f"the link {link} leads out of the chart, to {real}, whose content is packaged, as Helm does")
     return real
 
 
@@ -144,8 +157,11 @@ def _checked_name(member: tarfile.TarInfo, subject: str) -> str:
     pure = PurePosixPath(member.name.replace("\\", "/"))
     if pure.is_absolute() or ".." in pure.parts or (pure.parts and ":" in pure.parts[0]):
         raise FormatError(f"{subject}: the archive holds {member.name!r}, which leads out of its directory")
-    if not member.isreg() or member.issparse():
-        raise FormatError(f"{subject}: the archive holds {member.name!r}, which is not a plain file")
+    if not (member.isreg() or member.issym() or member.islnk()) or member.issparse():
+        raise FormatError(
+            f"{subject}: the archive holds {member.name!r}, which is neither a file nor a link",
+            hint="make the archive with `helm package`",
+        )
     if len(pure.parts) < 2:
         raise FormatError(
             f"{subject}: the archive holds {member.name!r} outside of the chart's directory",

@@ -15,7 +15,7 @@ from bundle.metadata.manifest import BundleManifest
 from bundle.metadata.names import MANIFEST
 from bundle.metadata.receipt import RECEIPT, Receipt
 from bundle.oci.digest import Digest
-from bundle.oci.platform import Platform, platform_text
+from bundle.oci.platform import Choice, platform_text
 from bundle.oci.reference import Reference
 
 _MAX_SIZE = 256 * 1024 * 1024  # bytes of a file that is read into memory
@@ -27,7 +27,7 @@ class Base:
     """The blobs that the other side has, each with its repositories (HOST/PATH) there; `images` are their digests."""
 
     named: BaseName
-    platform: Platform | None
+    platform: Choice
     images: Mapping[str, Digest]
     blobs: Mapping[Digest, tuple[str, ...]]
 
@@ -71,7 +71,7 @@ class Base:
         blobs = {str(digest): places for digest, places in self.blobs.items()}
         return Digest.of(json.dumps([self.named.to_dict(), blobs], sort_keys=True).encode())
 
-    def check_fits(self, *, name: str, platform: Platform | None) -> None:
+    def check_fits(self, *, name: str, platform: Choice) -> None:
         """A FormatError where this tells of another bundle than that of `name`, or of another platform."""
         if self.named.name != name:
             raise FormatError(f"it is {self.named}, but this bundle is {name!r}")

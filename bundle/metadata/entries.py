@@ -15,6 +15,7 @@ class ChartEntry:
     """One chart; `file` and `provenance` (empty when there is none) are paths inside the bundle.
 
     `keyring` is the sha256 of the file with the public keys that its signature was checked with, None where none was.
+    `chart` is what its Chart.yaml calls it, empty where that is its name here.
     """
 
     name: str
@@ -25,6 +26,7 @@ class ChartEntry:
     size: int
     provenance: str = ""
     keyring: Digest | None = None
+    chart: str = ""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -39,6 +41,7 @@ class ChartEntry:
             size=fields.size("size"),
             provenance=fields.path("provenance") if "provenance" in fields else "",
             keyring=fields.digest("keyring") if "keyring" in fields else None,
+            chart=fields.text("chart") if "chart" in fields else "",
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -51,7 +54,7 @@ class ChartEntry:
             "sha256": self.digest.hex,
             "size": self.size,
         }
-        optional = {"provenance": self.provenance, "keyring": str(self.keyring or "")}
+        optional = {"provenance": self.provenance, "keyring": str(self.keyring or ""), "chart": self.chart}
         return data | {key: value for key, value in optional.items() if value}
 
 

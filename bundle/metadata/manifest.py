@@ -13,7 +13,7 @@ from bundle.metadata.entries import ChartEntry, FileEntry, ProofEntry
 from bundle.metadata.names import MANIFEST
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
-from bundle.oci.platform import ALL_PLATFORMS, Platform, platform_text
+from bundle.oci.platform import Choice, parse_choice, platform_text
 from bundle.oci.reference import Reference
 from bundle.transfer.attachment import Attachment
 
@@ -43,7 +43,7 @@ class ImageEntry:
     digest: Digest
     media_type: str
     size: int
-    platform: Platform | None
+    platform: Choice
     file: str = ""
     sbom: str = ""
     blobs: Mapping[Digest, int] = field(default_factory=dict, hash=False)
@@ -139,7 +139,7 @@ class BundleManifest:
     created: datetime
     tool: str
     layout: Layout
-    platform: Platform | None
+    platform: Choice
     images: tuple[ImageEntry, ...] = ()
     charts: tuple[ChartEntry, ...] = ()
     files: tuple[FileEntry, ...] = ()
@@ -251,10 +251,9 @@ class BundleManifest:
         return {**content, **made, **delta, **carries}
 
 
-def read_platform(fields: Fields) -> Platform | None:
+def read_platform(fields: Fields) -> Choice:
     """The inverse of platform_text, from the member `platform`."""
-    text = fields.text("platform")
-    return None if text == ALL_PLATFORMS else Platform.parse(text)
+    return parse_choice(fields.text("platform"))
 
 
 def _texts_by_name(fields: Fields) -> dict[str, str]:

@@ -10,7 +10,7 @@ from bundle.formats import strict_json
 from bundle.formats.fields import Fields, time_text
 from bundle.metadata.manifest import read_platform
 from bundle.oci.digest import Digest
-from bundle.oci.platform import Platform, platform_text
+from bundle.oci.platform import Choice, platform_text
 from bundle.oci.reference import Reference
 
 FORMAT_VERSION = 1
@@ -104,7 +104,7 @@ class Receipt:
     version: str
     id: Digest
     created: datetime
-    platform: Platform | None
+    platform: Choice
     sums: Digest | None = None
     images: tuple[ReceivedImage, ...] = ()
     charts: tuple[ReceivedChart, ...] = ()

@@ -75,6 +75,35 @@ class Platform:
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
 
 
-def platform_text(platform: Platform | None) -> str:
-    """How a platform is written where there may be none to choose: `all` for None."""
-    return str(platform or ALL_PLATFORMS)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Several:
+    """Two or more platforms of an index, sorted, written `linux/amd64,linux/arm64`."""
+
+    platforms: tuple[Platform, ...]
+
+    def __str__(self) -> str:
+        return ",".join(str(each) for each in self.platforms)
+
+
+Choice = Platform | Several | None
+"""What is taken of an index: one platform, several, or (None) all."""
+
+
+def parse_choice(text: str) -> Choice:
+    """Read `all`, a platform, or several that commas separate: the inverse of platform_text."""
+    if text == ALL_PLATFORMS:
+        return None
+    platforms = sorted({Platform.parse(each.strip()) for each in text.split(",")})
+    return platforms[0] if len(platforms) == 1 else Several(platforms=tuple(platforms))
+
+
+def chosen(choice: Choice) -> tuple[Platform, ...]:
+    """The platforms that are chosen; none where all are taken."""
+    if isinstance(choice, Several):
+        return choice.platforms
+    return (choice,) if choice else ()
+
+
+def platform_text(choice: Choice) -> str:
+    """How a choice is written: `all` for None."""
+    return str(choice or ALL_PLATFORMS)

@@ -2,26 +2,28 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import yaml
 
 from bundle.charts.package import read_archive
 from bundle.errors import FormatError
+from clients.charts._drift import Dependencies, drift
 
 # Every scalar stays the text it is: `version: 1.10` means 1.10.
 _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+_LOCKS = ("Chart.lock", "requirements.lock")
 _SUBCHART = re.compile(r"charts/(?![_.])[^/]+(?:/Chart\.yaml|\.tgz)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartMetadata:
-    """Name and version of a chart, and the names of the charts it depends on."""
+    """Name and version of a chart, and the charts it depends on: versions (or ranges) by their names."""
 
     name: str
     version: str
-    dependencies: tuple[str, ...] = ()
+    dependencies: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @classmethod
     def parse(cls, raw: bytes, *, subject: str) -> Self:
@@ -33,32 +35,48 @@ class ChartMetadata:
         return cls(name=name, version=version, dependencies=_dependencies(data))
 
 
-def read_metadata(data: bytes, *, subject: str) -> tuple[ChartMetadata, tuple[str, ...]]:
-    """What a packaged chart says of itself, and those of its dependencies that are not packaged with it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackagedChart:
+    """What a packaged chart says of itself.
 
-    Helm refuses to install a chart without them, and asks by name only (helm's action.CheckDependencies).
+    `missing` are those of its dependencies that are not packaged with it: Helm refuses to install a chart without them,
+    and asks by name only (helm's action.CheckDependencies). `drift` is where it contradicts itself.
     """
+
+    metadata: ChartMetadata
+    missing: tuple[str, ...]
+    drift: tuple[str, ...]
+
+
+def read_metadata(data: bytes, *, subject: str) -> PackagedChart:
+    """Read a packaged chart; a FormatError says what is wrong with it."""
     files = read_archive(data, keep=_describes, subject=subject)
     if "Chart.yaml" not in files:
         raise FormatError(f"{subject}: the archive holds no Chart.yaml", hint="make the archive with `helm package`")
     metadata = ChartMetadata.parse(files["Chart.yaml"], subject=subject)
-    wanted = [*metadata.dependencies]
+    wanted = {**metadata.dependencies}
     if "requirements.yaml" in files:  # where apiVersion v1 has them
-        wanted += _dependencies(_mapping(files["requirements.yaml"], "requirements.yaml", subject))
-    there = {_subchart_name(name, content, subject) for name, content in files.items() if _SUBCHART.fullmatch(name)}
-    return metadata, tuple(sorted(set(wanted) - there))
+        wanted |= _dependencies(_mapping(files["requirements.yaml"], "requirements.yaml", subject))
+    charts = [_subchart(name, content, subject) for name, content in files.items() if _SUBCHART.fullmatch(name)]
+    there = {each.name: each.version for each in charts}
+    lock = next((name for name in _LOCKS if name in files), None)
+    locked = _dependencies(_mapping(files[lock], lock, subject)) if lock else None
+    found = Dependencies(wanted=wanted, locked=locked, there=there)
+    return PackagedChart(
+        metadata=metadata, missing=tuple(sorted(wanted.keys() - there.keys())), drift=tuple(drift(found))
+    )
 
 
 def _describes(name: str) -> bool:
-    return name in ("Chart.yaml", "requirements.yaml") or _SUBCHART.fullmatch(name) is not None
+    return name in ("Chart.yaml", "requirements.yaml", *_LOCKS) or _SUBCHART.fullmatch(name) is not None
 
 
-def _subchart_name(name: str, content: bytes, subject: str) -> str:
+def _subchart(name: str, content: bytes, subject: str) -> ChartMetadata:
     within = f"{subject}: {name}"
     if name.endswith(".tgz"):
         found = read_archive(content, keep=lambda member: member == "Chart.yaml", subject=within)
         content = found.get("Chart.yaml", b"")
-    return ChartMetadata.parse(content, subject=within).name
+    return ChartMetadata.parse(content, subject=within)
 
 
 def _mapping(raw: bytes, name: str, subject: str) -> Mapping[str, Any]:
@@ -71,8 +89,8 @@ def _mapping(raw: bytes, name: str, subject: str) -> Mapping[str, Any]:
     return data
 
 
-def _dependencies(data: Mapping[str, Any]) -> tuple[str, ...]:
+def _dependencies(data: Mapping[str, Any]) -> dict[str, str]:
     listed = data.get("dependencies")
-    if not isinstance(listed, Sequence):
-        return ()
-    return tuple(item["name"] for item in listed if isinstance(item, dict) and isinstance(item.get("name"), str))
+    items = [item for item in listed if isinstance(item, dict)] if isinstance(listed, Sequence) else []
+    named = [(item["name"], item.get("version")) for item in items if isinstance(item.get("name"), str)]
+    return {name: version if isinstance(version, str) else "" for name, version in named}

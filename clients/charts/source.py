@@ -31,18 +31,25 @@ _NO_PACKAGE = {404: "the repository's index names a file that is not there: ask 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchedChart:
-    """A packaged chart: its .tgz, the digest of that, and the .prov file where there is one (carried, not verified)."""
+    """A packaged chart: its .tgz, the digest of that, and the .prov file where there is one (carried, not verified).
+
+    `name` is its own. `notes` are sentences that are worth a warning.
+    """
 
     name: str
     version: str
     data: bytes
     digest: Digest
     provenance: bytes | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wanted:
+    """`name` is what it is looked up by; `own` what Chart.yaml must say, empty where that is free."""
+
     name: str
+    own: str
     version: str
     subject: str
 
@@ -56,18 +63,21 @@ class Charts:
         self._guards: dict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def fetch(
-        self, location: ChartLocation, *, name: str, version: str, expected: Digest | None = None
+        self, location: ChartLocation, *, name: str, version: str, chart: str = "", expected: Digest | None = None
     ) -> FetchedChart:
-        """The chart of this name and exact version; an empty version takes what a local chart says.
+        """The chart that the spec calls `name`, of this exact version; an empty version takes what a local chart says.
 
+        Its own name is `chart` where that is given, else what a path or a registry has, and `name` in a repository.
         Raises LockError when the package is not the `expected` one that the lock pins, SourceError for what can't be
         had, FormatError for what is no chart or another one. All quote the chart's name.
         """
-        wanted = _Wanted(name=name, version=version, subject=f"chart {name!r}")
+        own = chart or ("" if isinstance(location, OciChart | LocalChart) else name)
+        wanted = _Wanted(name=chart or name, own=own, version=version, subject=f"chart {name!r}")
+        notes: list[str] = []
         if isinstance(location, OciChart):
             data, provenance = self._from_registry(location.reference, wanted)
         elif isinstance(location, LocalChart):
-            data, provenance = _from_path(location.path, wanted)
+            data, provenance = _from_path(location.path, wanted, notes)
         else:
             data, provenance = self._from_repository(location.url, wanted)
         digest = Digest.of(data)
@@ -76,12 +86,17 @@ class Charts:
                 f"{wanted.subject}: {location} now gives {digest}, the lock pins {expected}",
                 hint="find out why it changed; if the change is wanted, run `doit lock`",
             )
-        metadata, missing = read_metadata(data, subject=wanted.subject)
-        _check(metadata, wanted)
-        if missing:
-            _refuse_incomplete(missing, location, wanted)
+        found = read_metadata(data, subject=wanted.subject)
+        _check(found.metadata, wanted)
+        if found.missing:
+            _refuse_incomplete(found.missing, location, wanted)
         return FetchedChart(
-            name=metadata.name, version=metadata.version, data=data, digest=digest, provenance=provenance
+            name=found.metadata.name,
+            version=found.metadata.version,
+            data=data,
+            digest=digest,
+            provenance=provenance,
+            notes=(*notes, *found.drift),
         )
 
     def _from_registry(self, repository: Reference, wanted: _Wanted) -> tuple[bytes, bytes | None]:
@@ -171,8 +186,8 @@ class Charts:
         return body if body.startswith(_PROVENANCE_START) else None
 
 
-def _from_path(path: Path, wanted: _Wanted) -> tuple[bytes, bytes | None]:
-    """A packaged chart, or a directory, which is packaged here."""
+def _from_path(path: Path, wanted: _Wanted, notes: list[str]) -> tuple[bytes, bytes | None]:
+    """A packaged chart, or a directory, which is packaged here; what is worth a warning goes into `notes`."""
     with storage_errors(f"read {wanted.subject}", path):
         if path.is_file():
             signed = path.with_name(f"{path.name}.prov")
@@ -187,15 +202,15 @@ def _from_path(path: Path, wanted: _Wanted) -> tuple[bytes, bytes | None]:
             )
         metadata = ChartMetadata.parse((path / "Chart.yaml").read_bytes(), subject=f"{wanted.subject}: {path}")
     _check(metadata, wanted)
-    return package_chart(path, name=metadata.name, subject=wanted.subject), None
+    return package_chart(path, name=metadata.name, subject=wanted.subject, say=notes.append), None
 
 
 def _check(metadata: ChartMetadata, wanted: _Wanted) -> None:
     """Chart.yaml must say what the spec says."""
-    if metadata.name != wanted.name:
+    if wanted.own not in ("", metadata.name):
         raise FormatError(
-            f"{wanted.subject}: Chart.yaml says name {metadata.name!r}, expected {wanted.name!r}",
-            hint=f"write name: {metadata.name} in the spec, or correct the source",
+            f"{wanted.subject}: Chart.yaml says name {metadata.name!r}, expected {wanted.own!r}",
+            hint=f"write chart: {metadata.name} beside `name` in the spec, or correct the source",
         )
     if wanted.version not in ("", metadata.version):
         raise FormatError(

@@ -110,7 +110,7 @@ class Helm:
         `api_versions`. It runs without a network where this machine can do that: what needs one fails, as it would on
         the air-gapped side.
         """
-        subject = f"chart {chart.name!r} for release {release!r}"
+        subject = f"the chart of release {release!r}"
         argv = ["template", release, str(chart.resolve()), f"--namespace={namespace}", f"--values={values}"]
         argv += [f"--kube-version={kube_version}"] if kube_version else []
         argv += [f"--api-versions={each}" for each in api_versions]

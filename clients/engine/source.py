@@ -14,7 +14,7 @@ from bundle.images.docker_save import SaveSource, keep_saved
 from bundle.meter import Meter
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
-from bundle.oci.platform import Platform
+from bundle.oci.platform import Choice, Platform, platform_text
 from bundle.oci.reference import Reference
 from bundle.storage.blob_store import BlobStore
 from bundle.transfer.image import ImageSource
@@ -57,7 +57,7 @@ class EngineImages:
         return EngineSource(self, find, subject=subject)
 
     def pulled(
-        self, reference: Reference, *, platform: Platform | None, target: Reference, step: str, subject: str
+        self, reference: Reference, *, platform: Choice, target: Reference, step: str, subject: str
     ) -> "PulledSource":
         """An image that the Engine pulls, for one platform, and names `target`; `step` is what the names belong to."""
         return PulledSource(self, reference, platform=platform, target=target, step=step, subject=subject)
@@ -132,7 +132,7 @@ class PulledSource(EngineSource):
         images: EngineImages,
         reference: Reference,
         *,
-        platform: Platform | None,
+        platform: Choice,
         target: Reference,
         step: str,
         subject: str,
@@ -157,9 +157,10 @@ class PulledSource(EngineSource):
         return self._pulled
 
     def _pull(self) -> EngineImage:
-        if self._platform is None:
+        if not isinstance(self._platform, Platform):
             raise EngineError(
-                f"{self._subject}: a Docker Engine takes one platform of an image, and `all` was asked for",
+                f"{self._subject}: a Docker Engine takes one platform of an image, and "
+                f"`{platform_text(self._platform)}` was asked for",
                 hint="name one as the image's `platform`, or leave the Engine out: engine=none",
             )
         images, subject, reference = self._images, self._subject, self._reference

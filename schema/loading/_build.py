@@ -21,11 +21,10 @@ from bundle.oci.locations import (
     parse_chart,
     parse_image,
 )
-from bundle.oci.platform import Platform
+from bundle.oci.platform import Choice, Platform, parse_choice
 from bundle.oci.reference import Reference, check_prefix
 from schema.spec.contents import REQUIRE, ChartSpec, FileSpec, ImageSpec, parse_file_source
-from schema.spec.contents import parse_platform as read_platform
-from schema.spec.spec import ARCHIVE_ONLY, BundleSpec, DiscoverySpec, Layout, RegistrySpec, SignSpec
+from schema.spec.spec import ARCHIVE_ONLY, CHARTS, BundleSpec, DiscoverySpec, Layout, RegistrySpec, SignSpec
 from schema.syntax.document import Node
 from schema.syntax.notation import parse_size
 from schema.syntax.problems import Problems
@@ -128,7 +127,14 @@ def build_registry(reader: Reader, node: Node) -> RegistrySpec:
     place = text(prefix)
     if prefix and reader.problems.settled(prefix.place):
         place = "registry.invalid"  # noted already: the names of images can still be checked
-    return RegistrySpec(prefix=place, push=text(push) if push else place, charts=flag(node.get("charts")))
+    return RegistrySpec(prefix=place, push=text(push) if push else place, charts=_charts_path(node.get("charts")))
+
+
+def _charts_path(node: Node | None) -> str:
+    """Where charts are pushed, below the prefix: `charts` for `true`; empty where they are not."""
+    if node is None or isinstance(node.value, bool):
+        return CHARTS if flag(node) else ""
+    return text(node)
 
 
 def build_hosts(reader: Reader, node: Node | None) -> Mapping[str, HostSettings]:
@@ -151,7 +157,7 @@ def build_hosts(reader: Reader, node: Node | None) -> Mapping[str, HostSettings]
     return hosts
 
 
-def build_image(reader: Reader, node: Node, prefix: str, platform: Platform | None) -> ImageSpec | None:
+def build_image(reader: Reader, node: Node, prefix: str, platform: Choice) -> ImageSpec | None:
     """Read one of `images`; `platform` is the bundle's."""
     name, source, target = text(node.get("name")), node.members()["source"], node.get("target")
     subject = f"image {name!r}"
@@ -194,6 +200,7 @@ def build_chart(reader: Reader, node: Node) -> ChartSpec | None:
         source=location,
         source_text=text(source),
         version=text(version),
+        chart=text(node.get("chart")),
         images=texts(node.get("images")),
         keyring=_verified_with(reader, node, "keyring"),
     )
@@ -227,8 +234,13 @@ def build_discovery(reader: Reader, node: Node | None) -> DiscoverySpec:
     return DiscoverySpec(fields=tuple(found))
 
 
-def _platform(reader: Reader, node: Node | None, subject: str, default: Platform | None) -> Platform | None:
-    return reader.parse(node, subject, read_platform) if node else default
+def _platform(reader: Reader, node: Node | None, subject: str, default: Choice) -> Choice:
+    if node is None:
+        return default
+    if not node.items():
+        return reader.parse(node, subject, parse_choice)
+    found = [reader.parse(item, subject, parse_choice) for item in node.items()]
+    return parse_choice(",".join(str(each) for each in found if each)) if any(found) else default
 
 
 def _verified_with(reader: Reader, node: Node, key: str) -> Path | None:

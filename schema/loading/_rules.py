@@ -1,9 +1,16 @@
 """What must hold between the parts of a spec: names that are unique, known and free of cycles, versions that agree."""
 
+import posixpath
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-from bundle.oci.locations import LocalChart, RegistryImage
+import yaml
+
+from bundle.charts.artifact import chart_tag
+from bundle.charts.package import read_archive
+from bundle.errors import FormatError
+from bundle.oci.locations import LocalChart, OciChart, RegistryImage
 from schema.spec.contents import ChartSpec, DerivedImageSpec, ImageSpec
+from schema.spec.spec import RegistrySpec
 from schema.syntax import template
 from schema.syntax.document import Node
 from schema.syntax.problems import Problems, did_you_mean, listed
@@ -38,6 +45,50 @@ def check_targets(problems: Problems, images: Iterable[tuple[Node, ImageSpec | D
             target = str(image.target).removeprefix(f"{prefix}/")
             what = f"image {image.name!r} has the target {target!r}, as image {other.name!r} has"
             problems.add(place, what, hint="give one of them its own `target`")
+
+
+def check_places(
+    problems: Problems,
+    nodes: Iterable[Node],
+    charts: Iterable[ChartSpec],
+    images: Iterable[ImageSpec | DerivedImageSpec],
+    registry: RegistrySpec,
+) -> None:
+    """Note charts that would be pushed under the name of an image."""
+    if not registry.charts:
+        return
+    taken = {str(image.target): image for image in images}
+    places = {str(node.members()["name"].value): node.members()["name"].place for node in nodes}
+    for chart in charts:
+        own, version = _stated(chart)
+        tag = chart_tag(chart.version or version)
+        for name in dict.fromkeys((chart.chart or own or chart.name, chart.name)):
+            path = posixpath.normpath(f"{registry.charts}/{name}")
+            if image := taken.get(f"{registry.prefix}/{path}:{tag}"):
+                what = f"chart {chart.name!r} and image {image.name!r} have one name inside: {path}:{tag}"
+                hint = "give the image another `target`, or the charts another place (`registry: {charts: PATH}`)"
+                problems.add(places[chart.name], what, hint=hint)
+                break
+
+
+def _stated(chart: ChartSpec) -> tuple[str, str]:
+    """Name and version of a chart as its source says them, as far as that can be told here; else empty."""
+    if isinstance(chart.source, OciChart):
+        return chart.source.reference.name, ""
+    if not isinstance(chart.source, LocalChart):
+        return "", ""
+    path = chart.source.path
+    try:
+        if path.is_file():
+            files = read_archive(path.read_bytes(), keep=lambda name: name == "Chart.yaml", subject=chart.name)
+            raw = files.get("Chart.yaml", b"")
+        else:
+            raw = (path / "Chart.yaml").read_bytes()
+        data = yaml.load(raw, Loader=yaml.BaseLoader)  # noqa: S506 - makes texts, lists and mappings only
+    except (OSError, FormatError, yaml.YAMLError):
+        return "", ""
+    stated = data if isinstance(data, dict) else {}
+    return str(stated.get("name") or ""), str(stated.get("version") or "")
 
 
 def check_known(problems: Problems, node: Node | None, known: Collection[str], kind: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from bundle.errors import SpecError, storage_errors
-from bundle.oci.platform import Platform
+from bundle.oci.platform import Choice
 from schema.loading import _rules as rules
 from schema.loading._build import (
     Reader,
@@ -74,6 +74,7 @@ def _build(path: Path, root: Node, whole: Node, problems: Problems) -> Spec:
     hosts = build_hosts(reader, root.get("registries"))
     images, derived = _images(reader, root, whole, registry.prefix, bundle.platform)
     charts = _charts(reader, root, whole, images)
+    rules.check_places(problems, root.entries("charts"), charts, (*images.values(), *derived), registry)
     files = [build_file(reader, node) for node in root.entries("files")]
     rules.check_unique(problems, "file", root.entries("files"))
     install = build_install(reader, root.get("install"))
@@ -96,7 +97,7 @@ def _build(path: Path, root: Node, whole: Node, problems: Problems) -> Spec:
 
 
 def _images(
-    reader: Reader, root: Node, whole: Node, prefix: str, platform: Platform | None
+    reader: Reader, root: Node, whole: Node, prefix: str, platform: Choice
 ) -> tuple[dict[str, ImageSpec], tuple[DerivedImageSpec, ...]]:
     """The images that are carried, and those that are made of them."""
     nodes = root.entries("images")

@@ -8,7 +8,7 @@ from typing import Any, Self
 from bundle.errors import FormatError
 from bundle.oci.digest import Digest
 from bundle.oci.locations import ChartLocation, ImageLocation, parse_chart, parse_image
-from bundle.oci.platform import ALL_PLATFORMS, Platform, platform_text
+from bundle.oci.platform import Choice, parse_choice, platform_text
 from bundle.oci.reference import Reference
 from schema.syntax import template
 from schema.syntax.notation import optional_path, path_text
@@ -28,7 +28,7 @@ class ImageSpec:
     source: ImageLocation
     source_text: str
     target: Reference
-    platform: Platform | None
+    platform: Choice
     referrers: bool = True
     cosign_key: Path | None = None
     require_referrers: bool = False
@@ -41,7 +41,7 @@ class ImageSpec:
             source=parse_image(data["source"], base),
             source_text=data["source"],
             target=Reference.parse(data["target"]),
-            platform=parse_platform(data["platform"]),
+            platform=parse_choice(data["platform"]),
             referrers=data["referrers"] is not False,
             require_referrers=data["referrers"] == REQUIRE,
             cosign_key=optional_path(data["verify"]["cosign_key"], base),
@@ -63,6 +63,7 @@ class ImageSpec:
 class ChartSpec:
     """One chart. `version` is exact, and empty only for a local chart that takes what its Chart.yaml says.
 
+    `chart` is what its Chart.yaml must call it; empty where a registry or a path decides, or it is `name`.
     `images` are the names of the images whose tag is this version. It must be signed with a key of `keyring`, a file
     with GPG public keys, where there is one.
     """
@@ -73,6 +74,7 @@ class ChartSpec:
     version: str
     images: tuple[str, ...]
     keyring: Path | None = None
+    chart: str = ""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
@@ -84,6 +86,7 @@ class ChartSpec:
             version=data["version"],
             images=tuple(data["images"]),
             keyring=optional_path(data["verify"]["keyring"], base),
+            chart=data["chart"],
         )
 
     def to_dict(self, base: Path) -> dict[str, Any]:
@@ -92,6 +95,7 @@ class ChartSpec:
             "name": self.name,
             "source": self.source_text,
             "version": self.version,
+            "chart": self.chart,
             "images": list(self.images),
             "verify": {"keyring": path_text(self.keyring, base)},
         }
@@ -126,11 +130,6 @@ class FileSpec:
             "sha256": self.sha256.hex if self.sha256 else None,
             "tool": self.tool,
         }
-
-
-def parse_platform(text: str) -> Platform | None:
-    """Read `all` (as None) or `os/architecture[/variant]`."""
-    return None if text == ALL_PLATFORMS else Platform.parse(text)
 
 
 def parse_file_source(text: str, base: Path) -> str | Path:

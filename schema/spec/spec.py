@@ -12,9 +12,9 @@ from typing import Any, Literal, Self, cast
 from bundle.errors import FormatError
 from bundle.formats.json_path import ImageField
 from bundle.oci.locations import HostSettings
-from bundle.oci.platform import Platform, platform_text
+from bundle.oci.platform import Choice, parse_choice, platform_text
 from bundle.oci.reference import Reference
-from schema.spec.contents import ChartSpec, DerivedImageSpec, FileSpec, ImageSpec, parse_platform
+from schema.spec.contents import ChartSpec, DerivedImageSpec, FileSpec, ImageSpec
 from schema.spec.install import InstallSpec
 from schema.spec.settings import SettingSpec
 from schema.syntax.notation import optional_path, path_text
@@ -70,7 +70,7 @@ class BundleSpec:
     name: str
     version: str
     layout: Layout
-    platform: Platform | None
+    platform: Choice
     archive: bool
     directory: bool
     split: int | None
@@ -91,7 +91,7 @@ class BundleSpec:
             name=data["name"],
             version=data["version"],
             layout=cast("Layout", data["layout"]),
-            platform=parse_platform(data["platform"]),
+            platform=parse_choice(data["platform"]),
             archive=data["archive"] is not False,
             directory=data["archive"] != ARCHIVE_ONLY,
             split=data["split"],
@@ -117,16 +117,19 @@ class BundleSpec:
         }
 
 
+CHARTS = "charts"  # where charts are pushed below a registry's prefix
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistrySpec:
     """The internal registry: `prefix` as the cluster names it, `push` as the installing machine does (often the same).
 
-    `charts` says whether charts are pushed there too.
+    `charts` is the path below it that charts are pushed to (`.` for none), empty where they are not.
     """
 
     prefix: str
     push: str
-    charts: bool
+    charts: str
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:

@@ -47,7 +47,9 @@ def chart_pin(project: Project, chart: ChartSpec) -> ChartPin | None:
 
 def resolve(project: Project, chart: ChartSpec, *, expected: Digest | None = None) -> ChartPin:
     """Fetch the chart into the cache and return its pin; a LockError when it is not the expected one."""
-    fetched = project.charts.fetch(chart.source, name=chart.name, version=chart.version, expected=expected)
+    fetched = project.charts.fetch(
+        chart.source, name=chart.name, chart=chart.chart, version=chart.version, expected=expected
+    )
     project.store.put(fetched.data)
     pin = ChartPin(
         source=chart.source_text,
@@ -55,7 +57,10 @@ def resolve(project: Project, chart: ChartSpec, *, expected: Digest | None = Non
         sha256=fetched.digest,
         size=len(fetched.data),
         provenance=project.store.put(fetched.provenance) if fetched.provenance else None,
+        chart=fetched.name if fetched.name != chart.name else "",
     )
+    for note in fetched.notes:
+        project.console.line(f"   warning: chart {chart.name!r}: {note}")
     check_signed(project, chart, pin)
     return pin
 
@@ -78,11 +83,12 @@ def chart_entry(project: Project, chart: ChartSpec) -> "ChartEntry":
         name=chart.name,
         version=pin.version,
         source=chart.source_text,
-        file=_path(chart, pin),
+        file=_path(project, chart, pin),
         digest=pin.sha256,
         size=pin.size,
-        provenance=f"{_path(chart, pin)}.prov" if pin.provenance else "",
+        provenance=f"{_path(project, chart, pin)}.prov" if pin.provenance else "",
         keyring=keyring_digest(chart),
+        chart=pin.chart,
     )
 
 
@@ -97,9 +103,9 @@ def digests(project: Project) -> dict[str, Digest]:
     found = {}
     for chart in project.spec.charts:
         pin = _required_pin(project, chart)
-        found[_path(chart, pin)] = pin.sha256
+        found[_path(project, chart, pin)] = pin.sha256
         if pin.provenance:
-            found[f"{_path(chart, pin)}.prov"] = pin.provenance
+            found[f"{_path(project, chart, pin)}.prov"] = pin.provenance
     return found
 
 
@@ -110,9 +116,13 @@ def _required_pin(project: Project, chart: ChartSpec) -> ChartPin:
     return pin
 
 
-def _path(chart: ChartSpec, pin: ChartPin) -> str:
+def _path(project: Project, chart: ChartSpec, pin: ChartPin) -> str:
     """The chart's path in the bundle."""
-    return f"charts/{chart.name}-{pin.version}.tgz"
+    from bundle.charts.artifact import placed_names
+
+    pins = ((each, project.lock.charts.get(each.name)) for each in project.spec.charts)
+    known = ((each.name, found.chart or each.name, found.version) for each, found in pins if found)
+    return f"charts/{placed_names(known).get(chart.name, chart.name)}-{pin.version}.tgz"
 
 
 def _inputs(project: Project, chart: ChartSpec) -> Inputs | None:
@@ -140,7 +150,7 @@ def _files(project: Project, chart: ChartSpec) -> Sequence[Path]:
     pin = chart_pin(project, chart)
     if not pin:
         return ()
-    path = project.tree / _path(chart, pin)
+    path = project.tree / _path(project, chart, pin)
     return (path, path.with_name(f"{path.name}.prov")) if pin.provenance else (path,)
 
 
@@ -161,12 +171,12 @@ def _chart(project: Project, chart: ChartSpec) -> None:
         pin = found
     else:
         check_signed(project, chart, pin)
-    path = project.tree / _path(chart, pin)
+    path = project.tree / _path(project, chart, pin)
     place(project.store.path(pin.sha256), path)
     if pin.provenance:
         place(project.store.path(pin.provenance), path.with_name(f"{path.name}.prov"))
     signed = ", signature checked" if chart.keyring else ""
-    project.note(f"chart:{chart.name}", f"{_path(chart, pin)}, {human(pin.size)}{signed}")
+    project.note(f"chart:{chart.name}", f"{_path(project, chart, pin)}, {human(pin.size)}{signed}")
 
 
 def _cached(project: Project, pin: ChartPin) -> bool:
@@ -203,7 +213,9 @@ def check_signed(project: Project, chart: ChartSpec, pin: ChartPin) -> None:
         storage_errors(f"check the signature of {subject}", project.options.state),
         tempfile.TemporaryDirectory(prefix="chart-", dir=project.options.state) as scratch,
     ):
-        package = Path(scratch) / f"{chart.name}-{pin.version}.tgz"  # helm looks this name up in the signed list
+        package = (
+            Path(scratch) / f"{pin.chart or chart.name}-{pin.version}.tgz"
+        )  # helm looks this name up in the signed list
         place(project.store.path(pin.sha256), package)
         place(project.store.path(pin.provenance), package.with_name(f"{package.name}.prov"))
         helm.verify(package, chart.keyring, subject=subject)

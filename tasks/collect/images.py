@@ -1,16 +1,19 @@
 """The steps of one image before it is written: pin its tag to a digest, pull."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from bundle.errors import LockError
 from bundle.formats.sizes import counted, human
 from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
 from bundle.oci.locations import ImageLocation, RegistryImage
-from bundle.oci.platform import platform_text
+from bundle.oci.platform import Platform, Several, platform_text
 from bundle.transfer.fetch import FetchedImage, fetch_image, pin_image, stored_image
 from bundle.transfer.image import RepackedSource
+from bundle.transfer.platforms import SubsetSource
 from bundle.transfer.referrers import ReferrerSource
 from schema.lock import ImagePin
 from schema.spec.contents import ImageSpec
@@ -50,13 +53,25 @@ def pull_steps(project: Project) -> Iterator[Step]:
 
 def source_of(project: Project, image: ImageSpec) -> ReferrerSource:
     """The image's source, at its pinned digest where there is one."""
-    return project.image_source(image, _pinned_location(project, image), subject=_subject(image))
+    return _opened(project, image, _pinned_location(project, image))
+
+
+def _opened(project: Project, image: ImageSpec, location: ImageLocation) -> ReferrerSource:
+    """The image there; an index of just these where several platforms are chosen. An Engine has only one."""
+    source = project.image_source(image, location, subject=_subject(image))
+    if not isinstance(image.platform, Several) or project.pulls_by_engine(location):
+        return source
+    return SubsetSource(source, image.platform.platforms, subject=_subject(image))
 
 
 def resolve(project: Project, image: ImageSpec, location: ImageLocation | None = None) -> ImagePin:
     """Ask the source (or `location` instead of it) what the tag means now."""
-    source = project.image_source(image, location or image.source, subject=_subject(image))
-    found = pin_image(source, image.platform, subject=_subject(image))
+    source = _opened(project, image, location or image.source)
+    found = pin_image(source, image.platform if isinstance(image.platform, Platform) else None, subject=_subject(image))
+    subset_of: Digest | None = None
+    if isinstance(source, SubsetSource):
+        subset_of = source.top.digest if source.top.digest != found.root.digest else None
+        found = replace(found, top=source.top, notes=source.notes)
     for note in found.notes:
         project.console.line(f"   warning: {_subject(image)}: {note}")
     return referrers.looked_up(
@@ -70,6 +85,7 @@ def resolve(project: Project, image: ImageSpec, location: ImageLocation | None =
             size=found.size,
             upstream=source.upstream if isinstance(source, RepackedSource) else None,
             attestation=found.attestation,
+            subset_of=subset_of,
         ),
         found,
         source,
@@ -120,7 +136,7 @@ def _pinned_location(project: Project, image: ImageSpec) -> ImageLocation:
     """The source, at the digest that is pinned for it, be it for a Docker Engine or without one."""
     pin = project.lock.images.get(image.name)
     if pin and pin.fits(image) and isinstance(image.source, RegistryImage):
-        return RegistryImage(reference=image.source.reference.at(pin.upstream or pin.digest))
+        return RegistryImage(reference=image.source.reference.at(pin.subset_of or pin.upstream or pin.digest))
     return image.source
 
 

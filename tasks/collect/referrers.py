@@ -165,7 +165,11 @@ def _check_listed(project: Project, pin: ImagePin, source: ReferrerSource, subje
         return raw
 
     index = Descriptor(media_type=media_types.OCI_INDEX, digest=pin.index or pin.digest, size=0)
-    if not leads_to(index, pin.digest, load, subject=subject):
+    taken = [pin.digest]
+    if pin.subset_of:
+        made = Descriptor(media_type=pin.media_type, digest=pin.digest, size=0)
+        taken = [each.digest for each in Manifest.parse(load(made), media_type=pin.media_type).manifests]
+    if not all(leads_to(index, each, load, subject=subject) for each in taken):
         raise SignatureError(
             f"{subject}: the signed index {pin.index} does not list {pin.digest}, which airgap.lock pins",
             hint="bring back airgap.lock from version control, or run `doit lock`",

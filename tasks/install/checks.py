@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from bundle.errors import AirgapError, ClusterError, MissingToolError, ProblemsError, SpecError
 from bundle.formats.x509 import out_of_date
+from bundle.oci.platform import chosen
 from clients.preflight.cluster import ClusterNeeds, cluster
 from clients.preflight.databases import mysql, postgres
 from clients.preflight.dns import dns
@@ -90,7 +91,7 @@ def _cluster(receiver: Receiver) -> Findings:
         brought=brought,
         late=late,
         api_versions=() if receiver.options.rehearsal else wanted.api_versions,
-        platforms={e.name: [e.platform] for e in receiver.carried.bundle.manifest.images if e.platform},
+        platforms={e.name: chosen(e.platform) for e in receiver.carried.bundle.manifest.images if e.platform},
         ingress_class=_told(receiver, wanted.ingress_class),
         storage_class=_told(receiver, wanted.storage_class),
         pull_secrets={

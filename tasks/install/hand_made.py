@@ -50,7 +50,7 @@ def read_hand_made(path: Path, *, meter: Meter) -> HandMade:
     for file in chart_files(path):
         try:
             with storage_errors(f"read {file.name!r}", file):
-                metadata, _ = read_metadata(file.read_bytes(), subject=file.name)
+                metadata = read_metadata(file.read_bytes(), subject=file.name).metadata
             charts.append(SavedChart(file=file, name=metadata.name, version=metadata.version))
         except AirgapError as err:
             bad.append(_told(f"charts/{file.name}", file.name, err))

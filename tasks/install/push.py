@@ -1,5 +1,6 @@
 """Images into the registry inside, from the bundle or by way of a Docker Engine; what is there is left alone."""
 
+import posixpath
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
@@ -134,16 +135,19 @@ def _chart_source(receiver: Receiver, name: str) -> "ChartSource":
     entry = _chart_entry(receiver, name)
     return ChartSource(
         receiver.carried.bundle.read(entry.file),
-        metadata={"apiVersion": "v2", "name": entry.name, "version": entry.version},
+        metadata={"apiVersion": "v2", "name": entry.chart or entry.name, "version": entry.version},
         provenance=receiver.carried.bundle.read(entry.provenance) if entry.provenance else None,
         subject=f"chart {name!r}",
     )
 
 
 def _chart_place(receiver: Receiver, name: str) -> "tuple[Reference, ImageSink]":
-    from bundle.charts.artifact import chart_tag
+    from bundle.charts.artifact import chart_tag, placed_names
 
-    return receiver.crossing.repositories.chart(name, chart_tag(_chart_entry(receiver, name).version))
+    charts = receiver.carried.bundle.manifest.charts
+    placed = placed_names((each.name, each.chart or each.name, each.version) for each in charts)
+    path = posixpath.normpath(f"{receiver.carried.plan.registry.charts}/{placed[name]}")
+    return receiver.crossing.repositories.chart(name, path, chart_tag(_chart_entry(receiver, name).version))
 
 
 # Not logins, limits and faults: these say nothing of what was pushed.

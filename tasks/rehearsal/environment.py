@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from bundle.metadata.manifest import BundleManifest
-from bundle.oci.platform import Platform
+from bundle.oci.platform import chosen
 from tasks.rehearsal.result import Scene
 from tasks.rehearsal.site import RehearsalSite
 
@@ -36,6 +36,5 @@ def tools(scene: Scene) -> Path:
 
 def architecture(manifest: BundleManifest) -> str:
     """That of the bundle's images; of this machine where they are for all."""
-    platforms = [entry.platform for entry in manifest.images if entry.platform]
-    found = next((each for each in platforms if isinstance(each, Platform)), None)
+    found = next((each for entry in manifest.images for each in chosen(entry.platform)), None)
     return found.architecture if found else {"aarch64": "arm64"}.get(platform.machine(), "amd64")

@@ -49,9 +49,9 @@ class Repositories:
         """An image's repository, to be pushed to."""
         return self._image(self._uploads, entry)
 
-    def chart(self, name: str, tag: str) -> tuple[Reference, ImageSink]:
-        """Where a chart is pushed, and that repository."""
-        target = replace(self._settings.below(name), tag=tag)
+    def chart(self, name: str, path: str, tag: str) -> tuple[Reference, ImageSink]:
+        """Where a chart is pushed, and that repository; `path` is that below the prefix."""
+        target = replace(self._settings.below(path), tag=tag)
         return target, self._uploads.repository(target, subject=f"chart {name!r} (oci://{target})")
 
     def attachment(self, entry: ImageEntry, tag: str, digest: Digest | None = None) -> ImageSink:

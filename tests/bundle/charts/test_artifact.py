@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bundle.charts.artifact import ChartSource, chart_tag
+from bundle.charts.artifact import ChartSource, chart_tag, placed_names
 from bundle.errors import SourceError
 from bundle.meter import SilentMeter
 from bundle.oci import media_types
@@ -65,3 +65,16 @@ def test_a_chart_source_has_nothing_else() -> None:
 @pytest.mark.parametrize(("version", "tag"), [("1.2.3", "1.2.3"), ("1.2.3-rc.1+b.4", "1.2.3-rc.1_b.4")])
 def test_the_tag_of_a_chart(version: str, tag: str) -> None:
     assert chart_tag(version) == tag
+
+
+@pytest.mark.parametrize(
+    ("charts", "placed"),
+    [
+        ([("app", "app", "1"), ("web", "web", "1")], {"app": "app", "web": "web"}),
+        ([("app", "app", "1"), ("old", "app", "2")], {"app": "app", "old": "app"}),
+        ([("app", "app", "1"), ("theirs", "app", "1")], {"app": "app", "theirs": "theirs"}),
+    ],
+    ids=["two charts", "two versions", "two makers"],
+)
+def test_what_charts_are_called_inside(charts: list[tuple[str, str, str]], placed: dict[str, str]) -> None:
+    assert placed_names(charts) == placed

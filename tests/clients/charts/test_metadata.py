@@ -18,7 +18,8 @@ def packaged(files: Mapping[str, str | bytes]) -> bytes:
 
 
 def test_a_version_stays_the_text_it_is() -> None:
-    metadata, missing = read_metadata(packaged({"Chart.yaml": CHART}), subject=SUBJECT)
+    found = read_metadata(packaged({"Chart.yaml": CHART}), subject=SUBJECT)
+    metadata, missing = found.metadata, found.missing
     assert metadata == ChartMetadata(name="web", version="1.10")
     assert missing == ()
 
@@ -41,12 +42,12 @@ DB = "name: db\nversion: 1.0\n"
     ids=["none", "directory", "another name", "packed", "below another", "helm passes over _", "and over dots"],
 )
 def test_dependencies_that_are_not_packaged_with_it(files: Mapping[str, str | bytes], missing: tuple[str, ...]) -> None:
-    assert read_metadata(packaged({"Chart.yaml": NEEDS, **files}), subject=SUBJECT)[1] == missing
+    assert read_metadata(packaged({"Chart.yaml": NEEDS, **files}), subject=SUBJECT).missing == missing
 
 
 def test_older_charts_list_them_in_a_file_of_its_own() -> None:
     files = {"Chart.yaml": CHART, "requirements.yaml": "dependencies: [{name: db}, {alias: x}, y]\n"}
-    assert read_metadata(packaged(files), subject=SUBJECT)[1] == ("db",)
+    assert read_metadata(packaged(files), subject=SUBJECT).missing == ("db",)
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,10 @@ Fetch = Callable[..., FetchedChart]
 @pytest.fixture
 def fetch(charts: Charts, tmp_path: Path) -> Fetch:
     def run(
-        source: str, *, name: str = "hello", version: str = "1.0.0", expected: Digest | None = None
+        source: str, *, name: str = "hello", version: str = "1.0.0", chart: str = "", expected: Digest | None = None
     ) -> FetchedChart:
-        return charts.fetch(parse_chart(source, tmp_path), name=name, version=version, expected=expected)
+        location = parse_chart(source, tmp_path)
+        return charts.fetch(location, name=name, chart=chart, version=version, expected=expected)
 
     return run
 
@@ -303,7 +304,6 @@ class TestChecks:
     @pytest.mark.parametrize(
         ("data", "message", "hint"),
         [
-            (chart("goodbye"), "Chart.yaml says name 'goodbye', expected 'hello'", "name: goodbye"),
             (chart(version="1.0.1"), "Chart.yaml says version '1.0.1', expected '1.0.0'", "version: '1.0.1'"),
             (pack([("hello/values.yaml", b"")]), "holds no Chart.yaml", "helm package"),
             (pack([("hello/Chart.yaml", b"name: hello\n")]), "states no name or no version", ""),
@@ -311,7 +311,7 @@ class TestChecks:
             (pack([("hello/Chart.yaml", b"a: [\n")]), "Chart.yaml is not YAML", ""),
             (pack([("hello/Chart.yaml", b"!!python/object:os.system {name: x}")]), "no name or no version", ""),
         ],
-        ids=["name", "version", "absent", "incomplete", "list", "cut off", "python"],
+        ids=["version", "absent", "incomplete", "list", "cut off", "python"],
     )
     def test_chart_yaml_must_say_the_same(
         self, fetch: Fetch, tmp_path: Path, data: bytes, message: str, hint: str
@@ -321,6 +321,14 @@ class TestChecks:
             fetch("hello.tgz")
         assert caught.value.what.startswith("chart 'hello': ")
         assert hint in caught.value.hint
+
+    def test_a_name_of_its_own(self, fetch: Fetch, tmp_path: Path) -> None:
+        (tmp_path / "hello.tgz").write_bytes(chart("goodbye"))
+        assert fetch("hello.tgz").name == "goodbye"
+        assert fetch("hello.tgz", chart="goodbye").name == "goodbye"
+        with pytest.raises(FormatError, match=r"'hello': Chart.yaml says name 'goodbye', expected 'hi'") as caught:
+            fetch("hello.tgz", chart="hi")
+        assert "write chart: goodbye beside `name`" in caught.value.hint
 
     def test_versions_stay_the_text_they_are(self, fetch: Fetch, tmp_path: Path) -> None:
         (tmp_path / "hello.tgz").write_bytes(chart(version="1.10"))

@@ -72,7 +72,7 @@ def test_charts_are_pushed_too(site: Site, helm: Helm, tmp_path: Path) -> None:
     site.carry()
     ran = site.install()
     assert "push:chart-web" in ran.steps
-    address = f"oci://{site.registry.host}/{site.namespace}/web"
+    address = f"oci://{site.registry.host}/{site.namespace}/charts/web"
     helm.run("pull", address, "--version", "1.0.0", "--plain-http", "--destination", str(tmp_path))
     assert (tmp_path / "web-1.0.0.tgz").read_bytes() == (site.carried / "charts/web-1.0.0.tgz").read_bytes()
     assert site.install().steps == []

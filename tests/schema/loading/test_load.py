@@ -39,7 +39,7 @@ def test_what_is_carried(full: Spec) -> None:
     assert (full.registry.prefix, full.registry.push, full.registry.charts) == (
         "inside.example/demo",
         "10.0.0.5:5000/demo",
-        True,
+        "charts",
     )
     assert full.hosts == {
         "inside.example": HostSettings(

@@ -1,9 +1,11 @@
 """What must hold between the parts of a spec."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from bundle.errors import SpecError
 from schema.loading._rules import (
     check_distinct,
     check_known,
@@ -16,6 +18,7 @@ from schema.loading._rules import (
 )
 from schema.syntax.document import Node, parse
 from schema.syntax.problems import Problems
+from tests.fixtures.made.full_spec import make, spec
 
 
 def found(text: str, check: Callable[[Problems, Node], object]) -> list[str]:
@@ -139,3 +142,26 @@ def test_scalars_come_in_order() -> None:
     node = parse(b"{a: 1, b: [x, {c: y}], d: []}", Problems("f"))
     assert node
     assert [each.value for each in scalars(node)][:3] == [1, "x", "y"]
+
+
+COLLIDING = {
+    "by its own name": "{name: shop, source: ./chart}",
+    "by the name in the spec": "{name: shop, chart: other, source: 'https://charts.example', version: 1.0.0}",
+    "of a registry": "{name: mine, source: 'oci://h.x/team/shop', version: 1.0.0}",
+    "by what a directory says": "{name: mine, source: ./chart}",
+}
+
+
+@pytest.mark.parametrize("chart", COLLIDING.values(), ids=COLLIDING)
+@pytest.mark.parametrize(("charts", "path"), [("true", "charts/"), ("helm/x", "helm/x/"), (".", "")])
+def test_an_image_and_a_chart_of_one_name_inside(tmp_path: Path, chart: str, charts: str, path: str) -> None:
+    make(tmp_path, "chart/Chart.yaml")
+    (tmp_path / "chart/Chart.yaml").write_text("name: shop\nversion: 1.0.0\n")
+    image = f"images: [{{name: shop, source: 'h.x/app:1', target: '{path}shop:1.0.0'}}]\n"
+    head = "version: 1\nbundle: {name: b, version: '1'}\nregistry: {prefix: r.x/in%s}\n"
+    text = f"{image}charts: [{chart}]\n"
+    with pytest.raises(SpecError, match=rf"and image 'shop' have one name inside: {path}shop:1\.0\.0") as caught:
+        spec(tmp_path, text, head % f", charts: {charts!r}".replace("'true'", "true"))
+    assert "give the image another `target`" in str(caught.value)
+    assert spec(tmp_path, text, head % "").registry.charts == ""  # they are not pushed then
+    assert spec(tmp_path, text.replace("shop:1.0.0", "shop:1.0.1"), head % ", charts: true").registry.charts == "charts"

@@ -3,7 +3,8 @@
 import pytest
 
 from bundle.charts.package import package_chart
-from bundle.errors import LockError, MissingToolError, SignatureError
+from bundle.errors import FormatError, LockError, MissingToolError, SignatureError
+from bundle.metadata.entries import ChartEntry
 from tasks.collect import charts
 from tests.fixtures.benches.connected import connected, script
 from tests.fixtures.benches.workbench import Workbench
@@ -91,3 +92,42 @@ def test_a_signature_is_helms_to_judge(bench: Workbench, told: str) -> None:
     else:
         with pytest.raises(MissingToolError, match="so its signature can't be checked"):
             step.action()
+
+
+def two(bench: Workbench, *, version: str) -> None:
+    """Two charts that call themselves app: one more directory, of this version."""
+    other = bench.place / "other"
+    other.mkdir()
+    (other / "Chart.yaml").write_text(f"apiVersion: v2\nname: app\nversion: {version}\n")
+    bench.spec["charts"] = [
+        {"name": "app", "source": "./chart"},
+        {"name": "app-other", "chart": "app", "source": "./other", "version": version},
+    ]
+    bench.write()
+
+
+@pytest.mark.parametrize(
+    ("version", "file"),
+    [("2.0.0", "charts/app-2.0.0.tgz"), ("1.0.0", "charts/app-other-1.0.0.tgz")],
+    ids=["two versions", "two makers"],
+)
+def test_two_charts_of_one_name(bench: Workbench, version: str, file: str) -> None:
+    two(bench, version=version)
+    for step in charts.chart_steps(project := connected(bench)):
+        step.action()
+    entries = [charts.chart_entry(project, chart) for chart in project.spec.charts]
+    assert [(each.name, each.chart, each.file) for each in entries] == [
+        ("app", "", "charts/app-1.0.0.tgz"),
+        ("app-other", "app", file),
+    ]
+    assert all((project.tree / each.file).is_file() for each in entries)
+    assert ChartEntry.from_dict(entries[1].to_dict()) == entries[1]
+
+
+def test_a_chart_that_calls_itself_otherwise_than_is_wanted(bench: Workbench) -> None:
+    two(bench, version="2.0.0")
+    bench.spec["charts"][1]["chart"] = "shop"
+    bench.write()
+    *_, step = charts.chart_steps(connected(bench))
+    with pytest.raises(FormatError, match=r"chart 'app-other': Chart.yaml says name 'app', expected 'shop'"):
+        step.action()

@@ -88,9 +88,9 @@ def test_an_image_keeps_its_digest(receiver: Receiver) -> None:
     assert receiver.crossing.delivery.registered("one", Digest.of(b"x")) == Digest.of(b"x")
 
 
-def test_a_chart_goes_beside_the_images(receiver: Receiver, faulty: FaultyRegistry) -> None:
-    target, sink = receiver.crossing.repositories.chart("app", "1.0.0")
-    assert str(target) == f"{faulty.host}/team/app:1.0.0"
+def test_a_chart_goes_below_a_place_of_its_own(receiver: Receiver, faulty: FaultyRegistry) -> None:
+    target, sink = receiver.crossing.repositories.chart("app", "charts/app", "1.0.0")
+    assert str(target) == f"{faulty.host}/team/charts/app:1.0.0"
     assert sink.current() is None
 
 
