@@ -65,6 +65,10 @@ class OpenedBundle:
         self.compared.add(name)
         return data
 
+    def listed(self, name: str) -> Digest | None:
+        """What SHA256SUMS says of a file; None for one that it does not list."""
+        return self._sums.get(name)
+
     def digest(self, name: str) -> Digest:
         """What SHA256SUMS says of a file; a BundleError when it does not list it."""
         return self._listed(name)

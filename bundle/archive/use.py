@@ -10,7 +10,7 @@ from bundle.oci.digest import Digest
 _ANY = Digest.of(b"")  # for its algorithm, where nobody says what the bytes must be
 
 
-class Use(Protocol):
+class Consumer(Protocol):
     """Takes the bytes of one file, or of one blob in a file, in their order."""
 
     def take(self, data: bytes) -> None:
@@ -23,7 +23,7 @@ class Use(Protocol):
 class Compared:
     """Bytes that are compared with a digest while they are used; what is given last waits for the result."""
 
-    def __init__(self, expected: Digest | None = None, use: Use | None = None) -> None:
+    def __init__(self, expected: Digest | None = None, use: Consumer | None = None) -> None:
         self._expected = expected or _ANY
         self._hasher = self._expected.hasher()
         self._use = use
@@ -59,11 +59,11 @@ class Within:
     start: int
     size: int
     digest: Digest
-    use: Use
+    use: Consumer
 
 
 class Contained:
-    """The Use of a file that holds blobs (an image's own tar): each is compared for itself."""
+    """The Consumer of a file that holds blobs (an image's own tar): each is compared for itself."""
 
     def __init__(self, blobs: Sequence[Within]) -> None:
         self._left = sorted(blobs, key=lambda each: each.start, reverse=True)

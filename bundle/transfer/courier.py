@@ -10,7 +10,7 @@ from bundle.meter import Meter
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.transfer.blob_reading import BlobReading
-from bundle.transfer.feed import Feed, SpoiltError
+from bundle.transfer.handover import Handover, SpoiltError
 from bundle.transfer.image import ImageSource
 from bundle.transfer.push import ImageSink, Outcome
 
@@ -44,7 +44,7 @@ class Courier:
         self._stopped = stopped
         self._free = threading.Semaphore(jobs)
         self._guard = threading.Lock()
-        self._senders: list[tuple[threading.Thread, Feed]] = []
+        self._senders: list[tuple[threading.Thread, Handover]] = []
         self._errors: list[BaseException] = []
         self._spoilt = False
         for each in wanted.values():
@@ -56,7 +56,7 @@ class Courier:
             wanted = self._wanted.pop(digest, None)
         return Carrying(self, wanted) if wanted else None
 
-    def begin(self, wanted: Wanted) -> Feed | None:
+    def begin(self, wanted: Wanted) -> Handover | None:
         """Begin to send, once there is a thread for it; None where nothing is sent any more."""
         while not self._free.acquire(timeout=0.2):
             self.check()
@@ -64,7 +64,7 @@ class Courier:
             if self._spoilt or self._errors:
                 self._free.release()
                 return None
-            feed = Feed(f"{_subject(wanted)}: its blob {wanted.blob.digest}", wanted.blob.size)
+            feed = Handover(f"{_subject(wanted)}: its blob {wanted.blob.digest}", wanted.blob.size)
             thread = threading.Thread(target=self._send, args=(wanted, feed), name="courier", daemon=True)
             self._senders.append((thread, feed))
         thread.start()
@@ -101,7 +101,7 @@ class Courier:
         for thread, _ in self._senders:
             thread.join(max(0.0, until - time.monotonic()))
 
-    def _send(self, wanted: Wanted, feed: Feed) -> None:
+    def _send(self, wanted: Wanted, feed: Handover) -> None:
         subject = _subject(wanted)
         again = BlobReading(wanted.source, wanted.blob, subject=subject, meter=self._meter, check=self._stopped)
         fed = [feed]
@@ -133,12 +133,12 @@ class Courier:
 
 
 class Carrying:
-    """The Use of one wanted blob: its sender begins when its first bytes come."""
+    """The Consumer of one wanted blob: its sender begins when its first bytes come."""
 
     def __init__(self, courier: Courier, wanted: Wanted) -> None:
         self._courier = courier
         self._wanted = wanted
-        self._feed: Feed | None = None
+        self._feed: Handover | None = None
         self._begun = False
 
     def take(self, data: bytes) -> None:

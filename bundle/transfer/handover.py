@@ -13,8 +13,8 @@ class SpoiltError(IntegrityError):
     """What is being sent was found damaged while it was read; whoever reads says of what file it is, and how."""
 
 
-class Feed:
-    """A Use whose `size` bytes are taken out by another thread. Nobody waits for a thread that has gone."""
+class Handover:
+    """A Consumer whose `size` bytes are taken out by another thread. Nobody waits for a thread that has gone."""
 
     def __init__(self, subject: str, size: int) -> None:
         self._subject = subject
