@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bundle.errors import AirgapError, EngineError, IntegrityError
 from bundle.formats import strict_json
-from bundle.formats.sizes import counted
 from bundle.images.docker_load import Loadable, LoadTogether
 from bundle.metadata.manifest import ImageEntry
 from bundle.oci.descriptor import Descriptor
@@ -87,7 +86,7 @@ class EngineDelivery:
             for entry in entries:
                 name = str(self._settings.target(entry.name))
                 stack.enter_context(self._images.names.making(f"load:{entry.name}", name, subject=_subject(entry)))
-            subject = f"{counted(len(entries), 'image')}"
+            subject = subject_of(entries)
             self._images.local.expect(subject, tar.size)
             self._engine.load(tar.size, self._counted(pieces, subject), subject=subject)
             for entry in entries:
@@ -186,6 +185,15 @@ def _subject(entry: Named) -> str:
     return f"image {entry.name!r}"
 
 
+def subject_of(entries: Sequence[Named]) -> str:
+    """What several images are called together."""
+    if len(entries) == 1:
+        return _subject(entries[0])
+    named, more = entries[:_NAMED], len(entries) - _NAMED
+    return f"images {', '.join(repr(each.name) for each in named)}" + (f" and {more} others" if more > 0 else "")
+
+
+_NAMED = 4  # images, in one message
 FORMAT_VERSION = 1
 
 Kind = Literal["loaded", "pushed"]

@@ -50,8 +50,12 @@ def lacking_blobs(receiver: Receiver) -> Mapping[Digest, Wanted]:
 
 
 def lacking_images(receiver: Receiver) -> Sequence[ImageEntry]:
-    """The images that the Docker Engine does not have under their names."""
-    return [entry for entry in asked_for(receiver) if receiver.crossing.engine.not_loaded(entry)]
+    """The images that the Docker Engine does not have under their names.
+
+    Not those of which a delta leaves something out: they are loaded by themselves, with what the registry has of them.
+    """
+    whole = [each for each in asked_for(receiver) if not receiver.carried.bundle.manifest.lacks(each)]
+    return [entry for entry in whole if receiver.crossing.engine.not_loaded(entry)]
 
 
 def _blobs(receiver: Receiver, entry: ImageEntry) -> Iterator[Wanted]:

@@ -76,9 +76,7 @@ class EngineWay:
         self._entries = entries
         self._tar = self._delivery.together(entries)
         self._wanted = dict(self._tar.blobs)
-        self._handover = Handover(
-            f"what is loaded into the Docker Engine ({counted(len(entries), 'image')})", self._tar.size
-        )
+        self._handover = Handover(subject_of(entries), self._tar.size)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._load, name="engine", daemon=True)
         self._thread.start()

@@ -129,17 +129,17 @@ def test_a_run_that_was_killed_before_the_tags_reads_nothing_again(
 
 
 def test_damage_in_the_last_blob_changes_nothing(site: Inside, made: Carried, faulty: FaultyRegistry) -> None:
-    name, expected, used = damage_last(site, made)
+    bad, name, expected, used = damage_last(site, made)
     ran = site.run("install")
     assert ran.code == 1
     untouched(site, faulty)
-    line = next(line for line in ran.err.splitlines() if f"damaged: {name}" in line)
+    line = next((line for line in ran.err.splitlines() if f"damaged: {name}" in line), ran.err)
     assert f"expected sha256:{expected}, found sha256:" in line
     assert all(f"image {each!r}" in line for each in used), line
     assert re.search(r"inside: (no image names the \d blobs? \(.*\) that were sent before|nothing was sent)", ran.err)
     assert "nothing was installed" in ran.err
     if site.bundle.suffix == ".001":
-        assert f"damaged: {site.medium[-2].name}: expected sha256:" in ran.err, "the part by its name too"
+        assert f"damaged: {bad.name}: expected sha256:" in ran.err, "the part by its name too"
     assert not any(len(each) for each in faulty.uploads.sessions.values()), "what was under way is given up"
     mended = made.carry("directory", site.place / "again")
     site.bundle = mended
@@ -147,25 +147,31 @@ def test_damage_in_the_last_blob_changes_nothing(site: Inside, made: Carried, fa
     whole(faulty, made)
 
 
-def damage_last(site: Inside, made: Carried) -> tuple[str, str, list[str]]:
-    """Change a byte near the end of the last blob (or of the last image's tar); its name, digest, and whose it is."""
+def damage_last(site: Inside, made: Carried) -> tuple[Path, str, str, list[str]]:
+    """Change a byte near the end of the last blob (or in the last image's tar).
+
+    The file that was carried, the name in the list, the digest there, and whose it is.
+    """
     sums = dict(reversed(line.split("  ")) for line in (made.directory / "SHA256SUMS").read_text().splitlines())
     big = [name for name in sums if name.startswith("images/") and (made.directory / name).stat().st_size > 1_000_000]
     name = max(big)
+    length = (made.directory / name).stat().st_size
+    within = length // 2 if name.endswith(".tar") else length - 2000  # at the end of a tar lies a manifest
+    bad = site.bundle / name
     if site.bundle.is_dir():
-        flip(site.bundle / name, -2000)
+        flip(bad, within)
     else:
         good = (made.directory / name).read_bytes()
         whole = b"".join(path.read_bytes() for path in parts(site))
-        at = whole.index(good[:4096]) + len(good) - 2000
-        for path in parts(site):
-            if at < path.stat().st_size:
-                flip(path, at)
+        at = whole.index(good) + within
+        for bad in parts(site):
+            if at < bad.stat().st_size:
+                flip(bad, at)
                 break
-            at -= path.stat().st_size
+            at -= bad.stat().st_size
     digest = named_digest(name.removeprefix("images/"))
     used = [str(each["name"]) for each in images(made) if not digest or str(digest) in each["blobs"]]  # type: ignore[operator]
-    return name, sums[name], used if digest else [Path(name).stem.split("-")[0]]
+    return bad, name, sums[name], used if digest else [Path(name).stem.split("-")[0]]
 
 
 def parts(site: Inside) -> list[Path]:
