@@ -87,7 +87,7 @@ if RECEIVER.carried.has_plan:
         yield from to_doit("preflight", preflight.preflight_steps(RECEIVER))
 
     def task_transfer():
-        yield from to_doit("transfer", "read the bundle once, send what is lacking", transfer.transfer_steps(RECEIVER))
+        yield from to_doit("transfer", transfer.transfer_steps(RECEIVER))
 
     def task_derive():
         yield from to_doit("derive", derive.derive_steps(RECEIVER))

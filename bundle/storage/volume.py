@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import BinaryIO, Protocol, Self
 
 from bundle.oci.digest import Digest, Hasher
 from bundle.storage.files import CHUNK
@@ -59,6 +59,22 @@ OnDamage = Callable[[Part, Digest], None]
 """Told of a part that has another digest than it must have."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilePiece:
+    """The `size` bytes of an open file from `offset` on."""
+
+    file: BinaryIO
+    offset: int
+    size: int
+
+    def read(self) -> Iterator[bytes]:
+        """The bytes, in chunks; fewer where the file ends."""
+        at, end = self.offset, self.offset + self.size
+        while at < end and (chunk := os.pread(self.file.fileno(), min(CHUNK, end - at), at)):
+            at += len(chunk)
+            yield chunk
+
+
 class Extent(Protocol):
     """Bytes that are read by position."""
 
@@ -97,7 +113,7 @@ class Volume:
             if offset < size and length > 0:
                 with part.path.open("rb", buffering=0) as file:
                     end = min(size, offset + length)
-                    while offset < end and (chunk := os.pread(file.fileno(), min(CHUNK, end - offset), offset)):
+                    for chunk in FilePiece(file=file, offset=offset, size=end - offset).read():
                         yield chunk
                         offset += len(chunk)
                         length -= len(chunk)

@@ -70,6 +70,7 @@ class EngineWay:
 
     def __init__(self, receiver: Receiver, entries: "Sequence[ImageEntry]") -> None:
         from bundle.transfer.handover import Handover
+        from tasks.site.engine_delivery import subject_of
 
         self._stopped = receiver.project.transfers.check
         self._delivery = receiver.crossing.engine
