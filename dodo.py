@@ -14,6 +14,7 @@ from tasks.install import actions, derive, preflight, push, receipt, releases, s
 from tasks.proof import prove
 from tasks.runtime.step import group, to_doit
 from tasks.site.receiver import Receiver
+from tasks.transfer import step as transfer
 
 PROJECT = open_project()
 RECEIVER = Receiver(PROJECT)
@@ -84,6 +85,9 @@ if RECEIVER.carried.has_plan:
 
     def task_preflight():
         yield from to_doit("preflight", preflight.preflight_steps(RECEIVER))
+
+    def task_transfer():
+        yield from to_doit("transfer", transfer.transfer_steps(RECEIVER))
 
     def task_derive():
         yield from to_doit("derive", derive.derive_steps(RECEIVER))

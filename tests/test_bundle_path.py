@@ -29,7 +29,16 @@ ALLOWED = {
     "tasks/rehearsal/verdict.py": {"carried.trust", "is_signed", "signer_of", "verify"},
     "tasks/runtime/project.py": {"is"},
 }
-HALF = ("tasks/site", "tasks/install", "tasks/commands", "tasks/rehearsal", "tasks/runtime", "tasks/cli", "schema/site")
+HALF = (
+    "tasks/site",
+    "tasks/transfer",
+    "tasks/install",
+    "tasks/commands",
+    "tasks/rehearsal",
+    "tasks/runtime",
+    "tasks/cli",
+    "schema/site",
+)
 OWNER = "tasks/site/carried.py"
 
 

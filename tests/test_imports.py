@@ -44,7 +44,7 @@ THIRD_PARTY = {
 }
 PRINTING = "tasks.runtime.console"
 STARTING = "clients.programs._child"
-RECEIVING = ("tasks.site.", "tasks.install.")
+RECEIVING = ("tasks.site.", "tasks.transfer.", "tasks.install.")
 SENDING = ("tasks.collect", "tasks.proof", "tasks.assemble")
 MEANINGLESS = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc"}
 LONGEST = 300  # lines

@@ -8,6 +8,7 @@ from bundle.archive._completeness import IMAGES
 from bundle.archive.archive import present_archive
 from bundle.archive.parts import find_archive, sums_path
 from bundle.errors import BundleError, FormatError, IntegrityError, SourceError, storage_errors
+from bundle.images.layout import named_digest
 from bundle.images.layout_source import LayoutSource
 from bundle.metadata.checksums import SUMS, format_sums, parse_sums
 from bundle.metadata.manifest import BundleManifest, ImageEntry
@@ -16,6 +17,7 @@ from bundle.oci.digest import Digest
 from bundle.signing.signers import Signer
 from bundle.signing.trust import Vouch, read_signature
 from bundle.storage.files import writing
+from bundle.storage.tar_reader import Member
 from bundle.storage.tree import Below, DirectoryTree, TarTree, Tree, index_members, read_small, walk_files
 from bundle.transfer.image import ImageSource
 
@@ -28,7 +30,8 @@ class OpenedBundle:
 
     What `read` and `extract` give is checked against SHA256SUMS. An image's manifests are checked by their digests,
     which manifest.json and its indexes state; its blobs are not: whoever stores them checks each one's digest, be it
-    our store while it streams (bundle/store.py) or the registry that they are pushed to (bundle/push.py).
+    our store while it streams (bundle/storage/blob_store.py) or a push while it sends them (bundle/transfer/push.py).
+    `compared` are the files that were read to their end by now and found good.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class OpenedBundle:
     ) -> None:
         self.path = path
         self._tree = tree
+        self.compared: set[str] = set()
         self._sums: Mapping[str, Digest] = {}
         raw = self._small(SUMS) if sums is None else format_sums(sums)
         if vouch:
@@ -58,7 +62,12 @@ class OpenedBundle:
         data = self._small(name)
         if not expected.matches(data):
             raise self._damaged(name, expected, Digest.of(data))
+        self.compared.add(name)
         return data
+
+    def listed(self, name: str) -> Digest | None:
+        """What SHA256SUMS says of a file; None for one that it does not list."""
+        return self._sums.get(name)
 
     def digest(self, name: str) -> Digest:
         """What SHA256SUMS says of a file; a BundleError when it does not list it."""
@@ -84,6 +93,7 @@ class OpenedBundle:
             found = Digest(algorithm=expected.algorithm, hex=hasher.hexdigest())
             if found != expected:
                 raise self._damaged(name, expected, found)
+        self.compared.add(name)
 
     def image(self, entry: ImageEntry) -> ImageSource:
         """One of the manifest's images as a source, in either layout; errors name it as `image 'NAME'`.
@@ -94,14 +104,24 @@ class OpenedBundle:
         if not entry.file:
             return LayoutSource(Below(self._tree, IMAGES), ref, subject)
         with storage_errors(f"read {subject}", self.path):
-            self._listed(entry.file)
-            try:
-                extent = self._tree.extent(entry.file)
-                return LayoutSource(TarTree(extent, index_members(extent)), ref, subject)
-            except FileNotFoundError as err:
-                raise self._lacks(entry.file) from err
-            except FormatError as err:
-                raise FormatError(f"{subject}: {entry.file!r}: {err.what}", hint=_AGAIN) from err
+            members = self._members(entry)
+            return LayoutSource(TarTree(self._tree.extent(entry.file), members), ref, subject)
+
+    def blobs(self, entry: ImageEntry) -> Mapping[Digest, Member]:
+        """Where the blobs of an image lie in the tar that it is carried as: layout docker-archive."""
+        with storage_errors(f"read image {entry.name!r}", self.path):
+            members = self._members(entry)
+        named = {named_digest(name): each for name, each in members.items() if each.kind == "file"}
+        return {digest: each for digest, each in named.items() if digest}
+
+    def _members(self, entry: ImageEntry) -> Mapping[str, Member]:
+        self._listed(entry.file)
+        try:
+            return index_members(self._tree.extent(entry.file))
+        except FileNotFoundError as err:
+            raise self._lacks(entry.file) from err
+        except FormatError as err:
+            raise FormatError(f"image {entry.name!r}: {entry.file!r}: {err.what}", hint=_AGAIN) from err
 
     def _small(self, name: str) -> bytes:
         with storage_errors(f"read {name!r} of bundle {str(self.path)!r}", self.path):

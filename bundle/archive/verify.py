@@ -1,8 +1,10 @@
-"""Checks a bundle where it lies: a directory, an archive, or its parts. Nothing is unpacked, written or deleted."""
+"""Checks a bundle where it lies: a directory, an archive, or its parts. Nothing is unpacked, written or deleted.
 
-import hashlib
+Who has a use for the bytes of its files is given them in the same reading.
+"""
+
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,6 +12,7 @@ from pathlib import Path
 
 from bundle.archive._completeness import Discrepancy, check_completeness, with_owners
 from bundle.archive.parts import find_archive, sums_path
+from bundle.archive.use import Compared, Reading
 from bundle.errors import BundleError, FormatError, storage_errors
 from bundle.metadata.base import Base
 from bundle.metadata.checksums import SUMS, UNLISTED, parse_sums
@@ -18,11 +21,10 @@ from bundle.oci.digest import Digest
 from bundle.signing.trust import Vouch, read_signature
 from bundle.storage.files import CHUNK
 from bundle.storage.tar_reader import Member, members
-from bundle.storage.tree import DirectoryTree, TarTree, Tree, read_small, walk_files
+from bundle.storage.tree import DirectoryTree, SeekingStream, TarTree, Tree, read_small, walk_files
 from bundle.storage.volume import Part, Volume, VolumeStream
 
 _MAX_SUMS = 256 * 1024 * 1024  # bytes
-_ReadSums = Callable[[Tree], Mapping[str, Digest]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,12 @@ class VerifyReport:
 
 
 def verify(
-    path: Path, *, meter: Meter | None = None, base: Base | None = None, vouch: Vouch | None = None
+    path: Path,
+    *,
+    meter: Meter | None = None,
+    base: Base | None = None,
+    vouch: Vouch | None = None,
+    reading: Reading | None = None,
 ) -> VerifyReport:
     """Check a bundle directory, an archive, or the parts of one (any part's name will do).
 
@@ -56,10 +63,11 @@ def verify(
     Everything that is missing, extra or damaged is in the report, the bad part by its name; with a `base`, every blob
     that a delta leaves out and that is not there either. Raises only when there is
     no bundle at `path` (SourceError), or its list of parts can't be read (FormatError, StorageError).
+    A `reading` says who gets the bytes of its files, and which are not read; what that raises comes through.
     """
     meter = meter or SilentMeter()
     with storage_errors(f"read bundle {str(path)!r}", path):
-        demands = _Demands(path=path, vouch=vouch, base=base)
+        demands = _Demands(path=path, vouch=vouch, base=base, reading=reading or Reading())
         return _verify_directory(path, meter, demands) if path.is_dir() else _verify_archive(path, meter, demands)
 
 
@@ -70,6 +78,7 @@ class _Demands:
     path: Path
     vouch: Vouch | None
     base: Base | None
+    reading: Reading
 
     def sums(self, tree: Tree) -> Mapping[str, Digest]:
         """The list of checksums, once it is vouched for."""
@@ -87,11 +96,13 @@ def _verify_directory(root: Path, meter: Meter, demands: _Demands) -> VerifyRepo
             findings.append(Discrepancy(kind="unsafe", item=name, expected="a file", observed="a link or special file"))
         else:
             sizes[name] = entry.stat(follow_symlinks=False).st_size
-    meter.expect("verify", sum(sizes.values()))
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        results = list(pool.map(partial(_hash_one, root, meter), sizes))
+    reading = demands.reading
+    read = [name for name in sorted(sizes, key=sizes.__getitem__, reverse=True) if not reading.skips(name, sizes[name])]
+    meter.expect("verify", sum(sizes[name] for name in read))
+    with ThreadPoolExecutor(reading.readers) as pool:
+        results = list(pool.map(partial(_hash_one, root, meter, reading), read))
     findings += [result for result in results if isinstance(result, Discrepancy)]
-    observed = {name: result for name, result in zip(sizes, results, strict=True) if isinstance(result, Digest)}
+    observed = {name: result for name, result in zip(read, results, strict=True) if isinstance(result, Digest)}
     checked, notes = _check_content(demands, DirectoryTree(root), observed, set(sizes), findings)
     size = sum(sizes[name] for name in observed)
     return VerifyReport(path=root, files=len(observed), size=size, findings=checked, notes=tuple(notes))
@@ -114,7 +125,7 @@ def _check_content(
         elif name not in sums:
             if name not in UNLISTED:
                 findings.append(Discrepancy(kind="extra", item=name, expected=f"only what {SUMS} lists"))
-        elif observed[name] != sums[name]:
+        elif name in observed and observed[name] != sums[name]:
             findings.append(
                 Discrepancy(kind="damaged", item=name, expected=str(sums[name]), observed=str(observed[name]))
             )
@@ -133,14 +144,18 @@ def _verify_archive(path: Path, meter: Meter, demands: _Demands) -> VerifyReport
         Part(path=files.path(name), digest=files.digests.get(name)) for name in files.names if name not in files.missing
     ]
     volume = Volume(parts)
-    meter.expect("verify", volume.size)
+    reading = demands.reading
+    meter.expect("verify", 0 if reading.passes_over else volume.size)
     if files.missing:
-        findings += _check_parts(parts, meter)
+        findings += [] if reading.passes_over else _check_parts(parts, meter)
         notes.append("the files inside were not checked, because a part is missing")
         return VerifyReport(path=path, files=len(parts), size=volume.size, findings=tuple(findings), notes=tuple(notes))
     bad_parts: list[Discrepancy] = []
-    with volume.stream(lambda part, observed: bad_parts.append(_bad_part(part, observed))) as stream:
-        scan = scan_archive(stream, meter)
+    if reading.passes_over:
+        scan = scan_archive(SeekingStream(volume), SilentMeter(), reading)
+    else:
+        with volume.stream(lambda part, observed: bad_parts.append(_bad_part(part, observed))) as stream:
+            scan = scan_archive(stream, meter, reading)
     findings += scan.findings
     if scan.broken:
         # A bad part is the reason of what its reader says, and the parts after an unreadable one were not seen.
@@ -154,10 +169,12 @@ def _verify_archive(path: Path, meter: Meter, demands: _Demands) -> VerifyReport
     return VerifyReport(path=path, files=len(scan.observed), size=volume.size, findings=checked, notes=tuple(notes))
 
 
-def _hash_one(root: Path, meter: Meter, name: str) -> Digest | Discrepancy:
+def _hash_one(root: Path, meter: Meter, reading: Reading, name: str) -> Digest | Discrepancy:
+    compared = reading.begin(name)
     try:
-        return _hash(root / name, meter)
+        return _hash(root / name, meter, reading, compared)
     except OSError as err:
+        compared.cut()
         return Discrepancy(kind="unreadable", item=name, observed=os.strerror(err.errno or 0))
 
 
@@ -165,7 +182,7 @@ def _check_parts(parts: Sequence[Part], meter: Meter) -> list[Discrepancy]:
     """Check each part for itself, where they can't be read as one."""
     findings = []
     for part in parts:
-        result = _hash_one(part.path.parent, meter, part.path.name)
+        result = _hash_one(part.path.parent, meter, Reading(), part.path.name)
         if isinstance(result, Discrepancy):
             findings.append(result)
         elif part.digest and part.digest != result:
@@ -177,14 +194,13 @@ def _bad_part(part: Part, observed: Digest) -> Discrepancy:
     return Discrepancy(kind="damaged", item=part.path.name, expected=str(part.digest), observed=str(observed))
 
 
-def _hash(path: Path, meter: Meter) -> Digest:
-    hasher = hashlib.sha256()
-    buffer = memoryview(bytearray(CHUNK))
+def _hash(path: Path, meter: Meter, reading: Reading, compared: Compared) -> Digest:
     with path.open("rb", buffering=0) as file:
-        while size := file.readinto(buffer):
-            hasher.update(buffer[:size])
-            meter.advance("verify", size)
-    return Digest(algorithm="sha256", hex=hasher.hexdigest())
+        while chunk := file.read(CHUNK):
+            reading.check()
+            compared.take(chunk)
+            meter.advance("verify", len(chunk))
+    return compared.end()
 
 
 @dataclass(slots=True)
@@ -201,12 +217,12 @@ class ArchiveScan:
     unreadable: bool = False
 
 
-def scan_archive(stream: VolumeStream, meter: Meter) -> ArchiveScan:
+def scan_archive(stream: VolumeStream | SeekingStream, meter: Meter, reading: Reading) -> ArchiveScan:
     """Read a stream to its end, whatever is in it."""
     scan = ArchiveScan()
     try:
         try:
-            _scan_members(scan, stream, meter)
+            _scan_members(scan, stream, meter, reading)
         except FormatError as err:
             scan.broken = Discrepancy(kind="unreadable", item="archive", observed=err.what)
         while rest := stream.read(CHUNK):
@@ -219,7 +235,7 @@ def scan_archive(stream: VolumeStream, meter: Meter) -> ArchiveScan:
     return scan
 
 
-def _scan_members(scan: ArchiveScan, stream: VolumeStream, meter: Meter) -> None:
+def _scan_members(scan: ArchiveScan, stream: VolumeStream | SeekingStream, meter: Meter, reading: Reading) -> None:
     top = ""
     for member in members(stream):
         first, _, name = member.name.partition("/")
@@ -237,12 +253,18 @@ def _scan_members(scan: ArchiveScan, stream: VolumeStream, meter: Meter) -> None
             scan.findings.append(Discrepancy(kind="duplicate", item=name, expected="one entry of this name"))
         else:
             scan.entries[name] = member
-            scan.observed[name] = _hash_member(stream, member.size, meter)
+            if not reading.skips(name, member.size):
+                scan.observed[name] = _hash_member(stream, member.size, meter, reading, name)
 
 
-def _hash_member(stream: VolumeStream, size: int, meter: Meter) -> Digest:
-    hasher = hashlib.sha256()
-    for chunk in stream.chunks(size):
-        hasher.update(chunk)
-        meter.advance("verify", len(chunk))
-    return Digest(algorithm="sha256", hex=hasher.hexdigest())
+def _hash_member(stream: VolumeStream | SeekingStream, size: int, meter: Meter, reading: Reading, name: str) -> Digest:
+    compared = reading.begin(name)
+    try:
+        for chunk in stream.chunks(size):
+            reading.check()
+            compared.take(chunk)
+            meter.advance("verify", len(chunk))
+    except OSError:
+        compared.cut()
+        raise
+    return compared.end()

@@ -1,10 +1,10 @@
-"""An image as the tar that `docker load` reads, made while it is sent: nothing is written to a disk on the way."""
+"""Images as the tar that `docker load` reads, made while it is sent: nothing is written to a disk on the way."""
 
 import json
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Protocol, Self
 
 from bundle.errors import EngineError, FormatError, IntegrityError
 from bundle.formats import strict_json
@@ -54,7 +54,7 @@ class Loadable:
         """The bytes of the tar."""
         small = {DOCKER_MANIFEST: len(self._list(name)), blob_name(self.id): len(self.config)}
         sizes = small | {blob_name(layer.digest): layer.size for layer in self._layers}
-        return sum(len(_header(each, size)) + size + -size % _BLOCK for each, size in sizes.items()) + 2 * _BLOCK
+        return sum(_member_size(each, size) for each, size in sizes.items()) + 2 * _BLOCK
 
     def tar(self, name: Reference) -> Iterator[bytes]:
         """The tar, which gives the image this name. Each layer is checked while it streams.
@@ -74,10 +74,13 @@ class Loadable:
     def _layers(self) -> tuple[Descriptor, ...]:
         return tuple({layer.digest: replace(layer, annotations={}) for layer in self.manifest.layers}.values())
 
-    def _list(self, name: Reference) -> bytes:
+    def listed(self, name: Reference) -> Mapping[str, object]:
+        """The image's entry in the list of a tar."""
         layers = [blob_name(layer.digest) for layer in self.manifest.layers]
-        entry = {"Config": blob_name(self.id), "Layers": layers, "RepoTags": [str(name)]}
-        return strict_json.canonical([entry], escaped=True)
+        return {"Config": blob_name(self.id), "Layers": layers, "RepoTags": [str(name)]}
+
+    def _list(self, name: Reference) -> bytes:
+        return strict_json.canonical([self.listed(name)], escaped=True)
 
     def _checked(self, layer: Descriptor) -> Iterator[bytes]:
         hasher, size, held = layer.digest.hasher(), 0, b""
@@ -94,6 +97,70 @@ class Loadable:
                 hint="run `doit verify` to see what is damaged, and carry that over again",
             )
         yield held
+
+
+class Taking(Protocol):
+    """Takes the bytes of a tar in their order."""
+
+    def take(self, data: bytes) -> None:
+        """The next bytes."""
+
+    def end(self, *, good: bool) -> None:
+        """That was all; or it is not to be loaded."""
+
+
+class LoadTogether:
+    """Several images, each under the name that it is to have, as one tar whose blobs are given in any order.
+
+    The list of images is its last file: without that an Engine makes nothing of what came before.
+    """
+
+    def __init__(self, images: Mapping[Reference, Loadable]) -> None:
+        self._images = images
+        parts = (part for each in images.values() for part in (each.manifest.config, *each.manifest.layers))
+        self.blobs = {part.digest: part.size for part in parts}
+
+    @property
+    def size(self) -> int:
+        """The bytes of the tar."""
+        return sum(_member_size(blob_name(digest), size) for digest, size in self.blobs.items()) + len(self._tail())
+
+    def finish(self, to: Taking) -> None:
+        """Everything is good: give the list, so that the images are made."""
+        to.take(self._tail())
+        to.end(good=True)
+
+    def _tail(self) -> bytes:
+        listed = strict_json.canonical([each.listed(name) for name, each in self._images.items()], escaped=True)
+        return _header(DOCKER_MANIFEST, len(listed)) + _padded(listed) + bytes(2 * _BLOCK)
+
+
+class LoadedBlob:
+    """The Consumer of one blob of such a tar: it goes in as it comes by, one after the other."""
+
+    def __init__(self, digest: Digest, size: int, to: Taking) -> None:
+        self._head = _header(blob_name(digest), size)
+        self._padding = bytes(-size % _BLOCK)
+        self._to = to
+
+    def take(self, data: bytes) -> None:
+        """The next bytes."""
+        self._begin()
+        self._to.take(data)
+
+    def end(self, *, good: bool) -> None:
+        """No more will come; where it is damaged, nothing is loaded."""
+        if not good:
+            self._to.end(good=False)
+            return
+        self._begin()
+        if self._padding:
+            self._to.take(self._padding)
+
+    def _begin(self) -> None:
+        if self._head:
+            self._to.take(self._head)
+            self._head = b""
 
 
 def _config(source: ImageSource, manifest: Manifest, subject: str) -> bytes:
@@ -120,6 +187,10 @@ def _header(name: str, size: int) -> bytes:
     info = tarfile.TarInfo(name)
     info.size, info.mode = size, 0o644
     return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
+
+
+def _member_size(name: str, size: int) -> int:
+    return len(_header(name, size)) + size + -size % _BLOCK
 
 
 def _padded(data: bytes) -> bytes:

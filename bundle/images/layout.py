@@ -53,6 +53,15 @@ def blob_name(digest: Digest) -> str:
     return f"blobs/{digest.algorithm}/{digest.hex}"
 
 
+def named_digest(name: str) -> Digest | None:
+    """The digest of the blob that has this path inside a layout; None for any other file."""
+    try:
+        digest = Digest.parse(name.removeprefix("blobs/").replace("/", ":", 1))
+    except FormatError:
+        return None
+    return digest if name == blob_name(digest) else None
+
+
 def index_bytes(images: Sequence[LayoutImage]) -> bytes:
     """The index.json that names each image by its internal reference, sorted by it, and then what is attached to them.
 

@@ -13,7 +13,6 @@ from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
 from bundle.storage.tree import Tree, read_small
-from bundle.storage.volume import FilePiece
 from bundle.transfer.image import MAX_MANIFEST, Manifest, is_manifest, parse_manifest
 
 COSIGN_KIND = "kind"
@@ -112,16 +111,11 @@ class LayoutSource:
 
     def read(self, descriptor: Descriptor, offset: int) -> Iterator[bytes]:
         """The blob's bytes from `offset` on. Not checked here: whoever stores them does."""
-        for piece in self.pieces(descriptor, offset):
-            yield from piece.read()
-
-    def pieces(self, descriptor: Descriptor, offset: int) -> Iterator[FilePiece]:
-        """The same bytes as pieces of the files that they lie in."""
         try:
             extent = self._tree.extent(blob_name(descriptor.digest))
         except FileNotFoundError as err:
             raise self._lacks(descriptor) from err
-        yield from extent.pieces(offset, extent.size - offset)
+        yield from extent.read(offset, extent.size - offset)
 
     def _lacks(self, descriptor: Descriptor) -> SourceError:
         return SourceError(

@@ -151,7 +151,7 @@ def index_members(extent: Extent) -> dict[str, Member]:
     FormatError for a tar that is damaged or cut off, or has entries that lead out of it or share one name.
     """
     entries: dict[str, Member] = {}
-    for member in members(_Seeking(extent)):
+    for member in members(SeekingStream(extent)):
         if member.kind == "unsafe":
             raise FormatError(f"tar has an entry {member.name!r} that leads out of its directory")
         if member.kind != "directory" and member.name in entries:
@@ -160,17 +160,23 @@ def index_members(extent: Extent) -> dict[str, Member]:
     return entries
 
 
-class _Seeking:
+class SeekingStream:
     """An extent as a stream that passes over data without reading it."""
 
     def __init__(self, extent: Extent) -> None:
         self.position = 0
         self._extent = extent
 
+    def chunks(self, size: int) -> Iterator[bytes]:
+        """The next `size` bytes; fewer at the end."""
+        for chunk in self._extent.read(self.position, size):
+            self.position += len(chunk)
+            yield chunk
+
     def read(self, size: int) -> bytes:
-        data = b"".join(self._extent.read(self.position, size))
-        self.position += len(data)
-        return data
+        """The next `size` bytes in one piece; fewer at the end."""
+        return b"".join(self.chunks(size))
 
     def skip(self, size: int) -> None:
+        """Pass over `size` bytes."""
         self.position = min(self.position + size, self._extent.size)

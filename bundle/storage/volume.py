@@ -47,9 +47,6 @@ class ChunkStream:
             pass
 
 
-_PIECE = 4 * 1024 * 1024  # bytes; what the system is asked to move at once, and what is told as moved
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """One file and the digest it must have, None where nobody knows it."""
@@ -64,15 +61,11 @@ OnDamage = Callable[[Part, Digest], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilePiece:
-    """The `size` bytes of an open file from `offset` on, for who has the system send them without reading them."""
+    """The `size` bytes of an open file from `offset` on."""
 
     file: BinaryIO
     offset: int
     size: int
-
-    def __len__(self) -> int:
-        """The size, as other chunks of a stream have it."""
-        return self.size
 
     def read(self) -> Iterator[bytes]:
         """The bytes, in chunks; fewer where the file ends."""
@@ -92,9 +85,6 @@ class Extent(Protocol):
     def read(self, offset: int, length: int) -> Iterator[bytes]:
         """The `length` bytes from `offset` on, in chunks; fewer where they end."""
 
-    def pieces(self, offset: int, length: int) -> Iterator[FilePiece]:
-        """The same bytes as pieces of files, each of them open until the next one is asked for."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
@@ -108,10 +98,6 @@ class Section:
         """The `length` bytes from `offset` on, in chunks; fewer where the section ends."""
         return self.of.read(self.start + offset, min(length, self.size - offset))
 
-    def pieces(self, offset: int, length: int) -> Iterator[FilePiece]:
-        """The same bytes as pieces of files, each of them open until the next one is asked for."""
-        return self.of.pieces(self.start + offset, min(length, self.size - offset))
-
 
 class Volume:
     """The bytes of several files in a row, their sizes taken once. An OSError comes through."""
@@ -123,19 +109,16 @@ class Volume:
 
     def read(self, offset: int, length: int) -> Iterator[bytes]:
         """The `length` bytes from `offset` on, in chunks; fewer where the volume ends."""
-        for piece in self.pieces(offset, length):
-            yield from piece.read()
-
-    def pieces(self, offset: int, length: int) -> Iterator[FilePiece]:
-        """The same bytes as pieces of files, each of them open until the next one is asked for."""
         for part, size in zip(self.parts, self._sizes, strict=True):
             if offset < size and length > 0:
                 with part.path.open("rb", buffering=0) as file:
-                    while offset < size and length > 0:
-                        piece = FilePiece(file=file, offset=offset, size=min(_PIECE, length, size - offset))
-                        yield piece
-                        offset += piece.size
-                        length -= piece.size
+                    end = min(size, offset + length)
+                    for chunk in FilePiece(file=file, offset=offset, size=end - offset).read():
+                        yield chunk
+                        offset += len(chunk)
+                        length -= len(chunk)
+                    if offset < end:
+                        return
             offset = max(0, offset - size)
 
     def stream(self, on_damage: OnDamage) -> "VolumeStream":

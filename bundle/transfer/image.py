@@ -10,7 +10,6 @@ from bundle.formats import strict_json
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
-from bundle.storage.volume import FilePiece
 
 MAX_MANIFEST = 4 * 1024 * 1024  # bytes; the distribution-spec asks registries to accept manifests up to this size
 MAX_DEPTH = 8  # indexes in indexes; real ones have one
@@ -33,14 +32,6 @@ class ImageSource(Protocol):
 
     def read(self, descriptor: Descriptor, offset: int) -> Iterator[bytes]:
         """The blob's bytes from `offset` on. Not checked here: whoever stores them does."""
-
-
-@runtime_checkable
-class PlacedSource(Protocol):
-    """An ImageSource whose blobs lie in files."""
-
-    def pieces(self, descriptor: Descriptor, offset: int) -> Iterator[FilePiece]:
-        """What `read` gives, as pieces of those files. Each is open until the next one is asked for."""
 
 
 @runtime_checkable

@@ -1,60 +1,18 @@
 """Connections to hosts as the spec's `registries` declares them: TLS, plain HTTP, proxies, kept alive in pools."""
 
-import errno
 import ssl
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ProxySchemeUnknown
 from urllib3.util import Url, make_headers, parse_url
 
 from bundle.errors import SourceError
 from bundle.oci.locations import HostSettings
-from bundle.storage.volume import FilePiece
 from clients.http._proxies import Proxies
 from clients.http.tls import FillingSocket, client_context
-
-
-class _PlainConnection(HTTPConnection):
-    def send(self, data: Any) -> None:
-        if not isinstance(data, FilePiece):
-            super().send(data)
-        elif self.sock.sendfile(data.file, data.offset, data.size) != data.size:
-            raise _ended()
-
-
-class _EncryptedConnection(HTTPSConnection):
-    def send(self, data: Any) -> None:
-        if not isinstance(data, FilePiece):
-            super().send(data)
-            return
-        sent = 0
-        for chunk in data.read():
-            super().send(chunk)
-            sent += len(chunk)
-        if sent != data.size:
-            raise _ended()
-
-
-class _PlainPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _PlainConnection
-
-
-class _EncryptedPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _EncryptedConnection
-
-
-POOLS: dict[str, type] = {"http": _PlainPool, "https": _EncryptedPool}
-"""For `PoolManager.pool_classes_by_scheme`. A file that ends early is an OSError, as one that can't be read."""
-
-
-def _ended() -> OSError:
-    return OSError(errno.EIO, "the file ended early")
-
 
 _HOSTS = 64  # hosts whose connections are kept
 _DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -120,21 +78,18 @@ class Connections:
 
     def _manager(self, proxy: str, context: ssl.SSLContext | None, *, subject: str) -> urllib3.PoolManager:
         if not proxy:
-            manager = urllib3.PoolManager(_HOSTS, maxsize=self._pool_size, timeout=self._timeout, ssl_context=context)
-        else:
-            user = parse_url(proxy).auth
-            try:
-                manager = urllib3.ProxyManager(
-                    proxy, _HOSTS, maxsize=self._pool_size, timeout=self._timeout, ssl_context=context,
-                    proxy_headers=make_headers(proxy_basic_auth=user) if user else None,
-                )  # fmt: skip
-            except ProxySchemeUnknown as err:
-                raise SourceError(
-                    f"{subject}: the proxy that the environment names is neither http nor https",
-                    hint="set HTTPS_PROXY to http://HOST:PORT, or name the host in NO_PROXY",
-                ) from err
-        manager.pool_classes_by_scheme = POOLS
-        return manager
+            return urllib3.PoolManager(_HOSTS, maxsize=self._pool_size, timeout=self._timeout, ssl_context=context)
+        user = parse_url(proxy).auth
+        try:
+            return urllib3.ProxyManager(
+                proxy, _HOSTS, maxsize=self._pool_size, timeout=self._timeout, ssl_context=context,
+                proxy_headers=make_headers(proxy_basic_auth=user) if user else None,
+            )  # fmt: skip
+        except ProxySchemeUnknown as err:
+            raise SourceError(
+                f"{subject}: the proxy that the environment names is neither http nor https",
+                hint="set HTTPS_PROXY to http://HOST:PORT, or name the host in NO_PROXY",
+            ) from err
 
 
 def _tls(settings: HostSettings, *, subject: str, host: str) -> ssl.SSLContext:

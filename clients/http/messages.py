@@ -4,8 +4,6 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from bundle.storage.volume import FilePiece
-
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -21,13 +19,10 @@ class Authorizer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamedBody:
-    """`size` bytes to send that are made anew, from the start, for each attempt. Errors of `open` come through.
-
-    Pieces of files are sent without being read, where there is no TLS.
-    """
+    """`size` bytes to send that are made anew, from the start, for each attempt. Errors of `open` come through."""
 
     size: int
-    open: Callable[[], Generator[bytes | FilePiece, None, None]]
+    open: Callable[[], Generator[bytes]]
 
 
 Body = bytes | StreamedBody

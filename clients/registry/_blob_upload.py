@@ -5,6 +5,7 @@ A blob is one PATCH, as Docker sends it, and an empty PUT that states its digest
 Harbor drop it: there the blob begins anew.
 """
 
+import contextlib
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlencode
@@ -85,6 +86,11 @@ class BlobUploads:
                 f"{self._subject}: {netloc(url)} stored {stored}, expected {descriptor.digest}",
                 hint="something before the registry changes what it is sent",
             )
+
+    def cancel(self, session: Session) -> None:
+        """Give an upload up, so that the registry keeps nothing of it; one that can't hear that drops it in time."""
+        with contextlib.suppress(TransientError, SourceError, IntegrityError):
+            self._transport.attempt("DELETE", session.url, subject=self._subject, auth=self._auth(session.url))
 
     def resumed(self, session: Session) -> Session | None:
         """Where the upload goes on; None where the registry does not know, so that another one is to begin."""

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from bundle.errors import FormatError, IntegrityError, RegistryError
+from bundle.errors import FormatError, IntegrityError, RegistryError, StorageError
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
@@ -198,7 +198,10 @@ class RegistrySink:
         return ""
 
     def _send(self, descriptor: Descriptor, read: ReadBlob, session: Session) -> None:
-        """Upload a blob. A fault is followed by another attempt, with the bytes that the registry still lacks."""
+        """Upload a blob. A fault is followed by another attempt, with the bytes that the registry still lacks.
+
+        An upload whose bytes are damaged is given up.
+        """
         failures = 0
         while True:
             try:
@@ -207,6 +210,9 @@ class RegistrySink:
             except TransientError as fault:
                 failures += 1
                 self._transport.pause(self._subject, fault, failures)
+            except (IntegrityError, StorageError):  # what is to be sent is not good, or can't be read
+                self._blobs.cancel(session)
+                raise
             resumed = self._blobs.resumed(session)
             if resumed and resumed.at > session.at:
                 failures = 0

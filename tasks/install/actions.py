@@ -26,7 +26,7 @@ def action_steps(receiver: Receiver) -> Iterator[Step]:
             inputs=dict,
             ready=partial(_has_not_run, receiver, action),
             live=True,
-            after=["verify", "preflight", "secret", "namespace", *before],
+            after=["transfer", "secret", "namespace", *before],
         )
 
 

@@ -18,7 +18,7 @@ def derive_steps(receiver: Receiver) -> Iterator[Step]:
             action=partial(_derive, receiver, image.name),
             inputs=partial(_inputs, receiver, image.name),
             outputs=partial(_files, receiver, image.name),
-            after=("verify", "preflight"),
+            after=("transfer",),
         )
 
 

@@ -46,14 +46,14 @@ def push_steps(receiver: Receiver) -> Iterator[Step]:
                 inputs=dict,
                 ready=partial(_chart_absent, receiver, chart.name),
                 live=True,
-                after=("verify", "preflight"),
+                after=("transfer",),
             )
 
 
 def planned_images(receiver: Receiver) -> Iterator[tuple[ImageSpec | DerivedImageSpec, tuple[str, ...]]]:
     """The images that come inside, carried ones and those that are made of them, each with the steps right before."""
     for image in receiver.carried.plan.images:
-        yield image, ("verify", "preflight")
+        yield image, ("transfer",)
     for derived in receiver.carried.plan.derived:
         yield derived, (f"derive:{derived.name}",)
 

@@ -18,7 +18,7 @@ def values_steps(receiver: Receiver) -> Iterator[Step]:
             doc="resolve the release's values",
             action=partial(_check_values, receiver, release),
             inputs=partial(_values_inputs, receiver, release),
-            after=["verify", "preflight", "secret", *_digests_known(receiver), *_before(install, release)],
+            after=["transfer", "secret", *_digests_known(receiver), *_before(install, release)],
         )
 
 

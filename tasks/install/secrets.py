@@ -24,7 +24,7 @@ def namespace_steps(receiver: Receiver) -> Iterator[Step]:
             inputs=dict,
             ready=partial(_lacks_namespace, receiver, name),
             live=True,
-            after=("verify", "preflight"),
+            after=("transfer",),
         )
 
 
@@ -39,7 +39,7 @@ def secret_steps(receiver: Receiver) -> Iterator[Step]:
             inputs=dict,
             ready=partial(_differs, receiver, secret),
             live=True,
-            after=["verify", "preflight", *(f"namespace:{name}" for name in secret.namespaces)],
+            after=["transfer", *(f"namespace:{name}" for name in secret.namespaces)],
         )
 
 

@@ -1,6 +1,7 @@
 """`verify`: a bundle comes from whom the site trusts, and is whole, be it a directory, an archive or parts.
 
-Nothing is unpacked or written. The signature comes first; before an install, so does the question of its age.
+Nothing is unpacked or written. The signature comes first; before an install, so does the question of its age. An
+install has it look at the list of checksums, what that promises, and small files: `transfer` reads all, once.
 """
 
 from collections.abc import Iterator
@@ -18,10 +19,31 @@ from tasks.runtime.console import LocalWork
 from tasks.runtime.project import archive_parts
 from tasks.runtime.step import Inputs, Step
 from tasks.site.receiver import Receiver
+from tasks.transfer.record import compared_whole, note_whole
 
 if TYPE_CHECKING:
+    from bundle.archive.verify import VerifyReport
     from bundle.metadata.receipt import Receipt
     from bundle.signing.trust import Trust
+
+
+_SMALL = 1024 * 1024  # bytes of a file that is compared before anything else is done, and then once more
+_AFTER_TRANSFER = frozenset(
+    (
+        "transfer",
+        "derive",
+        "load",
+        "push",
+        "namespace",
+        "secret",
+        "values",
+        "helm",
+        "health",
+        "action",
+        "receipt",
+        "install",
+    )
+)
 
 
 def verify_steps(receiver: Receiver) -> Iterator[Step]:
@@ -41,11 +63,19 @@ def verify_steps(receiver: Receiver) -> Iterator[Step]:
 def _must(receiver: Receiver) -> str:
     if _asked(receiver):
         return "it is asked for"
+    if not _reads_later(receiver) and not compared_whole(receiver):
+        return "not every file of the bundle was compared since it came, or was changed"
     return downgrade(receiver) if receiver.carried.has_plan else "the bundle does not tell its steps"
 
 
 def _asked(receiver: Receiver) -> bool:
     return "verify" in receiver.options.words
+
+
+def _reads_later(receiver: Receiver) -> bool:
+    """Whether `transfer` comes later in this run: it is for all steps but those that change nothing."""
+    bases = {word.partition(":")[0] for word in receiver.options.words}
+    return not _asked(receiver) and bool(bases & _AFTER_TRANSFER) and receiver.carried.has_plan
 
 
 def _inputs(receiver: Receiver) -> Inputs:
@@ -65,7 +95,6 @@ def _inputs(receiver: Receiver) -> Inputs:
 
 def _verify(receiver: Receiver) -> None:
     from bundle.archive.hand_made import is_hand_made
-    from bundle.archive.verify import verify
 
     good, bad = [], []
     for path in _bundles(receiver):
@@ -74,10 +103,7 @@ def _verify(receiver: Receiver) -> None:
                 _tell_hand_made(receiver, path)
             trust = receiver.carried.trust(path)
             origin = _origin(path, trust)
-            meter = LocalWork(receiver.project.console)
-            vouch = receiver.carried.vouch if path == receiver.carried.path else trust
-            report = verify(path, meter=meter, base=receiver.project.base, vouch=vouch)
-            report.raise_if_bad()
+            report = _listed(receiver, path) if _reads_later(receiver) else _whole(receiver, path, trust)
             if path == receiver.options.bundle:
                 receiver.carried.resolved()  # undamaged, it may still be of another format
                 if not _asked(receiver):
@@ -85,11 +111,49 @@ def _verify(receiver: Receiver) -> None:
         except AirgapError as err:
             bad.append(str(err))
         else:
+            later = "; the others are compared as they are transferred" if _reads_later(receiver) else ""
             notes = "".join(f"; {note}" for note in (*origin, *report.notes))
-            good.append(f"{path}: {report.files} files, {human(report.size)}, all as their checksums say{notes}")
+            good.append(f"{path}: {report.files} files, {human(report.size)}, all as their checksums say{later}{notes}")
     receiver.project.note("verify", "; ".join(good))
     if bad:
         raise BundleError("\n".join(bad), [])
+
+
+def _whole(receiver: Receiver, path: Path, trust: "Trust | None") -> "VerifyReport":
+    """Read every file to its end; that all are good is noted of the bundle that is installed."""
+    from bundle.archive.reader import fingerprint
+    from bundle.archive.verify import verify
+
+    lay = fingerprint(path)
+    vouch = receiver.carried.vouch if path == receiver.carried.path else trust
+    report = verify(path, meter=LocalWork(receiver.project.console), base=receiver.project.base, vouch=vouch)
+    report.raise_if_bad()
+    if path == receiver.carried.path:
+        note_whole(receiver, lay)
+    return report
+
+
+def _is_payload(name: str, size: int) -> bool:
+    return size > _SMALL or name.startswith("images/blobs/") or (name.startswith("images/") and name.endswith(".tar"))
+
+
+def _listed(receiver: Receiver, path: Path) -> "VerifyReport":
+    """Compare what is there with the list, all small files and manifests with their digests; no image is read."""
+    from bundle.archive.use import Compared, Reading
+    from bundle.archive.verify import verify
+
+    read: list[str] = []
+
+    def begin(name: str) -> Compared:
+        read.append(name)
+        return Compared()
+
+    reading = Reading(begin=begin, passes_over=_is_payload)
+    meter = LocalWork(receiver.project.console)
+    report = verify(path, meter=meter, base=receiver.project.base, vouch=receiver.carried.vouch, reading=reading)
+    report.raise_if_bad()
+    receiver.carried.bundle.compared.update(read)
+    return report
 
 
 def _origin(path: Path, trust: "Trust | None") -> tuple[str, ...]:

@@ -89,11 +89,18 @@ GROUPS: Mapping[str, ListedGroup] = _by_name(
         ),
         ListedGroup(
             "install",
-            "install the bundle: verify, preflight, push, secret, helm, health, ... receipt",
+            "install the bundle: verify, preflight, transfer, push, secret, helm, health, ... receipt",
             "the bundle, site=, environment variables that the spec names",
             "images in the registry; namespaces, secrets and releases in the cluster; the receipt",
             AIR_GAPPED,
             main=True,
+        ),
+        ListedGroup(
+            "transfer",
+            "read the bundle once: compare every file, and send what is missing inside",
+            "every file of the bundle",
+            "blobs without a name in the registry, or images in the Docker daemon",
+            AIR_GAPPED,
         ),
         ListedGroup("derive", "build the images with a custom CA", "the bundle's images", "the state", AIR_GAPPED),
         ListedGroup(

@@ -9,6 +9,7 @@ import stat
 import threading
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING
 from bundle.errors import AirgapError, FormatError, storage_errors
 from bundle.formats import strict_json
 from bundle.metadata.names import INSTALL, RESOLVED_SPEC, SPEC_PLACE
+from bundle.meter import Meter
+from bundle.oci.digest import Digest
 from bundle.storage.files import inside
 from schema.site.rehearsal import rehearsed
 from schema.site.site import Site
@@ -25,6 +28,8 @@ from tasks.site.trust import refuse_other_bundle, site_trust
 
 if TYPE_CHECKING:
     from bundle.archive.reader import OpenedBundle
+    from bundle.archive.use import Reading
+    from bundle.archive.verify import VerifyReport
     from bundle.signing.trust import OneList, Trust
 
 _FILE = 0o600  # modes that no usual umask takes anything of
@@ -51,6 +56,24 @@ class CarriedBundle:
     def path(self) -> Path:
         """Where the bundle is: named, or the spec's own."""
         return self._options.bundle or self._project.finished
+
+    def fingerprint(self) -> Digest:
+        """How the bundle's files lie there: equal ones mean that no program has written to them since."""
+        from bundle.archive.reader import fingerprint
+
+        return fingerprint(self.path)
+
+    def compare(self, reading: "Reading", meter: Meter) -> "VerifyReport":
+        """Read every file to its end and compare it with the list; `reading` says who uses their bytes.
+
+        Of a directory, files that this run has compared already are not read again.
+        """
+        from bundle.archive.verify import verify
+
+        if self.path.is_dir():
+            known = frozenset(self.bundle.compared)
+            reading = replace(reading, passes_over=lambda name, _: name in known)
+        return verify(self.path, meter=meter, base=self._project.base, vouch=self.vouch, reading=reading)
 
     def contains(self, directory: Path) -> bool:
         """Whether a directory is the bundle's, or in it: a file that is written there would make it bad."""

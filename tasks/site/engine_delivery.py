@@ -1,14 +1,15 @@
 """The registry inside, by way of a Docker Engine: images are loaded into it, checked there, named, and pushed by it."""
 
+import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bundle.errors import AirgapError, EngineError, IntegrityError
 from bundle.formats import strict_json
-from bundle.images.docker_load import Loadable
+from bundle.images.docker_load import Loadable, LoadTogether
 from bundle.metadata.manifest import ImageEntry
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
@@ -67,13 +68,31 @@ class EngineDelivery:
             size = image.size(entry.reference)
             self._images.local.expect(subject, size)
             self._engine.load(size, self._counted(image.tar(entry.reference), subject), subject=subject)
-            made = self._checked(entry, image)
+            made = self._checked(entry, image, entry.reference)
         target = self._settings.target(entry.name)
         if target != entry.reference:
             with self._images.names.making(step, str(target), subject=subject):
                 self._engine.tag(made.id, target, subject=subject)
         self._notes.set("loaded", target, entry.digest, Digest.parse(made.id))
         return f"{target} is {made.id}"
+
+    def together(self, entries: Sequence[ImageEntry]) -> LoadTogether:
+        """The tar of several images, each under the name that it is pushed by."""
+        return LoadTogether({self._settings.target(each.name): self._loadable(each) for each in entries})
+
+    def load_together(self, entries: Sequence[ImageEntry], tar: LoadTogether, pieces: Iterator[bytes]) -> None:
+        """Load them, compare what the Engine made of each, and note it. `pieces` are the bytes of the tar."""
+        with self._images.turn(), contextlib.ExitStack() as stack:
+            for entry in entries:
+                name = str(self._settings.target(entry.name))
+                stack.enter_context(self._images.names.making(f"load:{entry.name}", name, subject=_subject(entry)))
+            subject = subject_of(entries)
+            self._images.local.expect(subject, tar.size)
+            self._engine.load(tar.size, self._counted(pieces, subject), subject=subject)
+            for entry in entries:
+                target = self._settings.target(entry.name)
+                made = self._checked(entry, self._loadable(entry), target)
+                self._notes.set("loaded", target, entry.digest, Digest.parse(made.id))
 
     # The registry.
 
@@ -139,13 +158,13 @@ class EngineDelivery:
         noted = self._notes.made("loaded", target, entry.digest)
         return image.id == str(wanted.id) or (image.id == str(noted) and image.layers == wanted.diff_ids)
 
-    def _checked(self, entry: ImageEntry, wanted: Loadable) -> "EngineImage":
-        """The image as the Engine has it after a load."""
+    def _checked(self, entry: ImageEntry, wanted: Loadable, name: Reference) -> "EngineImage":
+        """The image as the Engine has it after a load under this name."""
         subject = _subject(entry)
-        made = self._engine.inspect(str(entry.reference), subject=subject)
+        made = self._engine.inspect(str(name), subject=subject)
         if made is None:
             raise EngineError(
-                f"{subject}: the Docker Engine has no {entry.reference} after loading it",
+                f"{subject}: the Docker Engine has no {name} after loading it",
                 hint="look into the Engine's log, and run again",
             )
         if made.layers != wanted.diff_ids:
@@ -166,6 +185,15 @@ def _subject(entry: Named) -> str:
     return f"image {entry.name!r}"
 
 
+def subject_of(entries: Sequence[Named]) -> str:
+    """What several images are called together."""
+    if len(entries) == 1:
+        return _subject(entries[0])
+    named, more = entries[:_NAMED], len(entries) - _NAMED
+    return f"images {', '.join(repr(each.name) for each in named)}" + (f" and {more} others" if more > 0 else "")
+
+
+_NAMED = 4  # images, in one message
 FORMAT_VERSION = 1
 
 Kind = Literal["loaded", "pushed"]

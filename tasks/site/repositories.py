@@ -1,5 +1,6 @@
 """The repositories of the registry inside, over HTTP: what they hold, and images straight from the bundle."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -28,6 +29,7 @@ class Repositories:
 
     def __init__(self, settings: DestinationSettings) -> None:
         self._settings = settings
+        self.sent = Counter[str]()  # bytes that have gone there for an image in this run, before it is pushed
 
     def holds(self, place: Reference, blob: Descriptor) -> bool:
         """Whether a repository has a blob."""
@@ -128,7 +130,9 @@ class DirectDelivery:
         sink, subject = self._repositories.image(entry), f"image {entry.name!r}"
         meter = self._settings.console
         pushed = push_image(source, entry.root, sink, subject=subject, meter=meter, transfers=transfers)
-        parts = {"sent": pushed.pushed, "already there": pushed.present, "mounted": pushed.mounted}
+        before = self._repositories.sent.pop(entry.name, 0)
+        sent, there = pushed.pushed + before, pushed.present - before
+        parts = {"sent": sent, "already there": there, "mounted": pushed.mounted}
         told = ", ".join(f"{human(size)} {how}" for how, size in parts.items() if size) or "already there"
         return f"{self._settings.target(entry.name)}: {told}"
 

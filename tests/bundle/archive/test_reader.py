@@ -256,3 +256,25 @@ def test_a_fingerprint_reads_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_fingerprint_needs_a_bundle(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="there is no bundle"):
         fingerprint(tmp_path / "nothing.tar")
+
+
+@pytest.mark.parametrize("where", ["directory", "archive"])
+def test_what_was_compared_is_remembered(tmp_path: Path, where: str) -> None:
+    bundle = open_bundle(placed(tmp_path, where))
+    assert bundle.compared == {"manifest.json"}
+    bundle.read("charts/demo-0.3.0.tgz")
+    bundle.extract("files/helm", tmp_path / "helm")
+    assert bundle.compared == {"manifest.json", "charts/demo-0.3.0.tgz", "files/helm"}
+    assert bundle.listed("files/helm") == bundle.digest("files/helm")
+    assert bundle.listed("files/other") is None
+
+
+@pytest.mark.parametrize("where", ["directory", "archive", "first-part"])
+def test_where_the_blobs_of_an_archived_image_lie(tmp_path: Path, where: str) -> None:
+    bundle = open_bundle(placed(tmp_path, where, "docker-archive"))
+    entry = next(image for image in bundle.manifest.images if image.name == "api")
+    places = bundle.blobs(entry)
+    assert entry.blobs.keys() | {entry.digest} <= places.keys()
+    bundle.extract(entry.file, tmp_path / "image.tar")
+    data = (tmp_path / "image.tar").read_bytes()
+    assert all(digest.matches(data[each.offset : each.offset + each.size]) for digest, each in places.items())

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bundle.archive.archive import pack
+from bundle.archive.use import Compared, Reading
 from bundle.archive.verify import verify
 from bundle.errors import BundleError, FormatError, SourceError
 from bundle.metadata.checksums import SUMS, list_files
@@ -239,3 +240,112 @@ def test_with_its_base_it_is_complete(tmp_path: Path, layout: Layout, form: Call
     assert report.notes == (
         f"a delta, complete together with {base.named}, which has the 2 blobs (20.5 KB) that it leaves out",
     )
+
+
+# Who uses the bytes, in the same reading.
+
+
+class Using:
+    """Keeps the bytes of each file."""
+
+    def __init__(self, root: Path) -> None:
+        self.given: dict[str, bytes] = {}
+        self.good: dict[str, bool] = {}
+        self._digests = {name: Digest.of((root / name).read_bytes()) for name in list_files(root)}
+
+    def begin(self, name: str) -> Compared:
+        self.given[name] = b""
+        using = self
+
+        class One:
+            def take(self, data: bytes) -> None:
+                using.given[name] += data
+
+            def end(self, *, good: bool) -> None:
+                assert name not in using.good, "told twice"
+                using.good[name] = good
+
+        return Compared(self._digests.get(name), One())
+
+
+@pytest.mark.parametrize("form", ["directory", "archive", "parts"])
+def test_the_bytes_that_are_compared_are_those_that_are_used(root: Path, form: str) -> None:
+    path = root if form == "directory" else packed(root, split=None if form == "archive" else 5000)
+    using = Using(root)
+    verify(path, reading=Reading(begin=using.begin)).raise_if_bad()
+    for name in list_files(root):
+        assert using.given[name] == (root / name).read_bytes()
+        assert using.good[name]
+
+
+@pytest.mark.parametrize("form", ["directory", "archive", "parts"])
+def test_who_uses_damaged_bytes_is_told_and_lacks_the_last(tmp_path: Path, form: str) -> None:
+    root = make_bundle(tmp_path)
+    using, name = Using(root), SHARED_BLOB
+    size = (root / name).stat().st_size
+    if form == "directory":
+        flip(root / name)
+    path = root if form == "directory" else packed(root, split=None if form == "archive" else 5000)
+    if form != "directory":
+        good = (root / name).read_bytes()
+        pieces = sorted(each for each in path.parent.glob("demo-1.2.tar*") if each.suffix != ".sha256")
+        at = b"".join(piece.read_bytes() for piece in pieces).index(good) + len(good) - 1
+        while at >= pieces[0].stat().st_size:
+            at -= pieces.pop(0).stat().st_size
+        flip(pieces[0], at)
+    report = verify(path, reading=Reading(begin=using.begin))
+    assert any(f"damaged: {name}" in str(each) for each in report.findings)
+    assert using.good[name] is False
+    assert len(using.given[name]) < size
+
+
+@pytest.mark.parametrize("form", ["directory", "archive", "parts"])
+def test_what_is_passed_over_is_not_read(root: Path, form: str) -> None:
+    path = root if form == "directory" else packed(root, split=None if form == "archive" else 5000)
+    using = Using(root)
+    reading = Reading(begin=using.begin, passes_over=lambda name, _: name.startswith("images/blobs/"))
+    report = verify(path, reading=reading)
+    report.raise_if_bad()
+    assert not [name for name in using.given if name.startswith("images/blobs/")]
+    assert "manifest.json" in using.given
+    assert report.files == len(using.given)
+
+
+@pytest.mark.parametrize("form", ["directory", "archive", "parts"])
+@pytest.mark.parametrize(
+    ("damage", "finding"),
+    [
+        pytest.param(lambda r: flip(r / "files/helm"), "damaged: files/helm", id="small"),
+        pytest.param(lambda r: (r / "images/left over").write_bytes(b""), "extra: images/left over", id="extra"),
+        pytest.param(lambda r: (r / API_BLOB).write_bytes(b"x"), f"damaged: {API_BLOB}", id="size"),
+        pytest.param(lambda r: (r / API_BLOB).unlink(), f"missing: {API_BLOB}", id="missing"),
+    ],
+)
+def test_without_reading_images_all_else_is_found(
+    root: Path, damage: Callable[[Path], object], finding: str, form: str
+) -> None:
+    damage(root)
+    path = root
+    if form != "directory":
+        with tarfile.open(root.with_name("demo-1.2.tar"), "w") as tar:
+            tar.add(root, root.name)
+        path = root.with_name("demo-1.2.tar")
+        if form == "parts":
+            data = path.read_bytes()
+            path.unlink()
+            for number in range(0, len(data), 5000):
+                path.with_name(f"demo-1.2.tar.{number // 5000 + 1:03d}").write_bytes(data[number : number + 5000])
+            path = path.with_name("demo-1.2.tar.001")
+    reading = Reading(passes_over=lambda name, _: name.startswith("images/blobs/"))
+    assert any(finding in str(each) for each in verify(path, reading=reading).findings)
+
+
+@pytest.mark.parametrize("form", ["directory", "archive"])
+def test_a_reading_can_be_stopped(root: Path, form: str) -> None:
+    path = root if form == "directory" else packed(root)
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        verify(path, reading=Reading(check=stop))

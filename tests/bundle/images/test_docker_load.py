@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import AirgapError, EngineError, IntegrityError
-from bundle.images.docker_load import Loadable
+from bundle.images.docker_load import Loadable, LoadedBlob, LoadTogether
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
 from tests.fixtures.images.fake_images import ContentSource, FakeSource
 from tests.fixtures.images.images import Image, Index, image, layer
@@ -90,3 +91,66 @@ def test_a_damaged_config(tmp_path: Path) -> None:
     source.content[made.id] = b"{}"
     with pytest.raises(IntegrityError, match="its config is damaged"):
         Loadable.of(source, content.descriptor, subject="image 'app'")
+
+
+class Taken:
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.good: bool | None = None
+
+    def take(self, data: bytes) -> None:
+        assert self.good is not False
+        self.data += data
+
+    def end(self, *, good: bool) -> None:
+        self.good = good
+
+
+def together() -> tuple[LoadTogether, dict[Digest, bytes]]:
+    """Two images that share a layer."""
+    base = layer("base", 5000)
+    contents = {name: image(base, layer(name, 700)) for name in ("one", "two")}
+    images = {Reference.parse(f"registry.example.com/{name}:1"): loadable(each) for name, each in contents.items()}
+    return LoadTogether(images), {digest: data for each in contents.values() for digest, data in each.blobs.items()}
+
+
+def test_several_images_as_one_tar() -> None:
+    made, blobs = together()
+    assert made.blobs == {digest: len(data) for digest, data in blobs.items()}
+    taken = Taken()
+    for digest in sorted(made.blobs):  # as they come by
+        to = LoadedBlob(digest, made.blobs[digest], taken)
+        for at in range(0, len(blobs[digest]), 999):
+            to.take(blobs[digest][at : at + 999])
+        to.end(good=True)
+    assert b"manifest.json" not in taken.data, "no Engine makes an image of what it has by now"
+    made.finish(taken)
+    assert taken.good
+    assert len(taken.data) == made.size
+    with tarfile.open(fileobj=io.BytesIO(taken.data)) as tar:
+        names = tar.getnames()
+        listed = tar.extractfile("manifest.json")
+        assert listed
+        entries = json.loads(listed.read())
+    assert len(names) == len(set(names)) == len(blobs) + 1
+    assert [entry["RepoTags"] for entry in entries] == [["registry.example.com/one:1"], ["registry.example.com/two:1"]]
+    assert all({entry["Config"], *entry["Layers"]} <= set(names) for entry in entries)
+
+
+def test_a_damaged_blob_ends_it() -> None:
+    _, blobs = together()
+    taken = Taken()
+    digest, data = next(iter(blobs.items()))
+    to = LoadedBlob(digest, len(data), taken)
+    to.take(data[:10])
+    to.end(good=False)
+    assert taken.good is False
+
+
+def test_an_empty_blob_has_a_place_too() -> None:
+    taken = Taken()
+    LoadedBlob(Digest.of(b""), 0, taken).end(good=True)
+    with tarfile.open(fileobj=io.BytesIO(taken.data + bytes(1024))) as tar:
+        assert [member.size for member in tar.getmembers()] == [0]

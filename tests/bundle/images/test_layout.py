@@ -5,7 +5,15 @@ import pytest
 
 from bundle.errors import FormatError, IntegrityError, SourceError
 from bundle.images.docker_archive import write_image
-from bundle.images.layout import LayoutImage, blob_name, docker_manifest_bytes, index_bytes, place_image, write_index
+from bundle.images.layout import (
+    LayoutImage,
+    blob_name,
+    docker_manifest_bytes,
+    index_bytes,
+    named_digest,
+    place_image,
+    write_index,
+)
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
@@ -142,3 +150,18 @@ def test_indexes_nested_too_deep_are_refused(store: BlobStore) -> None:
     deep = LayoutImage(name="deep", reference=Reference.parse(f"{PREFIX}/deep:1"), root=root)
     with pytest.raises(SourceError, match="image 'deep': its indexes"):
         place_image(store.root / "x", deep, store)
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_the_name_of_a_blob_tells_its_digest(algorithm: str) -> None:
+    digest = Digest(algorithm=algorithm, hex="0a" * (32 if algorithm == "sha256" else 64))
+    assert named_digest(blob_name(digest)) == digest
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["index.json", "blobs", "blobs/sha256", "blobs/sha256/x", "blobs/sha256:" + "0" * 64, "sha256/" + "0" * 64,
+     "blobs/blobs/sha256/" + "0" * 64, "blobs/sha256/" + "0" * 64 + "/x", "blobs/sha256/" + "A" * 64],
+)  # fmt: skip
+def test_other_files_are_no_blobs(name: str) -> None:
+    assert named_digest(name) is None

@@ -3,7 +3,7 @@
 import json
 import os
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.storage.blob_store import BlobStore
 from bundle.storage.tree import DirectoryTree, TarTree, index_members
-from bundle.storage.volume import FilePiece, Part, Volume
-from bundle.transfer.image import Manifest, PlacedSource
+from bundle.storage.volume import Part, Volume
+from bundle.transfer.image import Manifest
 from tests.fixtures.images.layouts import fetched, layout_of_all, opened
 from tests.fixtures.made.made_bundle import CONTENT, PREFIX
 
@@ -165,24 +165,9 @@ def test_a_link_out_of_the_layout_is_not_followed(layout: Path) -> None:
 DATA = os.urandom(10_000_000)
 
 
-def joined(pieces: Iterator[FilePiece]) -> bytes:
-    """Each is read while it is at hand, as a file is open no longer."""
-    return b"".join(chunk for piece in pieces for chunk in piece.read())
-
-
-@pytest.fixture
-def volume(tmp_path: Path) -> Volume:
-    """DATA in three files, one of them empty."""
-    cuts = [0, 4_500_000, 4_500_000, len(DATA)]
-    paths = [tmp_path / f"part{number}" for number in range(3)]
-    for path, start, end in zip(paths, cuts, cuts[1:], strict=False):
-        path.write_bytes(DATA[start:end])
-    return Volume([Part(path=path) for path in paths])
-
-
 @pytest.mark.parametrize("packed", [False, True], ids=["directory", "tar"])
 @pytest.mark.parametrize("offset", [0, 7, len(DATA)])
-def test_pieces_of_a_blob(tmp_path: Path, packed: bool, offset: int) -> None:
+def test_bytes_of_a_blob(tmp_path: Path, packed: bool, offset: int) -> None:
     root, digest = tmp_path / "layout", Digest.of(DATA)
     path = root / "blobs" / "sha256" / digest.hex
     path.parent.mkdir(parents=True)
@@ -192,8 +177,7 @@ def test_pieces_of_a_blob(tmp_path: Path, packed: bool, offset: int) -> None:
     volume = Volume([Part(path=tmp_path / "layout.tar")])
     source = LayoutSource(TarTree(volume, index_members(volume)) if packed else DirectoryTree(root), "", "image 'app'")
     blob = Descriptor(media_type="x", digest=digest, size=len(DATA))
-    assert isinstance(source, PlacedSource)
-    assert joined(source.pieces(blob, offset)) == DATA[offset:] == b"".join(source.read(blob, offset))
+    assert b"".join(source.read(blob, offset)) == DATA[offset:]
     absent = Descriptor(media_type="x", digest=Digest.of(b"other"), size=5)
     with pytest.raises(SourceError, match="image 'app' lacks sha256:"):
-        next(source.pieces(absent, 0))
+        next(source.read(absent, 0))

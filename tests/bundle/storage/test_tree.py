@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import FormatError
-from bundle.storage.tree import index_tar, read_small
+from bundle.storage.tree import SeekingStream, index_tar, read_small
+from bundle.storage.volume import Part, Volume
 from tests.fixtures.images.tars import made
 
 REG = tarfile.REGTYPE
@@ -58,3 +59,14 @@ def test_hostile_tars_are_refused(tmp_path: Path, entries: list[tuple[str, bytes
     (tmp_path / "x.tar").write_bytes(made(*entries))
     with pytest.raises(FormatError, match=what):
         index_tar(tmp_path / "x.tar")
+
+
+def test_a_stream_that_passes_over_reads_only_what_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"0123456789")
+    stream = SeekingStream(Volume([Part(path=tmp_path / "file")]))
+    assert stream.read(2) == b"01"
+    stream.skip(3)
+    assert b"".join(stream.chunks(2)) == b"56"
+    assert stream.position == 7
+    stream.skip(100)
+    assert (stream.read(5), stream.position) == (b"", 10)

@@ -1,7 +1,5 @@
 """Pushes of one image to a registry that does wrong on demand."""
 
-from pathlib import Path
-
 import pytest
 
 from bundle.oci.reference import Reference
@@ -11,22 +9,14 @@ from clients.registry.repository import Registries
 from clients.registry.upload import Uploads
 from tests.fixtures.connections import RecordingMeter
 from tests.fixtures.images.fake_images import FakeSource
-from tests.fixtures.images.pushes import LAYER, SMALL, SUBJECT, FilesSource, Push
+from tests.fixtures.images.pushes import LAYER, SMALL, SUBJECT, Push
 from tests.fixtures.servers.faulty_registry import FaultyRegistry
 
 
-@pytest.fixture(params=["memory", "files"])
-def source(request: pytest.FixtureRequest, tmp_path: Path) -> FakeSource:
-    """An image with a large and a small layer."""
-    source = FilesSource(tmp_path) if request.param == "files" else FakeSource()
-    source.image(LAYER, SMALL)
-    return source
-
-
 @pytest.fixture
-def files(tmp_path: Path) -> FilesSource:
-    """The same image, in files."""
-    source = FilesSource(tmp_path)
+def source() -> FakeSource:
+    """An image with a large and a small layer."""
+    source = FakeSource()
     source.image(LAYER, SMALL)
     return source
 

@@ -2,10 +2,8 @@
 
 import errno
 import os
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
@@ -14,7 +12,6 @@ from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.locations import HostSettings
 from bundle.oci.reference import Reference
-from bundle.storage.volume import FilePiece
 from bundle.transfer.push import PushedImage, push_image
 from bundle.transfer.transfers import Transfers
 from clients.http.credentials import Credentials
@@ -22,7 +19,7 @@ from clients.registry.repository import Registries
 from clients.registry.upload import Uploads
 from tests.fixtures.connections import MakeTransport, RecordingMeter
 from tests.fixtures.images.fake_images import FakeSource
-from tests.fixtures.images.pushes import LAYER, MIB, SUBJECT, FilesSource, Push, patched, whole
+from tests.fixtures.images.pushes import LAYER, MIB, SUBJECT, Push, patched, whole
 from tests.fixtures.servers.faulty_registry import (
     Answer,
     Fault,
@@ -139,57 +136,66 @@ def end(request: pytest.FixtureRequest, certificate: Path) -> Iterator[FaultyReg
 
 
 @pytest.fixture
-def push_files(
-    make_transport: MakeTransport, end: FaultyRegistry, ca: Path, logins: Path, files: FilesSource
+def push_there(
+    make_transport: MakeTransport, end: FaultyRegistry, ca: Path, logins: Path, source: FakeSource
 ) -> Callable[[], PushedImage]:
     transport = make_transport({end.host: HostSettings(ca=ca, plain_http=end.url.startswith("http:"))})
     registries = Registries(transport, credentials=Credentials({"DOCKER_CONFIG": str(logins.parent)}))
     sink = Uploads(registries).repository(Reference.parse(f"{end.host}/team/app:1"), subject=SUBJECT)
     meter = RecordingMeter()
-    return lambda: push_image(files, files.resolve(), sink, subject=SUBJECT, meter=meter, transfers=Transfers(1))
+    return lambda: push_image(source, source.resolve(), sink, subject=SUBJECT, meter=meter, transfers=Transfers(1))
 
 
-def test_pieces_of_files(end: FaultyRegistry, files: FilesSource, push_files: Callable[[], PushedImage]) -> None:
-    assert push_files().pushed == sum(len(files.content[blob]) for blob in files.content) - files.resolve().size
-    whole(end, files)
+def reading(source: FakeSource, monkeypatch: pytest.MonkeyPatch, data: bytes, fault: OSError | None = None) -> None:
+    """The medium gives other bytes of the layer than there were, in steps, or fails behind them."""
+    whole = source.read
+
+    def read(descriptor: Descriptor, offset: int) -> Iterator[bytes]:
+        if descriptor.digest != Digest.of(LAYER):
+            yield from whole(descriptor, offset)
+            return
+        yield from (data[at : at + MIB // 4] for at in range(offset, len(data), MIB // 4))
+        if fault:
+            raise fault
+
+    monkeypatch.setattr(source, "read", read)
 
 
-def test_a_file_that_is_cut_while_it_is_sent(
-    end: FaultyRegistry, files: FilesSource, push_files: Callable[[], PushedImage], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "data", [LAYER[:MIB], LAYER[:-1], LAYER[:-1] + b"x", b"x" + LAYER[1:]], ids=["half", "short", "last", "first"]
+)
+def test_an_upload_of_damaged_bytes_is_given_up(
+    end: FaultyRegistry,
+    source: FakeSource,
+    push_there: Callable[[], PushedImage],
+    monkeypatch: pytest.MonkeyPatch,
+    data: bytes,
 ) -> None:
-    def cut(descriptor: Descriptor, offset: int) -> Iterator[FilePiece]:
-        for piece in FilesSource.pieces(files, descriptor, offset):
-            if descriptor.digest == Digest.of(LAYER):
-                os.truncate(files.place / descriptor.digest.hex, MIB)
-                files.content[descriptor.digest] = LAYER[:MIB]
-            yield piece
-
-    monkeypatch.setattr(files, "pieces", cut)
-    with pytest.raises(IntegrityError, match=rf"image 'app': its blob {Digest.of(LAYER)} is damaged: .* found {MIB} "):
-        push_files()
+    reading(source, monkeypatch, data)
+    found = rf"found {len(data)} with {Digest.of(data)}; it was not pushed"
+    with pytest.raises(IntegrityError, match=rf"image 'app': its blob {Digest.of(LAYER)} is damaged: .* {found}"):
+        push_there()
+    assert end.requests("DELETE /v2/team/app/blobs/uploads/")
+    assert not any(len(session) for session in end.uploads.sessions.values()), "nothing of it is kept"
+    assert ("team/app", str(Digest.of(LAYER))) not in end.uploads.held
     assert not end.manifests
 
 
 def test_a_medium_that_fails_while_it_is_sent(
-    end: FaultyRegistry, files: FilesSource, push_files: Callable[[], PushedImage], monkeypatch: pytest.MonkeyPatch
+    end: FaultyRegistry, source: FakeSource, push_there: Callable[[], PushedImage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> NoReturn:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    monkeypatch.setattr(os, "pread", fail)
-    monkeypatch.setattr(os, "sendfile", fail)
-    monkeypatch.setattr(socket.socket, "_sendfile_use_send", fail)
+    reading(source, monkeypatch, LAYER[:MIB], OSError(errno.EIO, os.strerror(errno.EIO)))
     with pytest.raises(StorageError, match=r"image 'app': can't read sha256:[0-9a-f]{64}: Input/output error"):
-        push_files()
+        push_there()
+    assert end.requests("DELETE /v2/team/app/blobs/uploads/")
     assert not end.manifests
 
 
-def test_a_file_system_that_sends_no_files(
-    end: FaultyRegistry, files: FilesSource, push_files: Callable[[], PushedImage], monkeypatch: pytest.MonkeyPatch
+def test_a_registry_that_can_not_give_up(
+    end: FaultyRegistry, source: FakeSource, push_there: Callable[[], PushedImage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> NoReturn:
-        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-
-    monkeypatch.setattr(os, "sendfile", refuse)
-    push_files()
-    whole(end, files)
+    """What is told is the damage, not that."""
+    reading(source, monkeypatch, LAYER[:-1])
+    end.plan("DELETE ", instead(405))
+    with pytest.raises(IntegrityError, match="is damaged"):
+        push_there()

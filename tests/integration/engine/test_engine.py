@@ -83,7 +83,8 @@ def test_every_pairing(bench: EngineBench, engine: Engine, outside: str, inside:
     assert installed(bench, f"engine={inside}") == []
     if inside == "docker":
         engine.docker("rmi", f"{bench.prefix}/one:1")
-        assert installed(bench, "engine=docker") == ["load:one", "preflight"]
+        assert installed(bench, "engine=docker") == ["preflight", "transfer"]
+        assert f"{bench.prefix}/one:1" in names(engine)
 
 
 @pytest.mark.parametrize("inside", ["docker", "none"])
@@ -103,11 +104,12 @@ def test_the_spec_chooses_and_a_second_run_asks_nobody(bench: EngineBench, engin
     ran, seen = bench.bench.watched("bundle")
     assert (ran.code, ran.steps) == (0, [])
     assert not [each for each in seen if each.startswith("socket")]
-    assert installed(bench) == ["preflight", "push:many", "push:one", "receipt", "verify"], (
+    assert installed(bench) == ["preflight", "push:many", "push:one", "receipt", "transfer", "verify"], (
         "one Engine has them already"
     )
     engine.clear()
-    assert installed(bench) == ["load:many", "load:one", "preflight"]
+    assert installed(bench) == ["preflight", "transfer"]
+    assert names(engine) == {f"{bench.prefix}/{name}:1" for name in ("many", "one")}
     assert "push:one" in installed(bench, "engine=none")
     must(bench, "bundle", "engine=none")
     pins = json.loads((bench.bench.place / "airgap.lock").read_bytes())["images"]

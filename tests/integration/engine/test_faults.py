@@ -188,11 +188,11 @@ def test_a_data_root_that_is_full(small_disk: Callable[[int], Path], place: Path
         filler.write_bytes(bytes(free.f_frsize * free.f_bavail - 10 * MIB))
         ran = bench.inside("install", "engine=docker")
         assert ran.code == 1
-        assert "FAILED load:large: image 'large'" in ran.err
+        assert "FAILED transfer: images 'one', 'large'" in ran.err
         assert "no space left on device" in ran.err
         assert "free space where the Engine keeps its images" in ran.err
         filler.unlink()
-        assert {"load:large", "push:large", "receipt"} <= set(installed(bench, "engine=docker"))
+        assert {"transfer", "push:large", "receipt"} <= set(installed(bench, "engine=docker"))
 
 
 def test_an_engine_that_is_killed_half_way_is_gone_on_with(

@@ -20,7 +20,7 @@ def prepared(receiver: Receiver) -> Receiver:
 
 def test_it_comes_after_its_releases_and_all_secrets(receiver: Receiver) -> None:
     (step,) = action_steps(receiver)
-    assert step.after == ["verify", "preflight", "secret", "namespace", "health:app"]
+    assert step.after == ["transfer", "secret", "namespace", "health:app"]
     assert step.doc == "run ./enroll.sh --host=${site.host}"
 
 

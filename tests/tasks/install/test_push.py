@@ -83,7 +83,7 @@ def test_each_image_is_loaded_after_the_bundle_was_checked(carried_bundle: Path,
     steps = named(load_steps(receiver))
     assert list(steps) == ["load:one", "load:two"]
     for step in steps.values():
-        assert tuple(step.after) == ("verify", "preflight")
+        assert tuple(step.after) == ("transfer",)
         assert step.live
         assert step.undo
         assert step.undo.made() == (), "nothing is asked to tell what there is"

@@ -22,7 +22,7 @@ def test_the_order_is_the_specs(receiver: Receiver) -> None:
     assert list(steps["helm:app"].after) == ["push", "namespace:app", "values:app"]
     assert list(steps["helm:web"].after) == ["push", "namespace:web", "values:web", "action:enroll"]
     assert list(steps["health:web"].follows) == ["helm:web"]
-    assert list(steps["values:web"].after) == ["verify", "preflight", "secret", "action:enroll"]
+    assert list(steps["values:web"].after) == ["transfer", "secret", "action:enroll"]
 
 
 def test_digests_by_an_engine_are_known_after_the_push(carried_bundle: Path, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_a_rehearsals_mark_is_taken_away(receiver: Receiver) -> None:
 def test_secrets_come_into_each_of_their_namespaces(receiver: Receiver) -> None:
     kubectl, _ = cluster_of(receiver)
     steps = named(secret_steps(receiver))
-    assert steps["secret:login"].after == ["verify", "preflight", "namespace:app", "namespace:web"]
+    assert steps["secret:login"].after == ["transfer", "namespace:app", "namespace:web"]
     assert steps["secret:db"].ready() == "there is no secret 'db' in namespace 'app'"
     run(steps)
     assert kubectl.held("db", "app") == {"url": "mysql://db/x"}
