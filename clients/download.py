@@ -55,6 +55,18 @@ def download(
     return _stored(store, sha256, subject)
 
 
+def checksum(url: str, *, subject: str, registries: Registries) -> Digest:
+    """The sha256 of what an http(s) address gives now, which is read to its end and not kept."""
+    access = access_to(url, registries, subject=subject)
+    hasher = Digest.of(b"").hasher()
+    with next_steps(url, _NEXT_STEPS):
+        size = _told_size(url, access, registries, subject=subject)
+        for chunk in _reader(url, access, registries, size, subject=subject)(0):
+            hasher.update(chunk)
+            registries.meter.advance(subject, len(chunk))
+    return Digest.parse(f"sha256:{hasher.hexdigest()}")
+
+
 def take_local(
     path: Path, *, sha256: Digest | None, subject: str, store: BlobStore, meter: Meter | None = None
 ) -> Descriptor:

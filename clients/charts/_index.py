@@ -63,6 +63,13 @@ class ChartIndex:
             hint=f"it has {', '.join(nearest(version, [entry.version for entry in versions])) or 'none at all'}",
         )
 
+    def newest(self, name: str, *, subject: str, source: str) -> str:
+        """A chart's highest version, a pre-release only where there is no other; a SourceError without the chart."""
+        if not self.entries.get(name):
+            self.find(name, "", subject=subject, source=source)
+        versions = [entry.version for entry in self.entries[name]]
+        return max([each for each in versions if "-" not in each] or versions, key=_order)
+
 
 def nearest(version: str, versions: list[str]) -> list[str]:
     """The versions around this one and the newest, in ascending order (semver 2.0.0, as far as they follow it)."""

@@ -99,6 +99,11 @@ class Charts:
             notes=(*notes, *found.drift),
         )
 
+    def newest(self, url: str, *, name: str) -> str:
+        """The newest version of a chart in an HTTP repository."""
+        subject = f"chart {name!r}"
+        return self._index(url, subject).newest(name, subject=subject, source=shown(url))
+
     def _from_registry(self, repository: Reference, wanted: _Wanted) -> tuple[bytes, bytes | None]:
         """A chart as Helm pushes it (Helm's OCI support, HIP 6): one layer is the package, another may be the .prov."""
         # A tag can't hold the + of build metadata: Helm writes _ instead.

@@ -43,7 +43,7 @@ def load(path: Path, *, env: Mapping[str, str] = os.environ, valid: MutableSet[s
         try:
             written = read(path, problems)
         except (FileNotFoundError, IsADirectoryError) as err:
-            hint = "write one there, or name another with spec=FILE"
+            hint = "start one: doit init; or name another with spec=FILE"
             raise SpecError(f"there is no spec {str(path)!r}", [], hint=hint) from err
     resolved = interpolate(written, env, problems) if written else None
     sound = _validated(resolved, problems, valid) if resolved else None

@@ -64,7 +64,13 @@ class ImageNames:
         if name.part == "digest":
             return str(self._digest(name.subject))
         reference = self.references[name.subject]
-        parts = {"repository": reference.repository, "tag": reference.tag, "ref": str(reference)}
+        parts = {
+            "repository": reference.repository,
+            "registry": reference.host,
+            "path": reference.path,
+            "tag": reference.tag,
+            "ref": str(reference),
+        }
         return parts[name.part]
 
     def _digest(self, image: str) -> Digest:

@@ -15,7 +15,7 @@ from bundle.errors import FormatError
 from bundle.formats import strict_json
 
 SPACES = ("vars", "env", "file", "site", "image", "secret", "output")
-IMAGE_PARTS = ("repository", "tag", "digest", "ref")
+IMAGE_PARTS = ("repository", "tag", "digest", "ref", "registry", "path")
 ENCODINGS = ("urlencode", "json")
 
 _TOKEN = re.compile(r"(?P<escape>\$\$\{)|\$\{(?P<name>[^{}]*)\}|(?P<open>\$\{)")
@@ -132,6 +132,6 @@ def _name(text: str) -> Name:
         raise FormatError(f"incomplete name {name}", hint="write ${output.ACTION.KEY}")
     if space == "image" and not (name.subject and name.part in IMAGE_PARTS):
         raise FormatError(
-            f"incomplete name {name}", hint="write ${image.NAME.PART}, PART one of repository, tag, digest, ref"
+            f"incomplete name {name}", hint=f"write ${{image.NAME.PART}}, PART one of {', '.join(IMAGE_PARTS)}"
         )
     return name

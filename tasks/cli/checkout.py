@@ -5,6 +5,8 @@ traceback. So pyproject.toml names a loader and nothing of ours: the installed d
 and it begins the program; where there is no installation, doit's own loader of that name loads dodo.py, which says so.
 """
 
+import importlib
+import inspect
 import os
 import sys
 from pathlib import Path
@@ -22,12 +24,15 @@ _NAMED = b'loader = "airgap"'  # in the pyproject.toml of where doit starts
 
 
 class _Loader(DodoTaskLoader):  # type: ignore[misc]
-    """doit's, that says in one line which package is missing."""
+    """doit's, that says in one line which package is missing, and takes our dodo.py in a project of one's own."""
 
     def setup(self, opt_values: Any) -> None:
         """Called by doit: load dodo.py."""
         try:
-            super().setup(opt_values)
+            if _is_checkout(Path(opt_values["dodoFile"]).resolve().parent):
+                super().setup(opt_values)
+            else:
+                self.namespace = dict(inspect.getmembers(importlib.import_module("dodo")))
         except ModuleNotFoundError as err:
             missing = missing_package(err)
             if not missing:
@@ -59,6 +64,11 @@ def require_program(dodo: str) -> None:
         f"the checkout {checkout} is not installed for this doit, which runs on {sys.executable}; "
         f"next: {how_to_install(checkout)}, then .venv/bin/doit"
     )
+
+
+def _is_checkout(directory: Path) -> bool:
+    """Whether a checkout of this program lies there, and not a project that `airgap init` made."""
+    return (directory / "tasks" / "cli" / "checkout.py").is_file()
 
 
 def _names_loader(path: Path) -> bool:

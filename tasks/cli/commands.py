@@ -35,6 +35,15 @@ COMMANDS: Mapping[str, ListedCommand] = {
     each.name: each
     for each in (
         ListedCommand(
+            name="init",
+            place="tasks.start.init:Init",
+            purpose="start a project: airgap.yaml and its surroundings, or made --from a chart, an image list, ...",
+            reads="what --from names",
+            writes="airgap.yaml, values/, sites/, .gitignore and what plain doit needs, where they are missing",
+            variables=(),
+            sides=CONNECTED,
+        ),
+        ListedCommand(
             name="run",
             place="tasks.cli.run:Run",
             purpose="run steps by their names; the word itself can be left out",

@@ -11,7 +11,7 @@ from bundle.errors import AirgapError, IntegrityError, RegistryError, SourceErro
 from bundle.meter import SilentMeter
 from bundle.oci.digest import Digest
 from bundle.storage.blob_store import BlobStore
-from clients.download import describe_local, download, take_local
+from clients.download import checksum, describe_local, download, take_local
 from clients.registry.repository import Registries
 from tests.fixtures.servers.website import Page, Website, website
 
@@ -221,3 +221,14 @@ def test_what_is_no_local_file(tmp_path: Path, name: str, state: str) -> None:
     with pytest.raises(AirgapError, match=state) as caught:
         describe_local(tmp_path / name, subject=SUBJECT)
     assert caught.value.hint
+
+
+def test_checksum_reads_it_once_and_keeps_nothing(site: Website, registries: Registries, tmp_path: Path) -> None:
+    assert checksum(f"{site.url}/helm", subject=SUBJECT, registries=registries) == SHA
+    assert site.asked.count("GET /helm") == 1
+    assert not (tmp_path / "cache").exists()
+
+
+def test_checksum_of_what_is_not_there(site: Website, registries: Registries) -> None:
+    with pytest.raises(AirgapError, match="404"):
+        checksum(f"{site.url}/gone", subject=SUBJECT, registries=registries)

@@ -68,7 +68,7 @@ def test_the_wheel_holds_the_program_below_airgap(wheel: Path) -> None:
     held = {name.removeprefix("airgap/_program/") for name in names if name.startswith("airgap/_program/")}
     tracked = {
         path.relative_to(ROOT).as_posix()
-        for folder in ("bundle", "clients", "schema", "tasks")
+        for folder in ("bundle", "clients", "schema", "tasks", "examples/hello")
         for path in (ROOT / folder).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
@@ -167,14 +167,20 @@ def test_an_old_python_is_told_so_by_pip(wheel: Path, tmp_path: Path) -> None:
     assert "requires a different Python" in done.stderr
 
 
-def test_bundle_carry_and_install(programs: Path, tmp_path: Path) -> None:
-    """The bundle that an installed program makes is verified by its own zipapp, and the rehearsal installs it."""
-    spec = f"spec={ROOT / 'examples/hello/airgap.yaml'}"
-    good([programs / "airgap", "bundle", spec, "state=s"], tmp_path)
+def test_the_first_hour(programs: Path, tmp_path: Path) -> None:
+    """In an empty directory: start, build, transfer, verify by its own zipapp, and install into a throwaway target."""
+    good([programs / "airgap", "init", "--from", "hello", "demo"], tmp_path)
+    demo = tmp_path / "demo"
+    good([programs / "airgap", "bundle"], demo)
+    assert "nothing to do" in good([programs / "doit", "bundle"], demo)
     carried = tmp_path / "carried"
-    shutil.copytree(tmp_path / "dist" / "hello-1.0.0", carried)
-    out = good([sys.executable, "-I", carried / "airgap.pyz", "verify", "state=inside"], tmp_path)
+    shutil.copytree(demo / "dist" / "hello-1.0.0", carried)
+    out = good([sys.executable, "-I", carried / "airgap.pyz", "verify", f"state={tmp_path / 'inside'}"], carried)
     assert "verify " in out
     assert good([sys.executable, "-I", carried / "airgap.pyz", "--version"], tmp_path).startswith(f"airgap {VERSION} ")
-    out = good([programs / "airgap", "rehearse", spec, "state=s"], tmp_path, KUBEBUILDER_ASSETS="")
+    out = good([programs / "airgap", "rehearse"], demo, KUBEBUILDER_ASSETS="")
     assert "rehearsal of hello 1.0.0: passed" in out
+    again = tmp_path / "list"
+    again.mkdir()
+    (again / "images.txt").write_text("redis:7\n")
+    assert "1 images" in good([programs / "airgap", "init", "--from", "images.txt"], again)

@@ -75,7 +75,8 @@ def test_a_missing_spec_says_what_to_do(tmp_path: Path, make: object) -> None:
     with pytest.raises(SpecError) as caught:
         load(path, env={})
     assert (
-        str(caught.value) == f"there is no spec {str(path)!r}\n  next: write one there, or name another with spec=FILE"
+        str(caught.value)
+        == f"there is no spec {str(path)!r}\n  next: start one: doit init; or name another with spec=FILE"
     )
 
 

@@ -7,7 +7,18 @@ from tasks.cli.commands import COMMANDS
 from tasks.runtime.groups import GROUPS
 from tasks.runtime.variables import VARIABLES, Side
 
-CONNECTED: Sequence[str] = ("images", "adopt", "lock", "plan", "bundle", "verify", "report", "rehearse", "publish")
+CONNECTED: Sequence[str] = (
+    "init",
+    "images",
+    "adopt",
+    "lock",
+    "plan",
+    "bundle",
+    "verify",
+    "report",
+    "rehearse",
+    "publish",
+)
 AIR_GAPPED: Sequence[str] = (
     "fetch", "verify", "plan", "preflight", "install", "diagnose", "backup", "rollback", "uninstall",
 )  # fmt: skip

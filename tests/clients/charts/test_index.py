@@ -40,6 +40,25 @@ def test_keeps_what_fetching_needs() -> None:
     assert index.entries["other"] == ()
 
 
+@pytest.mark.parametrize(
+    ("versions", "newest"),
+    [
+        (["1.9.0", "1.10.0", "1.2.0"], "1.10.0"),
+        (["1.0.0", "2.0.0-rc.1"], "1.0.0"),
+        (["1.0.0-b", "1.0.0-rc"], "1.0.0-rc"),
+    ],
+)
+def test_newest(versions: list[str], newest: str) -> None:
+    entries = tuple(IndexEntry(version=version, urls=(), digest="") for version in versions)
+    assert ChartIndex(entries={"hello": entries}).newest("hello", subject="chart", source="x") == newest
+
+
+@pytest.mark.parametrize("name", ["none", "other"])
+def test_newest_of_nothing(name: str) -> None:
+    with pytest.raises(SourceError):
+        ChartIndex.parse(INDEX.encode(), subject="chart").newest(name, subject="chart", source="x")
+
+
 def test_json_is_yaml_too() -> None:
     index = ChartIndex.parse(b'{"entries":{"hello":[{"version":"1.0.0","urls":["a"]}]}}', subject="chart 'hello'")
     assert index.entries["hello"] == (IndexEntry(version="1.0.0", urls=("a",), digest=""),)

@@ -72,7 +72,10 @@ def test_good_files(tmp_path: Path) -> None:
         ),
         (
             "a: ${image.api.size}",
-            "incomplete name ${image.api.size}; write ${image.NAME.PART}, PART one of repository, tag, digest, ref",
+            (
+                "incomplete name ${image.api.size}; "
+                "write ${image.NAME.PART}, PART one of repository, tag, digest, ref, registry, path"
+            ),
         ),
         ("a: x${nope", "a ${ without its }; close it, or write $${ for a plain ${"),
     ],

@@ -1,0 +1,1 @@
+"""Specs made from what people have: image lists, compose files, Hauler manifests, Zarf packages."""

@@ -1,0 +1,32 @@
+"""The YAML files of other programs, read as plain data."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from bundle.errors import FormatError
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def documents(text: str, name: str) -> Sequence[Mapping[str, Any]]:
+    """The mappings among a file's documents; a FormatError where it is not YAML."""
+    try:
+        return [each for each in yaml.load_all(text, Loader=_LOADER) if isinstance(each, dict)]
+    except (yaml.YAMLError, ValueError, RecursionError) as err:
+        line = " ".join(str(err).split())
+        raise FormatError(f"{name} is not YAML: {line}", hint="check the file with a YAML linter") from err
+
+
+def entries(data: object, *keys: str) -> Iterator[Mapping[str, Any]]:
+    """The mappings of the list below these keys; nothing where there is none."""
+    for key in keys:
+        data = data.get(key) if isinstance(data, dict) else None
+    yield from (each for each in (data if isinstance(data, list) else ()) if isinstance(each, dict))
+
+
+def text_of(data: object, key: str) -> str:
+    """A member of a mapping as text; empty where there is none."""
+    value = data.get(key) if isinstance(data, dict) else None
+    return "" if value is None or isinstance(value, dict | list) else str(value).strip()
