@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bundle.oci.locations import DaemonImage, ImageLocation, LocalImage, RegistryImage
-from bundle.transfer.referrers import ReferrerSource
+from bundle.transfer.image import ReferrerSource
 from clients.registry.repository import Registries
 
 if TYPE_CHECKING:

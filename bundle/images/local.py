@@ -8,7 +8,7 @@ from bundle.images.layout import INDEX
 from bundle.images.layout_source import LayoutSource, layout_names
 from bundle.oci.locations import LocalImage
 from bundle.storage.tree import DirectoryTree, Tree, index_tar
-from bundle.transfer.referrers import ReferrerSource
+from bundle.transfer.image import ReferrerSource
 
 _COMPRESSED = {
     b"\x1f\x8b": ("gzip", "gunzip --keep"),

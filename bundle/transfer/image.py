@@ -34,6 +34,16 @@ class ImageSource(Protocol):
         """The blob's bytes from `offset` on. Not checked here: whoever stores them does."""
 
 
+class ReferrerSource(ImageSource, Protocol):
+    """A place of images that also knows what refers to them. What is not there is None; a refusal is an error."""
+
+    def tagged(self, tag: str) -> Descriptor | None:
+        """The descriptor of what a tag of the image's repository names; None where there is no such tag."""
+
+    def referring(self, subject: Digest) -> tuple[Descriptor, ...] | None:
+        """The manifests that the place lists as referring to `subject`; None where it keeps no such lists."""
+
+
 @runtime_checkable
 class RepackedSource(Protocol):
     """An ImageSource that gives an image in another form, and so with other digests, than where it comes from."""

@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bundle.errors import IntegrityError, SourceError
 from bundle.formats import strict_json
@@ -15,10 +15,7 @@ from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.platform import Platform
-from bundle.transfer.image import MAX_DEPTH, ImageSource, Manifest, is_manifest, parse_manifest
-
-if TYPE_CHECKING:
-    from bundle.transfer.referrers import ReferrerSource
+from bundle.transfer.image import MAX_DEPTH, ImageSource, Manifest, ReferrerSource, is_manifest, parse_manifest
 
 ATTESTS_TO = "vnd.docker.reference.digest"  # BuildKit's annotation of a manifest that only tells of another
 
@@ -171,7 +168,7 @@ class SubsetSource:
     It is the same each time. What is no index, and no image of a platform (a chart), is taken as it is.
     """
 
-    def __init__(self, source: "ReferrerSource", platforms: Sequence[Platform], *, subject: str) -> None:
+    def __init__(self, source: ReferrerSource, platforms: Sequence[Platform], *, subject: str) -> None:
         self._source = source
         self._platforms = platforms
         self._subject = subject

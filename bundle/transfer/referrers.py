@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from bundle.errors import AirgapError, FormatError, IntegrityError, SourceError
 from bundle.formats import strict_json
@@ -21,20 +21,10 @@ from bundle.oci.digest import Digest
 from bundle.storage.blob_store import BlobStore
 from bundle.transfer.attachment import COSIGN_SUFFIXES, Attachment
 from bundle.transfer.fetch import FetchedImage, fetch_image, stored_image
-from bundle.transfer.image import ImageSource, Manifest
+from bundle.transfer.image import ImageSource, Manifest, ReferrerSource
 from bundle.transfer.transfers import Transfers
 
 _MOST = 1000  # of one image; more than anybody reads, and a bound on what a registry can make us ask
-
-
-class ReferrerSource(ImageSource, Protocol):
-    """A place of images that also knows what refers to them. What is not there is None; a refusal is an error."""
-
-    def tagged(self, tag: str) -> Descriptor | None:
-        """The descriptor of what a tag of the image's repository names; None where there is no such tag."""
-
-    def referring(self, subject: Digest) -> tuple[Descriptor, ...] | None:
-        """The manifests that the place lists as referring to `subject`; None where it keeps no such lists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

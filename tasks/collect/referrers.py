@@ -10,10 +10,9 @@ from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.transfer.attachment import Attachment
 from bundle.transfer.fetch import FetchedImage, ResolvedImage, stored_image
-from bundle.transfer.image import Manifest, leads_to
+from bundle.transfer.image import Manifest, ReferrerSource, leads_to
 from bundle.transfer.referrers import (
     Referrer,
-    ReferrerSource,
     attached_to,
     attachments,
     fetch_referrers,

@@ -27,7 +27,7 @@ from tasks.runtime.work_directory import sweep_out, sweep_work, work_directory
 
 if TYPE_CHECKING:
     from bundle.metadata.base import Base
-    from bundle.transfer.referrers import ReferrerSource
+    from bundle.transfer.image import ReferrerSource
     from bundle.transfer.transfers import Transfers
     from clients.charts.source import Charts
     from clients.engine.source import EngineImages
