@@ -1,6 +1,5 @@
 """Every form of a carried bundle, from read-only media, and the commands as they are typed inside."""
 
-import json
 import shutil
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bundle.archive.reader import open_bundle
 from tests.fixtures.benches.site_bench import Site, make_site
 from tests.fixtures.benches.workbench import Ran
 from tests.fixtures.parts.clusters import Cluster
@@ -59,8 +59,9 @@ def media(site: Site) -> Path:
         ({"layout": "docker-archive"}, "app-1.0"),
         ({"archive": True}, "app-1.0.tar"),
         ({"split": "1MiB", "layout": "docker-archive"}, "app-1.0.tar.001"),
+        ({"archive": "only", "layout": "docker-archive"}, "app-1.0.tar"),
     ],
-    ids=["directory of docker archives", "archive", "parts of docker archives"],
+    ids=["directory of docker archives", "archive", "parts of docker archives", "archive alone"],
 )
 def test_read_in_place_from_read_only_media(site: Site, bundle: dict[str, object], named: str) -> None:
     site.bench.spec["bundle"] = {"name": "app", "version": "1.0", **bundle}
@@ -70,7 +71,7 @@ def test_read_in_place_from_read_only_media(site: Site, bundle: dict[str, object
     note.chmod(0o755)
     site.carry()
     carried = media(site)
-    if not named.endswith("app-1.0"):
+    if bundle.get("archive") != "only" and not named.endswith("app-1.0"):
         shutil.rmtree(carried / "app-1.0")
     with read_only(carried):
         site.install(f"bundle={carried / named}")
@@ -81,8 +82,8 @@ def test_read_in_place_from_read_only_media(site: Site, bundle: dict[str, object
         "HEAD", f"/v2/{site.namespace}/web/manifests/1.0",
         headers={"Accept": "application/vnd.oci.image.manifest.v1+json"},
     )  # fmt: skip
-    manifest = json.loads((site.carried / "manifest.json").read_text())
-    assert tag.headers["Docker-Content-Digest"] == manifest["images"][0]["digest"]
+    manifest = open_bundle(site.bench.dist / named).manifest
+    assert tag.headers["Docker-Content-Digest"] == str(manifest.images[0].digest)
 
 
 def test_nothing_else_starts_on_a_damaged_bundle(site: Site) -> None:

@@ -131,6 +131,26 @@ def test_there_and_back(made: Made, registry: RunningRegistry, far: Far, form: s
     assert not (far.dist / ".work/fetch/store").exists()
 
 
+def test_an_archive_alone_is_published_and_pushed_without_being_named(
+    tmp_path: Path, registry: RunningRegistry, far: Far
+) -> None:
+    key = make_key(tmp_path / "keys/release")
+    bundle = {"sign": {"key": str(key.path)}, "archive": "only", "layout": "docker-archive"}
+    bench = make(tmp_path / "alone", bundle=bundle)
+    assert bench.doit("bundle").code == 0
+    sent = bench.doit("publish", f"to={at(registry, 'alone')}")
+    assert sent.code == 0, sent.err
+    signers = key.signers(far.place / "signers")
+    ran = far.doit("fetch", f"from={at(registry, 'alone')}:1.0", f"trust={signers}")
+    assert ran.code == 0, ran.err
+    assert "signed by release@example.com" in ran.out
+    assert far.files() == bench.files()
+    pushed = bench.doit("push", f"registry=http://{registry.host}/alone", f"trust={signers}")
+    assert pushed.code == 0, pushed.out + pushed.err
+    assert registry.request("HEAD", "/v2/alone/one/manifests/1.0", headers={"Accept": ACCEPT}).status == 200
+    assert "app-1.0" not in [path.name for path in bench.dist.iterdir()]
+
+
 @pytest.mark.parametrize("form", ["directory", "parts"])
 def test_oras_pulls_what_we_publish(made: Made, registry: RunningRegistry, tmp_path: Path, form: str) -> None:
     published(made, registry, f"for-oras-{form}", made.bench.bundle if form == "directory" else made.parts)
