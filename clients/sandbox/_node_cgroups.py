@@ -4,6 +4,7 @@ Their name says which process made them, so that those of one that was killed ar
 """
 
 import contextlib
+import itertools
 import os
 import re
 import time
@@ -17,6 +18,7 @@ from bundle.errors import ProgramError, storage_errors
 _ROOT = Path("/sys/fs/cgroup")
 _NEEDED = ("cpu", "memory", "pids")  # kubelet does not start without these controllers
 _NAME = re.compile(r"airgap-node-(?P<pid>\d+)-(?P<begun>\d+)-\d+")
+_NUMBERS = itertools.count(1)
 _SECONDS = 10.0  # what the kernel may take to end the last process in them
 _POLL = 0.02  # seconds
 
@@ -28,9 +30,10 @@ class NodeCgroups:
     name: str
 
     @classmethod
-    def make(cls, number: int) -> Self:
-        """Make the cgroups of this process's node of this number."""
-        made = cls(name=f"airgap-node-{os.getpid()}-{_begun(os.getpid())}-{number}")
+    def make(cls) -> Self:
+        """Make the cgroups of one more node of this process, once those of killed processes are gone."""
+        sweep()
+        made = cls(name=f"airgap-node-{os.getpid()}-{_begun(os.getpid())}-{next(_NUMBERS)}")
         with storage_errors("make the cgroups of a node", _ROOT):
             for hierarchy in _hierarchies():
                 (hierarchy / made.name).mkdir()

@@ -1,4 +1,4 @@
-"""Who tries to reach outside, seen on the loopback of a network namespace where every address leads to."""
+"""Who tries to reach outside, seen in a network namespace where every address leads to its loopback."""
 
 import ipaddress
 import socket
@@ -12,6 +12,8 @@ _PACKET_OUTGOING = 4  # linux/if_packet.h
 _TCP, _UDP = 6, 17
 _DNS = 53
 _POLL = 0.2  # seconds
+# What a cluster answers itself, or asks with its own domains behind each name.
+_OWN_DOMAINS = (".cluster.local.", ".svc.", ".in-addr.arpa.", ".ip6.arpa.")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -31,7 +33,6 @@ class OutsideWatch:
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_ALL))
 
     def __enter__(self) -> Self:
-        self._socket.bind(("lo", _ETH_P_ALL))
         self._socket.settimeout(_POLL)
         self._thread.start()
         return self
@@ -49,12 +50,13 @@ class OutsideWatch:
     def _watch(self) -> None:
         while True:
             try:
-                packet, (_, _, kind, *_) = self._socket.recvfrom(65536)
+                packet, (device, _, kind, *_) = self._socket.recvfrom(65536)
             except TimeoutError:
                 if self._ended.is_set():
                     return
                 continue
-            if kind == _PACKET_OUTGOING and (found := attempt(packet, self._inside)):
+            # What leaves on the loopback, and what arrives from pods, is each seen once.
+            if (kind == _PACKET_OUTGOING) == (device == "lo") and (found := attempt(packet, self._inside)):
                 self._found[found] = None
 
 
@@ -72,7 +74,8 @@ def attempt(packet: bytes, inside: Collection[Network] = ()) -> str:
         if protocol == _UDP:
             _, port = struct.unpack_from("!HH", payload)
             if port == _DNS:
-                return f"{_question(payload[8:])} (name lookup)"
+                name = _question(payload[8:])
+                return f"{name} (name lookup)" if _is_foreign(name) else ""
             return f"{_shown(target, port)} (UDP)" if _is_outside(target, inside) else ""
     except (struct.error, IndexError, UnicodeDecodeError, ValueError):
         return ""
@@ -88,6 +91,11 @@ def _ip(packet: bytes) -> tuple[int, Address, bytes]:
 def _is_outside(target: Address, inside: Collection[Network]) -> bool:
     local = target.is_loopback or target.is_multicast or target.is_unspecified or target.is_link_local
     return not local and not any(target in network for network in inside)
+
+
+def _is_foreign(name: str) -> bool:
+    """Whether a name is none of a cluster's own; those without a dot are tried with the cluster's domains in turn."""
+    return "." in name and not f".{name}.".endswith(_OWN_DOMAINS)
 
 
 def _question(message: bytes) -> str:

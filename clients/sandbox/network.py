@@ -12,7 +12,7 @@ from pathlib import Path
 _CLONE_NEWUSER = 0x10000000  # linux/sched.h
 _CLONE_NEWNET = 0x40000000
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_SIOCSIFFLAGS = 0x8914  # linux/sockios.h
+_SIOCSIFFLAGS, _SIOCSIFADDR, _SIOCSIFNETMASK = 0x8914, 0x8916, 0x891C  # linux/sockios.h
 _IFF_UP, _IFF_RUNNING = 0x1, 0x40  # linux/if.h
 _RTM_NEWROUTE = 24  # linux/rtnetlink.h, as all below
 _REQUEST = 0x1 | 0x4 | 0x200 | 0x400  # NLM_F_REQUEST, ACK, EXCL, CREATE
@@ -55,6 +55,19 @@ def only_loopback() -> None:
     _bring_up("lo")
     for family in (socket.AF_INET, socket.AF_INET6):
         _everything_to("lo", family)
+
+
+def has_only_loopback() -> bool:
+    """Whether this is a namespace without any network, as `isolate` makes it."""
+    return [name for _, name in socket.if_nameindex()] == ["lo"]
+
+
+def add_address(address: str) -> None:
+    """Give the loopback one more IPv4 address, under the name of an alias."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        for command, value in ((_SIOCSIFADDR, address), (_SIOCSIFNETMASK, "255.255.255.255")):
+            request = struct.pack("16sHH4s8x", b"lo:1", socket.AF_INET, 0, socket.inet_aton(value))
+            fcntl.ioctl(control, command, request)
 
 
 def _bring_up(name: str) -> None:

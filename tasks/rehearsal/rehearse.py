@@ -46,13 +46,14 @@ class Rehearse(PlainCommand, DoitCmdBase):  # type: ignore[misc]
 
     name = "rehearse"
     doc_purpose = COMMANDS["rehearse"].purpose
-    doc_usage = "[bundle=PATH] [site=FILE] [kubeconfig=FILE [use=NAME,NAME]]"
+    doc_usage = "[bundle=PATH] [site=FILE] [pods=simulated] [kubeconfig=FILE [use=NAME,NAME]]"
     doc_description = (
-        "A named bundle is taken as it is. The target is a registry on loopback, and a Kubernetes with simulated nodes "
-        "when KUBEBUILDER_ASSETS names its programs. It ends with what was proven and what was not; exit code 1 when "
-        "anything failed. The spec's actions, checks and addresses are left out. A cluster named by kubeconfig= must "
-        "hold none of the spec's releases, secrets and namespaces; what the rehearsal made is removed again, and the "
-        "site's addresses are used there only as far as use= names them."
+        "A named bundle is taken as it is. The target is a registry on loopback, and when KUBEBUILDER_ASSETS names "
+        "its programs a Kubernetes whose pods run, or with simulated nodes where that can't be. It ends with what "
+        "was proven and what was not; exit code 1 when anything failed. The spec's actions, checks and addresses are "
+        "left out. A cluster named by kubeconfig= must hold none of the spec's releases, secrets and namespaces; "
+        "what the rehearsal made is removed again, and the site's addresses are used there only as far as use= names "
+        "them."
     )
 
     def _execute(self) -> int:
@@ -155,6 +156,7 @@ def _scene(project: Project, here: Path, bundle: Path, carried: Path) -> Scene:
         assets=assets,
         marks=project.options.state / "rehearsal-marks",
         use=project.options.use,
+        real_pods=project.options.real_pods,
         kubeconfig=project.options.kubeconfig or (Path(named).absolute() if named else None),
         jobs=project.options.jobs,
     )

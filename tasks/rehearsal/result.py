@@ -22,9 +22,9 @@ class Scene:
     """What the inner half of a rehearsal is given, on its standard input: paths are absolute.
 
     `place` is its own directory, `carried` the bundle in it, `directory` where `${file.PATH}` begins, `assets` the
-    programs of a throwaway cluster (None: there are none), `kubeconfig` a cluster that was named instead, `use` the
-    site's addresses that are used there; `cache` holds the blobs that stand in for what a delta leaves out, `marks` the
-    marks of rehearsals in named clusters.
+    programs of a throwaway cluster (None: there are none), whose pods run unless `real_pods` is false, `kubeconfig` a
+    cluster that was named instead, `use` the site's addresses that are used there; `cache` holds the blobs that stand
+    in for what a delta leaves out, `marks` the marks of rehearsals in named clusters.
     """
 
     place: Path
@@ -39,13 +39,14 @@ class Scene:
     marks: Path
     use: tuple[str, ...]
     jobs: int
+    real_pods: bool = True
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The exact inverse of to_dict."""
-        others = {"jobs", "use"}
+        others = {"jobs", "use", "real_pods"}
         paths = {key: Path(value) if value else None for key, value in data.items() if key not in others}
-        return cls(**paths, use=tuple(data["use"]), jobs=data["jobs"])  # type: ignore[arg-type]
+        return cls(**paths, use=tuple(data["use"]), jobs=data["jobs"], real_pods=data["real_pods"])  # type: ignore[arg-type]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""

@@ -17,13 +17,14 @@ from bundle.formats.sizes import counted
 from bundle.storage.files import write_bytes
 from clients.cluster.kubectl import Kubectl
 from clients.programs.process import run
-from clients.sandbox.cluster import SERVICES, throwaway_cluster
+from clients.sandbox.cluster import OWN
 from clients.sandbox.egress import OutsideWatch
 from clients.sandbox.network import isolate
 from clients.sandbox.registry import throwaway_registry
 from tasks.rehearsal.base import stand_in
 from tasks.rehearsal.borrowed import BorrowedCluster
-from tasks.rehearsal.environment import PATH, architecture, environment, tools
+from tasks.rehearsal.cluster import NEEDS_A_SITE, NO_CLUSTER, target_cluster
+from tasks.rehearsal.environment import PATH, environment, tools
 from tasks.rehearsal.images import compare_receipt, unpullable
 from tasks.rehearsal.result import RehearsalResult, Scene, step_mark
 from tasks.rehearsal.site import RehearsalSite, make_site
@@ -58,6 +59,7 @@ class _Stage:
         self.console = Console()
         self.open_network = open_network
         self.target = ""
+        self.cluster = NO_CLUSTER
         self.proven: list[str] = []
         self.not_proven: list[str] = []
         self.failures: list[str] = []
@@ -111,18 +113,11 @@ class _Stage:
         else:
             self.say("target", "no network from here on but loopback")
         kind, host = stack.enter_context(throwaway_registry(self.scene.place / "registry"))
-        kubeconfig, cluster = self.scene.kubeconfig, "no cluster"
-        if kubeconfig:
-            cluster = f"the cluster of {kubeconfig}"
-        elif self.scene.assets and self.releases:
-            root = self.scene.place / "cluster"
-            starting = throwaway_cluster(
-                self.scene.assets, root, architecture=architecture(self.receiver.carried.bundle.manifest)
-            )
-            kubeconfig, cluster = stack.enter_context(starting), "Kubernetes with simulated nodes"
-        self.target = f"{kind}, {cluster}"
-        self.say("target", f"{kind} at {host}, {cluster}")
-        return host, kubeconfig
+        starting = target_cluster(self.scene, self.receiver.carried.bundle.manifest, wanted=bool(self.releases))
+        self.cluster = stack.enter_context(starting)
+        self.target = f"{kind}, {self.cluster.name}"
+        self.say("target", f"{kind} at {host}, {self.cluster}")
+        return host, self.cluster.kubeconfig
 
     def _site(self) -> RehearsalSite:
         named = self.scene.kubeconfig is not None
@@ -147,7 +142,7 @@ class _Stage:
             yield
             return
         try:
-            watch = OutsideWatch(inside=[SERVICES])
+            watch = OutsideWatch(inside=OWN)
         except OSError as err:
             self.not_proven.append(f"that nothing reaches outside: the loopback can't be watched ({err.strerror})")
             yield
@@ -183,6 +178,13 @@ class _Stage:
 
     def _come_up(self, site: RehearsalSite, words: Sequence[str], kubeconfig: Path | None, receiver: Receiver) -> None:
         installed = self._run("install", site, words, kubeconfig)
+        ran = self.cluster.ran({release.namespace for release in self.releases})
+        for each in ran:
+            self.say("install", f"container {each} ran")
+        if ran and installed:
+            self.proven.append(f"the programs in the images run: {', '.join(ran)}")
+        elif not installed and self.cluster.pods_run:
+            self.failures.append(NEEDS_A_SITE)
         self._images(receiver, site)
         if installed:
             if kubeconfig and self.releases:
@@ -230,11 +232,12 @@ class _Stage:
 
     def _say_what_is_left_out(self) -> None:
         install = self.receiver.carried.spec.install
-        if self.releases and "no cluster" in self.target:
+        if self.releases and not self.cluster.kubeconfig:
             why = "set KUBEBUILDER_ASSETS (tools/build prints it), or name a throwaway cluster: kubeconfig=FILE"
             self.not_proven.append(f"that releases come up: no throwaway cluster is here; {why}")
-        elif self.releases:
-            self.not_proven.append("that the programs in the images run: simulated nodes only say so")
+        elif self.releases and self.cluster.simulated:
+            why = f"simulated nodes only say so ({self.cluster.simulated})"
+            self.not_proven.append(f"that the programs in the images run: {why}")
         carried = {file.name for file in self.receiver.carried.bundle.manifest.files if file.tool}
         if self.releases and (lacking := [name for name in ("helm", "kubectl") if name not in carried]):
             self.not_proven.append(f"that {' and '.join(lacking)} are there inside: the bundle does not carry them")

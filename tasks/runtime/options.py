@@ -35,6 +35,7 @@ class Options:
     rehearsal: Extent = ""
     kubeconfig: Path | None = None
     use: tuple[str, ...] = ()
+    real_pods: bool = True
     key: Path | None = None
     since: Path | None = None
     trust: Path | None = None
@@ -75,6 +76,7 @@ class Options:
             rehearsal=_on_loopback(values.get("rehearsal", ""), given.get("registry", "")),
             kubeconfig=values.get("kubeconfig"),
             use=values.get("use", ()),
+            real_pods=values.get("pods", True),
             key=values.get("key"),
             since=None if comparing else since,
             compared=since if comparing else None,

@@ -111,6 +111,14 @@ def _list_of_signers(text: str, directory: Path) -> Path:
     return path
 
 
+def _pods(text: str, _: Path) -> bool:
+    if text != "simulated":
+        raise OptionError(
+            f"expected pods=simulated, found {text!r}", hint="leave it out to let them run where they can"
+        )
+    return False
+
+
 def _downgrade(text: str, _: Path) -> bool:
     if text not in ("", "allow"):
         raise OptionError(f"downgrade={text} means nothing", hint="write downgrade=allow, or leave it out")
@@ -252,6 +260,7 @@ VARIABLES: Mapping[str, Variable] = {
             CONNECTED,
             "the site settings with addresses, NAME,NAME, that a rehearsal in a named cluster uses for real",
         ),
+        Variable("pods", _pods, CONNECTED, "simulated: a rehearsal runs no program of the images here"),
         Variable(
             "rehearsal",
             _extent,

@@ -10,6 +10,7 @@ from tests.fixtures.parts.browsers import Browser
 from tests.fixtures.parts.clusters import Cluster, kubernetes
 from tests.fixtures.parts.cosigns import Cosign
 from tests.fixtures.parts.helms import Helm
+from tests.fixtures.parts.nodes import Node, real_node
 from tests.fixtures.parts.parts import Engine, PartError, Skopeo, docker_engine, program, tmpfs
 from tests.fixtures.parts.registries import RunningRegistry, TlsFiles, cncf_registry
 
@@ -23,6 +24,8 @@ _MARKERS = {
     "cosign": "cosign",
     "cluster": "cluster",
     "helm": "cluster",
+    "node": "node",
+    "running": "node",
 }
 
 
@@ -118,6 +121,21 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         with _part():
             running = stack.enter_context(kubernetes(tmp_path_factory.mktemp("cluster")))
         yield running
+
+
+@pytest.fixture(scope="session")
+def _node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    with ExitStack() as stack:
+        with _part():
+            running = stack.enter_context(real_node(tmp_path_factory.mktemp("node")))
+        yield running
+
+
+@pytest.fixture
+def node(_node: Node) -> Iterator[Node]:
+    """A Kubernetes of the session whose pods really run; the test is in its network, where there is nothing else."""
+    with _node.entered():
+        yield _node
 
 
 @pytest.fixture(params=[3, 4], ids=["helm 3", "helm 4"])

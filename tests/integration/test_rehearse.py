@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from tests.fixtures.benches.workbench import Ran, Workbench, write_layout
+from tests.fixtures.images.busybox import busybox_image
 from tests.fixtures.images.images import image, layer
 from tests.fixtures.parts.clusters import Cluster, asset
+from tests.fixtures.parts.nodes import node_assets
 from tests.fixtures.parts.parts import PartError, program
 from tests.fixtures.places import CHARTS
 
@@ -106,18 +108,78 @@ def test_releases_come_up_in_a_throwaway_cluster(bench: Workbench, assets: Path,
     install["releases"][0]["health"] = ["https://web.internal/health"]
     bench.write()
     values(bench, VALUES + "note: ${site.region}\nmail: ops@mycompany.com\n")
-    ran = rehearse(bench, assets, tmp_path, cluster=True)
+    ran = rehearse(bench, assets, tmp_path, "pods=simulated", cluster=True)
     assert ran.code == 0, ran.out + ran.err
     assert "warning: release 'web': values/web.yaml:6: 'mail' still holds 'mycompany.com'" in ran.out
     found = result(bench)
     assert found["target"] == "the CNCF registry, Kubernetes with simulated nodes"
     assert "release 'web' renders, and 1 image of it can be pulled" in found["proven"]
+    left = "that the programs in the images run: simulated nodes only say so (pods=simulated)"
+    assert left in found["not_proven"]
     said = " | ".join(found["not_proven"])
     for each in ("${env.WEB_PASSWORD}", "${file.pin.txt}", "${site.region}", "does not run: enroll", "mysql.internal"):
         assert each in said
     assert "https://web.internal/health" in said
     assert found["outside"] == []
     assert list((bench.place / ".airgap/rehearsal").iterdir()) == []
+
+
+@pytest.fixture
+def running(bench: Workbench) -> Workbench:
+    """The bench with a program in its image, and a chart that takes what it does from the values."""
+    try:
+        node_assets()
+    except PartError as err:
+        pytest.skip(str(err))
+    shutil.rmtree(bench.place / "images/web")
+    write_layout(bench.place / "images/web", busybox_image(), "example.com/web:1.0")
+    shutil.copytree(CHARTS / "fate", bench.place / "charts/fate")
+    bench.spec["charts"] = [{"name": "fate", "source": "charts/fate"}]
+    bench.spec["install"]["releases"][0]["chart"] = "fate"  # type: ignore[index]
+    bench.write()
+    return bench
+
+
+def program_of(bench: Workbench, script: str, *, job: bool = False) -> None:
+    """Have the release's container run this: for good, or as a hook job before it."""
+    main = {"name": "main", "image": "${image.web.ref}", "command": ["/bin/sh", "-c", script]}
+    pod: dict[str, Any] = {"terminationGracePeriodSeconds": 0, "containers": [main]}
+    given: dict[str, Any] = {"pod": pod}
+    if job:
+        pod["restartPolicy"] = "Never"
+        given |= {"kind": "Job", "hook": "pre-install", "spec": {"backoffLimit": 0}}
+    values(bench, json.dumps(given))
+
+
+@pytest.mark.cluster
+@pytest.mark.registry
+def test_the_programs_in_the_images_run(running: Workbench, assets: Path, tmp_path: Path) -> None:
+    program_of(running, "echo up; exec sleep 600")
+    ran = rehearse(running, assets, tmp_path, cluster=True)
+    assert ran.code == 0, ran.out + ran.err
+    found = result(running)
+    assert found["target"] == "the CNCF registry, Kubernetes whose pods run"
+    assert any(each.startswith("the programs in the images run: web-") for each in found["proven"])
+    assert not any("programs in the images" in each for each in found["not_proven"])
+    assert "/main ran" in ran.out
+    assert found["outside"] == []
+    assert list((running.place / ".airgap/rehearsal").iterdir()) == []
+
+
+@pytest.mark.cluster
+@pytest.mark.registry
+def test_a_program_that_fails_or_reaches_out_fails_the_rehearsal(
+    running: Workbench, assets: Path, tmp_path: Path
+) -> None:
+    script = "wget -q http://telemetry.example.com/; nc -w 1 192.0.2.7 443; echo no licence found; exit 3"
+    program_of(running, script, job=True)
+    ran = rehearse(running, assets, tmp_path, cluster=True)
+    assert ran.code == 1, ran.out + ran.err
+    found = result(running)
+    failures = "\n".join(found["failures"])
+    assert "no licence found" in failures
+    assert "pods=simulated" in failures
+    assert {"telemetry.example.com (name lookup)", "192.0.2.7:443"} <= set(found["outside"])
 
 
 @pytest.mark.cluster
@@ -175,7 +237,7 @@ def test_a_name_below_the_specs_own_prefix_is_the_bundles(bench: Workbench, asse
 def test_a_release_that_does_not_come_up_fails(bench: Workbench, assets: Path, tmp_path: Path) -> None:
     template = bench.place / "charts/web/templates/refused.yaml"
     template.write_text("apiVersion: v1\nkind: Service\nmetadata: {name: Not_A_Name}\nspec: {ports: [{port: 80}]}\n")
-    ran = rehearse(bench, assets, tmp_path, cluster=True)
+    ran = rehearse(bench, assets, tmp_path, "pods=simulated", cluster=True)
     assert ran.code == 1, ran.out
     assert any("Not_A_Name" in each for each in result(bench)["failures"]), result(bench)
     assert list((bench.place / ".airgap/rehearsal").iterdir()) == []

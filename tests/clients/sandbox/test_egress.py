@@ -49,3 +49,17 @@ def dns(name: str, server: str = "10.0.0.53") -> bytes:
 )
 def test_attempts(packet: bytes, found: str) -> None:
     assert attempt(packet, [IPv4Network("10.96.0.0/16")]) == found
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "web",
+        "web.shop.svc.cluster.local",
+        "quay.io.shop.svc.cluster.local",
+        "web.shop.svc",
+        "1.128.18.198.in-addr.arpa",
+    ],
+)
+def test_names_of_the_cluster_are_none_of_the_worlds(name: str) -> None:
+    assert attempt(dns(name)) == ""
