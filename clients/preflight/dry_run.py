@@ -75,6 +75,12 @@ def dry_run(
     return Answers(refusals=tuple(refusals), live=live)
 
 
+def dry_run_namespace(kubectl: Kubectl, name: str) -> Answers:
+    """What is said to a namespace that is to be made; nothing comes of it."""
+    thing = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    return Answers(refusals=tuple(_create(kubectl, [thing], _ELSEWHERE)))
+
+
 def key_of(thing: Mapping[str, Any]) -> Key:
     """What tells an object from others of its namespace."""
     group = str(thing.get("apiVersion") or "").rpartition("/")[0]
