@@ -62,17 +62,23 @@ def dry_run(
     live = _live(kubectl, [each for each in plain if each.get("kind") != "Secret"], namespace)
     new = [each for each in plain if key_of(each) not in live]
     old = [each for each in plain if key_of(each) in live]
-    refusals = list(_apply(kubectl, old, namespace, live))
+    refusals = list(_apply(kubectl, old, namespace, live, server_side=server_side))
     if not exists:
         moved = [_moved(each) for each in (*new, *hooks) if each.get("kind") != "Pod"]
         refusals += (each for each in _create(kubectl, moved, _ELSEWHERE) if _is_its_own(each.text))
         return Answers(refusals=tuple(refusals), live=live)
     applied = [each for each in new if server_side and each.get("kind") != "Secret"]
     created = [each for each in new if each not in applied]
-    refusals += _apply(kubectl, applied, namespace, live)
+    refusals += _apply(kubectl, applied, namespace, live, server_side=True)
     refusals += _create(kubectl, [*created, *(each for each in hooks if each.get("kind") != "Pod")], namespace)
     refusals += _pods(kubectl, things, namespace, live)
     return Answers(refusals=tuple(refusals), live=live)
+
+
+def dry_run_namespace(kubectl: Kubectl, name: str) -> Answers:
+    """What is said to a namespace that is to be made; nothing comes of it."""
+    thing = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    return Answers(refusals=tuple(_create(kubectl, [thing], _ELSEWHERE)))
 
 
 def key_of(thing: Mapping[str, Any]) -> Key:
@@ -99,7 +105,8 @@ def _live(kubectl: Kubectl, things: Sequence[Manifest], namespace: str) -> Mappi
     named = [each for each in things if (each.get("metadata") or {}).get("name")]
     if not named:
         return {}
-    argv = ["get", "--filename=-", "--ignore-not-found", "--output=json", f"--namespace={namespace}"]
+    argv = ["get", "--filename=-", "--ignore-not-found", "--output=json", "--show-managed-fields"]
+    argv += [f"--namespace={namespace}"]
     done = kubectl.run(argv, subject=f"objects of namespace {namespace!r}", objects=named)
     if done.code and not done.stdout.strip():
         error = cluster_error(done.stderr, subject="the cluster")
@@ -110,14 +117,26 @@ def _live(kubectl: Kubectl, things: Sequence[Manifest], namespace: str) -> Mappi
     return {key_of(each): each for each in items}
 
 
+def _applied(live: Mapping[str, Any]) -> bool:
+    """Whether helm 4 made an object by server-side apply; those that helm 3 made it goes on to patch."""
+    managers = (live.get("metadata") or {}).get("managedFields") or ()
+    return any(each.get("manager") == _MANAGER and each.get("operation") == "Apply" for each in managers)
+
+
 def _apply(
-    kubectl: Kubectl, things: Sequence[Manifest], namespace: str, live: Mapping[Key, Manifest]
+    kubectl: Kubectl,
+    things: Sequence[Manifest],
+    namespace: str,
+    live: Mapping[Key, Manifest],
+    *,
+    server_side: bool,
 ) -> Iterator[Refusal]:
     argv = ["apply", "--server-side", "--force-conflicts"]
     for thing, text in _refused(kubectl, argv, things, namespace):
-        typed = "typed patch object" in text  # which only server-side apply says, and helm 3 never does that
-        if not (typed and key_of(thing) in live):
-            yield Refusal(thing=thing, text=text, live=live.get(key_of(thing)))
+        there = live.get(key_of(thing))
+        typed = "typed patch object" in text  # what only server-side apply says
+        if not (typed and there and not (server_side and _applied(there))):
+            yield Refusal(thing=thing, text=text, live=there)
 
 
 def _create(kubectl: Kubectl, things: Sequence[Manifest], namespace: str) -> Iterator[Refusal]:

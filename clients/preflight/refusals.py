@@ -24,6 +24,7 @@ _RANGE = re.compile(r"is forbidden: \[?(?P<what>(?:maximum|minimum|max|min)\b.*?
 _NO_DRY_RUN = re.compile(r'admission webhook "(?P<name>[^"]+)" does not support dry run')
 _UNREACHED = re.compile(r'failed calling webhook "(?P<name>[^"]+)"')
 _RIGHTS = re.compile(r'cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"')
+_TYPED = re.compile(r"failed to create typed patch object .*?: \.(?P<field>\S+): (?P<what>.+)")
 _STAND_IN = re.compile(r"\.(?:site|env|file|secret|output)\.invalid\b")
 _STEP = re.compile(r"[A-Za-z_][\w-]*|\[\d+\]")
 _QUIET = {"env", "args", "command", "data", "stringData", "binaryData"}  # members whose values may be secret
@@ -113,6 +114,14 @@ def _limits(refusal: Refusal, owner: Owner, namespace: str, text: str) -> list[F
                 subject=owner.subject,
                 what=f"{named}: its pods are outside the LimitRange {of}: {found['what']}",
                 hint=f"change resources in the release's values; kubectl describe limitrange --namespace {namespace}",
+            )
+        ]
+    if found := _TYPED.search(text):
+        return [
+            Finding(
+                subject=owner.subject,
+                what=f"{named}: {found['field']}: {found['what']}, and helm 4 refuses it",
+                hint="use a bundle with install.crds: upgrade where a CRD lacks it, or correct the release's values",
             )
         ]
     return []

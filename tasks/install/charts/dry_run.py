@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import chain
 
 from bundle.errors import ClusterError
 from clients.cluster.crds import crds_of
 from clients.cluster.manifests import Manifest
 from clients.preflight.cluster import ApiKind
-from clients.preflight.dry_run import dry_run
+from clients.preflight.dry_run import dry_run, dry_run_namespace
 from clients.preflight.findings import Finding, finding_of
 from clients.preflight.refusals import Owner, refused
 from tasks.install.charts.rendered import RenderedRelease
@@ -26,6 +27,7 @@ def dry_run_findings(receiver: Receiver, rendered: Sequence[RenderedRelease]) ->
     apis = frozenset(kubectl.api_versions())
     changing = _changing(rendered, apis, upgraded=receiver.carried.spec.install.crds == "upgrade")
     spaces = sorted({space for each in rendered for space in _by_namespace(each)})
+    spaces = sorted({*spaces, *(each.release.namespace for each in rendered)})
     there = {space: kubectl.exists("namespace", space) for space in spaces}
     server_side = receiver.cluster.helm.version().major >= _SERVER_SIDE
 
@@ -33,6 +35,9 @@ def dry_run_findings(receiver: Receiver, rendered: Sequence[RenderedRelease]) ->
         spec = release.release
         owner = Owner(name=spec.name, namespace=spec.namespace, installed=receiver.cluster.release(spec) is not None)
         found = []
+        if not there[spec.namespace]:
+            refusals = refused(dry_run_namespace(kubectl, spec.namespace), replace(owner, installed=True), "")
+            found += [each for each in refusals if each.severity != "note"]  # the right is asked for with the others
         for space, things in _by_namespace(release).items():
             judged = [each for each in things if f"{_kind(each).api_version}/{_kind(each).kind}" in apis]
             judged = [each for each in judged if _kind(each) not in changing]

@@ -10,6 +10,7 @@ import pytest
 from bundle.errors import ClusterError, ProgramError
 from bundle.formats.versions import Version
 from clients.cluster.kubectl import Kubectl, Right
+from tests.fixtures.made.crds import Answers, kubectl
 
 STAND_IN = """#!/bin/sh
 here=$(dirname "$0")
@@ -177,3 +178,12 @@ def test_events_are_in_order_whatever_their_age(stand_in: Path) -> None:
     assert [str(event) for event in events] == ["A:  (7 times)", "B: two lines", "C: "]
     assert [event.reason for event in kubectl.events("shop", since="2026-01-01T00:00:02Z")] == ["B", "C"]
     assert "/api/v1/namespaces/shop/events?fieldSelector=type%3DWarning" in asked(stand_in)
+
+
+def test_an_api_whose_server_is_away_hides_no_others() -> None:
+    away = "error: unable to retrieve the complete list of server APIs: metrics.k8s.io/v1beta1: stale GroupVersion"
+    rows = "pods  po  v1  true  Pod  create,get\ndeployments  apps/v1  true  Deployment  create\n"
+    found = kubectl(Answers((0, "v1\napps/v1\n", ""), (1, rows, away))).api_versions()
+    assert found == ("apps/v1", "apps/v1/Deployment", "v1", "v1/Pod")
+    with pytest.raises(ClusterError):
+        kubectl(Answers((0, "v1\n", ""), (1, "", "error: Unauthorized"))).api_versions()

@@ -75,8 +75,14 @@ def test_those_that_are_refused_are_asked_once_more_alone() -> None:
 def test_words_of_server_side_apply_alone_count_only_for_what_helm_applies() -> None:
     typed = "failed to create typed patch object (n/old; v1, Kind=ConfigMap): duplicate entries for key"
     assert ask(Server(OLD, refuses={"old": typed}), OLD).refusals == ()
+    assert ask(Server(OLD, refuses={"old": typed}), OLD, server_side=True).refusals == ()
     (refusal,) = ask(Server(refuses={"new": typed}), NEW, server_side=True).refusals
     assert refusal.text == typed
+    managers = [{"manager": "helm", "operation": "Apply"}]
+    ours = {**OLD, "metadata": {**OLD["metadata"], "managedFields": managers}}
+    (refusal,) = ask(Server(ours, refuses={"old": typed}), OLD, server_side=True).refusals
+    assert refusal.text == typed
+    assert ask(Server(ours, refuses={"old": typed}), OLD).refusals == ()
 
 
 def test_a_namespace_that_does_not_exist() -> None:

@@ -124,6 +124,11 @@ POD = 'Error from server (Forbidden): error when creating "STDIN": pods "x" is f
             id="no right",
         ),
         pytest.param(
+            "failed to create typed patch object (n/x; a.b/v1, Kind=X): .spec.mode: field not declared in schema",
+            True, "error", "Deployment/x: spec.mode: field not declared in schema, and helm 4 refuses it", "", "",
+            id="no such field",
+        ),
+        pytest.param(
             'admission webhook "w.example" denied the request: no label team', False, "error",
             'Deployment/x is refused: admission webhook "w.example" denied the request: no label team', "", "",
             id="denied",

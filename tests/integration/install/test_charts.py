@@ -87,7 +87,7 @@ def bring_crd(site: Site, *fields: str, spec: str) -> str:
 
 
 def test_crds_of_a_subchart_on_upgrade(site: Site) -> None:
-    """Kept, with what is lost; upgraded, once that is asked for; refused, when a field is in use."""
+    """Kept, with what is lost (helm 4 fails); upgraded, once that is asked for; refused, when a field is in use."""
     name = bring_crd(site, "a", spec="{a: one}")
     site.carry()
     site.install()
@@ -101,8 +101,13 @@ def test_crds_of_a_subchart_on_upgrade(site: Site) -> None:
     planned = site.run("plan", "install")
     assert lost in planned.out
     assert by_hand in planned.out
-    kept = site.install()
-    assert lost in kept.out
+    if site.helm.major == 3:
+        assert lost in site.install().out
+    else:
+        unknown = "Widget/w: spec.mode: field not declared in schema, and helm 4 refuses it"
+        assert unknown in planned.out
+        assert unknown in site.refused().err
+        assert site.revision("web") == 1
     assert site.get(name, "w")["spec"] == {"a": "one"}
 
     site.plan["crds"] = "upgrade"

@@ -101,3 +101,24 @@ def test_kinds_whose_definition_is_a_template_or_upgraded_are_not_judged(
 
 def test_kinds_that_nobody_knows_are_told_by_another_check(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     assert judged(receiver, monkeypatch, documents(WIDGET)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            'admission webhook "w" denied the request: no owner',
+            ["error: release 'app': Namespace/app is refused: admission webhook \"w\" denied the request: no owner"],
+        ),
+        ('namespaces is forbidden: User "u" cannot create resource "namespaces" in API group ""', []),
+        ("", []),
+    ],
+    ids=["refused", "another check tells it", "taken"],
+)
+def test_a_namespace_that_is_to_be_made_is_asked_for(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, said: str, told: list[str]
+) -> None:
+    monkeypatch.setattr(Cluster, "__call__", lambda *_, **__: Completed(code=1 if said else 0, stdout=b"", stderr=said))
+    monkeypatch.setattr(receiver.cluster.kubectl, "exists", lambda *_, **__: False, raising=False)
+    found, _ = judged(receiver, monkeypatch, documents())
+    assert [each.partition("\n")[0] for each in found] == told
