@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 
 from bundle.errors import BundleError
 from bundle.formats.sizes import counted, human
-from bundle.metadata.manifest import ImageEntry
 from tasks.runtime.console import LocalWork
 from tasks.runtime.step import Step
 from tasks.site.receiver import Receiver
-from tasks.transfer.lacking import lacking_blobs, lacking_images
 from tasks.transfer.record import compared_whole, lie, note_whole
 
 if TYPE_CHECKING:
     from bundle.archive.use import Compared, Consumer
+    from bundle.metadata.manifest import ImageEntry
     from tasks.transfer.way import Way
 
 
@@ -35,6 +34,8 @@ def transfer_steps(receiver: Receiver) -> Iterator[Step]:
 
 
 def _must(receiver: Receiver) -> str:
+    from tasks.transfer.lacking import lacking_blobs, lacking_images  # only to tell what is there
+
     if not compared_whole(receiver):
         return "not every file of the bundle was compared since it came, or was changed"
     if receiver.uses_engine:
