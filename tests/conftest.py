@@ -6,6 +6,7 @@ At their end no socket is left open: the interpreter's exit would say so where n
 import gc
 import os
 import socket
+import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -29,8 +30,15 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 def _no_socket_is_left_open() -> Iterator[None]:
     """Set up before all that lasts as long as the tests, and so looked at after it is gone."""
     yield
+    deadline = time.monotonic() + 5  # a server's side of a connection is closed a moment after its client's
+    while (found := _open_sockets()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert found == []
+
+
+def _open_sockets() -> list[socket.socket]:
     gc.collect()
-    assert [each for each in gc.get_objects() if isinstance(each, socket.socket) and each.fileno() >= 0] == []
+    return [each for each in gc.get_objects() if isinstance(each, socket.socket) and each.fileno() >= 0]
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -50,21 +50,30 @@ class PushedImage:
 
 
 def push_image(
-    source: ImageSource, root: Descriptor, sink: ImageSink, *, subject: str, meter: Meter, transfers: Transfers
+    source: ImageSource,
+    root: Descriptor,
+    sink: ImageSink,
+    *,
+    subject: str,
+    meter: Meter,
+    transfers: Transfers,
+    sent: Collection[Digest] = (),
 ) -> PushedImage:
     """Bring `root` (its size may be 0 where it is not known) and everything below it to the sink, under its tag.
 
     Blobs go through `transfers`, and are compared with their digests on the way; an IntegrityError names one that is
-    damaged. A manifest is stored only after what it names, so one that is there already is whole.
+    damaged. A manifest is stored only after what it names, so one that is there already is whole. Blobs that
+    were `sent` there before, in the same run, are not asked for, and count as pushed.
     """
     changed = sink.current() != root.digest
     manifests = list(walk_manifests(_loader(source, subject), root, subject))
     missing = [each for each in manifests if not sink.exists(each.descriptor)] if changed else []
     blobs = _blobs(manifests)
-    absent = _blobs(missing)
+    absent = {digest: blob for digest, blob in _blobs(missing).items() if digest not in sent}
     meter.expect(subject, sum(blob.size for blob in absent.values()), len(absent))
     moved = Counter[Outcome]()
-    moved["present"] = sum(blob.size for digest, blob in blobs.items() if digest not in absent)
+    moved["sent"] = sum(blob.size for digest, blob in blobs.items() if digest in sent)
+    moved["present"] = sum(blob.size for digest, blob in blobs.items() if digest not in {*absent, *sent})
     guard = threading.Lock()
 
     def put(blob: Descriptor) -> None:

@@ -189,6 +189,7 @@ def _push_attachment(receiver: Receiver, entry: "ImageEntry", attachment: Attach
             subject=f"image {entry.name!r}",
             meter=project.console,
             transfers=project.transfers,
+            sent=repositories.sent(entry.name),
         )
     if attachment.is_list:
         repositories.lists(entry, attachment.tag).add(attachment.subject, whole)

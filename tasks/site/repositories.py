@@ -1,7 +1,7 @@
 """The repositories of the registry inside, over HTTP: what they hold, and images straight from the bundle."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
@@ -29,7 +29,15 @@ class Repositories:
 
     def __init__(self, settings: DestinationSettings) -> None:
         self._settings = settings
-        self.sent = Counter[str]()  # bytes that have gone there for an image in this run, before it is pushed
+        self._sent: dict[str, set[Digest]] = defaultdict(set)
+
+    def note_sent(self, image: str, blob: Descriptor) -> None:
+        """A blob has gone into an image's repository in this run, before the image is pushed."""
+        self._sent[image].add(blob.digest)
+
+    def sent(self, image: str) -> Collection[Digest]:
+        """The blobs that have gone there so."""
+        return self._sent[image]
 
     def holds(self, place: Reference, blob: Descriptor) -> bool:
         """Whether a repository has a blob."""
@@ -129,10 +137,9 @@ class DirectDelivery:
         """Push an image; returns what to tell."""
         sink, subject = self._repositories.image(entry), f"image {entry.name!r}"
         meter = self._settings.console
-        pushed = push_image(source, entry.root, sink, subject=subject, meter=meter, transfers=transfers)
-        before = self._repositories.sent.pop(entry.name, 0)
-        sent, there = pushed.pushed + before, pushed.present - before
-        parts = {"sent": sent, "already there": there, "mounted": pushed.mounted}
+        sent = self._repositories.sent(entry.name)
+        pushed = push_image(source, entry.root, sink, subject=subject, meter=meter, transfers=transfers, sent=sent)
+        parts = {"sent": pushed.pushed, "already there": pushed.present, "mounted": pushed.mounted}
         told = ", ".join(f"{human(size)} {how}" for how, size in parts.items() if size) or "already there"
         return f"{self._settings.target(entry.name)}: {told}"
 

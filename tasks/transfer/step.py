@@ -34,7 +34,7 @@ def transfer_steps(receiver: Receiver) -> Iterator[Step]:
 
 
 def _must(receiver: Receiver) -> str:
-    from tasks.transfer.lacking import lacking_blobs, lacking_images
+    from tasks.transfer.lacking import lacking_blobs, lacking_images  # only to tell what is there
 
     if not compared_whole(receiver):
         return "not every file of the bundle was compared since it came, or was changed"

@@ -51,7 +51,7 @@ class RegistryWay:
         self._courier.close()
         moved = self._courier.moved
         for each in moved["sent"]:
-            self._receiver.crossing.repositories.sent[each.image] += each.blob.size
+            self._receiver.crossing.repositories.note_sent(each.image, each.blob)
         told = {how: sum(each.blob.size for each in moved[how]) for how in ("sent", "mounted")}
         return ", ".join(f"{human(size)} {how}" for how, size in told.items() if size) or "nothing was lacking"
 

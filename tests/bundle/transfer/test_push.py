@@ -92,6 +92,25 @@ def test_present_and_mounted_are_told_apart(source: FakeSource, sink: FakeSink) 
     assert meter.moved == done.pushed == meter.expected - meter.reused
 
 
+def test_what_was_sent_before_is_not_asked_for_and_counts(source: FakeSource, sink: FakeSink) -> None:
+    source.image(LAYER, b"new")
+    sink.content[Digest.of(LAYER)] = LAYER
+    asked: list[Digest] = []
+
+    class Asked(FakeSink):
+        def put_blob(self, descriptor: Descriptor, read: ReadBlob) -> Outcome:
+            asked.append(descriptor.digest)
+            return FakeSink.put_blob(self, descriptor, read)
+
+    meter = RecordingMeter()
+    done = push_image(
+        source, source.resolve(), Asked(content=sink.content), subject="image 'app'", meter=meter,
+        transfers=Transfers(1), sent={Digest.of(LAYER), Digest.of(b"of another image")},
+    )  # fmt: skip
+    assert Digest.of(LAYER) not in asked
+    assert (done.pushed, done.present) == (len(LAYER) + meter.moved, 0)
+
+
 def test_nothing_is_done_twice(source: FakeSource, sink: FakeSink) -> None:
     source.image(LAYER)
     first = push(source, sink)

@@ -46,7 +46,7 @@ def test_it_ends_as_a_full_bundle_does(
     assert f"to send: {human(len(crossing.tops['api'].data) + config)} in 1 image\n" in planned.out
     with registry.recorded() as requests:
         ran = crossing.installed(delta)
-    assert {"verify", "preflight", "push:api", "receipt"} == set(ran.steps)
+    assert {"verify", "preflight", "transfer", "push:api", "receipt"} == set(ran.steps)
     assert len(uploads(requests)) == 2, "its config and its new layer"
     crossing.check(full, prefix)
     receipt = json.loads(crossing.receipt.read_text())
@@ -164,7 +164,7 @@ def test_killed_half_way_the_next_run_ends_well(tmp_path: Path, registry: Runnin
     crossing.write_images()
     (crossing.bench.place / "airgap.lock").unlink(missing_ok=True)
     delta = crossing.carry(f"since={crossing.receipt}")
-    for step in ("verify", "preflight", "push:"):
+    for step in ("verify", "preflight", "transfer", "push:"):
         argv, env = crossing.words(delta, "install", "jobs=1")
         with subprocess.Popen(argv, cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout

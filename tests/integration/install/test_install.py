@@ -21,7 +21,7 @@ def test_install_then_nothing_to_do_then_one_change(site: Site) -> None:
     first = site.install()
     name = site.namespace
     assert first.steps == sorted(
-        ["verify", "preflight", "push:web", f"namespace:{name}", "values:web", "helm:web", "health:web", "receipt"]
+        f"verify preflight transfer push:web namespace:{name} values:web helm:web health:web receipt".split()
     )
     assert site.revision("web") == 1
     assert "pushed     72.1 KB, already present 0 B" in first.out

@@ -59,7 +59,7 @@ def test_a_fault_that_passes_is_tried_again_and_one_that_stays_names_the_image(
     faulty.plan("PUT /v2", instead(507))
     push_to(site, faulty.host, plain_http=True)
     ran = site.refused()
-    assert "FAILED push:web: image 'web'" in ran.err
+    assert "FAILED transfer: image 'web'" in ran.err
     assert "507" in ran.err
     assert "preflight" in ran.steps
     assert site.revision("web") == 0
