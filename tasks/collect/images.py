@@ -15,6 +15,7 @@ from bundle.transfer.fetch import FetchedImage, fetch_image, pin_image, stored_i
 from bundle.transfer.image import RepackedSource
 from bundle.transfer.platforms import SubsetSource
 from bundle.transfer.referrers import ReferrerSource
+from bundle.transfer.subset import SubsetSource
 from schema.lock import ImagePin
 from schema.spec.contents import ImageSpec
 from tasks.collect import referrers
