@@ -13,7 +13,6 @@ from bundle.oci.locations import ImageLocation, RegistryImage
 from bundle.oci.platform import Platform, Several, platform_text
 from bundle.transfer.fetch import FetchedImage, fetch_image, pin_image, stored_image
 from bundle.transfer.image import RepackedSource
-from bundle.transfer.platforms import SubsetSource
 from bundle.transfer.referrers import ReferrerSource
 from bundle.transfer.subset import SubsetSource
 from schema.lock import ImagePin

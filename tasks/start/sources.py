@@ -113,7 +113,7 @@ def _local_chart(path: Path, target: Path) -> Draft:
             metadata = ChartMetadata.parse((path / "Chart.yaml").read_bytes(), subject=str(path))
             package_chart(path, name=metadata.name, subject=str(path))
         else:
-            metadata, _ = read_metadata(path.read_bytes(), subject=str(path))
+            metadata = read_metadata(path.read_bytes(), subject=str(path)).metadata
     return _of_chart(metadata, os.path.relpath(path, target))
 
 
