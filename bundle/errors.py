@@ -39,6 +39,10 @@ class NetworkError(SourceError):
     """A host that could not be reached or did not answer in time, after the retries."""
 
 
+class AbsentError(SourceError):
+    """Content that an image's manifest names, and its source does not hold."""
+
+
 class RegistryError(SourceError):
     """A registry's or server's refusal: HTTP status and the error code of its body (empty without one).
 

@@ -84,14 +84,18 @@ def change_sources(text: str, key: str, new: Sequence[NewSource]) -> str:
     root = _root(text)
     listed = _listed(root, key)
     wanted = {each.name: each for each in new}
-    edits = []
+    edits, found = [], set[str]()
     for entry in listed.value if isinstance(listed, yaml.SequenceNode) else ():
         members = {name.value: (name, value) for name, value in entry.value}
-        change = wanted.get(members["name"][1].value)
+        change = wanted.get(members["name"][1].value) if "name" in members else None
         if change:
+            found.add(change.name)
             name, source = members["source"]
             more = "" if "target" in members or not change.target else _member(text, root, entry, name, change.target)
             edits.append((source.start_mark.index, source.end_mark.index, json.dumps(change.source) + more))
+    if absent := sorted(wanted.keys() - found):
+        hint = "give them entries of their own, in the place of a list"
+        raise FormatError(f"{', '.join(absent)}: no entry of {key!r} in the spec has this name", hint=hint)
     changed = text
     for start, end, written in sorted(edits, reverse=True):
         changed = changed[:start] + written + changed[end:]

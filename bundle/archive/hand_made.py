@@ -7,16 +7,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundle.errors import FormatError, IntegrityError, SourceError, storage_errors
+from bundle.archive.parts import sums_path
+from bundle.errors import AbsentError, AirgapError, FormatError, IntegrityError, SourceError, storage_errors
 from bundle.formats import strict_json
-from bundle.images.local import names_in, open_local
+from bundle.images.local import holds_images, names_in, open_local
 from bundle.metadata.checksums import SUMS
 from bundle.metadata.names import MANIFEST
 from bundle.meter import Meter
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.locations import LocalImage
-from bundle.transfer.image import ImageSource, walk_manifests
+from bundle.oci.platform import Platform
+from bundle.transfer.image import ImageSource, Manifest, parse_manifest, walk_manifests
+from bundle.transfer.platforms import is_image
 
 _MAX_CONFIG = 4 * 1024 * 1024  # bytes
 _ARCHIVES = ("*.tar", "*.tar.gz", "*.tar.zst", "*.tar.xz")
@@ -27,25 +30,32 @@ _OURS = (MANIFEST, SUMS, "airgap.json", "airgap.pyz")
 class SavedImage:
     """One image of an archive. `ref` is its name there, empty when it has none; `size` is the bytes of its blobs.
 
-    `platform` is what its config says, empty for an index.
+    `platform` is what its config says, of an index what all say that are there; `partial` where some are not.
     """
 
     file: Path
     ref: str
     platform: str
     size: int
+    partial: bool = False
 
 
 def is_hand_made(path: Path) -> bool:
-    """Whether a directory holds `images/*.tar` or `charts/*.tgz`, and nothing of what `doit bundle` adds."""
+    """Whether a directory holds image archives or `charts/*.tgz`, and nothing of what `doit bundle` adds."""
     if not path.is_dir() or any((path / name).exists() for name in _OURS):
         return False
     return bool(image_files(path) or chart_files(path))
 
 
 def image_files(path: Path) -> list[Path]:
-    """The image archives of such a directory, those that are compressed among them."""
-    return sorted(file for pattern in _ARCHIVES for file in (path / "images").glob(pattern) if file.is_file())
+    """The image archives of such a directory, compressed ones among them: in images/, and beside it.
+
+    Beside it lie bundles of ours as well, each with its checksums: those are none.
+    """
+    within = [file for pattern in _ARCHIVES for file in (path / "images").glob(pattern) if file.is_file()]
+    beside = [file for pattern in _ARCHIVES for file in path.glob(pattern) if file.is_file()]
+    flat = [each for each in beside if not sums_path(each).exists() and holds_images(each)]
+    return [*sorted(within), *sorted(flat)]
 
 
 def chart_files(path: Path) -> list[Path]:
@@ -53,34 +63,65 @@ def chart_files(path: Path) -> list[Path]:
     return sorted(file for file in (path / "charts").glob("*.tgz") if file.is_file())
 
 
-def read_archive_images(file: Path, *, meter: Meter) -> tuple[SavedImage, ...]:
+def read_archive_images(
+    file: Path, *, meter: Meter, bad: list[AirgapError] | None = None, open_zstd: OpenZstd | None = None
+) -> tuple[SavedImage, ...]:
     """All images of an archive, each read to its end and checked by its digests.
 
-    SourceError for an archive that can't be read or is cut off, IntegrityError for a damaged one.
+    SourceError for an archive that can't be read or is cut off, IntegrityError for a damaged one; where several are in
+    it, and `bad` is given, such an error of one is put there and does not stop the others.
     """
+    found = []
     with storage_errors(f"read {file.name!r}", file):
-        names = names_in(file, subject=file.name)
-        return tuple(_checked(file, name, meter) for name in names)
+        names = names_in(file, subject=file.name, open_zstd=open_zstd)
+        for name in names:
+            try:
+                found.append(_checked(file, name, meter, open_zstd))
+            except (SourceError, IntegrityError) as err:
+                if bad is None or len(names) == 1:
+                    raise
+                bad.append(err)
+    return tuple(found)
 
 
-def _checked(file: Path, ref: str, meter: Meter) -> SavedImage:
+def _checked(file: Path, ref: str, meter: Meter, open_zstd: OpenZstd | None) -> SavedImage:
     subject = f"{file.name}: image {ref!r}" if ref else file.name
-    source = open_local(LocalImage(transport="docker-archive", path=file, ref=ref), subject=subject)
-    manifests = list(walk_manifests(source.manifest, source.resolve(), subject))
-    blobs = {blob.digest: blob for each in manifests if not each.is_index for blob in each.children()}
+    location = LocalImage(transport="docker-archive", path=file, ref=ref)
+    source = open_local(location, subject=subject, open_zstd=open_zstd)
+    top = parse_manifest(source.manifest, source.resolve(), subject)
+    parts = [each for each in top.manifests if is_image(each)] if top.is_index else [top.descriptor]
+    whole, first = list[Manifest](), None
+    for part in parts:
+        try:
+            whole += _whole(source, part, subject)
+        except AbsentError as err:
+            first = first or err
+    if first and not whole:
+        raise first
+    blobs = {blob.digest: blob for each in whole for blob in each.children()}
     meter.expect(subject, sum(blob.size for blob in blobs.values()), len(blobs))
     for blob in blobs.values():
         for chunk in _verified(source, blob, subject):
             meter.advance(subject, len(chunk))
-    top = manifests[-1]
-    config = b"" if top.is_index or top.config.size > _MAX_CONFIG else b"".join(source.read(top.config, 0))
-    is_image = not top.is_index and top.config.media_type in media_types.IMAGE_CONFIGS
     return SavedImage(
         file=file,
         ref=ref,
-        platform=_platform(config) if is_image else "",
+        platform=",".join(dict.fromkeys(filter(None, (_platform(source, each) for each in whole)))),
         size=sum(blob.size for blob in blobs.values()),
+        partial=first is not None,
     )
+
+
+def _whole(source: ImageSource, root: Descriptor, subject: str) -> list[Manifest]:
+    """The manifests of one platform, all of whose blobs are there; an AbsentError where one is not.
+
+    `docker save` of Docker 25 and later names all platforms of an image, and holds those that were pulled.
+    """
+    manifests = [each for each in walk_manifests(source.manifest, root, subject) if not each.is_index]
+    for manifest in manifests:
+        for blob in manifest.children():
+            next(iter(source.read(blob, 0)), b"")
+    return manifests
 
 
 def _verified(source: ImageSource, blob: Descriptor, subject: str) -> Iterator[bytes]:
@@ -101,9 +142,12 @@ def _verified(source: ImageSource, blob: Descriptor, subject: str) -> Iterator[b
         )
 
 
-def _platform(config: bytes) -> str:
+def _platform(source: ImageSource, manifest: Manifest) -> str:
+    """What an image's config says, as far as it says it; empty for what has none."""
+    if manifest.config.media_type not in media_types.IMAGE_CONFIGS or manifest.config.size > _MAX_CONFIG:
+        return ""
     try:
-        data = strict_json.decode(config, "the image's config")
+        data = strict_json.decode(b"".join(source.read(manifest.config, 0)), "the image's config")
     except FormatError:
         return ""
-    return f"{data.get('os', '')}/{data.get('architecture', '')}" if isinstance(data, dict) else ""
+    return str(Platform.from_dict(data)) if isinstance(data, dict) else ""

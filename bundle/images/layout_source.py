@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bundle.errors import FormatError, IntegrityError, SourceError
+from bundle.errors import AbsentError, FormatError, IntegrityError, SourceError
 from bundle.formats import strict_json
 from bundle.images.layout import CONTAINERD_NAME, INDEX, NO_PLATFORM, OCI_LAYOUT, REF_NAME, blob_name
 from bundle.oci import media_types
@@ -117,8 +117,8 @@ class LayoutSource:
             raise self._lacks(descriptor) from err
         yield from extent.read(offset, extent.size - offset)
 
-    def _lacks(self, descriptor: Descriptor) -> SourceError:
-        return SourceError(
+    def _lacks(self, descriptor: Descriptor) -> AbsentError:
+        return AbsentError(
             f"{self._subject} lacks {descriptor.digest} ({descriptor.size} bytes), which its manifest names",
             hint="copy or build this source again, with all platforms that are wanted",
         )

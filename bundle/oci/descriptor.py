@@ -11,13 +11,17 @@ from bundle.oci.platform import Platform
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Descriptor:
-    """What a piece of content is: media type, digest and size in bytes; in an index also its platform."""
+    """What a piece of content is: media type, digest and size in bytes; in an index also its platform.
+
+    `urls` are where else it may be had: the base layers of Windows are in no registry but Microsoft's.
+    """
 
     media_type: str
     digest: Digest
     size: int
     platform: Platform | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
+    urls: tuple[str, ...] = ()
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -27,13 +31,14 @@ class Descriptor:
             raise FormatError(f"descriptor {dict(data)!r} lacks a mediaType or a digest")
         if not isinstance(size, int) or isinstance(size, bool) or size < 0:
             raise FormatError(f"descriptor of {digest} has size {size!r}, expected a number of bytes")
-        platform, annotations = data.get("platform"), data.get("annotations")
+        platform, annotations, urls = data.get("platform"), data.get("annotations"), data.get("urls")
         return cls(
             media_type=media_type,
             digest=Digest.parse(digest),
             size=size,
             platform=Platform.from_dict(platform) if isinstance(platform, Mapping) else None,
             annotations={str(k): str(v) for k, v in annotations.items()} if isinstance(annotations, Mapping) else {},
+            urls=tuple(str(url) for url in urls) if isinstance(urls, list) else (),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -43,4 +48,6 @@ class Descriptor:
             data["annotations"] = dict(self.annotations)
         if self.platform:
             data["platform"] = self.platform.to_dict()
+        if self.urls:
+            data["urls"] = list(self.urls)
         return data

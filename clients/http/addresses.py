@@ -5,6 +5,9 @@ from urllib.parse import urljoin
 from urllib3.util import parse_url
 
 from bundle.errors import SourceError
+from bundle.oci.reference import DOCKER_HUB
+
+_HUB_ADDRESS = "registry-1.docker.io"
 
 
 def address(url: str, location: str, subject: str) -> str:
@@ -27,3 +30,8 @@ def origin(url: str) -> tuple[str, str, int]:
     """Scheme, host and port, by which an address may be trusted with what belongs to it (RFC 6454)."""
     parsed = parse_url(url)
     return parsed.scheme or "", parsed.host or "", parsed.port or (443 if parsed.scheme == "https" else 80)
+
+
+def registry_address(host: str) -> str:
+    """Where the registry is that references call `host`."""
+    return _HUB_ADDRESS if host == DOCKER_HUB else host

@@ -136,7 +136,8 @@ def _entry(entry: Mapping[str, Any], key: str, file: Path, subject: str) -> Cred
     username, password = str(entry.get("username") or ""), str(entry.get("password") or "")
     if auth := entry.get("auth"):
         try:
-            username, _, password = base64.b64decode(str(auth), validate=True).decode().partition(":")
+            whole = "".join(str(auth).split())  # `base64` wraps its lines, and who reads them passes over that
+            username, _, password = base64.b64decode(whole, validate=True).decode().partition(":")
         except (binascii.Error, ValueError):
             # No cause: its text would show part of the secret.
             raise SourceError(

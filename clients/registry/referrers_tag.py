@@ -8,8 +8,8 @@ from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
 from bundle.transfer.image import MAX_MANIFEST, Manifest
 from bundle.transfer.referrers import list_tag, merged_list
+from clients.http.addresses import registry_address
 from clients.registry._blob_upload import MAX_ANSWER
-from clients.registry.repository import registry_address
 from clients.registry.upload import Uploads
 
 

@@ -12,19 +12,19 @@ from bundle.meter import Meter, SilentMeter
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
-from bundle.oci.reference import DOCKER_HUB, Reference
+from bundle.oci.reference import Reference
 from bundle.transfer.image import MAX_MANIFEST, Manifest
-from clients.http.addresses import netloc
+from clients.http.addresses import netloc, registry_address
 from clients.http.auth import Authenticator, RepositoryAccess
 from clients.http.credentials import Credentials
 from clients.http.messages import Response
 from clients.http.retry import TRANSIENT_STATUSES
 from clients.http.transport import Transport
+from clients.registry._foreign import is_elsewhere, read_elsewhere
 from clients.registry._learned import Learned
 from clients.registry._referrers import list_referrers
 from clients.registry.hints import next_step, next_step_elsewhere
 
-_HUB_ADDRESS = "registry-1.docker.io"
 _ACCEPT = ", ".join(media_types.ACCEPT_MANIFEST)
 T = TypeVar("T")
 
@@ -114,7 +114,8 @@ class RegistryRepository:
     def read(self, descriptor: Descriptor, offset: int) -> Iterator[bytes]:
         """A blob's bytes from `offset` on, not checked here.
 
-        Who asks again for a blob that a mirror gave whole found it damaged, and gets it from the registry itself.
+        Who asks again for a blob that a mirror gave whole found it damaged, and gets it from the registry itself. What
+        the registry has not comes from where its descriptor says that it may be had.
         """
         at, left = offset, list[str]()
         for endpoint in self._endpoints:
@@ -135,6 +136,9 @@ class RegistryRepository:
                 self._given[key] += 1
                 return
             except (SourceError, IntegrityError) as err:
+                if not endpoint.is_mirror and is_elsewhere(descriptor, err):
+                    yield from read_elsewhere(self._transport, descriptor, at, endpoint.name, subject=self._subject)
+                    return
                 left.append(self._leave_mirror(endpoint, err))
 
     def tagged(self, tag: str) -> Descriptor | None:
@@ -193,8 +197,8 @@ class RegistryRepository:
         return reason
 
     def _resolve(self, endpoint: _Endpoint) -> Descriptor:
-        pinned = self._reference.digest
-        name = str(pinned or self._reference.tag or "latest")
+        pinned, tag = self._reference.digest, self._reference.tag or "latest"
+        name = str(pinned or tag)
         return self._describe(endpoint, name, pinned, self._head_manifest(endpoint, name))
 
     def _tagged(self, endpoint: _Endpoint, tag: str) -> Descriptor | None:
@@ -289,11 +293,6 @@ class RegistryRepository:
                 err.hint = step if own else next_step_elsewhere(self._reference, err.status, err.host)
             err.what += f"; before that, {'; '.join(left)}" if left and not endpoint.is_mirror else ""
             raise
-
-
-def registry_address(host: str) -> str:
-    """Where the registry is that references call `host`."""
-    return _HUB_ADDRESS if host == DOCKER_HUB else host
 
 
 def _media_type(response: Response) -> str:

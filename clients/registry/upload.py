@@ -12,12 +12,13 @@ from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
 from bundle.transfer.image import MAX_MANIFEST, Manifest, is_manifest
 from bundle.transfer.push import Outcome, ReadBlob
+from clients.http.addresses import registry_address
 from clients.http.auth import RepositoryAccess
 from clients.http.messages import Response
 from clients.http.retry import TransientError
 from clients.registry._blob_upload import MAX_ANSWER, BlobUploads, Session
 from clients.registry.hints import next_push_step
-from clients.registry.repository import Registries, registry_address
+from clients.registry.repository import Registries
 
 _ACCEPT = {"Accept": ", ".join(media_types.ACCEPT_MANIFEST)}
 _WORTH_ASKING = 1024 * 1024  # bytes; to send a smaller blob is as quick as to ask siblings for it

@@ -12,17 +12,15 @@ from bundle.errors import FormatError
 from bundle.formats.json_path import ImageField, JsonPath
 from bundle.oci.digest import Digest
 from bundle.oci.locations import (
-    DaemonImage,
     HostSettings,
-    ImageLocation,
     LocalChart,
     LocalImage,
-    RegistryImage,
     parse_chart,
     parse_image,
 )
 from bundle.oci.platform import Choice, Platform, parse_choice
-from bundle.oci.reference import Reference, check_prefix
+from bundle.oci.reference import check_prefix
+from schema.loading._targets import internal_name
 from schema.spec.contents import REQUIRE, ChartSpec, FileSpec, ImageSpec, parse_file_source
 from schema.spec.spec import ARCHIVE_ONLY, CHARTS, BundleSpec, DiscoverySpec, Layout, RegistrySpec, SignSpec
 from schema.syntax.document import Node
@@ -168,7 +166,12 @@ def build_image(reader: Reader, node: Node, prefix: str, platform: Choice) -> Im
     if isinstance(location, LocalImage):
         _check_local_image(reader, source, subject, location)
     wanted = target or source
-    inside = reader.parse(wanted, subject, lambda _: _target(prefix, text(target), name, location))
+    keep = node.get("keep_path")
+    if keep and flag(keep) and target:
+        reader.problems.add(keep.place, f"{subject} has both 'target' and 'keep_path'", hint="leave one of them out")
+    inside = reader.parse(
+        wanted, subject, lambda _: internal_name(prefix, text(target), name, location, keep=flag(keep))
+    )
     if inside is None:
         return None
     return ImageSpec(
@@ -255,30 +258,3 @@ def _check_local_image(reader: Reader, node: Node, subject: str, location: Local
             reader.missing(node, subject, "directory with an OCI image layout (index.json)", location.path)
     elif not location.path.is_file():
         reader.missing(node, subject, "file", location.path)
-
-
-def _target(prefix: str, written: str, name: str, location: ImageLocation) -> Reference:
-    """The full internal name: below the prefix, as written, or else by the source's last component and tag."""
-    default_path, default_tag = _default_target(name, location)
-    if "@" in written:
-        raise FormatError(f"target {written!r} has a digest", hint="write PATH[:TAG]; the digest is the image's own")
-    inside = Reference.parse(f"{prefix}/{written or default_path}")
-    if inside.tag:
-        return inside
-    return Reference.parse(f"{prefix}/{written or default_path}:{default_tag}")
-
-
-def _default_target(name: str, location: ImageLocation) -> tuple[str, str]:
-    if isinstance(location, RegistryImage):
-        reference = location.reference
-        if reference.digest and not reference.tag:
-            return reference.name, f"digest-{reference.digest.hex[:12]}"
-        return reference.name, reference.tag or "latest"
-    ref = location.name if isinstance(location, DaemonImage) else location.ref
-    for candidate in (f"image:{ref}", ref):
-        try:
-            if tag := Reference.parse(candidate).tag:
-                return name.lower(), tag
-        except FormatError:
-            continue
-    return name.lower(), "latest"

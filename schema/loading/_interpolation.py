@@ -33,8 +33,8 @@ class _UnresolvedError(Exception):
     """The value can't be told, for a reason that was already noted."""
 
 
-def interpolate(root: Node, env: Mapping[str, str], problems: Problems) -> Node:
-    """The document with everything resolved that can be now.
+def interpolate(root: Node, env: Mapping[str, str], problems: Problems, *, expand: Callable[[Node], Node]) -> Node:
+    """The document with everything resolved that can be now, then what `expand` makes of it.
 
     Findings go to `problems`, and a faulty text stays as it is, its place settled.
     """
@@ -45,7 +45,7 @@ def interpolate(root: Node, env: Mapping[str, str], problems: Problems) -> Node:
             members[name] = scope.resolved_vars(node)
         else:
             members[name] = _walk(node, scope.inside if name == "install" else scope.outside, problems, scope.inside)
-    resolved = replace(root, value=members) if members else root
+    resolved = expand(replace(root, value=members) if members else root)
     if install := resolved.get("install"):
         _check_names(install, _Known.of(resolved), problems)
     return resolved

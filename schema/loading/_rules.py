@@ -44,7 +44,7 @@ def check_targets(problems: Problems, images: Iterable[tuple[Node, ImageSpec | D
             place = (node.get("target") or node.get("source") or node).place
             target = str(image.target).removeprefix(f"{prefix}/")
             what = f"image {image.name!r} has the target {target!r}, as image {other.name!r} has"
-            problems.add(place, what, hint="give one of them its own `target`")
+            problems.add(place, what, hint="give one of them its own `target`, or both `keep_path: true`")
 
 
 def check_places(

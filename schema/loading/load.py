@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, MutableSet
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -23,6 +24,7 @@ from schema.loading._build_derived import build_derived
 from schema.loading._build_install import build_install
 from schema.loading._build_settings import build_settings
 from schema.loading._interpolation import interpolate, named
+from schema.loading._lists import expand_lists
 from schema.loading._validation import fingerprint, validate
 from schema.loading.values import check_values
 from schema.spec.contents import ChartSpec, DerivedImageSpec, ImageSpec
@@ -45,7 +47,8 @@ def load(path: Path, *, env: Mapping[str, str] = os.environ, valid: MutableSet[s
         except (FileNotFoundError, IsADirectoryError) as err:
             hint = "start one: doit init; or name another with spec=FILE"
             raise SpecError(f"there is no spec {str(path)!r}", [], hint=hint) from err
-    resolved = interpolate(written, env, problems) if written else None
+    expand = partial(expand_lists, base=path.parent, problems=problems)
+    resolved = interpolate(written, env, problems, expand=expand) if written else None
     sound = _validated(resolved, problems, valid) if resolved else None
     spec = _build(path, sound, resolved, problems) if sound and resolved else None
     raise_together([problems, *(check_values(spec) if spec else ())], path.name)

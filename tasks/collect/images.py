@@ -13,7 +13,7 @@ from bundle.oci.locations import ImageLocation, RegistryImage
 from bundle.oci.platform import Platform, Several, platform_text
 from bundle.transfer.fetch import FetchedImage, fetch_image, pin_image, stored_image
 from bundle.transfer.image import ReferrerSource, RepackedSource
-from bundle.transfer.platforms import SubsetSource
+from bundle.transfer.subset import SubsetSource
 from schema.lock import ImagePin
 from schema.spec.contents import ImageSpec
 from tasks.collect import referrers

@@ -118,7 +118,13 @@ class Project:
             return self.engine_images.pulled(
                 location.reference, platform=image.platform, target=image.target, step=step, subject=subject
             )
-        return open_image(location, subject=subject, registries=self.registries, engine=lambda: self.engine_images)
+        return open_image(
+            location,
+            subject=subject,
+            registries=self.registries,
+            engine=lambda: self.engine_images,
+            scratch=self.options.state,
+        )
 
     def pulls_by_engine(self, location: ImageLocation) -> bool:
         """Whether a Docker Engine pulls what is there."""

@@ -15,7 +15,7 @@ BLOCKS = [block for block in re.findall(r"```yaml\n(.*?)```", DOCS, re.S) if not
 ELIDED = {"4c0f...": "4c0f" * 16, '"9f..."': f'"{"9f" * 32}"', "https://get.helm.sh/...": "https://get.helm.sh/helm"}
 FILES = (
     "certs/internal-ca.crt certs/me.crt certs/me.key build/layout/index.json saved.tar charts/own/Chart.yaml "
-    "keys/vendor-cosign.pub keys/vendor-charts.gpg docs/runbook.md "
+    "keys/vendor-cosign.pub keys/vendor-charts.gpg docs/runbook.md rancher-images.txt "
     "values/zenml-pro.yaml values/extra.yaml check_site.py"
 )
 

@@ -192,6 +192,15 @@ def test_a_helper_that_never_answers(home: Path, monkeypatch: pytest.MonkeyPatch
         find(home, "a.test")
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", " "], ids=["lines", "windows", "spaces"])
+def test_base64_that_is_wrapped(home: Path, end: str) -> None:
+    """As `base64` writes it; docker, podman and skopeo take it."""
+    login = f"robot:{'x' * 120}"
+    wrapped = base64.encodebytes(login.encode()).decode().replace("\n", end)
+    configure(home, {"auths": {"a.test": {"auth": wrapped}}})
+    assert find(home, "a.test") == ("robot", "x" * 120, "")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

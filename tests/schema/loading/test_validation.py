@@ -13,7 +13,7 @@ from schema.loading.load import load
 
 SCHEMA = json.loads(validation.SCHEMA_FILE.read_text())
 ANNOTATIONS = {"$schema", "$defs", "$ref", "title", "description", "default", "examples", "writeOnly"}
-STRUCTURE = {"properties", "items", "allOf", "if", "then"}
+STRUCTURE = {"properties", "items", "allOf", "if", "then", "else"}
 
 
 def subschemas(schema: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
