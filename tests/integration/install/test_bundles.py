@@ -118,7 +118,7 @@ def test_each_step_can_be_asked_for(site: Site) -> None:
     assert (preflight.code, preflight.steps) == (0, ["preflight"])
     assert site.is_untouched
     push = site.run("push:web")
-    assert (push.code, push.steps) == (0, ["preflight", "push:web"])
+    assert (push.code, push.steps) == (0, ["preflight", "push:web", "transfer"])
     assert site.is_untouched
     listed = site.run("list", "--all")
     assert listed.code == 0
