@@ -23,6 +23,7 @@ from clients.sandbox.registry import free_ports, serving
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "kubectl")
 SERVICES = IPv4Network("10.96.0.0/16")
 OWN = (SERVICES, PODS, IPv4Network(ADDRESS))
+NODE_ADDRESS = ADDRESS  # where pods reach this machine
 _NODES = ("node-a", "node-b")
 _STAGES = Path(__file__).with_name("simulated_nodes.yaml")
 _REAL = {"allow_privileged": "true", "kubelet_preferred_address_types": "InternalIP"}

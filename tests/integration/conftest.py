@@ -26,6 +26,7 @@ _MARKERS = {
     "helm": "cluster",
     "node": "node",
     "running": "node",
+    "theatre": "node",
 }
 
 
