@@ -14,16 +14,17 @@ _ORDER = ("images", "charts", "files", "discovery", "install")  # of docs/spec.m
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewImage:
-    """An entry to add; an empty `target` leaves it to the source."""
+    """An entry to add; an empty `target` leaves it to the source, an empty `platform` to the bundle."""
 
     name: str
     source: str
     target: str = ""
+    platform: str = ""
 
     def to_dict(self) -> dict[str, str]:
         """As the spec has it."""
-        data = {"name": self.name, "source": self.source}
-        return {**data, "target": self.target} if self.target else data
+        optional = {"target": self.target, "platform": self.platform}
+        return {"name": self.name, "source": self.source, **{key: text for key, text in optional.items() if text}}
 
     def __str__(self) -> str:
         return _line(self.to_dict())

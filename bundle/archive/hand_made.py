@@ -10,6 +10,7 @@ from pathlib import Path
 from bundle.archive.parts import sums_path
 from bundle.errors import AbsentError, AirgapError, FormatError, IntegrityError, SourceError, storage_errors
 from bundle.formats import strict_json
+from bundle.images.compressed import OpenZstd
 from bundle.images.local import holds_images, names_in, open_local
 from bundle.metadata.checksums import SUMS
 from bundle.metadata.names import MANIFEST
@@ -54,8 +55,8 @@ def image_files(path: Path) -> list[Path]:
     """
     within = [file for pattern in _ARCHIVES for file in (path / "images").glob(pattern) if file.is_file()]
     beside = [file for pattern in _ARCHIVES for file in path.glob(pattern) if file.is_file()]
-    flat = [each for each in beside if not sums_path(each).exists() and holds_images(each)]
-    return [*sorted(within), *sorted(flat)]
+    flat = [each for each in beside if not sums_path(each).exists()]
+    return [*sorted(within), *(sorted(flat) if any(map(holds_images, flat)) else ())]
 
 
 def chart_files(path: Path) -> list[Path]:

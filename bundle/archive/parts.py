@@ -3,7 +3,7 @@
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -208,7 +208,7 @@ def find_archive(path: Path) -> ArchiveFiles:
 def named_bundle(path: Path) -> Path:
     """The bundle that a name stands for: the path itself, or the one archive in a directory that is no bundle.
 
-    A SourceError where several archives lie in it.
+    A SourceError where several archives lie in it. Archives of images (`docker save`) are no bundles.
     """
     if not path.is_dir() or any((path / name).exists() for name in (SUMS, "images", "charts")):
         return path
@@ -216,10 +216,20 @@ def named_bundle(path: Path) -> Path:
         names = [each.name for each in path.iterdir() if each.is_file()]
     listed = {name.removesuffix(_SUMS_SUFFIX) for name in names if name.endswith(f".tar{_SUMS_SUFFIX}")}
     parts = (match["archive"] for name in names if (match := _PART.fullmatch(name)))
-    found = sorted(listed or {name for name in (*names, *parts) if name.endswith(".tar")})
+    tars = [name for name in names if name.endswith(".tar")]
+    if not listed and _are_images(path / name for name in tars):
+        return path
+    found = sorted(listed or {*tars, *parts})
     if len(found) > 1:
         raise SourceError(f"{str(path)!r} holds several bundles: {', '.join(found)}", hint="name one of them")
     return path / found[0] if found else path
+
+
+def _are_images(tars: Iterable[Path]) -> bool:
+    """Whether one of these is an archive of images, and no bundle."""
+    from bundle.images.local import holds_images  # noqa: PLC0415 - most bundles are named, and nobody asks
+
+    return any(map(holds_images, tars))
 
 
 def _numbered(archive: str, count: int) -> tuple[str, ...]:

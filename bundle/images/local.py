@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bundle.errors import FormatError, SourceError, storage_errors
-from bundle.images._compressed import OpenZstd, is_compressed, unpacked
+from bundle.images.compressed import OpenZstd, is_compressed, unpacked
 from bundle.images.docker_save import SaveSource, save_names
 from bundle.images.layout import DOCKER_MANIFEST, INDEX
 from bundle.images.layout_source import LayoutSource, layout_names

@@ -116,13 +116,30 @@ class RegistrySink:
                 self._store_manifest(manifest, name)
             except RegistryError as err:
                 raise self._immutable(err, manifest) if tagged else err from err
-            found = self._digest_of(name) if tagged else manifest.digest
+            found = self._named(name, manifest.digest) if tagged else manifest.digest
         if found != manifest.digest:
             raise IntegrityError(
                 f"{self._subject}: {self._reference} names {found or 'nothing'} after the push, "
                 f"expected {manifest.digest}",
                 hint="somebody else pushes to this tag, or something before the registry changes what it is sent",
             )
+
+    def _named(self, name: str, wanted: Digest) -> Digest | None:
+        """What the tag names after the push; None for nothing. What may pass is asked again, within the retries.
+
+        A registry of several machines, or one behind a cache, may know of a tag or of its move a moment later only.
+        """
+        failures = 0
+        while (found := self._digest_of(name)) != wanted and found in (None, self._before):
+            failures += 1
+            late = f"{self._reference} names {found or 'nothing'} right after the push"
+            try:
+                self._transport.pause(
+                    self._subject, TransientError(RegistryError(late, status=404), reason=late), failures
+                )
+            except RegistryError:
+                break
+        return found
 
     def _store_manifest(self, manifest: Manifest, name: str) -> None:
         for again in (True, False):

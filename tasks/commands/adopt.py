@@ -23,6 +23,7 @@ from tasks.install.hand_made import HandMade, SavedChart, match_chart, match_ima
 from tasks.runtime.console import LocalWork
 from tasks.runtime.project import Project
 
+_DEFAULT_PLATFORM = "linux/amd64"  # of a bundle
 _NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -59,7 +60,8 @@ class Adopt(PlainCommand, DoitCmdBase):  # type: ignore[misc]
     doc_purpose = COMMANDS["adopt"].purpose
     doc_usage = "bundle=DIR [spec=FILE] [registry=HOST/PATH]"
     doc_description = (
-        "Reads images/*.tar and charts/*.tgz of DIR to their end. What the spec has of it comes from there then, "
+        "Reads the image archives in DIR or DIR/images (.tar, also compressed) and charts/*.tgz to their end. "
+        "What the spec has of it comes from there then, "
         "what it has not is added. Without a spec one is written, whose images go inside to registry=."
     )
 
@@ -77,9 +79,13 @@ class Adopt(PlainCommand, DoitCmdBase):  # type: ignore[misc]
 
 def _adopt(project: Project, path: Path) -> int:
     if not is_hand_made(path):
-        hint = "name a directory with images/*.tar and charts/*.tgz; what doit bundle made needs no adopting"
+        hint = (
+            "name a directory with image archives (*.tar, images/*.tar) or charts/*.tgz; what doit bundle made is ready"
+        )
         raise FormatError(f"{str(path)!r} is no bundle that was made by hand", hint=hint)
-    made = read_hand_made(path, meter=LocalWork(project.console))
+    from clients.sbom.zstd import open_zstd
+
+    made = read_hand_made(path, meter=LocalWork(project.console), open_zstd=open_zstd)
     target = project.options.spec
     if target.is_file():
         adoption = adopted(project.spec, made)
@@ -111,43 +117,64 @@ def adopted(spec: Spec, made: HandMade) -> Adoption:
             target = str(image.target).removeprefix(f"{spec.registry.prefix}/")
             adoption.images.append(NewSource(name=image.name, source=source, target=target))
             adoption.told.append(f"adopted: image {image.name}: {source}")
+    packages: set[Path] = set()
     for chart in spec.charts:
         packaged = match_chart(chart, made.charts)
+        packages |= {packaged.file} if packaged else set()
         if packaged is None:
             adoption.told.append(f"stays: chart {chart.name}: {chart.source_text} (not in charts/)")
         elif not (isinstance(chart.source, LocalChart) and _same(chart.source.path, packaged.file)):
             adoption.charts.append(NewSource(name=chart.name, source=_relative(packaged.file, base)))
             adoption.told.append(f"adopted: chart {chart.name} {packaged.version}: {_relative(packaged.file, base)}")
     names = {image.name.lower() for image in spec.images} | {image.name.lower() for image in spec.derived}
-    _add_images(adoption, [each for each in made.images if (each.file, each.ref) not in used], base, names)
+    inside = [*(image.target for image in spec.images), *(image.target for image in spec.derived)]
+    targets = {str(each).removeprefix(f"{spec.registry.prefix}/") for each in inside}
+    more = [each for each in made.images if (each.file, each.ref) not in used]
+    _add_images(adoption, more, base, names, targets)
     known = {chart.name.lower() for chart in spec.charts}
-    _add_charts(adoption, [each for each in made.charts if each.name.lower() not in known], base)
+    _add_charts(adoption, [each for each in made.charts if each.file not in packages], base, known)
     return adoption
 
 
 def _into_new(base: Path, made: HandMade) -> Adoption:
     adoption = Adoption()
-    _add_images(adoption, made.images, base, set())
-    _add_charts(adoption, made.charts, base)
+    _add_images(adoption, made.images, base, set(), set())
+    _add_charts(adoption, made.charts, base, set())
     return adoption
 
 
-def _add_images(adoption: Adoption, saved: Sequence[SavedImage], base: Path, names: set[str]) -> None:
+def _add_images(
+    adoption: Adoption, saved: Sequence[SavedImage], base: Path, names: set[str], targets: set[str]
+) -> None:
+    """Entries for these; `names` and `targets` are taken, and an image whose target is, is left out with a word."""
     for each in saved:
-        reference = reference_of(each)
-        wanted = reference.name if reference else each.file.name.partition(".")[0]
-        name = next(name for name in _names(wanted) if name.lower() not in names)
-        names.add(name.lower())
+        reference, source = reference_of(each), _image_source(each, base)
+        wanted = reference.name if reference else _NAME.sub("-", each.file.name.partition(".tar")[0]).strip("-.")
+        name = next(name for name in _names(wanted or "image") if name.lower() not in names)
         target = f"{reference.name}:{reference.tag or 'latest'}" if reference else ""
-        adoption.new_images.append(NewImage(name=name, source=_image_source(each, base), target=target))
-        adoption.told.append(f"added: image {name}: {_image_source(each, base)}")
+        if target and target in targets:
+            why = f"another image is {target} already; give it a `target` of its own in the spec"
+            adoption.told.append(f"left out: {source}: {why}")
+            continue
+        names.add(name.lower())
+        targets.add(target)
+        platform = "" if each.platform in ("", _DEFAULT_PLATFORM) else _platform(each.platform)
+        adoption.new_images.append(NewImage(name=name, source=source, target=target, platform=platform))
+        adoption.told.append(f"added: image {name}: {source}")
 
 
-def _add_charts(adoption: Adoption, charts: Sequence[SavedChart], base: Path) -> None:
+def _platform(text: str) -> str:
+    """What an archive holds, as a spec writes it: what says no platform leaves that open."""
+    return text if all(each.count("/") for each in text.split(",")) else "all"
+
+
+def _add_charts(adoption: Adoption, charts: Sequence[SavedChart], base: Path, names: set[str]) -> None:
     for each in charts:
         source = _relative(each.file, base)
-        adoption.new_charts.append(NewChart(name=each.name, source=source, version=each.version))
-        adoption.told.append(f"added: chart {each.name} {each.version}: {source}")
+        name = next(name for name in _names(each.name) if name.lower() not in names)
+        names.add(name.lower())
+        adoption.new_charts.append(NewChart(name=name, source=source, version=each.version))
+        adoption.told.append(f"added: chart {name} {each.version}: {source}")
 
 
 def _names(wanted: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bundle.archive.hand_made import SavedImage, chart_files, image_files, read_archive_images
 from bundle.errors import AirgapError, BundleError, FormatError, storage_errors
@@ -15,6 +16,9 @@ from bundle.oci.reference import Reference
 from clients.charts.metadata import read_metadata
 from schema.spec.contents import ChartSpec, ImageSpec
 from schema.spec.spec import Spec
+
+if TYPE_CHECKING:
+    from bundle.images.compressed import OpenZstd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +41,18 @@ class HandMade:
     text: str | None
 
 
-def read_hand_made(path: Path, *, meter: Meter) -> HandMade:
-    """Read all images and charts to their end."""
+def read_hand_made(path: Path, *, meter: Meter, open_zstd: "OpenZstd | None" = None) -> HandMade:
+    """Read all images and charts to their end; what can't be used does not stop the rest."""
     images: list[SavedImage] = []
     charts: list[SavedChart] = []
     bad: list[str] = []
     for file in image_files(path):
+        place, faults = str(file.relative_to(path)), list[AirgapError]()
         try:
-            images += read_archive_images(file, meter=meter)
+            images += read_archive_images(file, meter=meter, bad=faults, open_zstd=open_zstd)
         except AirgapError as err:
-            bad.append(_told(f"images/{file.name}", file.name, err))
+            faults.append(err)
+        bad += [_told(place, file.name, err) for err in faults]
     for file in chart_files(path):
         try:
             with storage_errors(f"read {file.name!r}", file):
@@ -109,8 +115,9 @@ def _told(place: str, subject: str, err: AirgapError) -> str:
 
 def _found(made: HandMade) -> Iterator[str]:
     for image in made.images:
-        about = ", ".join(filter(None, [image.platform, human(image.size)]))
-        yield f"found: images/{image.file.name}: {image.ref or 'an image without a name'} ({about})"
+        others = "other platforms are not in it" if image.partial else ""
+        about = ", ".join(filter(None, [image.platform, human(image.size), others]))
+        yield f"found: {image.file.relative_to(made.path)}: {image.ref or 'an image without a name'} ({about})"
     for chart in made.charts:
         yield f"found: charts/{chart.file.name}: chart {chart.name} {chart.version}"
 

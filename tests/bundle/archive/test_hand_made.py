@@ -9,11 +9,15 @@ from bundle.archive.hand_made import chart_files, image_files, is_hand_made, rea
 from bundle.errors import IntegrityError, SourceError
 from bundle.meter import SilentMeter
 from bundle.oci.descriptor import Descriptor
+from bundle.oci.platform import Platform
 from bundle.transfer.image import Manifest
 from tests.fixtures.connections import RecordingMeter
 from tests.fixtures.images.hand_made import APP, save_image
-from tests.fixtures.images.images import Image
+from tests.fixtures.images.images import AMD64, Image, image, index, layer
+from tests.fixtures.images.layers import tar_of
 from tests.fixtures.images.tars import made
+
+ARM64 = Platform.parse("linux/arm64")
 
 
 def write(place: Path, *names: str) -> Path:
@@ -96,3 +100,39 @@ def test_what_is_no_image_archive(tmp_path: Path, content: bytes, told: str) -> 
     (tmp_path / "x.tar").write_bytes(content)
     with pytest.raises(SourceError, match=told):
         read_archive_images(tmp_path / "x.tar", meter=SilentMeter())
+
+
+def several(place: Path, *held: Platform) -> Path:
+    """As Docker 25 and later saves an image of which it has pulled these platforms: its index names two."""
+    made = [image(layer(f"{each}", 300), platform=each) for each in (AMD64, ARM64)]
+    top = index(*made)
+    entries = {"oci-layout": b'{"imageLayoutVersion": "1.0.0"}', f"blobs/sha256/{top.descriptor.digest.hex}": top.raw}
+    for each in made:
+        if each.platform in held:
+            blobs = {each.descriptor.digest: each.raw, **each.blobs}
+            entries |= {f"blobs/sha256/{digest.hex}": data for digest, data in blobs.items()}
+    named = {**top.descriptor.to_dict(), "annotations": {"io.containerd.image.name": "docker.io/team/app:1"}}
+    entries["index.json"] = json.dumps({"schemaVersion": 2, "manifests": [named]}).encode()
+    (place / "app.tar").write_bytes(tar_of(entries))
+    return place / "app.tar"
+
+
+@pytest.mark.parametrize(
+    ("held", "platform", "partial"),
+    [
+        ((AMD64,), "linux/amd64", True),
+        ((ARM64,), "linux/arm64", True),
+        ((AMD64, ARM64), "linux/amd64,linux/arm64", False),
+    ],
+    ids=["amd64", "arm64", "both"],
+)
+def test_of_an_index_what_is_there_is_taken(
+    tmp_path: Path, held: tuple[Platform, ...], platform: str, partial: bool
+) -> None:
+    (found,) = read_archive_images(several(tmp_path, *held), meter=SilentMeter())
+    assert (found.ref, found.platform, found.partial) == ("docker.io/team/app:1", platform, partial)
+
+
+def test_an_index_of_nothing_that_is_there(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"app\.tar.* lacks sha256"):
+        read_archive_images(several(tmp_path), meter=SilentMeter())

@@ -16,6 +16,7 @@ from bundle.archive.parts import MAX_PARTS, find_archive, named_bundle, writing_
 from bundle.archive.verify import verify
 from bundle.errors import FormatError, SourceError, StorageError
 from bundle.storage.volume import FilePiece
+from tests.fixtures.images.hand_made import save_image
 from tests.fixtures.made.made_bundle import make_bundle
 from tests.fixtures.places import ROOT
 
@@ -146,3 +147,13 @@ def test_pieces_of_files_go_over_the_ends_of_parts(archive: Path) -> None:
     assert b"".join(found.path(name).read_bytes() for name in found.names) == b"head" + content + content[-10:]
     for name, digest in found.digests.items():
         assert digest.matches(found.path(name).read_bytes())
+
+
+def test_image_archives_are_no_bundles(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        save_image(tmp_path / f"{name}.tar", f"r.example/{name}:1")
+    assert named_bundle(tmp_path) == tmp_path
+    (tmp_path / "cut.tar").write_bytes(b"")
+    assert named_bundle(tmp_path) == tmp_path
+    (tmp_path / "app-1.0.tar.sha256").write_bytes(b"")  # as a bundle of ours has
+    assert named_bundle(tmp_path) == tmp_path / "app-1.0.tar"

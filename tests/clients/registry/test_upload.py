@@ -412,6 +412,32 @@ def test_a_refusal_without_another_image_is_no_matter_of_tags(push: Push, faulty
     assert "refuses to move" not in caught.value.what
 
 
+def test_a_tag_that_is_there_a_moment_later(
+    push: Push, faulty: FaultyRegistry, source: FakeSource, pauses: list[float], meter: RecordingMeter
+) -> None:
+    absent = refusal(404, "MANIFEST_UNKNOWN", "")
+    faulty.plan("HEAD /v2/team/app/manifests/1", absent, absent, absent)
+    push()
+    whole(faulty, source)
+    assert len(pauses) == 2
+    assert any("names nothing right after the push; trying again" in line for line in meter.said)
+
+
+def test_a_tag_that_moves_a_moment_later(push: Push, faulty: FaultyRegistry, pauses: list[float]) -> None:
+    old = faulty.put_image("team/app", "1", b"old").digest
+    stale = with_headers(Docker_Content_Digest=str(old))
+    faulty.plan("HEAD /v2/team/app/manifests/1", stale, stale)
+    push()
+    assert len(pauses) == 1
+
+
+def test_a_tag_that_never_comes(push: Push, faulty: FaultyRegistry, pauses: list[float]) -> None:
+    faulty.plan("HEAD /v2/team/app/manifests/1", *[refusal(404, "MANIFEST_UNKNOWN", "")] * 9)
+    with pytest.raises(IntegrityError, match=r"image 'app': .*team/app:1 names nothing after the push, expected sha"):
+        push()
+    assert len(pauses) == 2
+
+
 def test_what_the_tag_names_afterwards_is_compared(push: Push, faulty: FaultyRegistry) -> None:
     wrong = str(Digest.of(b"other"))
     absent = refusal(404, "MANIFEST_UNKNOWN", "")

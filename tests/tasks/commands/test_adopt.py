@@ -1,14 +1,19 @@
 """What becomes of a directory that was filled by hand: sources of a spec, or a spec of its own."""
 
+import gzip
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bundle.meter import SilentMeter
+from bundle.oci.platform import Platform
+from schema.loading.load import load
 from tasks.commands.adopt import Adoption, adopted
 from tasks.install.hand_made import read_hand_made
 from tests.fixtures.benches.workbench import Ran, Workbench
-from tests.fixtures.images.hand_made import by_hand
+from tests.fixtures.images.hand_made import by_hand, save_chart, save_image
+from tests.fixtures.images.images import image, layer
 from tests.fixtures.made.full_spec import spec
 
 HEAD = "version: 1\nbundle: {name: app, version: '1'}\nregistry: {prefix: inside.example/team}\n"
@@ -106,3 +111,48 @@ def test_our_own_bundles_and_nothing_are_refused(bench: Workbench, tmp_path: Pat
     ran = bench.doit("adopt")
     assert ran.code == 3
     assert "doit adopt bundle=DIR" in ran.err
+
+
+def test_a_flat_directory_with_all_that_people_bring(tmp_path: Path) -> None:
+    """Compressed, with colons in names, damaged, two of one name: what can be taken is, the rest is told."""
+    flat = tmp_path / "flat"
+    save_image(flat / "nginx:1.27.tar", "r.example/team/nginx:1.27")
+    packed = save_image(flat / "packed.tar", "r.example/team/packed:1")
+    (flat / "packed.tar.gz").write_bytes(gzip.compress(packed.read_bytes()))
+    packed.unlink()
+    save_image(flat / "twice.tar", "r.example/other/nginx:1.27")
+    (flat / "cut.tar").write_bytes(save_image(flat / "cut.tar", "r.example/team/cut:1").read_bytes()[:5000])
+    arm = image(layer("arm", 300, compressed=False), platform=Platform.parse("linux/arm64"))
+    save_image(flat / "arm.tar", "r.example/team/arm:1", arm)
+    bench = Workbench(place=tmp_path / "project", env={})
+    bench.place.mkdir()
+    ran = bench.doit("adopt", f"bundle={flat}", "registry=in.example/team")
+    assert ran.code == 1  # one archive can't be used
+    assert ran.err.count("unusable: ") == 1
+    assert "unusable: cut.tar: " in ran.err
+    assert "left out: " in ran.out
+    assert "another image is nginx:1.27 already" in ran.out
+    now = load(bench.place / "airgap.yaml", env={})
+    assert {each.name: (str(each.target), str(each.platform)) for each in now.images} == {
+        "nginx": ("in.example/team/nginx:1.27", "linux/amd64"),
+        "packed": ("in.example/team/packed:1", "linux/amd64"),
+        "arm": ("in.example/team/arm:1", "linux/arm64"),
+    }
+    bench.spec = yaml.safe_load((bench.place / "airgap.yaml").read_text())
+    bench.spec["bundle"] = {"name": "app", "version": "1.0"}
+    bench.write()
+    ran = bench.doit("bundle")
+    assert ran.code == 0, ran.err
+
+
+def test_two_versions_of_one_chart(tmp_path: Path) -> None:
+    hand = tmp_path / "hand"
+    for version in ("1.0.0", "2.0.0"):
+        save_chart(hand / f"charts/web-{version}.tgz", "web", version)
+    text = "images: []\ncharts: [{name: web, source: 'oci://r.example/web', version: '1.0.0'}]\n"
+    found = adopted(spec(tmp_path, text, HEAD), read_hand_made(hand, meter=SilentMeter()))
+    assert found.told == [
+        "adopted: chart web 1.0.0: hand/charts/web-1.0.0.tgz",
+        "added: chart web-2 2.0.0: hand/charts/web-2.0.0.tgz",
+    ]
+    assert len(spec(tmp_path, found.apply(text), HEAD).charts) == 2

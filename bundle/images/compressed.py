@@ -21,7 +21,7 @@ _CHUNK = 1024 * 1024
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _OPENERS: dict[bytes, Callable[[Path], AbstractContextManager[IO[bytes]]]] = {
     b"\x1f\x8b": lambda path: cast("IO[bytes]", gzip.GzipFile(path)),
-    b"\xfd7zXZ\x00": lambda path: cast("IO[bytes]", lzma.LZMAFile(path)),
+    b"\xfd7zXZ\x00": lambda path: cast("IO[bytes]", lzma.LZMAFile(path)),  # noqa: SIM115 - `with` is where it is opened
     b"BZh": lambda path: cast("IO[bytes]", bz2.BZ2File(path)),
 }
 _guard = threading.Lock()
@@ -59,8 +59,10 @@ def _unpack(path: Path, opener: OpenZstd, subject: str, scratch: Path | None) ->
         with opener(path) as stream:
             shutil.copyfileobj(stream, target, _CHUNK)
         target.flush()
-    except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error, FormatError, ValueError) as err:
+    except (EOFError, OSError, lzma.LZMAError, zlib.error, FormatError, ValueError) as err:
         target.close()
+        if isinstance(err, OSError) and err.errno:
+            raise
         what = f"{subject}: {path.name!r} can't be unpacked: its compression is damaged or cut off"
         raise SourceError(what, hint="copy or save this archive again") from err
     except BaseException:
