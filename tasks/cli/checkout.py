@@ -8,6 +8,7 @@ and it begins the program; where there is no installation, doit's own loader of 
 import os
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Any, NoReturn
 
 import doit
@@ -53,7 +54,7 @@ def require_program(dodo: str) -> None:
     if not _names_loader(cwd / "pyproject.toml"):
         raise InvalidDodoFile(
             f"doit was started in {str(cwd)!r}, where it finds none of this program's commands\n"
-            f"  next: start it there: cd {checkout} && doit spec={cwd / 'airgap.yaml'}"
+            f"  next: start it there: cd {quote(str(checkout))} && doit spec={quote(str(cwd / 'airgap.yaml'))}"
         )
     raise InvalidDodoFile(
         f"the checkout {checkout} is not installed for this doit, which runs on {sys.executable}; "
