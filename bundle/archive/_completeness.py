@@ -10,6 +10,7 @@ from typing import Literal
 
 from bundle.errors import FormatError, IntegrityError, SourceError
 from bundle.formats.sizes import counted, human
+from bundle.formats.visible import one_line
 from bundle.images.layout import DOCKER_MANIFEST, INDEX, OCI_LAYOUT, REF_NAME, blob_name
 from bundle.images.layout_source import LayoutSource, read_index
 from bundle.metadata.base import Base
@@ -42,7 +43,7 @@ class Discrepancy:
             text += f" (of {', '.join(self.affects)})"
         details = [f"expected {self.expected}"] if self.expected else []
         details += [f"found {self.observed}"] if self.observed else []
-        return f"{text}: {', '.join(details)}" if details else text
+        return one_line(f"{text}: {', '.join(details)}" if details else text)
 
 
 def with_owners(findings: Sequence[Discrepancy], owners: Mapping[str, Sequence[str]]) -> tuple[Discrepancy, ...]:

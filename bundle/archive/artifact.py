@@ -52,6 +52,12 @@ class ArtifactFile:
         inside(Path(), name)
         return cls(name=name, layer=layer, executable=layer.annotations.get(EXECUTABLE) == "true")
 
+    def lies_in(self, place: Path) -> bool:
+        """Whether a directory has this file, with its digest."""
+        path = inside(place, self.name)
+        same_size = path.is_file() and path.stat().st_size == self.layer.size
+        return same_size and hash_file(path, self.layer.digest) == self.layer.digest.hex
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
@@ -93,12 +99,7 @@ class Artifact:
 
     def lies_in(self, place: Path) -> bool:
         """Whether a directory has every file, each with its digest."""
-        return all(_is_at(inside(place, file.name), file.layer) for file in self.files)
-
-
-def _is_at(path: Path, layer: Descriptor) -> bool:
-    same_size = path.is_file() and path.stat().st_size == layer.size
-    return same_size and hash_file(path, layer.digest) == layer.digest.hex
+        return all(file.lies_in(place) for file in self.files)
 
 
 class ArtifactSource:

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 
 from bundle.errors import FormatError
 from bundle.formats import strict_json
+from bundle.formats.grammar import NameKind, parse_name
 from bundle.oci.digest import Digest
 from bundle.storage.files import inside
 
@@ -55,6 +56,10 @@ class Fields:
     def text(self, key: str) -> str:
         """A text."""
         return self.typed(key, str)
+
+    def name(self, key: str, kind: NameKind = "name") -> str:
+        """A name, spelled as its kind is (bundle/formats/grammar.py)."""
+        return parse_name(self.typed(key, str), f"{self.subject}: {key!r}", kind)
 
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of texts."""

@@ -1,7 +1,6 @@
 """What the other side has already, as far as its receipt or an earlier bundle's manifest tells: the base of a delta."""
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from bundle.oci.platform import Choice, platform_text
 from bundle.oci.reference import Reference
 
 _MAX_SIZE = 256 * 1024 * 1024  # bytes of a file that is read into memory
-_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")  # as the spec's bundle.version: it becomes a file name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +34,9 @@ class Base:
         """Read the bytes of a receipt.json or a manifest.json; a FormatError when they are neither."""
         data = Fields.decode(raw, "it").data
         if "bundle" in data:
-            return cls.of_receipt(Receipt.from_dict(data))._checked()
+            return cls.of_receipt(Receipt.from_dict(data))
         if "layout" in data:
-            return cls.of_manifest(BundleManifest.from_dict(data))._checked()
+            return cls.of_manifest(BundleManifest.from_dict(data))
         raise FormatError(f"it is neither a {RECEIPT} nor a bundle's {MANIFEST}")
 
     @classmethod
@@ -78,11 +76,6 @@ class Base:
         if self.platform != platform:
             told = f"for {platform_text(self.platform)}, but this bundle is for {platform_text(platform)}"
             raise FormatError(f"it is {self.named}, {told}: they share no layers")
-
-    def _checked(self) -> Self:
-        if not _VERSION.fullmatch(self.named.version):
-            raise FormatError(f"it names a bundle of version {self.named.version!r}, which is no version")
-        return self
 
 
 def read_base(path: Path) -> Base:

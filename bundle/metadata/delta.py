@@ -33,8 +33,8 @@ class BaseName:
         fields = Fields(data=data, subject=_SUBJECT)
         return cls(
             kind=_kind(fields),
-            name=fields.text("name"),
-            version=fields.text("version"),
+            name=fields.name("name"),
+            version=fields.name("version", "version"),
             id=fields.digest("id"),
             time=fields.time("time"),
         )

@@ -33,8 +33,8 @@ class ChartEntry:
         """Read one entry of `charts`."""
         fields = Fields(data=data, subject=_MANIFEST)
         return cls(
-            name=fields.text("name"),
-            version=fields.text("version"),
+            name=fields.name("name"),
+            version=fields.name("version", "version"),
             source=fields.text("source"),
             file=fields.path("file"),
             digest=fields.sha256("sha256"),
@@ -74,7 +74,7 @@ class FileEntry:
         """Read one entry of `files`."""
         fields = Fields(data=data, subject=_MANIFEST)
         return cls(
-            name=fields.text("name"),
+            name=fields.name("name"),
             source=fields.text("source"),
             file=fields.path("file"),
             digest=fields.sha256("sha256"),
@@ -106,7 +106,9 @@ class ProofEntry:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Read one entry of `proof`."""
         fields = Fields(data=data, subject=_MANIFEST)
-        return cls(release=fields.text("release"), proven=fields.typed("proven", bool), reason=fields.text("reason"))
+        return cls(
+            release=fields.name("release", "release"), proven=fields.typed("proven", bool), reason=fields.text("reason")
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The exact inverse of from_dict."""

@@ -58,7 +58,7 @@ class ImageEntry:
         """Read one entry of `images`."""
         fields = Fields(data=data, subject=MANIFEST)
         return cls(
-            name=fields.text("name"),
+            name=fields.name("name"),
             source=fields.text("source"),
             reference=Reference.parse(fields.text("ref")),
             digest=Digest.parse(fields.text("digest")),
@@ -113,8 +113,8 @@ class DerivedEntry:
         """Read one entry of `derived`."""
         fields = Fields(data=data, subject=MANIFEST)
         return cls(
-            name=fields.text("name"),
-            base=fields.text("base"),
+            name=fields.name("name"),
+            base=fields.name("base"),
             add_ca=fields.text("add_ca"),
             reference=Reference.parse(fields.text("ref")),
         )
@@ -170,8 +170,8 @@ class BundleManifest:
         fields = Fields(data=data, subject=MANIFEST)
         archive = fields.object("archive") if data.get("archive") is not None else None
         manifest = cls(
-            name=fields.text("name"),
-            version=fields.text("version"),
+            name=fields.name("name"),
+            version=fields.name("version", "version"),
             created=fields.time("created"),
             tool=fields.text("tool"),
             layout=_layout(fields),

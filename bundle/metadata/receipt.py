@@ -31,7 +31,7 @@ class ReceivedImage:
         """Read one entry of `images`."""
         fields = Fields(data=data, subject=RECEIPT)
         return cls(
-            name=fields.text("name"),
+            name=fields.name("name"),
             reference=Reference.parse(fields.text("ref")),
             digest=fields.digest("digest"),
             blobs=fields.sizes("blobs"),
@@ -59,7 +59,7 @@ class ReceivedChart:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Read one entry of `charts`."""
         fields = Fields(data=data, subject=RECEIPT)
-        return cls(name=fields.text("name"), version=fields.text("version"), digest=fields.sha256("sha256"))
+        return cls(name=fields.name("name"), version=fields.name("version", "version"), digest=fields.sha256("sha256"))
 
     def to_dict(self) -> dict[str, Any]:
         """The exact inverse of from_dict."""
@@ -80,10 +80,10 @@ class ReceivedRelease:
         """Read one entry of `releases`."""
         fields = Fields(data=data, subject=RECEIPT)
         return cls(
-            name=fields.text("name"),
-            namespace=fields.text("namespace"),
+            name=fields.name("name", "release"),
+            namespace=fields.name("namespace", "label"),
             revision=fields.typed("revision", int),
-            chart=fields.text("chart"),
+            chart=fields.name("chart", "version"),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -124,8 +124,8 @@ class Receipt:
         return cls(
             tool=fields.text("tool"),
             installed=fields.time("installed"),
-            name=bundle.text("name"),
-            version=bundle.text("version"),
+            name=bundle.name("name"),
+            version=bundle.name("version", "version"),
             id=bundle.digest("id"),
             created=bundle.time("created"),
             platform=read_platform(bundle),

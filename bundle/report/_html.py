@@ -3,6 +3,8 @@
 import html
 from collections.abc import Mapping, Sequence
 
+from bundle.formats.visible import visible
+
 VOID = frozenset({"meta", "br", "hr"})
 
 
@@ -30,11 +32,6 @@ def element(name: str, /, *children: str, **attributes: str | None) -> Markup:
 def joined(*children: str) -> Markup:
     """Children one after the other: markup as it is, text escaped."""
     return Markup("".join(child if isinstance(child, Markup) else _escaped(child) for child in children))
-
-
-def visible(text: str) -> str:
-    r"""The text with what can't be seen written out, `\u202e`: signs that turn or hide others deceive a reader."""
-    return "".join(sign if sign.isprintable() or sign == "\n" else f"\\u{ord(sign):04x}" for sign in text)
 
 
 def _escaped(text: str) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import squarify
 
 from bundle.formats.sizes import human
-from bundle.report._html import Markup, element, visible
+from bundle.formats.visible import visible
+from bundle.report._html import Markup, element
 from bundle.report._sharing import Share
 
 

@@ -1,7 +1,9 @@
 """`manifest.txt`: what a bundle holds and how to use it by hand, for people."""
 
 from collections.abc import Iterator, Sequence
+from shlex import quote
 
+from bundle.formats.visible import one_line
 from bundle.metadata.checksums import SUMS
 from bundle.metadata.entries import ChartEntry, FileEntry, ProofEntry
 from bundle.metadata.manifest import BundleManifest, DerivedEntry, ImageEntry
@@ -32,7 +34,9 @@ def manifest_text(manifest: BundleManifest) -> str:
 
 
 def _section(title: str, lines: Sequence[str]) -> str:
-    return "".join(f"{line}\n" for line in [title, "-" * len(title), *(f"  {line}".rstrip() for line in lines)])
+    return "".join(
+        f"{one_line(line)}\n" for line in [title, "-" * len(title), *(f"  {line}".rstrip() for line in lines)]
+    )
 
 
 def _about(manifest: BundleManifest) -> list[str]:
@@ -141,7 +145,7 @@ def _loading(manifest: BundleManifest) -> Iterator[str]:
         source = f"oci:images:{oci.reference}" if oci else ""
     else:
         yield 'for f in images/*.tar; do docker load < "$f"; done'
-        source = f"oci-archive:{oci.file}:{oci.reference}" if oci else ""
+        source = quote(f"oci-archive:{oci.file}:{oci.reference}") if oci else ""
     if oci:
         yield f"skopeo copy --all {source} docker://{oci.reference}"
     yield f"docker push {manifest.images[0].reference}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import Any, Literal
 
 from bundle.archive.parts import sums_path
@@ -172,12 +173,12 @@ def check_commands(manifest: BundleManifest) -> Iterator[Command]:
         archive = f"{directory}.tar"
         yield Command(
             title="The archive or its parts, as they are carried",
-            lines=(f"sha256sum -c {sums_path(Path(archive)).name}",),
+            lines=(f"sha256sum -c {quote(sums_path(Path(archive)).name)}",),
             expect="OK for each file",
         )
-        joined = f"cat {archive}.[0-9]* | tar -xf -" if manifest.split else f"tar -xf {archive}"
+        joined = f"cat {quote(archive)}.[0-9]* | tar -xf -" if manifest.split else f"tar -xf {quote(archive)}"
         yield Command(title="Unpack it", lines=(joined,), expect=f"nothing, and the directory {directory} is there")
-    yield Command(title="Into the bundle's directory", lines=(f"cd {directory}",), expect="nothing")
+    yield Command(title="Into the bundle's directory", lines=(f"cd {quote(directory)}",), expect="nothing")
     if manifest.signed:
         yield Command(
             title="Who made it, by this site's own list of signers and a name in it",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bundle.errors import AirgapError
+from bundle.formats.visible import one_line
 
 Severity = Literal["error", "warning", "note"]
 
@@ -30,8 +31,9 @@ class Finding:
     def __str__(self) -> str:
         details = [f"expected {self.expected}"] if self.expected else []
         details += [f"found {self.observed}"] if self.observed else []
-        text = ": ".join([f"{self.severity}: {self.subject}", self.what, *([", ".join(details)] if details else [])])
-        return f"{text}\n  next: {self.hint}" if self.hint else text
+        parts = [f"{self.severity}: {self.subject}", self.what, *([", ".join(details)] if details else [])]
+        text = one_line(": ".join(parts))
+        return f"{text}\n  next: {one_line(self.hint)}" if self.hint else text
 
 
 Findings = tuple[Finding, ...]
@@ -49,7 +51,7 @@ def collect(probes: Iterable[Probe]) -> Findings:
 
 def render(findings: Sequence[Finding]) -> list[str]:
     """The findings as lines of text, in their order."""
-    return [line for finding in findings for line in str(finding).splitlines()]
+    return [line for finding in findings for line in str(finding).split("\n")]
 
 
 def finding_of(err: AirgapError, subject: str) -> Finding:

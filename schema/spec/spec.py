@@ -16,6 +16,7 @@ from bundle.oci.platform import Choice, parse_choice, platform_text
 from bundle.oci.reference import Reference
 from schema.spec.contents import ChartSpec, DerivedImageSpec, FileSpec, ImageSpec
 from schema.spec.install import InstallSpec
+from schema.spec.names import check_names
 from schema.spec.settings import SettingSpec
 from schema.syntax.notation import optional_path, path_text
 
@@ -173,6 +174,8 @@ class Spec:
 
         Another format version, or data that is no resolved spec, is a FormatError.
         """
+        if not isinstance(data, Mapping):
+            raise FormatError(f"this is no resolved spec: expected an object, found {type(data).__name__}")
         if data.get("version") != VERSION:
             raise FormatError(
                 f"resolved spec has version {data.get('version')!r}, expected {VERSION}",
@@ -180,6 +183,7 @@ class Spec:
             )
         base = path.parent
         try:
+            check_names(data)
             return cls(
                 path=path,
                 version=data["version"],
@@ -195,7 +199,7 @@ class Spec:
                 engine=cast("EngineKind", data["engine"]),
                 settings=tuple(SettingSpec.from_dict(name, item) for name, item in data.get("site", {}).items()),
             )
-        except (KeyError, TypeError, AttributeError) as err:
+        except (KeyError, TypeError, AttributeError, ValueError) as err:
             raise FormatError(f"this is no resolved spec: {type(err).__name__} at {err}") from err
 
     def to_dict(self) -> dict[str, Any]:

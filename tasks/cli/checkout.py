@@ -10,6 +10,7 @@ import inspect
 import os
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Any, NoReturn
 
 import doit
@@ -58,7 +59,7 @@ def require_program(dodo: str) -> None:
     if not _names_loader(cwd / "pyproject.toml"):
         raise InvalidDodoFile(
             f"doit was started in {str(cwd)!r}, where it finds none of this program's commands\n"
-            f"  next: start it there: cd {checkout} && doit spec={cwd / 'airgap.yaml'}"
+            f"  next: start it there: cd {quote(str(checkout))} && doit spec={quote(str(cwd / 'airgap.yaml'))}"
         )
     raise InvalidDodoFile(
         f"the checkout {checkout} is not installed for this doit, which runs on {sys.executable}; "

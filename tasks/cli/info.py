@@ -38,12 +38,12 @@ class SchemaCommand(PlainCommand):
         """Print one schema to standard output."""
         wanted = " ".join(pos_args) or "airgap"
         if wanted == "site":
-            Console().line(_site_schema())
+            Console().text(_site_schema())
             return 0
         if wanted not in _FILES:
             raise InvalidCommand(f"no schema is named {wanted!r}, there are {', '.join(_FILES)}, site")
         path = Path(__file__).parents[2] / "schema" / _FILES[wanted]
-        Console().line(path.read_text(encoding="utf-8").rstrip())
+        Console().text(path.read_text(encoding="utf-8").rstrip())
         return 0
 
 

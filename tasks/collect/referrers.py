@@ -53,7 +53,7 @@ def looked_up(
 def warn(project: Project, image: ImageSpec, pin: ImagePin) -> None:
     """Say what is not known of an image that is taken all the same."""
     if pin.unknown_referrers and image.referrers:
-        project.console.line(
+        project.console.text(
             f"   warning: image {image.name!r}: not all signatures and SBOMs of it are known: {pin.unknown_referrers}\n"
             f"  next: `doit lock {image.name}` asks again; `referrers: false` of the image does not ask"
         )

@@ -98,7 +98,7 @@ def _adopt(project: Project, path: Path) -> int:
         project.console.line(line)
     for line in made.bad:
         project.console.problem(line)
-    project.console.line(_summary(project, adoption))
+    project.console.text(_summary(project, adoption))
     return 1 if made.bad else 0
 
 

@@ -10,8 +10,10 @@ from typing import Any
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
+from bundle.formats.visible import one_line
 from tasks.cli.command import PlainCommand
 from tasks.cli.commands import COMMANDS
+from tasks.runtime.console import Console
 
 FEW = 3  # steps of one kind that are shown one by one
 
@@ -58,13 +60,13 @@ class Graph:
         """The lines of a Graphviz digraph; an edge from a box leaves its first node and is cut off at its border."""
         yield "digraph airgap {"
         yield "  rankdir=LR; compound=true; node [shape=box];"
-        yield from (f'  "{name}" [label="{label}"];' for name, label in self.labels.items())
+        yield from (f"  {_quoted(name)} [label={_quoted(label)}];" for name, label in self.labels.items())
         for kind, names in self.boxes.items():
-            members = " ".join(f'"{name}";' for name in names)
-            yield f'  subgraph "cluster_{kind}" {{ label="{kind}"; {members} }}'
+            members = " ".join(f"{_quoted(name)};" for name in names)
+            yield f"  subgraph {_quoted(f'cluster_{kind}')} {{ label={_quoted(kind)}; {members} }}"
         for before, after in self.edges:
-            tail = f' [ltail="cluster_{before}"]' if before in self.boxes else ""
-            yield f'  "{self.boxes.get(before, (before,))[0]}" -> "{after}"{tail};'
+            tail = f" [ltail={_quoted(f'cluster_{before}')}]" if before in self.boxes else ""
+            yield f"  {_quoted(self.boxes.get(before, (before,))[0])} -> {_quoted(after)}{tail};"
         yield "}"
 
 
@@ -98,7 +100,9 @@ class GraphCommand(PlainCommand, DoitCmdBase):  # type: ignore[misc]
         if unknown:
             raise InvalidCommand(not_found=unknown[0])
         graph = draw(tasks, selected, few=len(tasks) if every else FEW)
-        self.outstream.writelines(f"{line}\n" for line in (graph.dot() if format == "dot" else graph.mermaid()))
+        console = Console()
+        for line in graph.dot() if format == "dot" else graph.mermaid():
+            console.line(line)
         return 0
 
 
@@ -160,9 +164,22 @@ def _nearest(
 
 def _id(name: str) -> str:
     """A name as Mermaid's identifiers are written: letters, digits and `_`, different for different names."""
-    base, _, rest = name.partition(":")
-    return "_".join(filter(None, (base, re.sub(r"[^A-Za-z0-9]", lambda found: f"_{ord(found[0]):x}_", rest))))
+    base, _, rest = (
+        re.sub(r"[^A-Za-z0-9]", lambda found: f"_{ord(found[0]):x}_", part) for part in name.partition(":")
+    )
+    return "_".join(filter(None, (base, rest)))
 
 
 def _declared(name: str, label: str) -> str:
-    return _id(name) if _id(name) == label else f'{_id(name)}["{label}"]'
+    return _id(name) if _id(name) == label else f'{_id(name)}["{_entities(label)}"]'
+
+
+def _entities(label: str) -> str:
+    """A label as Mermaid writes what would end it, or begin a tag or another entity: by numbers."""
+    return re.sub(r"[^\w :./@+-]", lambda found: f"#{ord(found[0])};", one_line(label))
+
+
+def _quoted(text: str) -> str:
+    """A text as Graphviz's language quotes it."""
+    escaped = one_line(text).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

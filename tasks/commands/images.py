@@ -93,7 +93,7 @@ class Images(PlainCommand, DoitCmdBase):  # type: ignore[misc]
             console.problem(f"FAILED images: {err}")
             return 1
         if as_json:
-            console.line(json.dumps({"images": [each.to_dict() for each in listed]}, indent=2))
+            console.text(json.dumps({"images": [each.to_dict() for each in listed]}, indent=2))
         else:
             for line in (*_table([each.row() for each in listed]), *_counts(listed)):
                 console.line(line)

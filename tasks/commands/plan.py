@@ -87,21 +87,25 @@ class Plan(PlainCommand, DoitCmdBase):  # type: ignore[misc]
         unknown = [name for name in selected if name not in names]
         if unknown:
             raise InvalidCommand(not_found=unknown[0])
+        console = self.loader.namespace["PROJECT"].console
         planned = tuple(self._steps(selected))
         due = [step for step in planned if step.reason]
         try:
             details = list(self._details(selected, {step.name for step in due}))
         except AirgapError as err:  # a bundle that can't be read, or that nobody vouches for
-            self.loader.namespace["PROJECT"].console.problem(f"FAILED {self.name}: {err}")
+            console.problem(f"FAILED {self.name}: {err}")
             return 1
         if as_json:
             data: dict[str, Any] = {"steps": [step.to_dict() for step in planned]}
             for detail in details:
                 data |= detail.to_dict()
-            self.outstream.write(json.dumps(data, indent=2) + "\n")
+            console.text(json.dumps(data, indent=2))
         else:
-            self._print(planned, due)
-            self.outstream.writelines(f"{line}\n" for detail in details for line in detail.lines())
+            for step in due:
+                console.line(f"{step.name:<28} {step.reason}")
+            console.line(f"{len(due)} of {len(planned)} steps would run, {len(planned) - len(due)} are up to date")
+            for line in (line for detail in details for line in detail.lines()):
+                console.line(line)
         return 1 if due and exit_code else 0
 
     def _details(self, selected: list[str], due: set[str]) -> Iterator[FetchEstimate | Carried | InstallPlan]:
@@ -114,12 +118,6 @@ class Plan(PlainCommand, DoitCmdBase):  # type: ignore[misc]
             yield fetch_estimate(project, pulls)
             if found := carried(project):
                 yield found
-
-    def _print(self, planned: tuple[Planned, ...], due: list[Planned]) -> None:
-        for step in due:
-            self.outstream.write(f"{step.name:<28} {step.reason}\n")
-        same = len(planned) - len(due)
-        self.outstream.write(f"{len(due)} of {len(planned)} steps would run, {same} are up to date\n")
 
     def _steps(self, selected: list[str]) -> Iterator[Planned]:
         """The steps in the order of a run."""

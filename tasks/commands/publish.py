@@ -1,5 +1,6 @@
 """`doit publish` and `doit fetch`: a finished bundle by way of a registry, where a site has one instead of a disk."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,10 +13,10 @@ from doit.exceptions import InvalidCommand
 
 from bundle.archive.artifact import Artifact, ArtifactSource
 from bundle.archive.parts import find_archive, sums_path
-from bundle.archive.reader import signer_of
+from bundle.archive.reader import open_bundle, signer_of
 from bundle.archive.verify import verify
 from bundle.charts.artifact import chart_tag
-from bundle.errors import AirgapError, BundleError, FormatError, SourceError, storage_errors
+from bundle.errors import AirgapError, BundleError, FormatError, SourceError, StorageError, storage_errors
 from bundle.formats.sizes import human
 from bundle.metadata.manifest import BundleManifest
 from bundle.metadata.names import MANIFEST
@@ -181,15 +182,30 @@ def _checked(receiver: Receiver, staged: Path) -> str:
 def _land_directory(staged: Path, out: Path) -> Path:
     manifest = BundleManifest.decode((staged / MANIFEST).read_bytes())
     target = inside(out, f"{manifest.name}-{manifest.version}")
-    if len(target.relative_to(out).parts) != 1:
-        raise FormatError(f"the bundle's name {manifest.name!r} {manifest.version!r} can't be that of a directory")
+    if os.path.lexists(target):
+        _refuse_another(target, manifest.name)
     replace_directory(staged, target)
     return target
+
+
+def _refuse_another(target: Path, name: str) -> None:
+    """Raise a StorageError where what lies at `target` would be lost: anything but a bundle of this name."""
+    try:
+        same = not target.is_symlink() and open_bundle(target).manifest.name == name
+    except (OSError, AirgapError):
+        same = False
+    if not same:
+        raise StorageError(
+            f"{str(target)!r} is there already and is not a bundle {name!r}: it was left as it is",
+            hint="move it away, or choose another directory with out=DIR",
+        )
 
 
 def _land_archive(staged: Path, artifact: Artifact, out: Path) -> Path:
     """Parts first, their list of checksums last; then parts of an earlier archive of the name go."""
     archive = find_archive(staged / artifact.archive)
+    if any(os.path.lexists(out / file.name) and not file.lies_in(out) for file in artifact.files):
+        _refuse_another(out / artifact.archive, open_bundle(staged / artifact.archive).manifest.name)
     sums = sums_path(archive.archive).name
     names = [*archive.names, *([sums] if (staged / sums).is_file() else [])]
     for name in names:

@@ -1,5 +1,6 @@
 """Bundles made by hand (`images/*.tar`, `charts/*.tgz`, `manifest.txt`): what is in one, and what it lacks."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,8 @@ def check_hand_made(path: Path, spec: Spec | None, *, meter: Meter) -> None:
     raise BundleError(
         f"bundle {str(path)!r} was made by hand: {len(made.images)} images and {len(made.charts)} charts can be used",
         found,
-        hint=f"doit adopt bundle={path} makes them the sources of a spec; doit bundle then lacks nothing",
+        hint=f"doit adopt bundle={shlex.quote(str(path))} makes them the sources of a spec; "
+        "doit bundle then lacks nothing",
     )
 
 

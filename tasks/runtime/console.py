@@ -9,6 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from bundle.formats.visible import one_line, visible
 from tasks.runtime.calling import as_called
 
 _ALL = "all"
@@ -45,14 +46,21 @@ class Console:
         return time.monotonic() - self._started
 
     def line(self, text: str = "") -> None:
-        """One line of result, on standard output, above the live view."""
+        """One line of result, on standard output, above the live view; a newline in a value makes no second one."""
         with self._guard:
-            self._write(self._out, as_called(text), style=None)
+            self._write(self._out, one_line(as_called(text)), style=None)
+
+    def text(self, text: str) -> None:
+        """A result of several lines, all of them ours."""
+        with self._guard:
+            self._write(self._out, visible(as_called(text)), style=None)
 
     def problem(self, text: str) -> None:
-        """A failure, on standard error."""
+        """A failure, on standard error. Only its first line begins at the margin, so that no value forges another."""
+        first, *rest = visible(as_called(text)).split("\n")
+        lines = [first, *(line if line[:1] in ("", " ") else f"  {line}" for line in rest)]
         with self._guard:
-            self._write(self._err, as_called(text), style="bold red")
+            self._write(self._err, "\n".join(lines), style="bold red")
 
     def expect(self, subject: str, size: int, parts: int = 0) -> None:
         """Part of Meter."""
@@ -85,7 +93,7 @@ class Console:
 
     def waiting(self, subject: str, text: str) -> None:
         """What a step waits for now, told every few seconds; an empty text ends it. A log gets a line now and then."""
-        shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+        shown = one_line(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")
         with self._guard:
             wait = self._waiting.setdefault(subject, _Wait(began=time.monotonic()))
             if not text:
@@ -140,7 +148,8 @@ class Console:
         if self._live:
             self._live.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
         else:
-            stream.write(text + "\n")
+            encoding = stream.encoding or "utf-8"
+            stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
             stream.flush()
 
     def _count(self, subject: str, size: int) -> None:

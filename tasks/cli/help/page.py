@@ -32,7 +32,7 @@ class HelpCommand(PlainCommand, Command):  # type: ignore[misc]
     def execute(self, opt_values: Any, pos_args: list[str]) -> int:
         """Print the page to standard output."""
         page = self._page(pos_args[0].rstrip("=")) if pos_args else overview(CALLED, VERSION, SIDE)
-        Console().line("\n".join(page))
+        Console().text("\n".join(page))
         return 0
 
     def _page(self, word: str) -> Iterator[str]:

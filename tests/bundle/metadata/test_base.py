@@ -80,7 +80,7 @@ def _with(**more: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
         pytest.param(lambda data: [data], "is not a JSON object", id="a list"),
         pytest.param(
             lambda data: {**data, "bundle": {**data["bundle"], "version": "../../etc"}},
-            "which is no version",
+            "expected a version",
             id="path",
         ),
         pytest.param(

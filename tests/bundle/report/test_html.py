@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from bundle.report._html import Markup, element, joined, visible
+from bundle.formats.visible import visible
+from bundle.report._html import Markup, element, joined
 from tests.fixtures.made.hostile import HOSTILE
 
 

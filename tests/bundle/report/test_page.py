@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
+from bundle.formats.visible import visible
 from bundle.metadata.entries import ProofEntry
 from bundle.metadata.manifest import DerivedEntry, ImageEntry
 from bundle.oci.digest import Digest
-from bundle.report._html import visible
 from bundle.report.model import Report, Result
 from bundle.report.page import report_page
 from bundle.sbom.summary import SbomSummary

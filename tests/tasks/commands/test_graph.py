@@ -165,3 +165,15 @@ def test_readme_shows_the_graph_of_hello() -> None:
     argv = [sys.executable, "-m", "doit", "graph", *HELLO]
     drawn = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert shown == drawn, f"put into README.md what this prints: doit graph {' '.join(HELLO)}"
+
+
+def test_a_label_ends_nothing() -> None:
+    bad = 'a"]; click a "javascript:x" <b>\n\\ end'
+    graph = Graph(labels={"x:1": bad, bad: bad}, boxes={}, edges=((bad, "x:1"),))
+    mermaid, dot = list(graph.mermaid()), list(graph.dot())
+    assert len(mermaid) == 4
+    assert all(line.count('"') in (0, 2) and "<" not in line for line in mermaid)
+    assert len(dot) == 6
+    for line in dot:
+        assert re.sub(r'"(?:[^"\\]|\\.)*"', "", line).count('"') == 0
+        assert "javascript" not in re.sub(r'"(?:[^"\\]|\\.)*"', "", line)

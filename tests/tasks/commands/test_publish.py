@@ -70,3 +70,60 @@ def test_a_refusal_is_told_once(bench: Workbench, faulty: FaultyRegistry, tmp_pa
     assert ran.code == 1
     assert ran.err.count(f"FAILED {command}: ") == 1
     assert "403 Forbidden" in ran.err
+
+
+@pytest.mark.parametrize("kind", ["directory", "file", "link", "another bundle"])
+def test_only_a_bundle_of_the_name_is_replaced(
+    bench: Workbench, faulty: FaultyRegistry, tmp_path: Path, kind: str
+) -> None:
+    assert published(bench, faulty).code == 0
+    out = tmp_path / "home"
+    landed, thesis = out / "app-1.0", tmp_path / "thesis.txt"
+    out.mkdir()
+    thesis.write_text("years of work\n")
+    if kind == "directory":
+        landed.mkdir()
+        thesis = thesis.rename(landed / "thesis.txt")
+    elif kind == "file":
+        thesis = thesis.rename(landed)
+    elif kind == "link":
+        (tmp_path / "elsewhere").mkdir()
+        thesis = thesis.rename(tmp_path / "elsewhere/thesis.txt")
+        landed.symlink_to(thesis.parent)
+    else:
+        other = bundled(make(tmp_path / "other", bundle={"name": "other"}))
+        thesis.unlink()
+        thesis = (other.dist / "other-1.0").rename(landed) / "manifest.json"
+    before = thesis.read_bytes()
+    ran = fetched(bench, faulty, out)
+    assert ran.code == 1
+    assert "is there already and is not a bundle 'app'" in ran.err
+    assert thesis.read_bytes() == before
+
+
+def test_an_earlier_bundle_of_the_name_is_replaced(bench: Workbench, faulty: FaultyRegistry, tmp_path: Path) -> None:
+    assert published(bench, faulty).code == 0
+    assert fetched(bench, faulty, tmp_path / "there").code == 0
+    note = tmp_path / "there/app-1.0/files/note.txt"
+    note.unlink()
+    note.write_text("damaged\n")
+    ran = fetched(bench, faulty, tmp_path / "there")
+    assert ran.code == 0, ran.err
+    assert note.read_bytes() == (bench.bundle / "files/note.txt").read_bytes()
+
+
+def test_an_archive_replaces_no_other_file(faulty: FaultyRegistry, tmp_path: Path) -> None:
+    bench = make(tmp_path / "project", bundle={"archive": True})
+    bench.env |= {"DOCKER_CONFIG": str(tmp_path), "NO_PROXY": "127.0.0.1"}
+    bundled(bench)
+    ran = bench.doit("publish", f"to=http://{faulty.host}/bundles/app:1", f"bundle={bench.dist / 'app-1.0.tar'}")
+    assert ran.code == 0, ran.err
+    (tmp_path / "home").mkdir()
+    mine = tmp_path / "home/app-1.0.tar"
+    mine.write_text("years of work\n")
+    ran = fetched(bench, faulty, tmp_path / "home")
+    assert ran.code == 1
+    assert mine.read_text() == "years of work\n"
+    mine.unlink()
+    assert fetched(bench, faulty, tmp_path / "home").code == 0
+    assert mine.stat().st_size == (bench.dist / "app-1.0.tar").stat().st_size

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from tasks.runtime.console import Console, LocalWork
+from tests.fixtures.made.hostile import HOSTILE
 
 
 def test_plain_lines_without_a_terminal() -> None:
@@ -22,6 +23,26 @@ def test_plain_lines_without_a_terminal() -> None:
     assert out.getvalue() == "   x: trying again\ndone\n"
     assert err.getvalue() == "FAILED y\n"
     assert (console.moved, console.reused) == (60, 40)
+
+
+@pytest.mark.parametrize("value", [*HOSTILE, "a\x1b[2K\x1b[1Aall is good", "\udc80", "a\r\nb"])
+def test_no_value_moves_the_cursor_or_forges_a_line(value: str) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    console = Console(out, err)
+    console.line(f"extra: {value}\nFORGED")
+    console.say("x", value)
+    console.text("one\n" + value.replace("\n", ""))
+    console.problem(f"FAILED verify: {value}\nall as their checksums say")
+    told = out.getvalue() + err.getvalue()
+    assert told.replace("\n", "").isprintable()
+    assert len(out.getvalue().splitlines()) == 4
+    assert [line for line in err.getvalue().splitlines() if line[:1] != " "] == err.getvalue().splitlines()[:1]
+
+
+def test_a_terminal_that_has_no_letters_of_ours_gets_escapes() -> None:
+    raw = io.BytesIO()
+    Console(io.TextIOWrapper(raw, "ascii"), io.StringIO()).line("Grüße")
+    assert raw.getvalue() == b"Gr\\xfc\\xdfe\n"
 
 
 def test_work_on_what_is_here_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
