@@ -111,6 +111,7 @@ def place_image(
     content = stored_content(image, store, without=without)
     with storage_errors(f"write image {image.name!r}", images_dir):
         for descriptor in content:
+            store.settle(descriptor)  # before it is copied: what is in a bundle is on the disk, with its lasting mark
             place(store.path(descriptor.digest), images_dir / blob_name(descriptor.digest))
     return content
 

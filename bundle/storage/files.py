@@ -22,6 +22,7 @@ _RENAME_EXCHANGE = 2  # linux/fs.h
 _KEEP_SIZE = 1  # linux/falloc.h
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _counter = itertools.count()
+_placing = tuple(threading.Lock() for _ in range(64))  # a target always has the same one
 
 
 def temporary(path: Path) -> Path:
@@ -60,19 +61,35 @@ def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
 
 
 def place(source: Path, target: Path) -> None:
-    """Make `target` the same content as `source` without copying it where the file system can (link, then reflink)."""
-    if target.exists() and os.path.samefile(source, target):
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temp = temporary(target)
-    try:
+    """Make `target` the same content as `source` without copying it where the file system can (link, then reflink).
+
+    A copy gets the time of its source, and a target with the size and the time of `source` is not copied again: the
+    source's time has to tell its content, as that of a blob in the cache does, unless the target is a new file.
+    Threads that place the same target wait for each other.
+    """
+    with _placing[hash(target) % len(_placing)]:
+        if target.exists() and os.path.samefile(source, target):
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temp = temporary(target)
         try:
-            os.link(source, temp)
-        except OSError:
-            _copy(source, temp)
-        os.replace(temp, target)
-    finally:
-        temp.unlink(missing_ok=True)
+            try:
+                os.link(source, temp)
+            except OSError:
+                if _is_copy(source, target):
+                    return
+                _copy(source, temp)
+            os.replace(temp, target)
+        finally:
+            temp.unlink(missing_ok=True)
+
+
+def _is_copy(source: Path, target: Path) -> bool:
+    try:
+        there, own = target.stat(), source.stat()
+    except FileNotFoundError:
+        return False
+    return (own.st_size, own.st_mtime_ns) == (there.st_size, there.st_mtime_ns)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from bundle.errors import FormatError
+from bundle.storage import files
 from bundle.storage.files import inside, is_temporary, locked, place, replace_directory, temporary, write_bytes, writing
 
 
@@ -54,10 +57,7 @@ def test_place_replaces(tmp_path: Path) -> None:
 
 
 def test_place_copies_where_it_can_not_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(18, "Invalid cross-device link")
-
-    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "link", refuse_links)
     source, target = tmp_path / "a", tmp_path / "b"
     source.write_bytes(b"x" * 3_000_000)
     os.utime(source, (1_000_000_000, 1_000_000_000))
@@ -65,6 +65,46 @@ def test_place_copies_where_it_can_not_link(tmp_path: Path, monkeypatch: pytest.
     assert target.read_bytes() == source.read_bytes()
     assert not source.samefile(target)
     assert target.stat().st_mtime == 1_000_000_000
+
+
+def refuse_links(*_: object) -> None:
+    raise OSError(18, "Invalid cross-device link")
+
+
+def test_a_copy_is_not_made_again_until_either_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "link", refuse_links)
+    source, target = tmp_path / "a", tmp_path / "b"
+    source.write_bytes(b"first")
+    os.utime(source, (1_000_000_000, 1_000_000_000))
+    place(source, target)
+    made = target.stat()
+    place(source, target)
+    assert os.path.samestat(target.stat(), made), "nothing is written"
+    os.utime(target)  # as whoever writes to it does
+    place(source, target)
+    assert not os.path.samestat(target.stat(), made)
+    source.write_bytes(b"other")
+    place(source, target)
+    assert target.read_bytes() == b"other"
+
+
+def test_threads_that_place_one_target_copy_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copies: list[Path] = []
+
+    def slowly(source: Path, target: Path) -> None:
+        copies.append(target)
+        time.sleep(0.05)
+        copy(source, target)
+
+    copy = files._copy
+    monkeypatch.setattr(os, "link", refuse_links)
+    monkeypatch.setattr(files, "_copy", slowly)
+    source, target = tmp_path / "a", tmp_path / "b"
+    source.write_bytes(b"shared")
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda _: place(source, target), range(6)))
+    assert len(copies) == 1
+    assert target.read_bytes() == b"shared"
 
 
 @pytest.mark.parametrize("path", ["", "/etc/passwd", "..", "a/../../b", "a/..", "a\\b", "a\0b"])
