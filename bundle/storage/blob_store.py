@@ -7,7 +7,6 @@ A fetched blob is not yet forced onto the disk: its mark holds until the next bo
 may lose its bytes. `settle` syncs it and makes the mark lasting.
 """
 
-import fcntl
 import hashlib
 import os
 import threading
@@ -20,7 +19,7 @@ from bundle.errors import IntegrityError, storage_errors
 from bundle.meter import Meter, SilentMeter
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest, Hasher
-from bundle.storage.files import CHUNK, release, reserve, writing
+from bundle.storage.files import CHUNK, lock, release, reserve, writing
 from bundle.storage.marks import SECOND, is_marked, mark, mark_until_reboot
 
 Read = Callable[[int], Iterator[bytes]]
@@ -164,7 +163,7 @@ class BlobStore:
         while True:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX)
+                lock(handle, path)
                 if _still_named(handle, path):
                     yield handle
                     return
@@ -201,7 +200,7 @@ class BlobStore:
         complete = hasher.hexdigest() == digest.hex if size is None else have == size
         try:
             if size and not complete:
-                reserve(part, size)
+                reserve(part, size, self._partial_path(digest))
             for chunk in () if complete else read(have):
                 have += len(chunk)
                 if size is not None and have > size:

@@ -13,14 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from bundle.errors import FormatError
+from bundle.errors import NO_ROOM, FormatError, NoRoomError, free_space
 
 CHUNK = 512 * 1024  # bytes; small enough to stay in a core's own cache until it is copied, hashed and written
 _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file
 _AT_FDCWD = -100  # fcntl.h
 _RENAME_EXCHANGE = 2  # linux/fs.h
 _KEEP_SIZE = 1  # linux/falloc.h
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_TOO_LARGE = NO_ROOM | {errno.EFBIG}
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 _counter = itertools.count()
 _placing = tuple(threading.Lock() for _ in range(64))  # a target always has the same one
 
@@ -49,8 +50,10 @@ def writing(path: Path, *, mode: int = 0o644) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temp, path)
-    except BaseException:
+    except BaseException as err:
         temp.unlink(missing_ok=True)
+        if isinstance(err, OSError) and err.errno in _TOO_LARGE and err.filename is None:
+            err.filename = str(path)  # a refused write does not say of which file it was
         raise
 
 
@@ -80,6 +83,10 @@ def place(source: Path, target: Path) -> None:
                     return
                 _copy(source, temp)
             os.replace(temp, target)
+        except OSError as err:
+            if err.errno in NO_ROOM:
+                raise NoRoomError(err.errno, str(target), source.stat().st_size) from err
+            raise
         finally:
             temp.unlink(missing_ok=True)
 
@@ -103,17 +110,23 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copystat(source, target)
 
 
-def reserve(handle: int, size: int) -> None:
+def reserve(handle: int, size: int, path: Path) -> None:
     """Have the file system set aside the blocks of a file that will get `size` bytes; what it has stays as it is.
 
-    OSError where there is no room for all of them, be some set aside or not: better before they are fetched than near
-    their end. Does nothing where the file system or the C library can't.
+    NoRoomError where there is no room for all of them, be some set aside or not: better before they are fetched than
+    near their end. Does nothing where the file system or the C library can't.
     """
     fallocate = c_function("fallocate64")
     if fallocate and fallocate(handle, _KEEP_SIZE, ctypes.c_int64(0), ctypes.c_int64(size)) != 0:
         code = ctypes.get_errno()
-        if code in _NO_ROOM:
-            raise OSError(code, os.strerror(code))
+        if code in _TOO_LARGE:
+            raise NoRoomError(code, str(path), size)
+
+
+def require_room(path: Path, size: int) -> None:
+    """A NoRoomError when the file system of a path, which need not be there yet, has not `size` bytes free."""
+    if free_space(path)[0] < size:
+        raise NoRoomError(errno.ENOSPC, str(path), size)
 
 
 def release(handle: int) -> None:
@@ -144,7 +157,7 @@ def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on `path` (made when absent) among threads and processes of this machine; waits for it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        lock(file.fileno(), path)
         yield
 
 
@@ -159,6 +172,21 @@ def alone(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def lock(handle: int, path: Path, *, wait: bool = True) -> bool:
+    """Lock an open file for ourselves alone; False when another holds it and nobody is to `wait`.
+
+    OSError with ENOLCK and the path where the file system has no locks.
+    """
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as err:
+        code = errno.ENOLCK if err.errno in _NO_LOCKS else err.errno
+        raise OSError(code, os.strerror(code or 0), str(path)) from err
+    return True
 
 
 def replace_directory(new: Path, target: Path) -> None:

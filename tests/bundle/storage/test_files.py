@@ -1,5 +1,6 @@
 """Atomic writing, placing without copying, and paths that stay inside."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,9 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from bundle.errors import FormatError
+from bundle.errors import FormatError, NoRoomError
 from bundle.storage import files
-from bundle.storage.files import inside, is_temporary, locked, place, replace_directory, temporary, write_bytes, writing
+from bundle.storage.files import (
+    inside,
+    is_temporary,
+    lock,
+    locked,
+    place,
+    replace_directory,
+    require_room,
+    temporary,
+    write_bytes,
+    writing,
+)
 
 
 def test_writing_appears_whole(tmp_path: Path) -> None:
@@ -142,3 +154,43 @@ def test_locked_keeps_other_processes_out(tmp_path: Path) -> None:
     with locked(path):
         assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "held\n"
     assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "free\n"
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_write_that_is_refused_names_the_file(tmp_path: Path, code: int) -> None:
+    path = tmp_path / "file"
+
+    def write() -> None:
+        with writing(path):
+            raise OSError(code, "refused")
+
+    with pytest.raises(OSError, match="refused") as caught:
+        write()
+    assert caught.value.filename == str(path)
+
+
+def test_room_is_asked_for_where_nothing_is_yet(tmp_path: Path) -> None:
+    path = tmp_path / "not" / "yet"
+    require_room(path, 1)
+    with pytest.raises(NoRoomError) as caught:
+        require_room(path, 2**62)
+    assert (caught.value.errno, caught.value.filename, caught.value.wanted) == (errno.ENOSPC, str(path), 2**62)
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL])
+def test_no_locks_are_told_with_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def flock(handle: int, operation: int) -> None:
+        raise OSError(code, "none")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.raises(OSError, match="No locks available") as caught, locked(tmp_path / "lock"):
+        pytest.fail("locked")
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOLCK, str(tmp_path / "lock"))
+
+
+def test_a_lock_that_another_holds(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with locked(path), path.open("ab") as other:
+        assert not lock(other.fileno(), path, wait=False)
+    with path.open("ab") as other:
+        assert lock(other.fileno(), path, wait=False)
