@@ -6,6 +6,7 @@ import errno
 import fcntl
 import itertools
 import os
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ _RENAME_EXCHANGE = 2  # linux/fs.h
 _KEEP_SIZE = 1  # linux/falloc.h
 _TOO_LARGE = NO_ROOM | {errno.EFBIG}
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
+_TEMPORARY = re.compile(r"\..+\.([0-9]+)-[0-9]+-[0-9]+\.tmp")
 _counter = itertools.count()
 _placing = tuple(threading.Lock() for _ in range(64))  # a target always has the same one
 
@@ -34,6 +36,20 @@ def temporary(path: Path) -> Path:
 def is_temporary(name: str) -> bool:
     """Whether a file of this name is a leftover of an interrupted write."""
     return name.startswith(".") and name.endswith(".tmp")
+
+
+def is_left(path: Path) -> bool:
+    """Whether a file is a leftover of an interrupted write whose process is gone."""
+    match = _TEMPORARY.fullmatch(path.name)
+    if not match or not path.is_file():
+        return False
+    try:
+        os.kill(int(match[1]), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # alive, and another account's
+        return False
+    return False
 
 
 @contextmanager

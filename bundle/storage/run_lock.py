@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bundle.errors import storage_errors
-from bundle.storage.files import is_temporary, lock
+from bundle.storage.files import is_left, is_temporary, lock
 
 
 class RunLock:
@@ -28,4 +28,12 @@ class RunLock:
         """Remove what an interrupted write left below a directory."""
         for path in root.rglob(".*.tmp"):
             if is_temporary(path.name) and path.is_file():
+                path.unlink(missing_ok=True)
+
+
+def sweep_state(state: Path) -> None:
+    """Remove what interrupted writes left in a state directory and its cache, to which other runs may write now."""
+    for place in (state, *(state / "cache" / "blobs").glob("*")):
+        for path in place.glob(".*.tmp"):
+            if is_left(path):
                 path.unlink(missing_ok=True)
