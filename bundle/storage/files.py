@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -160,6 +160,12 @@ def sync_directory(path: Path) -> None:
             os.close(handle)
 
 
+def sync_directories(paths: Iterable[str]) -> None:
+    """Put the names in these directories on the disk, those of a directory before its own name in the one above."""
+    for path in sorted(set(paths), key=len, reverse=True):
+        sync_directory(Path(path))
+
+
 def inside(root: Path, relative: str) -> Path:
     """`root/relative` for a path from outside; one that is absolute or climbs out of its root is a FormatError."""
     pure = PurePosixPath(relative)
@@ -208,8 +214,10 @@ def lock(handle: int, path: Path, *, wait: bool = True) -> bool:
 def replace_directory(new: Path, target: Path) -> None:
     """Put the directory `new` in the place of `target` in one step where the system can (Linux), else in two renames.
 
-    What was at `target` is removed afterwards. Both must lie on one file system.
+    What was at `target` is removed afterwards. Both must lie on one file system. The files in `new` are on the disk
+    already (see `writing` and `place`); their names are before it takes its place.
     """
+    sync_directories(path for path, _, _ in os.walk(new))
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         new.rename(target)

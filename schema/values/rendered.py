@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bundle.errors import FormatError, storage_errors
-from bundle.storage.files import locked, write_bytes
+from bundle.storage.files import locked, sync_directory, write_bytes
 from bundle.storage.scratch import scratch_directory
 
 _KEY_BYTES = 32
@@ -65,6 +65,7 @@ def state_key(path: Path) -> bytes:
     with storage_errors("keep the state's key", path), locked(path.with_name(f"{path.name}.lock")):
         if not path.exists():
             write_bytes(path, secrets.token_bytes(_KEY_BYTES), mode=0o600)
+            sync_directory(path.parent)
         key = path.read_bytes()
     if len(key) != _KEY_BYTES:
         raise FormatError(f"{str(path)!r} holds {len(key)} bytes, expected {_KEY_BYTES}", hint=f"remove {path}")

@@ -9,7 +9,7 @@ from bundle.errors import FormatError
 from bundle.metadata.checksums import SIGNATURE, SUMS, hash_files, parse_sums, write_sums
 from bundle.metadata.names import REPORT, REPORT_DATA, ZIPAPP
 from bundle.oci.digest import Digest
-from bundle.storage.files import alone, inside, place, replace_directory, temporary
+from bundle.storage.files import alone, inside, place, replace_directory, sync_directory, temporary
 from tasks.assemble.manifest import _STATED, _stamp, identity, stated
 from tasks.collect import carry, charts, files, save, sbom
 from tasks.runtime.project import Project
@@ -81,6 +81,7 @@ def _write_sums(project: Project) -> None:
     project.claim()
     digests = known_digests(project) | hash_files(project.tree, _reports(project))
     write_sums(project.tree / SUMS, digests)
+    sync_directory(project.lock_path.parent)  # the lock says what is in here; once for all pins
     project.note("checksum", f"{len(digests)} files")
 
 

@@ -18,7 +18,7 @@ from bundle.formats.sizes import human
 from bundle.formats.x509 import Certificate
 from bundle.metadata.receipt import RECEIPT
 from bundle.oci.digest import Digest
-from bundle.storage.files import CHUNK, writing
+from bundle.storage.files import CHUNK, sync_directory, writing
 from bundle.storage.scratch import scratch_directory
 from bundle.storage.tar_writer import TarWriter
 from clients.programs.openssl import SUFFIX, Recipient
@@ -103,6 +103,7 @@ def _backup(receiver: Receiver) -> None:
             making.gather()
             with writing(place / f"{name}.tar", mode=0o600) as file:
                 making.write(TarWriter(file, epoch=int(now.timestamp()), subject=name), name, now)
+        sync_directory(place)
     path = place / f"{name}.tar"
     LastBackup(created=now, archive=str(path), revisions=making.revisions).note(receiver)
     for line in _told(making, now):

@@ -194,3 +194,20 @@ def test_a_lock_that_another_holds(tmp_path: Path) -> None:
         assert not lock(other.fileno(), path, wait=False)
     with path.open("ab") as other:
         assert lock(other.fileno(), path, wait=False)
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["new", "in the place of another"])
+def test_names_are_on_the_disk_before_a_directory_takes_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    new, target = tmp_path / "new", tmp_path / "at" / "target"
+    (new / "deep").mkdir(parents=True)
+    if there:
+        target.mkdir(parents=True)
+    calls: list[str] = []
+    monkeypatch.setattr(files, "sync_directory", lambda path: calls.append(path.name))
+    exchange, rename = files._exchange, Path.rename
+    monkeypatch.setattr(files, "_exchange", lambda *both: calls.append("swap") or exchange(*both))
+    monkeypatch.setattr(Path, "rename", lambda *both: calls.append("swap") or rename(*both))
+    replace_directory(new, target)
+    assert calls == ["deep", "new", "swap", "at"]
