@@ -22,6 +22,8 @@ from bundle.oci.digest import Digest, Hasher
 from bundle.storage.files import CHUNK, lock, release, reserve, writing
 from bundle.storage.marks import SECOND, is_marked, mark, mark_until_reboot
 
+_BLOCK = 512  # bytes, of which stat counts a file's; some may be set aside for what is still to come
+
 Read = Callable[[int], Iterator[bytes]]
 """Gives a blob's bytes from an offset on."""
 
@@ -44,6 +46,16 @@ class BlobStore:
     def holds(self, descriptor: Descriptor) -> bool:
         """Whether the blob is here and marked as verified. One stat, no reading."""
         return is_marked(self.path(descriptor.digest), descriptor)
+
+    def lack(self, descriptor: Descriptor) -> int:
+        """How many bytes of the disk the blob will take yet: none when it is here, less when it is half-fetched."""
+        if self.path(descriptor.digest).exists():
+            return 0
+        try:
+            begun = self._partial_path(descriptor.digest).stat()
+        except FileNotFoundError:
+            return descriptor.size
+        return max(0, descriptor.size - max(begun.st_size, begun.st_blocks * _BLOCK))
 
     def has(self, descriptor: Descriptor) -> bool:
         """Whether the blob is here and good; hashes it when it has lost its mark, and removes it when it is damaged."""

@@ -21,6 +21,7 @@ _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file
 _AT_FDCWD = -100  # fcntl.h
 _RENAME_EXCHANGE = 2  # linux/fs.h
 _KEEP_SIZE = 1  # linux/falloc.h
+_SHARING = ("(xfs)", "(btrfs)", "(bcachefs)")  # file systems with reflinks
 _TOO_LARGE = NO_ROOM | {errno.EFBIG}
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 _TEMPORARY = re.compile(r"\..+\.([0-9]+)-[0-9]+-[0-9]+\.tmp")
@@ -139,9 +140,13 @@ def reserve(handle: int, size: int, path: Path) -> None:
             raise NoRoomError(code, str(path), size)
 
 
-def require_room(path: Path, size: int) -> None:
-    """A NoRoomError when the file system of a path, which need not be there yet, has not `size` bytes free."""
-    if free_space(path)[0] < size:
+def require_room(path: Path, size: int, *, cloned: bool = False) -> None:
+    """A NoRoomError when the file system of a path, which need not be there yet, has not `size` bytes free.
+
+    What is `cloned` from files that may lie there takes no room where blocks can be shared: then nothing is asked.
+    """
+    free, name = free_space(path)
+    if free < size and not (cloned and name.endswith(_SHARING)):
         raise NoRoomError(errno.ENOSPC, str(path), size)
 
 

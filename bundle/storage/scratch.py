@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bundle.errors import storage_errors
+from bundle.errors import NO_ROOM, storage_errors
 
 
 @contextmanager
@@ -27,6 +27,10 @@ def scratch_directory(parent: Path, prefix: str) -> Iterator[Path]:
     try:
         with _held(place):
             yield place
+    except OSError as err:
+        if err.errno in NO_ROOM and err.filename is None:
+            err.filename = str(place)  # a refused write does not say where it was
+        raise
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
