@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -138,15 +139,30 @@ _STORAGE_HINTS = {
     errno.EROFS: "choose a writable place with out=DIR or state=DIR",
     errno.EACCES: "grant the permission or choose another place with out=DIR or state=DIR",
     errno.EPERM: "grant the permission or choose another place with out=DIR or state=DIR",
-    errno.EFBIG: "the file system can't hold a file of this size: set bundle.split, for example 4GiB",
+    errno.EFBIG: (
+        "the file system holds no file of this size: set bundle.split to less than it holds (for FAT32 split: 4095MiB)"
+    ),
+    errno.ENOLCK: "this file system has no file locks: choose a place on a local disk with out=DIR or state=DIR",
 }
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_MOUNTS = Path("/proc/self/mountinfo")
+_ESCAPED = re.compile(rb"\\([0-7]{3})")
+
+
+class NoRoomError(OSError):
+    """The file system has not the room for `wanted` bytes at `path`."""
+
+    def __init__(self, code: int, path: str, wanted: int) -> None:
+        super().__init__(code, os.strerror(code), path)
+        self.wanted = wanted
 
 
 @contextmanager
-def storage_errors(doing: str, place: Path) -> Iterator[None]:
+def storage_errors(doing: str, place: Path, *, wanted: int = 0) -> Iterator[None]:
     """Turn an OSError of the body into a StorageError that names what was being done, and where.
 
-    `doing` completes "can't ...", for example "write image 'api'". `Path()` is no place: it is left out.
+    `doing` completes "can't ...", for example "write image 'api'". `Path()` is no place: it is left out. Of a full disk
+    it says how much is free there, on which file system, and how much was `wanted` (bytes, 0 where that is not known).
     """
     try:
         yield
@@ -154,4 +170,40 @@ def storage_errors(doing: str, place: Path) -> Iterator[None]:
         reason = os.strerror(err.errno) if err.errno else str(err)
         named = err.filename if isinstance(err.filename, str) else str(place)
         where = "" if named == str(Path()) else f"{named}: "
+        if err.errno in NO_ROOM and where:
+            reason += _lack(Path(named), err.wanted if isinstance(err, NoRoomError) else wanted)
         raise StorageError(f"can't {doing}: {where}{reason}", hint=_STORAGE_HINTS.get(err.errno or 0, "")) from err
+
+
+def free_space(path: Path) -> tuple[int, str]:
+    """The bytes that this account can still write where a path lies, or would lie, and that file system's name.
+
+    The name is for messages: `/mnt/usb (vfat)`. OSError where it can't be asked.
+    """
+    place = next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
+    found = os.statvfs(place)
+    mount, kind = max(_mounts(place.resolve()), key=lambda each: len(each[0]), default=("", ""))
+    return found.f_bavail * found.f_frsize, f"{mount} ({kind})" if mount else "its file system"
+
+
+def _lack(path: Path, wanted: int) -> str:
+    """How much there is, against what was wanted, as the rest of a message."""
+    try:
+        free, name = free_space(path)
+    except OSError:
+        return ""
+    expected = f"expected {wanted / 1e6:.1f} MB free, " if wanted else ""
+    return f": {expected}found {free / 1e6:.1f} MB free on {name}"
+
+
+def _mounts(place: Path) -> Iterator[tuple[str, str]]:
+    """Where what may hold the path is mounted, and as what (proc_pid_mountinfo(5)), the newest first."""
+    try:
+        lines = _MOUNTS.read_bytes().splitlines()
+    except OSError:
+        return
+    for line in reversed(lines):
+        before, _, after = line.partition(b" - ")
+        mount = _ESCAPED.sub(lambda code: bytes([int(code[1], 8)]), before.split()[4])
+        if place.is_relative_to(os.fsdecode(mount)):
+            yield os.fsdecode(mount), os.fsdecode(after.split()[0])

@@ -12,7 +12,7 @@ from bundle.errors import FormatError, IntegrityError, SourceError
 from bundle.formats.sizes import counted, human
 from bundle.formats.visible import one_line
 from bundle.images.layout import DOCKER_MANIFEST, INDEX, OCI_LAYOUT, REF_NAME, blob_name
-from bundle.images.layout_source import LayoutSource, read_index
+from bundle.images.layout_source import LayoutIndex, LayoutSource
 from bundle.metadata.base import Base
 from bundle.metadata.checksums import SIGNATURE, SUMS
 from bundle.metadata.manifest import BundleManifest, ImageEntry
@@ -141,7 +141,8 @@ def _check_layout(result: Completeness, tree: Tree, sums: Mapping[str, Digest], 
         _require(result, sums, f"{IMAGES}/{name}", "all images")
     images = Below(tree, IMAGES)
     try:
-        roots = {entry.annotations.get(REF_NAME): entry for entry in read_index(images)}
+        index = LayoutIndex(images)
+        roots = {entry.annotations.get(REF_NAME): entry for entry in index.entries}
     except FileNotFoundError as err:
         result.findings.append(Discrepancy(kind="missing", item=str(err)))
         return
@@ -162,14 +163,16 @@ def _check_layout(result: Completeness, tree: Tree, sums: Mapping[str, Digest], 
             )
             result.owners[f"{image.reference} in {IMAGES}/{INDEX}"].append(_of(image))
         else:
-            _check_image(result, images, sums, manifest, image)
+            source = LayoutSource(images, str(image.reference), _of(image), index)
+            _check_image(result, images, sums, manifest=manifest, source=source, image=image)
 
 
 def _check_image(
-    result: Completeness, images: Tree, sums: Mapping[str, Digest], manifest: BundleManifest, image: ImageEntry
-) -> None:
+    result: Completeness, images: Tree, sums: Mapping[str, Digest], *, manifest: BundleManifest, source: LayoutSource,
+    image: ImageEntry,
+) -> None:  # fmt: skip
     lacks = manifest.lacks(image)
-    for descriptor in _content(result, images, image):
+    for descriptor in _content(result, source, image):
         name = f"{IMAGES}/{blob_name(descriptor.digest)}"
         if descriptor.digest in lacks and name not in sums:
             _need(result, descriptor, image)
@@ -193,7 +196,8 @@ def _check_archive(result: Completeness, tree: Tree, manifest: BundleManifest, i
         result.findings.append(Discrepancy(kind="damaged", item=image.file, observed=err.what))
         return
     lacks = manifest.lacks(image)
-    for descriptor in _content(result, layout, image):
+    source = LayoutSource(layout, str(image.reference), _of(image))
+    for descriptor in _content(result, source, image):
         name = f"{blob_name(descriptor.digest)} in {image.file}"
         size = _size(layout, descriptor)
         if size is not None:
@@ -205,9 +209,8 @@ def _check_archive(result: Completeness, tree: Tree, manifest: BundleManifest, i
             result.owners[name].append(_of(image))
 
 
-def _content(result: Completeness, layout: Tree, image: ImageEntry) -> tuple[Descriptor, ...]:
+def _content(result: Completeness, source: LayoutSource, image: ImageEntry) -> tuple[Descriptor, ...]:
     """All that the image's manifest names, and itself, and what is attached to it; nothing where a fault is noted."""
-    source = LayoutSource(layout, str(image.reference), _of(image))
     try:
         content = reachable(_root(source, image), source.manifest)
         attached = [each for one in image.attachments for each in _attached(source, image, one)]

@@ -14,6 +14,7 @@ from bundle.metadata.names import MANIFEST
 from bundle.meter import Meter, SilentMeter
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
+from bundle.storage.files import require_room
 from bundle.storage.marks import is_marked
 from bundle.storage.tar_writer import TarWriter
 
@@ -64,7 +65,9 @@ def pack(
         digests = parse_sums(sums, SUMS)
         files = {**{name: bundle / name for name in list_files(bundle)}, **(elsewhere or {})}
         _check_listed(bundle, files.keys(), digests)
-        meter.expect(subject, sum(map(_size, files.values())))
+        size = sum(map(_size, files.values()))
+        require_room(archive, size, cloned=True)
+        meter.expect(subject, size)
         with writing_parts(archive, limit=split) as parts:
             tar = TarWriter(parts, epoch=epoch, subject=subject, meter=meter)
             _write_lists(tar, bundle, top or bundle.name, sums)

@@ -16,6 +16,7 @@ from bundle.storage.appender import BLOCK, Appender
 from bundle.storage.files import alone, is_temporary, sync_directory, temporary
 from bundle.storage.volume import FilePiece, Part, Volume
 
+FAT32_MOST = 2**32 - 1  # bytes in one file of that file system, which most sticks have
 MAX_PARTS = 999  # three digits, so that `cat x.tar.*` joins them in order
 _BORDERED = 1024 * 1024  # bytes of a part that may end a few bytes early
 _PART = re.compile(r"(?P<archive>.+)\.(?P<number>[0-9]{3})")

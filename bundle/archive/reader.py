@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
 from bundle.archive._completeness import IMAGES
@@ -9,7 +10,7 @@ from bundle.archive.archive import present_archive
 from bundle.archive.parts import find_archive, sums_path
 from bundle.errors import BundleError, FormatError, IntegrityError, SourceError, storage_errors
 from bundle.images.layout import named_digest
-from bundle.images.layout_source import LayoutSource
+from bundle.images.layout_source import LayoutIndex, LayoutSource
 from bundle.metadata.checksums import SUMS, format_sums, parse_sums
 from bundle.metadata.manifest import BundleManifest, ImageEntry
 from bundle.metadata.names import MANIFEST
@@ -102,7 +103,7 @@ class OpenedBundle:
         """
         subject, ref = f"image {entry.name!r}", str(entry.reference)
         if not entry.file:
-            return LayoutSource(Below(self._tree, IMAGES), ref, subject)
+            return LayoutSource(Below(self._tree, IMAGES), ref, subject, self._index)
         with storage_errors(f"read {subject}", self.path):
             members = self._members(entry)
             return LayoutSource(TarTree(self._tree.extent(entry.file), members), ref, subject)
@@ -122,6 +123,10 @@ class OpenedBundle:
             raise self._lacks(entry.file) from err
         except FormatError as err:
             raise FormatError(f"image {entry.name!r}: {entry.file!r}: {err.what}", hint=_AGAIN) from err
+
+    @cached_property
+    def _index(self) -> LayoutIndex:
+        return LayoutIndex(Below(self._tree, IMAGES))
 
     def _small(self, name: str) -> bytes:
         with storage_errors(f"read {name!r} of bundle {str(self.path)!r}", self.path):

@@ -25,7 +25,7 @@ from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.storage.appender import Appender
 from bundle.storage.blob_store import BlobStore
-from bundle.storage.files import writing
+from bundle.storage.files import require_room, writing
 from bundle.storage.tar_writer import TarWriter
 
 ARCHIVE_TYPE = "application/x-tar"
@@ -69,7 +69,10 @@ class ImageArchive:
 
     def put(self, path: Path, *, epoch: int = EPOCH, meter: Meter | None = None) -> Descriptor:
         """Write it to `path`, atomically, and return its digest and size; an earlier file stays when that fails."""
-        with storage_errors(f"write image {self.image.name!r}", path), writing(path) as file:
+        with storage_errors(f"write image {self.image.name!r}", path):
+            size = sum(each.size for each in stored_content(self.image, self.store, without=self.without))
+            require_room(path, size, cloned=True)
+        with storage_errors(f"write image {self.image.name!r}", path, wanted=size), writing(path) as file:
             return self._append(file.fileno(), epoch, meter)
 
     def measure(self) -> Descriptor:

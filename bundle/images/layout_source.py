@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from bundle.errors import AbsentError, FormatError, IntegrityError, SourceError
@@ -22,21 +23,68 @@ _ATTACHED = re.compile(r"sha256-[0-9a-f]{64}(\.(sig|att|sbom))?")
 _MAX_INDEX = 64 * 1024 * 1024  # bytes
 
 
+class LayoutIndex:
+    """What one layout lists, read when it is first asked for and then kept: many images are looked up in it.
+
+    Errors as of read_index.
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+
+    @cached_property
+    def entries(self) -> tuple[Descriptor, ...]:
+        """All that index.json lists."""
+        return read_index(self._tree)
+
+    @cached_property
+    def images(self) -> Sequence[Descriptor]:
+        """The entries that are images of their own."""
+        return [entry for entry in self.entries if not is_attached(entry)]
+
+    def named(self, ref: str) -> Sequence[Descriptor]:
+        """The entries of just this name."""
+        return self._by_name.get(ref, ())
+
+    def tagged(self, tag: str) -> Descriptor | None:
+        """The first entry that has this name, or a name with this tag."""
+        return self._by_tag.get(tag)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Sequence[Descriptor]]:
+        found: dict[str, list[Descriptor]] = {}
+        for entry in self.entries:
+            for name in dict.fromkeys(_names(entry)):
+                found.setdefault(name, []).append(entry)
+        return found
+
+    @cached_property
+    def _by_tag(self) -> Mapping[str, Descriptor]:
+        found: dict[str, Descriptor] = {}
+        for entry in self.entries:
+            for name in _names(entry):
+                found.setdefault(name, entry)
+                found.setdefault(name.rpartition(":")[2], entry)
+        return found
+
+
 class LayoutSource:
     """One image of a layout; `subject` is the image as written.
 
     `ref` is its name there, `@` with its digest or its place in index.json (from 0), or "" where there is only one.
+    Whoever opens many images of one layout gives all of them its one `index`.
     """
 
-    def __init__(self, tree: Tree, ref: str, subject: str) -> None:
+    def __init__(self, tree: Tree, ref: str, subject: str, index: LayoutIndex | None = None) -> None:
         self._tree = tree
         self._ref = ref
         self._subject = subject
+        self._index = index or LayoutIndex(tree)
 
     def resolve(self) -> Descriptor:
         """The descriptor of the image; a SourceError lists the names there are when it is not exactly one."""
         try:
-            entries = read_index(self._tree)
+            chosen = self._index.named(self._ref) if self._ref else self._index.images
         except FileNotFoundError as err:
             raise SourceError(
                 f"{self._subject} is no OCI image layout: it has no {err}",
@@ -44,17 +92,15 @@ class LayoutSource:
             ) from err
         except FormatError as err:
             raise SourceError(f"{self._subject}: {err.what}", hint=err.hint) from err
-        images = [entry for entry in entries if not is_attached(entry)]
-        chosen_by = self._ref.rpartition("@")[2]
-        chosen = [entry for entry in entries if self._ref in _names(entry)] if self._ref else images
+        index, chosen_by = self._index, self._ref.rpartition("@")[2]
         if not chosen and chosen_by.isdigit():
-            chosen = images[int(chosen_by) :][:1]
+            chosen = index.images[int(chosen_by) :][:1]
         if not chosen and ":" in chosen_by:
-            chosen = [each for each in self._listed(images) if str(each.digest) == chosen_by]
+            chosen = [each for each in self._listed(index.images) if str(each.digest) == chosen_by]
         if not chosen:
-            chosen = [entry for entry in entries if same_name(self._ref, _names(entry))]
+            chosen = [entry for entry in index.entries if same_name(self._ref, _names(entry))]
         if len({entry.digest for entry in chosen}) != 1:
-            raise choice_error(self._subject, self._ref, [_described(entry, images) for entry in images])
+            raise choice_error(self._subject, self._ref, [_described(each, index.images) for each in index.images])
         return replace(chosen[0], annotations={}, platform=None)
 
     def _listed(self, entries: Sequence[Descriptor]) -> Iterator[Descriptor]:
@@ -69,14 +115,12 @@ class LayoutSource:
 
         `cosign save` writes no tags: it says what kind each entry is, beside one image.
         """
-        for entry in read_index(self._tree):
-            if any(name == tag or name.endswith(f":{tag}") for name in _names(entry)):
-                return replace(entry, annotations={}, platform=None)
-        return self._saved_by_cosign(tag)
+        entry = self._index.tagged(tag)
+        return replace(entry, annotations={}, platform=None) if entry else self._saved_by_cosign(tag)
 
     def referring(self, subject: Digest) -> tuple[Descriptor, ...] | None:
         """The entries of index.json whose manifests name `subject` as theirs; None where there are none."""
-        entries = [entry for entry in read_index(self._tree) if self._subject_of(entry) == subject]
+        entries = [entry for entry in self._index.entries if self._subject_of(entry) == subject]
         return tuple(replace(entry, annotations={}, platform=None) for entry in entries) or None
 
     def _subject_of(self, entry: Descriptor) -> Digest | None:
@@ -87,7 +131,7 @@ class LayoutSource:
             return None
 
     def _saved_by_cosign(self, tag: str) -> Descriptor | None:
-        kinds = {entry.annotations.get(COSIGN_KIND, ""): entry for entry in read_index(self._tree)}
+        kinds = {entry.annotations.get(COSIGN_KIND, ""): entry for entry in self._index.entries}
         signed = kinds.get(f"{_COSIGN}/image") or kinds.get(f"{_COSIGN}/imageIndex")
         for suffix, kind in _COSIGN_KINDS.items():
             if signed and tag == f"{signed.digest.algorithm}-{signed.digest.hex}{suffix}" and kind in kinds:

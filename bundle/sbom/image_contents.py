@@ -95,7 +95,7 @@ def read_layers(store: BlobStore, manifest: Manifest, *, open_zstd: OpenZstd) ->
         why = f"this is no image with layers of files, but an artifact of type {kind}"
         return Inventory(packages=(), system=System(), not_read=(why,))
     layers = [_blob(store, number, layer) for number, layer in enumerate(manifest.layers, 1)]
-    return take_inventory(layers, open_zstd=open_zstd)
+    return take_inventory(layers, open_zstd=open_zstd, room=store.root)
 
 
 def _blob(store: BlobStore, number: int, layer: Descriptor) -> LayerBlob:

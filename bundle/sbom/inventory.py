@@ -1,6 +1,5 @@
 """The packages of one image, told from its layers: package databases, Python distributions, Node packages."""
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from bundle.sbom import package as system
 from bundle.sbom._filesystem import FileSystem, OpenZstd, open_layer
 from bundle.sbom._wanted import Licences, Unread, Value, may_lead, wanted, weigh
 from bundle.sbom.package import Package, System
+from bundle.storage.scratch import scratch_directory
 
 LOOKED_FOR = ("deb", "apk", "rpm", "pypi", "npm")
 _MOST_PACKAGES = 200_000
@@ -40,14 +40,14 @@ class Inventory:
     not_read: tuple[str, ...]
 
 
-def take_inventory(layers: Sequence[LayerBlob], *, open_zstd: OpenZstd) -> Inventory:
+def take_inventory(layers: Sequence[LayerBlob], *, open_zstd: OpenZstd, room: Path) -> Inventory:
     """Read the layers, base first. What can't be read is said in the result, and is no error; an OSError comes through.
 
-    Memory stays below about 100 MB whatever is in them; RPM's databases take space in the temporary directory.
+    Memory stays below about 100 MB whatever is in them; RPM's databases take space in the directory `room` meanwhile.
     """
     not_read: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="airgap-sbom-") as scratch:
-        files: FileSystem[Value] = FileSystem(partial(wanted, Path(scratch)), may_lead, weigh)
+    with scratch_directory(room, "sbom-") as scratch:
+        files: FileSystem[Value] = FileSystem(partial(wanted, scratch), may_lead, weigh)
         for layer in layers:
             if reason := layer.unusable or _add(files, layer, open_zstd):
                 not_read.append(f"{layer.name}: {reason}")

@@ -7,7 +7,6 @@ A fetched blob is not yet forced onto the disk: its mark holds until the next bo
 may lose its bytes. `settle` syncs it and makes the mark lasting.
 """
 
-import fcntl
 import hashlib
 import os
 import threading
@@ -20,8 +19,10 @@ from bundle.errors import IntegrityError, storage_errors
 from bundle.meter import Meter, SilentMeter
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest, Hasher
-from bundle.storage.files import CHUNK, release, reserve, writing
+from bundle.storage.files import CHUNK, lock, release, reserve, writing
 from bundle.storage.marks import SECOND, is_marked, mark, mark_until_reboot
+
+_BLOCK = 512  # bytes, of which stat counts a file's; some may be set aside for what is still to come
 
 Read = Callable[[int], Iterator[bytes]]
 """Gives a blob's bytes from an offset on."""
@@ -45,6 +46,16 @@ class BlobStore:
     def holds(self, descriptor: Descriptor) -> bool:
         """Whether the blob is here and marked as verified. One stat, no reading."""
         return is_marked(self.path(descriptor.digest), descriptor)
+
+    def lack(self, descriptor: Descriptor) -> int:
+        """How many bytes of the disk the blob will take yet: none when it is here, less when it is half-fetched."""
+        if self.path(descriptor.digest).exists():
+            return 0
+        try:
+            begun = self._partial_path(descriptor.digest).stat()
+        except FileNotFoundError:
+            return descriptor.size
+        return max(0, descriptor.size - max(begun.st_size, begun.st_blocks * _BLOCK))
 
     def has(self, descriptor: Descriptor) -> bool:
         """Whether the blob is here and good; hashes it when it has lost its mark, and removes it when it is damaged."""
@@ -164,7 +175,7 @@ class BlobStore:
         while True:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX)
+                lock(handle, path)
                 if _still_named(handle, path):
                     yield handle
                     return
@@ -201,7 +212,7 @@ class BlobStore:
         complete = hasher.hexdigest() == digest.hex if size is None else have == size
         try:
             if size and not complete:
-                reserve(part, size)
+                reserve(part, size, self._partial_path(digest))
             for chunk in () if complete else read(have):
                 have += len(chunk)
                 if size is not None and have > size:

@@ -6,22 +6,27 @@ import errno
 import fcntl
 import itertools
 import os
+import re
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from bundle.errors import FormatError
+from bundle.errors import NO_ROOM, FormatError, NoRoomError, free_space
 
 CHUNK = 512 * 1024  # bytes; small enough to stay in a core's own cache until it is copied, hashed and written
 _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file
 _AT_FDCWD = -100  # fcntl.h
 _RENAME_EXCHANGE = 2  # linux/fs.h
 _KEEP_SIZE = 1  # linux/falloc.h
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_SHARING = ("(xfs)", "(btrfs)", "(bcachefs)")  # file systems with reflinks
+_TOO_LARGE = NO_ROOM | {errno.EFBIG}
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
+_TEMPORARY = re.compile(r"\..+\.([0-9]+)-[0-9]+-[0-9]+\.tmp")
 _counter = itertools.count()
+_placing = tuple(threading.Lock() for _ in range(64))  # a target always has the same one
 
 
 def temporary(path: Path) -> Path:
@@ -32,6 +37,20 @@ def temporary(path: Path) -> Path:
 def is_temporary(name: str) -> bool:
     """Whether a file of this name is a leftover of an interrupted write."""
     return name.startswith(".") and name.endswith(".tmp")
+
+
+def is_left(path: Path) -> bool:
+    """Whether a file is a leftover of an interrupted write whose process is gone."""
+    match = _TEMPORARY.fullmatch(path.name)
+    if not match or not path.is_file():
+        return False
+    try:
+        os.kill(int(match[1]), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # alive, and another account's
+        return False
+    return False
 
 
 @contextmanager
@@ -48,8 +67,10 @@ def writing(path: Path, *, mode: int = 0o644) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temp, path)
-    except BaseException:
+    except BaseException as err:
         temp.unlink(missing_ok=True)
+        if isinstance(err, OSError) and err.errno in _TOO_LARGE and err.filename is None:
+            err.filename = str(path)  # a refused write does not say of which file it was
         raise
 
 
@@ -60,19 +81,39 @@ def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
 
 
 def place(source: Path, target: Path) -> None:
-    """Make `target` the same content as `source` without copying it where the file system can (link, then reflink)."""
-    if target.exists() and os.path.samefile(source, target):
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temp = temporary(target)
-    try:
+    """Make `target` the same content as `source` without copying it where the file system can (link, then reflink).
+
+    A copy gets the time of its source, and a target with the size and the time of `source` is not copied again: the
+    source's time has to tell its content, as that of a blob in the cache does, unless the target is a new file.
+    Threads that place the same target wait for each other.
+    """
+    with _placing[hash(target) % len(_placing)]:
+        if target.exists() and os.path.samefile(source, target):
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temp = temporary(target)
         try:
-            os.link(source, temp)
-        except OSError:
-            _copy(source, temp)
-        os.replace(temp, target)
-    finally:
-        temp.unlink(missing_ok=True)
+            try:
+                os.link(source, temp)
+            except OSError:
+                if _is_copy(source, target):
+                    return
+                _copy(source, temp)
+            os.replace(temp, target)
+        except OSError as err:
+            if err.errno in NO_ROOM:
+                raise NoRoomError(err.errno, str(target), source.stat().st_size) from err
+            raise
+        finally:
+            temp.unlink(missing_ok=True)
+
+
+def _is_copy(source: Path, target: Path) -> bool:
+    try:
+        there, own = target.stat(), source.stat()
+    except FileNotFoundError:
+        return False
+    return (own.st_size, own.st_mtime_ns) == (there.st_size, there.st_mtime_ns)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -86,17 +127,27 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copystat(source, target)
 
 
-def reserve(handle: int, size: int) -> None:
+def reserve(handle: int, size: int, path: Path) -> None:
     """Have the file system set aside the blocks of a file that will get `size` bytes; what it has stays as it is.
 
-    OSError where there is no room for all of them, be some set aside or not: better before they are fetched than near
-    their end. Does nothing where the file system or the C library can't.
+    NoRoomError where there is no room for all of them, be some set aside or not: better before they are fetched than
+    near their end. Does nothing where the file system or the C library can't.
     """
     fallocate = c_function("fallocate64")
     if fallocate and fallocate(handle, _KEEP_SIZE, ctypes.c_int64(0), ctypes.c_int64(size)) != 0:
         code = ctypes.get_errno()
-        if code in _NO_ROOM:
-            raise OSError(code, os.strerror(code))
+        if code in _TOO_LARGE:
+            raise NoRoomError(code, str(path), size)
+
+
+def require_room(path: Path, size: int, *, cloned: bool = False) -> None:
+    """A NoRoomError when the file system of a path, which need not be there yet, has not `size` bytes free.
+
+    What is `cloned` from files that may lie there takes no room where blocks can be shared: then nothing is asked.
+    """
+    free, name = free_space(path)
+    if free < size and not (cloned and name.endswith(_SHARING)):
+        raise NoRoomError(errno.ENOSPC, str(path), size)
 
 
 def release(handle: int) -> None:
@@ -114,6 +165,12 @@ def sync_directory(path: Path) -> None:
             os.close(handle)
 
 
+def sync_directories(paths: Iterable[str]) -> None:
+    """Put the names in these directories on the disk, those of a directory before its own name in the one above."""
+    for path in sorted(set(paths), key=len, reverse=True):
+        sync_directory(Path(path))
+
+
 def inside(root: Path, relative: str) -> Path:
     """`root/relative` for a path from outside; one that is absolute or climbs out of its root is a FormatError."""
     pure = PurePosixPath(relative)
@@ -127,7 +184,7 @@ def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on `path` (made when absent) among threads and processes of this machine; waits for it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        lock(file.fileno(), path)
         yield
 
 
@@ -144,11 +201,28 @@ def alone(directory: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def lock(handle: int, path: Path, *, wait: bool = True) -> bool:
+    """Lock an open file for ourselves alone; False when another holds it and nobody is to `wait`.
+
+    OSError with ENOLCK and the path where the file system has no locks.
+    """
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as err:
+        code = errno.ENOLCK if err.errno in _NO_LOCKS else err.errno
+        raise OSError(code, os.strerror(code or 0), str(path)) from err
+    return True
+
+
 def replace_directory(new: Path, target: Path) -> None:
     """Put the directory `new` in the place of `target` in one step where the system can (Linux), else in two renames.
 
-    What was at `target` is removed afterwards. Both must lie on one file system.
+    What was at `target` is removed afterwards. Both must lie on one file system. The files in `new` are on the disk
+    already (see `writing` and `place`); their names are before it takes its place.
     """
+    sync_directories(path for path, _, _ in os.walk(new))
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         new.rename(target)

@@ -1,12 +1,11 @@
 """One run at a time works on one bundle; others wait, and then find the work done."""
 
-import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 from bundle.errors import storage_errors
-from bundle.storage.files import is_temporary
+from bundle.storage.files import is_left, is_temporary, lock
 
 
 class RunLock:
@@ -16,13 +15,11 @@ class RunLock:
         with storage_errors("claim the bundle's working directory", path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("a+b")
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not lock(self._file.fileno(), path, wait=False):
                 self._file.seek(0)
                 holder = self._file.read().decode(errors="replace").strip()
                 say(f"another run works on this bundle (process {holder or 'unknown'}); waiting for it")
-                fcntl.flock(self._file, fcntl.LOCK_EX)
+                lock(self._file.fileno(), path)
             self._file.truncate(0)
             self._file.write(str(os.getpid()).encode())
             self._file.flush()
@@ -31,4 +28,12 @@ class RunLock:
         """Remove what an interrupted write left below a directory."""
         for path in root.rglob(".*.tmp"):
             if is_temporary(path.name) and path.is_file():
+                path.unlink(missing_ok=True)
+
+
+def sweep_state(state: Path) -> None:
+    """Remove what interrupted writes left in a state directory and its cache, to which other runs may write now."""
+    for place in (state, *(state / "cache" / "blobs").glob("*")):
+        for path in place.glob(".*.tmp"):
+            if is_left(path):
                 path.unlink(missing_ok=True)

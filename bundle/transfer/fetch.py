@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from bundle.errors import storage_errors
 from bundle.meter import Meter, SilentMeter
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.platform import Platform
 from bundle.storage.blob_store import BlobStore
+from bundle.storage.files import require_room
 from bundle.transfer.image import ImageSource, LoadManifest, Manifest, parse_manifest, walk_manifests
 from bundle.transfer.platforms import ATTESTS_TO, check_platform, choose
 from bundle.transfer.transfers import Transfers
@@ -41,6 +43,8 @@ def fetch_image(
     manifests = list(walk_manifests(load, root, subject))
     image = _image(manifests)
     meter.expect(subject, sum(blob.size for blob in image.blobs), len(image.blobs))
+    with storage_errors(f"store the blobs of {subject}", store.root):
+        require_room(store.root, sum(map(store.lack, image.blobs)))
 
     def fetch(blob: Descriptor) -> None:
         def read(offset: int) -> Iterator[bytes]:

@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
-from bundle.errors import FormatError, ProgramError, ReleaseError, SignatureError, storage_errors
+from bundle.errors import FormatError, ProgramError, ReleaseError, SignatureError
 from bundle.formats.versions import Version
+from bundle.storage.scratch import scratch_directory
 from clients.cluster._helm_errors import NOT_FOUND, helm_error
 from clients.cluster.release import Release, last_good
 from clients.programs.offline import offline_prefix
@@ -243,14 +244,12 @@ class Helm:
         grace: float = 10.0,
         before: Sequence[str] = (),
     ) -> Completed:
-        with storage_errors("make a directory for helm", Path(tempfile.gettempdir())):
-            private = tempfile.TemporaryDirectory(prefix="airgap-helm-", ignore_cleanup_errors=True)
-        with private as home:
+        with scratch_directory(Path(tempfile.gettempdir()), "airgap-helm-") as home:
             return self._runner(
                 [*before, self._program, *argv, *self._cluster],
                 subject=subject,
                 timeout=timeout,
-                env=_environment(os.environ, home),
+                env=_environment(os.environ, str(home)),
                 cancelled=cancelled,
                 grace=grace,
                 tied=True,

@@ -3,24 +3,30 @@
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from bundle.errors import AirgapError, NetworkError, RegistryError, SourceError, storage_errors
 from bundle.formats.sizes import human
+from bundle.meter import Meter
 from bundle.oci.locations import HostSettings
 from bundle.oci.reference import DOCKER_HUB, Reference
 from clients.http.addresses import address, origin
-from clients.http.auth import Authenticator
+from clients.http.auth import Authenticator, RepositoryAccess
 from clients.http.credentials import Credential, Credentials
-from clients.http.retry import RetryPolicy
+from clients.http.messages import Response
+from clients.http.retry import RetryPolicy, TransientError
 from clients.http.transport import Transport
 from clients.preflight._endpoints import TIMEOUT
 from clients.preflight.findings import Finding, Findings, finding_of
 from clients.registry.hints import has_projects, login_command
 
 _MAX_ANSWER = 64 * 1024  # bytes
+_PATIENCE = 10.0  # seconds
+_PATIENT = RetryPolicy(attempts=6, base=0.5, cap=4.0, longest_asked=TIMEOUT)  # 6 to 12 s in all
 _HUB_ADDRESS = "registry-1.docker.io"
 
 
@@ -37,18 +43,18 @@ def disk(needed: Mapping[Path, int]) -> Findings:
 
 def registry(
     targets: Collection[Reference], *, hosts: Mapping[str, HostSettings], credentials: Credentials | None = None,
-    environment: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None, meter: Meter | None = None, retry: RetryPolicy = _PATIENT,
 ) -> Findings:  # fmt: skip
     """The registries of these repositories are reached, trusted, and take uploads: one is begun and cancelled.
+
+    One that restarts is waited for some seconds, which the meter is told.
 
     It is tried once for each project, the first part of a path, and host. `hosts` says how hosts are reached; the
     environment (default: the process's) leads to logins and proxies.
     """
     environment = os.environ if environment is None else environment
-    # Faults that pass are worth one more attempt here, not a long wait: nothing depends on the answer yet.
-    policy = RetryPolicy(attempts=2, cap=1.0, longest_asked=TIMEOUT)
     transport = Transport(
-        hosts, retry=policy, connect_timeout=TIMEOUT, read_timeout=2 * TIMEOUT, environment=environment
+        hosts, retry=retry, meter=meter, connect_timeout=TIMEOUT, read_timeout=2 * TIMEOUT, environment=environment
     )
     with transport:
         pushing = _Pushing(transport, Authenticator(transport, credentials or Credentials(environment)))
@@ -87,7 +93,7 @@ class _Pushing:
         base = self._transport.base(_HUB_ADDRESS if target.host == DOCKER_HUB else target.host)
         url = f"{base}/v2/{target.path}/blobs/uploads/"
         access = self._authenticator.access(target.host, target.path, subject=subject, actions="pull,push")
-        answer = self._transport.request("POST", url, subject=subject, limit=_MAX_ANSWER, auth=access)
+        answer = self._answer(url, subject, access)
         location = answer.headers.get("Location", "")
         if answer.status != 202 or not location:
             raise SourceError(
@@ -98,6 +104,18 @@ class _Pushing:
         own = access if origin(place) == origin(url) else None  # the login is for the registry only
         with contextlib.suppress(SourceError):  # what can't be cancelled, the registry itself drops in time
             self._transport.request("DELETE", place, subject=subject, limit=_MAX_ANSWER, auth=own)
+
+    def _answer(self, url: str, subject: str, access: RepositoryAccess) -> Response:
+        """Waits for a registry that restarts; one that keeps us waiting itself is given up earlier."""
+        since = time.monotonic()
+        for failures in count(1):
+            try:
+                return self._transport.attempt("POST", url, subject=subject, limit=_MAX_ANSWER, auth=access)
+            except TransientError as fault:
+                if time.monotonic() - since > _PATIENCE:
+                    raise fault.error from fault
+                self._transport.pause(subject, fault, failures)
+        raise AssertionError
 
 
 def _next_step(target: Reference, err: RegistryError, credential: Credential) -> str:

@@ -4,12 +4,13 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 
 from bundle.errors import MissingToolError, ProgramError, storage_errors
 from bundle.signing.signers import Signers
 from bundle.signing.ssh_signature import NAMESPACE
 from bundle.signing.trust import SignedData
+from bundle.storage.scratch import scratch_directory
 from clients.programs.process import Completed, find_program, run
 
 _SIGNING = 900.0  # seconds; somebody may have to find the token, or the passphrase
@@ -38,8 +39,8 @@ class SshKeygen:
         """
         if not key.is_file():
             raise ProgramError(f"there is no key {str(key)!r}", hint="set bundle.sign.key to a key file")
-        with storage_errors("sign", place), TemporaryDirectory(dir=place) as private:
-            copy = Path(private) / message.name
+        with storage_errors("sign", place), scratch_directory(place, "sign-") as private:
+            copy = private / message.name
             copy.symlink_to(message.resolve())
             argv = [str(self._program), "-Y", "sign", "-n", NAMESPACE, "-f", str(key), str(copy)]
             done = self._run(argv, timeout=_SIGNING, terminal=interactive, say=say)
@@ -53,8 +54,9 @@ class SshKeygen:
 
         False says that it is not over the message: who may sign was looked at before.
         """
-        with storage_errors("check a signature", Path()), TemporaryDirectory(prefix="airgap-") as private:
-            listed, signature = Path(private) / "signers", Path(private) / "signature"
+        place = Path(gettempdir())
+        with storage_errors("check a signature", place), scratch_directory(place, "airgap-sign-") as private:
+            listed, signature = private / "signers", private / "signature"
             listed.write_bytes(signers.raw)
             signature.write_bytes(data.armored)
             argv = [str(self._program), "-Y", "verify", "-n", NAMESPACE, "-f", str(listed), "-s", str(signature)]

@@ -4,6 +4,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count, islice
 
 from bundle.errors import FormatError, IntegrityError, RegistryError, StorageError
 from bundle.oci import media_types
@@ -76,7 +77,8 @@ class RegistrySink:
         self._access = self._access_to(reference.path)
         self._blobs = BlobUploads(self._transport, self._url("blobs/uploads/"), self._access, subject=subject)
         paths = (each.path for each in siblings if each.host == reference.host and each.path != reference.path)
-        self._siblings = {path: self._access_to(path, actions="pull") for path in dict.fromkeys(paths)}
+        asked = islice(dict.fromkeys(paths), _SIBLINGS_ASKED)
+        self._siblings = {path: self._access_to(path, actions="pull") for path in asked}
         self._before: Digest | None = None
 
     def current(self) -> Digest | None:
@@ -142,7 +144,7 @@ class RegistrySink:
         return found
 
     def _store_manifest(self, manifest: Manifest, name: str) -> None:
-        for again in (True, False):
+        for failures in count(1):
             try:
                 self._transport.request(
                     "PUT", self._url(f"manifests/{name}"), subject=self._subject, auth=self._access,
@@ -150,9 +152,10 @@ class RegistrySink:
                 )  # fmt: skip
                 return
             except RegistryError as err:
-                if not again or err.code not in _NOT_SEEN:
+                if err.code not in _NOT_SEEN:
                     raise
-                self._transport.pause(self._subject, TransientError(err, reason="it misses what was just sent"), 1)
+                fault = TransientError(err, reason="it misses what was just sent")
+                self._transport.pause(self._subject, fault, failures)
 
     @property
     def _name(self) -> str:
@@ -207,7 +210,7 @@ class RegistrySink:
             return known
         if descriptor.size < _WORTH_ASKING:
             return ""
-        for path, access in list(self._siblings.items())[:_SIBLINGS_ASKED]:
+        for path, access in self._siblings.items():
             try:
                 if self._has(path, descriptor, access):
                     return path

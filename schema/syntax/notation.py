@@ -17,14 +17,14 @@ _DURATION = re.compile(r"(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?")
 
 
 def parse_size(text: str) -> int:
-    """Read `4GiB` or `700MB` as bytes (GiB is 1024 ** 3, GB is 1000 ** 3); nothing or less than a byte is refused."""
+    """Read `4095MiB` or `700MB` as bytes (GiB is 1024 ** 3, GB is 1000 ** 3); less than a byte is refused."""
     match = _SIZE.fullmatch(text)
     unit = _UNITS.get(match[2]) if match else None
     if not match or unit is None:
-        raise FormatError(f"{text!r} is not a size", hint="write 4GiB or 700MB, for example")
+        raise FormatError(f"{text!r} is not a size", hint="write 4095MiB or 700MB, for example")
     size = int(Decimal(match[1]) * unit)
     if size < 1:
-        raise FormatError(f"size {text!r} is less than a byte", hint="write 4GiB or 700MB, for example")
+        raise FormatError(f"size {text!r} is less than a byte", hint="write 4095MiB or 700MB, for example")
     return size
 
 

@@ -5,7 +5,6 @@ import hmac
 import json
 import os
 import secrets
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,29 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from bundle.errors import FormatError, storage_errors
-from bundle.storage.files import locked, write_bytes
+from bundle.storage.files import locked, sync_directory, write_bytes
+from bundle.storage.scratch import scratch_directory
 
 _KEY_BYTES = 32
-_PRIVATE = "airgap-values-"  # then the process's number
+_PRIVATE = "airgap-values-"
 
 
 @contextmanager
 def private_directory(parent: Path | None = None) -> Iterator[Path]:
-    """A new directory of mode 0700, gone afterwards whatever happens.
+    """A new directory of mode 0700, gone afterwards whatever happens (see scratch_directory).
 
-    It lies in `parent`; without one in memory where there is such a place, so that secrets reach no disk. Those of
-    processes that were killed are removed first.
+    It lies in `parent`; without one in memory where there is such a place, so that secrets reach no disk.
     """
-    above = parent or _in_memory()
-    with storage_errors("make a private directory", above):
-        for left in above.glob(f"{_PRIVATE}*"):
-            if _is_left(left):
-                shutil.rmtree(left, ignore_errors=True)
-        place = Path(tempfile.mkdtemp(prefix=f"{_PRIVATE}{os.getpid()}-", dir=above))
-    try:
+    with scratch_directory(parent or _in_memory(), _PRIVATE) as place:
         yield place
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
 
 
 def write_private(path: Path, text: str) -> None:
@@ -74,24 +65,11 @@ def state_key(path: Path) -> bytes:
     with storage_errors("keep the state's key", path), locked(path.with_name(f"{path.name}.lock")):
         if not path.exists():
             write_bytes(path, secrets.token_bytes(_KEY_BYTES), mode=0o600)
+            sync_directory(path.parent)
         key = path.read_bytes()
     if len(key) != _KEY_BYTES:
         raise FormatError(f"{str(path)!r} holds {len(key)} bytes, expected {_KEY_BYTES}", hint=f"remove {path}")
     return key
-
-
-def _is_left(place: Path) -> bool:
-    """Whether the process that made this directory, of this account, is no more."""
-    owner = place.name.removeprefix(_PRIVATE).partition("-")[0]
-    try:
-        if not owner.isdecimal() or place.stat().st_uid != os.geteuid():
-            return False
-        os.kill(int(owner), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:  # alive and not ours, or gone meanwhile
-        return False
-    return False
 
 
 def _in_memory() -> Path:

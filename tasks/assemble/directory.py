@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bundle.errors import FormatError
+from bundle.errors import FormatError, storage_errors
 from bundle.metadata.checksums import SIGNATURE, SUMS, hash_files, parse_sums, write_sums
 from bundle.metadata.names import REPORT, REPORT_DATA, ZIPAPP
 from bundle.oci.digest import Digest
-from bundle.storage.files import alone, inside, place, replace_directory, temporary
+from bundle.storage.files import alone, inside, place, replace_directory, require_room, sync_directory, temporary
 from tasks.assemble.manifest import _STATED, _stamp, identity, stated
 from tasks.collect import carry, charts, files, save, sbom
 from tasks.runtime.project import Project
@@ -81,6 +81,7 @@ def _write_sums(project: Project) -> None:
     project.claim()
     digests = known_digests(project) | hash_files(project.tree, _reports(project))
     write_sums(project.tree / SUMS, digests)
+    sync_directory(project.lock_path.parent)  # the lock says what is in here; once for all pins
     project.note("checksum", f"{len(digests)} files")
 
 
@@ -103,10 +104,17 @@ def _fill(project: Project, new: Path) -> None:
     it is linked from there, where there are links.
     """
     wanted, last = _listed(project.tree), _last(project.directory)
+    sources = {}
     for name in (*_sealing(project), *wanted):
         source, before = inside(project.tree, name), inside(project.directory, name)
         known = name in wanted and wanted[name] == last.get(name)
-        place(before if known and _is_copy(before, source) else source, inside(new, name))
+        sources[name] = before if known and _is_copy(before, source) else source
+    if project.tree.stat().st_dev != project.options.out.stat().st_dev:
+        copied = (path.stat().st_size for name, path in sources.items() if path == inside(project.tree, name))
+        with storage_errors(f"write the bundle to {str(project.directory)!r}", project.options.out):
+            require_room(project.directory, sum(copied))
+    for name, path in sources.items():
+        place(path, inside(new, name))
 
 
 def _last(directory: Path) -> Mapping[str, Digest]:

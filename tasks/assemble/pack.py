@@ -42,6 +42,7 @@ def _pack(project: Project) -> None:
     from bundle.metadata.manifest import BundleManifest
 
     project.claim()
+    _warn_of_fat32(project)
     kept = project.spec.bundle.directory
     if not kept:
         prune(project)
@@ -60,3 +61,14 @@ def _pack(project: Project) -> None:
         shutil.rmtree(project.directory)  # of an earlier run, whose spec wanted one: another bundle than the archive
     parts = f" in {len(packed.parts)} parts" if len(packed.parts) > 1 else ""
     project.note("pack", f"{packed.parts[0]}, {human(packed.size)}{parts}")
+
+
+def _warn_of_fat32(project: Project) -> None:
+    """Say that parts of just 4 GiB miss FAT32 by one byte: they are what one writes with FAT32 in mind."""
+    from bundle.archive.parts import FAT32_MOST
+
+    if project.spec.bundle.split == FAT32_MOST + 1:
+        project.console.line(
+            f"   warning: parts of 4GiB are one byte too large for FAT32, which holds {FAT32_MOST} bytes in a file; "
+            "for a medium with FAT32 set bundle.split to 4095MiB"
+        )

@@ -38,12 +38,16 @@ THEIR_PACKAGES = {
 _SHEBANG = b"#!/usr/bin/env python3\n"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip can hold
 
-# Old Pythons must be able to read this far, to say that they are too old.
+# Old Pythons must be able to read this far, to say that they are too old. Ctrl-C while all is imported ends it at once,
+# without a traceback; from then on the program itself answers signals.
 _MAIN = b"""\
 import sys
 if sys.version_info < (3, 11):
     sys.stderr.write("airgap.pyz needs Python 3.11 or later, this is %d.%d\\n" % sys.version_info[:2])
     sys.exit(3)
+import signal
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 from tasks.cli.entry import main
 sys.exit(main())
 """

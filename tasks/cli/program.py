@@ -1,5 +1,6 @@
 """This program: doit with our commands and our state, whichever door it was started by."""
 
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -44,8 +45,12 @@ class Program(DoitMain):  # type: ignore[misc]
             return 0
         if words[:1] in (["--help"], ["-h"]) or (not words and CALLED == NAME):
             words[:1] = ["help"]
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # so it was while all was imported
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             return int(super().run(words) or 0)
+        except KeyboardInterrupt:  # before or after the command itself, which has its own way to end
+            return 128 + signal.SIGINT
         except ModuleNotFoundError as err:
             missing = missing_package(err)
             if not missing:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -13,7 +15,7 @@ from tasks.cli.command import PlainCommand
 from tasks.cli.commands import COMMANDS
 from tasks.cli.reporter import Reporter
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -53,22 +55,33 @@ class Run(PlainCommand, cmd_run.Run):  # type: ignore[misc]
 
     def execute(self, params: Any, args: list[str]) -> int:
         """Run the selected tasks and return doit's exit code; 128 and the signal's number when one ended the run."""
-        before = {number: signal.signal(number, interrupt) for number in SIGNALS}
-        try:
-            result = int(super().execute(params, args))
-        except Interrupted as err:
-            # Worker threads may be in the middle of a transfer; what they have is kept, nothing waits for them.
-            self.outstream.flush()
-            os._exit(128 + err.number)
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        with interruptible():
+            try:
+                result = int(super().execute(params, args))
+            except Interrupted as err:
+                # Worker threads may be in the middle of a transfer; what they have is kept, nothing waits for them.
+                self.outstream.flush()
+                os._exit(128 + err.number)
         reporter = params.get("reporter")
         if result == ERROR and isinstance(reporter, Reporter) and not reporter.broken:
             return int(FAILURE)
         return result
 
 
-def interrupt(number: int, _: FrameType | None) -> None:
-    """A signal handler that ends the main thread with Interrupted."""
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """While the body runs, signals that ask for an end raise Interrupted in the main thread.
+
+    One that was ignored when this program was started stays ignored: `nohup` says so of SIGHUP.
+    """
+    asked = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _interrupt) for number in asked}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
     raise Interrupted(number)

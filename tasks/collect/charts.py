@@ -1,6 +1,5 @@
 """The steps of charts: fetched, checked against their pin, kept in the cache, placed in the bundle."""
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from bundle.oci.digest import Digest
 from bundle.oci.locations import LocalChart
 from bundle.oci.media_types import HELM_CHART
 from bundle.storage.files import place
+from bundle.storage.scratch import scratch_directory
 from schema.lock import ChartPin
 from schema.spec.contents import ChartSpec
 from tasks.collect.helm import open_helm
@@ -211,11 +211,10 @@ def check_signed(project: Project, chart: ChartSpec, pin: ChartPin) -> None:
         raise MissingToolError(f"{subject}: {err.what}, so its signature can't be checked", hint=err.hint) from err
     with (
         storage_errors(f"check the signature of {subject}", project.options.state),
-        tempfile.TemporaryDirectory(prefix="chart-", dir=project.options.state) as scratch,
+        scratch_directory(project.options.state, "chart-") as scratch,
     ):
-        package = (
-            Path(scratch) / f"{pin.chart or chart.name}-{pin.version}.tgz"
-        )  # helm looks this name up in the signed list
+        name = pin.chart or chart.name  # helm looks this name up in the signed list
+        package = scratch / f"{name}-{pin.version}.tgz"
         place(project.store.path(pin.sha256), package)
         place(project.store.path(pin.provenance), package.with_name(f"{package.name}.prov"))
         helm.verify(package, chart.keyring, subject=subject)

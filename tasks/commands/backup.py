@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +18,8 @@ from bundle.formats.sizes import human
 from bundle.formats.x509 import Certificate
 from bundle.metadata.receipt import RECEIPT
 from bundle.oci.digest import Digest
-from bundle.storage.files import CHUNK, writing
+from bundle.storage.files import CHUNK, sync_directory, writing
+from bundle.storage.scratch import scratch_directory
 from bundle.storage.tar_writer import TarWriter
 from clients.programs.openssl import SUFFIX, Recipient
 from clients.programs.process import masked
@@ -98,11 +98,12 @@ def _backup(receiver: Receiver) -> None:
     name = f"backup-{receiver.carried.spec.bundle.name}-{now:%Y%m%dT%H%M%SZ}"
     with storage_errors("write the backup", place):
         place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{name}.", suffix=".tmp", dir=place) as work:
-            making = _BackupContents(receiver, recipient, Path(work))
+        with scratch_directory(place, ".backup-") as work:
+            making = _BackupContents(receiver, recipient, work)
             making.gather()
             with writing(place / f"{name}.tar", mode=0o600) as file:
                 making.write(TarWriter(file, epoch=int(now.timestamp()), subject=name), name, now)
+        sync_directory(place)
     path = place / f"{name}.tar"
     LastBackup(created=now, archive=str(path), revisions=making.revisions).note(receiver)
     for line in _told(making, now):

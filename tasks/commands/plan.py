@@ -124,6 +124,7 @@ class Plan(PlainCommand, DoitCmdBase):  # type: ignore[misc]
         control = TaskControl(self.task_list)
         control.process(selected)
         dispatcher = control.task_dispatcher()
+        by_name = {task.name: task for task in self.task_list}  # as doit's status checks want them
         due: set[str] = set()
         node = None
         while True:
@@ -135,16 +136,16 @@ class Plan(PlainCommand, DoitCmdBase):  # type: ignore[misc]
             node.run_status = "up-to-date"
             if not task.actions:
                 continue
-            reason = self._reason(task, due)
+            reason = self._reason(task, due, by_name)
             if reason:
                 due.add(task.name)
             yield Planned(name=task.name, reason=reason)
 
-    def _reason(self, task: Any, due: set[str]) -> str:
+    def _reason(self, task: Any, due: set[str], by_name: dict[str, Any]) -> str:
         follows = [name for name in (task.meta or {}).get("follows", ()) if name in due]
         if follows:
             return f"after {', '.join(follows)}"
-        status = self.dep_manager.get_status(task, control_tasks(self.task_list), get_log=True)
+        status = self.dep_manager.get_status(task, by_name, get_log=True)
         if status.status == "up-to-date":
             return ""
         for checker, _, _ in task.uptodate:
@@ -154,11 +155,6 @@ class Plan(PlainCommand, DoitCmdBase):  # type: ignore[misc]
             if files := status.reasons.get(f"{kind}_file_dep"):
                 return f"{', '.join(sorted(files))} {'was ' * (kind != 'changed')}{kind}"
         return status.error_reason or "always runs"
-
-
-def control_tasks(task_list: list[Any]) -> dict[str, Any]:
-    """The tasks by name, as doit's status checks want them."""
-    return {task.name: task for task in task_list}
 
 
 def fetch_estimate(project: Project, names: Collection[str]) -> FetchEstimate:

@@ -117,8 +117,8 @@ def _push_chart(receiver: Receiver, name: str) -> None:
 
 
 def _chart_absent(receiver: Receiver, name: str) -> str:
-    _, sink = _chart_place(receiver, name)
-    found, wanted = sink.current(), _chart_source(receiver, name).resolve().digest
+    found = receiver.crossing.repositories.look_for_chart(name, *_chart_target(receiver, name))
+    wanted = _chart_source(receiver, name).resolve().digest
     return "" if found == wanted else f"chart {name!r} is not in the registry"
 
 
@@ -142,12 +142,17 @@ def _chart_source(receiver: Receiver, name: str) -> "ChartSource":
 
 
 def _chart_place(receiver: Receiver, name: str) -> "tuple[Reference, ImageSink]":
+    return receiver.crossing.repositories.chart(name, *_chart_target(receiver, name))
+
+
+def _chart_target(receiver: Receiver, name: str) -> tuple[str, str]:
+    """Where a chart goes below the prefix, and its tag."""
     from bundle.charts.artifact import chart_tag, placed_names
 
     charts = receiver.carried.bundle.manifest.charts
     placed = placed_names((each.name, each.chart or each.name, each.version) for each in charts)
     path = posixpath.normpath(f"{receiver.carried.plan.registry.charts}/{placed[name]}")
-    return receiver.crossing.repositories.chart(name, path, chart_tag(_chart_entry(receiver, name).version))
+    return path, chart_tag(_chart_entry(receiver, name).version)
 
 
 # Not logins, limits and faults: these say nothing of what was pushed.

@@ -27,7 +27,7 @@ from clients.sandbox.cluster import lacking
 from schema.site.site import Site
 from tasks.cli.command import PlainCommand
 from tasks.cli.commands import COMMANDS
-from tasks.cli.run import SIGNALS, interrupt
+from tasks.cli.run import interruptible
 from tasks.rehearsal.result import KEPT, RehearsalResult, Scene, step_mark
 from tasks.rehearsal.stage import RESULT
 from tasks.runtime.project import Project
@@ -61,18 +61,15 @@ class Rehearse(PlainCommand, DoitCmdBase):  # type: ignore[misc]
         bundle = project.options.bundle
         if not project.has_spec and not (bundle and bundle.exists()):
             raise InvalidCommand("there is no bundle to rehearse; name it with bundle=PATH")
-        before = {number: signal.signal(number, interrupt) for number in SIGNALS}
         try:
-            result = _rehearse(project)
+            with interruptible():
+                result = _rehearse(project)
         except AirgapError as err:
             project.console.problem(f"FAILED {self.name}: {err}")
             return 1
         except KeyboardInterrupt as err:
             project.console.problem(f"stopped by {err}; nothing is left behind")
             return 128 + getattr(err, "number", signal.SIGINT)
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
         return 0 if result.passed else 1
 
 

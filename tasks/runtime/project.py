@@ -229,7 +229,7 @@ class Project:
         with self._guard:
             if self._run_lock is not None:
                 return
-            from bundle.storage.run_lock import RunLock  # a no-op run claims nothing
+            from bundle.storage.run_lock import RunLock, sweep_state  # a no-op run claims nothing
 
             make_private(self.options.state)
             self._run_lock = RunLock(self.work / "lock", say=self.console.line)
@@ -237,6 +237,7 @@ class Project:
             with storage_errors("clear what an earlier run left", self.options.out):
                 sweep_out(self.options.out, self.directory_name)
                 sweep_work(self.work, self.options.out)
+                sweep_state(self.options.state)
             self._validated.save()
 
     @property

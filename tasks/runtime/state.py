@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from doit.dependency import FileChangedChecker
 
-from bundle.storage.files import write_bytes
+from bundle.storage.files import sync_directories, write_bytes
 from bundle.storage.private import make_private
 
 
@@ -40,6 +40,7 @@ class JournalDB:
         self._tasks: dict[str, dict[str, Any]] = {}
         self._lines = 0
         self._torn = b""
+        self._new: set[str] = set()
         self._load()
 
     def _load(self) -> None:
@@ -85,7 +86,12 @@ class JournalDB:
             self.remove(task_id)
 
     def dump(self) -> None:
-        """End of a run: rewrite the journal when most of its lines are superseded."""
+        """End of a run, before it is reported: what was done in it is on the disk, and so is the journal.
+
+        The journal is rewritten when most of its lines are superseded. The bytes of files were synced when they were
+        written; here it is their names, once for each directory. After a power cut in the middle of a run, a line of
+        the journal may be there without its outputs: they are looked at, and the step runs again.
+        """
         kept = {
             task_id: values for task_id, values in self._tasks.items() if values.get("_values_:") or "ignore:" in values
         }
@@ -93,11 +99,23 @@ class JournalDB:
             lines = (json.dumps([task_id, values]) + "\n" for task_id, values in kept.items())
             with contextlib.suppress(OSError):
                 write_bytes(Path(self.name), "".join(lines).encode())
+        if self._new:
+            self._settle()
+
+    def _settle(self) -> None:
+        noted = (self._tasks.get(task_id, {}).get("_values_:") or {} for task_id in self._new)
+        outputs = (Path(path) for values in noted for path in values.get("outputs", {}))
+        journal = Path(self.name).absolute()
+        sync_directories(str(above) for path in (*outputs, journal) for above in path.parents)
+        with contextlib.suppress(OSError), journal.open("rb") as file:
+            os.fsync(file.fileno())
+        self._new.clear()
 
     def _append(self, task_id: str, values: dict[str, Any] | None) -> None:
         line = self._torn + (json.dumps([task_id, values]) + "\n").encode()
         self._torn = b""
         self._lines += 1
+        self._new.add(task_id)
         with contextlib.suppress(OSError):
             make_private(Path(self.name).parent)
             handle = os.open(self.name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)

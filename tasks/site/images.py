@@ -68,7 +68,8 @@ class Crossing:
         from clients.preflight.site import registry  # only a run that changes something needs the probes
 
         targets = [self._settings.target(each.name) for each in self._settings.images]
-        return registry(targets, hosts=self._settings.hosts, environment=self._settings.env)
+        settings = self._settings
+        return registry(targets, hosts=settings.hosts, environment=settings.env, meter=settings.console)
 
     @cached_property
     def inside(self) -> Inside | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bundle.oci.locations import HostSettings
 from bundle.secret import KnownSecrets, Secret
 from bundle.storage.private import make_private
-from bundle.storage.run_lock import RunLock
+from bundle.storage.run_lock import RunLock, sweep_state
 from schema.loading.values import read_all
 from schema.site.actions import ActionRecord
 from schema.site.image_names import ImageNames
@@ -59,6 +59,7 @@ class Receiver:
             if self._run_lock is None:
                 make_private(self.state)
                 self._run_lock = RunLock(self.state / "install.lock", say=self._waits)
+                sweep_state(self.state)
 
     def _waits(self, told: str) -> None:
         self.project.console.line(told)

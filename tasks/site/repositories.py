@@ -1,12 +1,13 @@
 """The repositories of the registry inside, over HTTP: what they hold, and images straight from the bundle."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from bundle.errors import NetworkError
 from bundle.formats.sizes import human
 from bundle.metadata.manifest import ImageEntry
 from bundle.oci.descriptor import Descriptor
@@ -29,6 +30,7 @@ class Repositories:
 
     def __init__(self, settings: DestinationSettings) -> None:
         self._settings = settings
+        self._unreached: dict[str, NetworkError] = {}
         self._sent: dict[str, set[Digest]] = defaultdict(set)
 
     def note_sent(self, image: str, blob: Descriptor) -> None:
@@ -57,12 +59,18 @@ class Repositories:
 
     def image(self, entry: Named) -> ImageSink:
         """An image's repository, to be pushed to."""
-        return self._image(self._uploads, entry)
+        target = self._settings.target(entry.name)
+        return self._uploads.repository(target, subject=_named(entry, target), siblings=self._targets)
 
     def chart(self, name: str, path: str, tag: str) -> tuple[Reference, ImageSink]:
         """Where a chart is pushed, and that repository; `path` is that below the prefix."""
         target = replace(self._settings.below(path), tag=tag)
         return target, self._uploads.repository(target, subject=f"chart {name!r} (oci://{target})")
+
+    def look_for_chart(self, name: str, path: str, tag: str) -> Digest | None:
+        """What is under a chart's name; as `look`, of a host that could not be reached too."""
+        target = replace(self._settings.below(path), tag=tag)
+        return self._current(self._glances.repository(target, subject=f"chart {name!r} (oci://{target})"), target.host)
 
     def attachment(self, entry: ImageEntry, tag: str, digest: Digest | None = None) -> ImageSink:
         """The image's repository, for something attached to it that has its own tag, or only a digest."""
@@ -74,12 +82,25 @@ class Repositories:
         return self._lists(self._uploads, entry, tag)
 
     def look(self, entry: Named) -> Present:
-        """What is under an image's name, and what of its attachments is not."""
-        found = self._image(self._glances, entry).current()
+        """What is under an image's name, and what of its attachments is not.
+
+        A host that could not be reached is not asked again: its error comes at once.
+        """
+        target = self._settings.target(entry.name)
+        found = self._current(self._glances.repository(target, subject=_named(entry, target)), target.host)
         if not isinstance(entry, ImageEntry) or found != entry.digest:
             return Present(digest=found)
         lacking = [each.tag for each in entry.attachments if not self._has(entry, each)]
         return Present(digest=found, lacking=tuple(lacking))
+
+    def _current(self, sink: ImageSink, host: str) -> Digest | None:
+        if known := self._unreached.get(host):
+            raise known
+        try:
+            return sink.current()
+        except NetworkError as err:
+            self._unreached[host] = err
+            raise
 
     def _has(self, entry: ImageEntry, attachment: Attachment) -> bool:
         if attachment.is_list:
@@ -94,10 +115,9 @@ class Repositories:
 
         return ReferrerLists(uploads, self._settings.target(entry.name), subject=_attached(entry, tag))
 
-    def _image(self, uploads: "Uploads", entry: Named) -> ImageSink:
-        target = self._settings.target(entry.name)
-        siblings = [self._settings.target(each.name) for each in self._settings.images]
-        return uploads.repository(target, subject=f"image {entry.name!r} ({target})", siblings=siblings)
+    @cached_property
+    def _targets(self) -> Sequence[Reference]:
+        return [self._settings.target(each.name) for each in self._settings.images]
 
     @cached_property
     def _uploads(self) -> "Uploads":
@@ -153,6 +173,10 @@ class DirectDelivery:
         with ThreadPoolExecutor(self._settings.jobs) as pool:
             there = pool.map(sink.exists, parts.values())
             return {digest: parts[digest] for digest, found in zip(parts, there, strict=True) if not found}
+
+
+def _named(entry: Named, target: Reference) -> str:
+    return f"image {entry.name!r} ({target})"
 
 
 def _attached(entry: ImageEntry, tag: str) -> str:

@@ -11,7 +11,9 @@ import pytest
 
 from bundle.archive.archive import pack
 from bundle.archive.reader import OpenedBundle, fingerprint, open_bundle
+from bundle.archive.verify import verify
 from bundle.errors import AirgapError, BundleError, FormatError, IntegrityError, SourceError
+from bundle.images import layout_source
 from bundle.metadata.checksums import SUMS
 from bundle.metadata.manifest import Layout
 from bundle.oci.digest import Digest
@@ -278,3 +280,22 @@ def test_where_the_blobs_of_an_archived_image_lie(tmp_path: Path, where: str) ->
     bundle.extract(entry.file, tmp_path / "image.tar")
     data = (tmp_path / "image.tar").read_bytes()
     assert all(digest.matches(data[each.offset : each.offset + each.size]) for digest, each in places.items())
+
+
+@pytest.mark.parametrize("where", ["directory", "archive", "first-part"])
+def test_the_list_of_images_is_read_once_for_all_of_them(
+    tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read for each of a thousand images it costs a million entries."""
+    reads: list[object] = []
+    read_index = layout_source.read_index
+    monkeypatch.setattr(layout_source, "read_index", lambda tree: reads.append(tree) or read_index(tree))
+    path = placed(tmp_path, where)
+    bundle = open_bundle(path)
+    for entry in bundle.manifest.images:
+        assert bundle.image(entry).resolve().digest == entry.digest
+    assert len(bundle.manifest.images) > 1
+    assert len(reads) == 1
+    reads.clear()
+    assert verify(path).findings == ()
+    assert len(reads) == 1

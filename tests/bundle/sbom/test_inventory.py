@@ -43,7 +43,7 @@ def take(tmp_path: Path, *layers: Mapping[str, Content] | bytes | str) -> Invent
         if not isinstance(content, str):
             path.write_bytes(content if isinstance(content, bytes) else layer_of(content).data)
         blobs.append(LayerBlob(name=f"layer {number}", path=path, unusable=unusable))
-    return take_inventory(blobs, open_zstd=no_zstd)
+    return take_inventory(blobs, open_zstd=no_zstd, room=tmp_path)
 
 
 def told(inventory: Inventory) -> dict[str, tuple[str, ...]]:

@@ -1,14 +1,29 @@
 """Atomic writing, placing without copying, and paths that stay inside."""
 
+import errno
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from bundle.errors import FormatError
-from bundle.storage.files import inside, is_temporary, locked, place, replace_directory, temporary, write_bytes, writing
+from bundle.errors import FormatError, NoRoomError
+from bundle.storage import files
+from bundle.storage.files import (
+    inside,
+    is_temporary,
+    lock,
+    locked,
+    place,
+    replace_directory,
+    require_room,
+    temporary,
+    write_bytes,
+    writing,
+)
 
 
 def test_writing_appears_whole(tmp_path: Path) -> None:
@@ -54,10 +69,7 @@ def test_place_replaces(tmp_path: Path) -> None:
 
 
 def test_place_copies_where_it_can_not_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(18, "Invalid cross-device link")
-
-    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "link", refuse_links)
     source, target = tmp_path / "a", tmp_path / "b"
     source.write_bytes(b"x" * 3_000_000)
     os.utime(source, (1_000_000_000, 1_000_000_000))
@@ -65,6 +77,46 @@ def test_place_copies_where_it_can_not_link(tmp_path: Path, monkeypatch: pytest.
     assert target.read_bytes() == source.read_bytes()
     assert not source.samefile(target)
     assert target.stat().st_mtime == 1_000_000_000
+
+
+def refuse_links(*_: object) -> None:
+    raise OSError(18, "Invalid cross-device link")
+
+
+def test_a_copy_is_not_made_again_until_either_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "link", refuse_links)
+    source, target = tmp_path / "a", tmp_path / "b"
+    source.write_bytes(b"first")
+    os.utime(source, (1_000_000_000, 1_000_000_000))
+    place(source, target)
+    made = target.stat()
+    place(source, target)
+    assert os.path.samestat(target.stat(), made), "nothing is written"
+    os.utime(target)  # as whoever writes to it does
+    place(source, target)
+    assert not os.path.samestat(target.stat(), made)
+    source.write_bytes(b"other")
+    place(source, target)
+    assert target.read_bytes() == b"other"
+
+
+def test_threads_that_place_one_target_copy_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copies: list[Path] = []
+
+    def slowly(source: Path, target: Path) -> None:
+        copies.append(target)
+        time.sleep(0.05)
+        copy(source, target)
+
+    copy = files._copy
+    monkeypatch.setattr(os, "link", refuse_links)
+    monkeypatch.setattr(files, "_copy", slowly)
+    source, target = tmp_path / "a", tmp_path / "b"
+    source.write_bytes(b"shared")
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda _: place(source, target), range(6)))
+    assert len(copies) == 1
+    assert target.read_bytes() == b"shared"
 
 
 @pytest.mark.parametrize("path", ["", "/etc/passwd", "..", "a/../../b", "a/..", "a\\b", "a\0b"])
@@ -102,3 +154,60 @@ def test_locked_keeps_other_processes_out(tmp_path: Path) -> None:
     with locked(path):
         assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "held\n"
     assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "free\n"
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_write_that_is_refused_names_the_file(tmp_path: Path, code: int) -> None:
+    path = tmp_path / "file"
+
+    def write() -> None:
+        with writing(path):
+            raise OSError(code, "refused")
+
+    with pytest.raises(OSError, match="refused") as caught:
+        write()
+    assert caught.value.filename == str(path)
+
+
+def test_room_is_asked_for_where_nothing_is_yet(tmp_path: Path) -> None:
+    path = tmp_path / "not" / "yet"
+    require_room(path, 1)
+    with pytest.raises(NoRoomError) as caught:
+        require_room(path, 2**62)
+    assert (caught.value.errno, caught.value.filename, caught.value.wanted) == (errno.ENOSPC, str(path), 2**62)
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL])
+def test_no_locks_are_told_with_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def flock(handle: int, operation: int) -> None:
+        raise OSError(code, "none")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.raises(OSError, match="No locks available") as caught, locked(tmp_path / "lock"):
+        pytest.fail("locked")
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOLCK, str(tmp_path / "lock"))
+
+
+def test_a_lock_that_another_holds(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with locked(path), path.open("ab") as other:
+        assert not lock(other.fileno(), path, wait=False)
+    with path.open("ab") as other:
+        assert lock(other.fileno(), path, wait=False)
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["new", "in the place of another"])
+def test_names_are_on_the_disk_before_a_directory_takes_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    new, target = tmp_path / "new", tmp_path / "at" / "target"
+    (new / "deep").mkdir(parents=True)
+    if there:
+        target.mkdir(parents=True)
+    calls: list[str] = []
+    monkeypatch.setattr(files, "sync_directory", lambda path: calls.append(path.name))
+    exchange, rename = files._exchange, Path.rename
+    monkeypatch.setattr(files, "_exchange", lambda *both: calls.append("swap") or exchange(*both))
+    monkeypatch.setattr(Path, "rename", lambda *both: calls.append("swap") or rename(*both))
+    replace_directory(new, target)
+    assert calls == ["deep", "new", "swap", "at"]

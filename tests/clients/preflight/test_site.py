@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from bundle.oci.locations import HostSettings
 from bundle.oci.reference import Reference
 from clients.http.credentials import Credentials
 from clients.preflight.findings import Findings
-from clients.preflight.site import disk, registry
+from clients.preflight.site import _PATIENT, disk, registry
+from tests.fixtures.connections import RecordingMeter
 from tests.fixtures.servers.faulty_registry import Fault, FaultyRegistry, faulty_registry, instead, refusal
 
 Check = Callable[..., Findings]
@@ -18,8 +20,8 @@ UPLOADS = "/v2/shop/api/blobs/uploads/"
 
 
 @pytest.fixture
-def check(logins: Path) -> Check:
-    """Checks the repositories on a stand-in, by plain HTTP unless told otherwise."""
+def check(logins: Path, meter: RecordingMeter, pauses: list[float]) -> Check:
+    """Checks the repositories on a stand-in, by plain HTTP unless told otherwise. Pauses are not waited for."""
 
     def run(host: str, *paths: str, settings: HostSettings | None = None, also: str = "") -> Findings:
         environment = {"DOCKER_CONFIG": str(logins.parent)}
@@ -28,6 +30,8 @@ def check(logins: Path) -> Check:
             hosts={host: settings or HostSettings(plain_http=True), also: HostSettings(plain_http=True)},
             credentials=Credentials(environment),
             environment={},
+            meter=meter,
+            retry=replace(_PATIENT, sleep=pauses.append, random=lambda: 1.0),
         )
 
     return run
@@ -121,18 +125,32 @@ def test_a_refused_push(
 
 
 def test_a_full_registry(check: Check, faulty: FaultyRegistry) -> None:
-    faulty.plan("POST ", *[instead(507)] * 2)
+    faulty.plan("POST ", *[instead(507)] * 6)
     (found,) = check(faulty.host)
     assert "507 Insufficient Storage" in found.what
     assert f"{faulty.host} is full" in found.hint
 
 
-def test_a_fault_that_passes_is_tried_again_once(check: Check, faulty: FaultyRegistry) -> None:
-    faulty.plan("POST ", instead(503), began())
+def test_a_registry_that_restarts_is_waited_for(
+    check: Check, faulty: FaultyRegistry, meter: RecordingMeter, pauses: list[float]
+) -> None:
+    faulty.plan("POST ", *[instead(503)] * 5, began())
     assert check(faulty.host) == ()
-    faulty.plan("POST ", instead(503), instead(503), began())
+    assert pauses == [0.5, 1.0, 2.0, 4.0, 4.0]
+    assert meter.said[-1] == f"registry {faulty.host}: {faulty.host} answered 503; trying again in 4.0 s"
+    faulty.plan("POST ", *[instead(503)] * 6, began())
     (found,) = check(faulty.host)
-    assert "503 Service Unavailable; gave up after 2 attempts" in found.what
+    assert "503 Service Unavailable; gave up after 6 attempts" in found.what
+
+
+def test_a_registry_that_keeps_us_waiting_is_given_up_earlier(
+    check: Check, faulty: FaultyRegistry, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clients.preflight.site._PATIENCE", -1.0)
+    faulty.plan("POST ", *[instead(503)] * 2, began())
+    (found,) = check(faulty.host)
+    assert "503 Service Unavailable" in found.what
+    assert pauses == []
 
 
 def test_what_is_no_registry(check: Check, faulty: FaultyRegistry) -> None:
@@ -144,7 +162,7 @@ def test_what_is_no_registry(check: Check, faulty: FaultyRegistry) -> None:
 def test_a_host_that_is_not_reached_is_told_once(check: Check) -> None:
     (found,) = check("127.0.0.1:1", "shop/api:1", "tools/x:1")
     assert found.subject == "registry 127.0.0.1:1"
-    assert found.what == "connection refused; gave up after 2 attempts"
+    assert found.what == "connection refused; gave up after 6 attempts"
     assert "can be reached from here" in found.hint
 
 

@@ -127,7 +127,7 @@ def test_packages_are_found_in_such_a_layer(layer: Path) -> None:
             member.size = len(data)
             tar.addfile(member, io.BytesIO(data))
     layer.write_bytes(zstd.compress(made.getvalue()))
-    found = take_inventory([LayerBlob(name="layer 1", path=layer)], open_zstd=open_zstd)
+    found = take_inventory([LayerBlob(name="layer 1", path=layer)], open_zstd=open_zstd, room=layer.parent)
     assert [(each.name, each.version) for each in found.packages] == [("bash", "5.2")]
     layer.write_bytes(layer.read_bytes()[:-30])
-    assert take_inventory([LayerBlob(name="layer 1", path=layer)], open_zstd=open_zstd).not_read
+    assert take_inventory([LayerBlob(name="layer 1", path=layer)], open_zstd=open_zstd, room=layer.parent).not_read

@@ -2,16 +2,22 @@
 
 import json
 import os
+import random
+import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from bundle.archive.parts import FAT32_MOST
+from schema.syntax.notation import parse_size
 from tests.fixtures.benches.workbench import Workbench, bundled, make, write_layout
 from tests.fixtures.images.images import image, layer
+from tests.fixtures.places import ROOT
 
 LAYOUTS = ("oci", "docker-archive")
 DATE = {"SOURCE_DATE_EPOCH": "1700000000"}
@@ -190,3 +196,41 @@ def test_what_the_spec_may_say(tmp_path: Path) -> None:
     assert "only" in refused.err
     resolved = json.loads(bundled(alone(tmp_path / "other")).work.joinpath("tree/airgap.json").read_text())
     assert resolved["bundle"]["archive"] is True, "the bundle is the same with a directory beside it"
+
+
+SPLITS = re.compile(r"split[`:]?[: ]+(?:to )?([0-9.]+[KMGT]?i?B)")
+
+
+def test_every_split_that_we_name_fits_fat32() -> None:
+    pages = [ROOT / "README.md", ROOT / "airgap.yaml", ROOT / "bundle" / "errors.py", *(ROOT / "docs").glob("*.md")]
+    named = {text for page in pages for text in SPLITS.findall(page.read_text())}
+    assert "4095MiB" in named
+    assert [text for text in named if parse_size(text) > FAT32_MOST] == []
+
+
+@pytest.mark.parametrize(("split", "warned"), [("4GiB", True), ("4095MiB", False), ("5GiB", False)])
+def test_parts_one_byte_too_large_for_fat32_are_told(tmp_path: Path, split: str, warned: bool) -> None:
+    bench = make(tmp_path / "project", bundle={"split": split})
+    ran = bench.doit("bundle")
+    assert ran.code == 0
+    assert ("one byte too large for FAT32" in ran.out) == warned
+    assert ("set bundle.split to 4095MiB" in ran.out) == warned
+
+
+def test_a_file_system_for_smaller_files_than_the_parts(tmp_path: Path) -> None:
+    """FAT32 in small: a limit for all files of one byte less than a part."""
+    bench = make(tmp_path / "project", bundle={"split": "4MiB"})
+    for name in ("one", "two"):
+        (bench.place / name).write_bytes(random.Random(name).randbytes(3_000_000))
+    bench.spec["files"] = [{"name": name, "source": name} for name in ("one", "two")]
+    bench.write()
+    words, env = bench.command("bundle")
+    argv = ["prlimit", f"--fsize={4 * 1024**2 - 1}", sys.executable, "-m", "doit", *words]
+    failed = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert failed.returncode == 1
+    assert "File too large" in failed.stderr
+    assert "next: the file system holds no file of this size: set bundle.split to less than it holds" in failed.stderr
+    bench.spec["bundle"] = {"name": "app", "version": "1.0", "split": "4095KiB"}
+    bench.write()
+    done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -52,3 +52,14 @@ def test_what_is_not_installed_is_told_in_one_line(
 def test_a_module_of_ours_that_is_missing_is_our_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ModuleNotFoundError, match="nothing_such"):
         started({"graph": "tasks.commands.nothing_such:X"}).run(["graph"])
+
+
+def test_ctrl_c_outside_of_a_command_ends_in_silence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(name: str) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(program, "import_module", stopped)
+    assert started().run(["graph"]) == 130
+    assert capsys.readouterr() == ("", "")

@@ -2,9 +2,15 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from doit.task import Task
 
+from tasks.commands.plan import Plan
 from tests.fixtures.benches.workbench import Workbench, bundled
 from tests.fixtures.images.images import image, layer
 
@@ -59,3 +65,25 @@ def test_plan_names_the_local_files_that_changed(bench: Workbench) -> None:
     out = bench.doit("plan", "bundle").out
     assert f"{bench.place / 'note.txt'} changed" in out
     assert f"{bench.place / 'chart/values.yaml'} was added" in out
+
+
+class Counted(list[Any]):
+    """Tasks that count how often they are gone through."""
+
+    rounds = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        self.rounds += 1
+        return super().__iter__()
+
+
+@pytest.mark.parametrize("count", [3, 300])
+def test_the_tasks_are_gone_through_as_often_however_many_there_are(count: int) -> None:
+    tasks = Counted(Task(f"t{number}", [partial(list)]) for number in range(count))
+    plan = Plan.__new__(Plan)
+    plan.task_list = tasks
+    fresh = SimpleNamespace(status="up-to-date", reasons={})
+    plan.dep_manager = SimpleNamespace(get_status=lambda task, all_tasks, get_log: fresh)
+    steps = list(plan._steps([task.name for task in list.__iter__(tasks)]))
+    assert len(steps) == count
+    assert tasks.rounds == 4

@@ -110,3 +110,23 @@ def test_checker_sees_changes(tmp_path: Path, change: str) -> None:
         other.write_bytes(b"one")
         other.replace(path)
     assert checker.check_modified(str(path), path.stat(), state)
+
+
+def test_the_end_of_a_run_puts_names_and_journal_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The receipt, say, of an installation: its bytes were synced as it was written."""
+    synced: list[int] = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino) or fsync(handle))
+    made = tmp_path / "made" / "deep" / "receipt.json"
+    made.parent.mkdir(parents=True)
+    db = journal(tmp_path / "state" / "journal")
+    succeed(db, "receipt", outputs={str(made): [1, 2, 3]}, inputs={})
+    assert synced == [], "not for every step"
+    db.dump()
+    places = (made.parent, made.parent.parent, tmp_path, tmp_path / "state", tmp_path / "state" / "journal")
+    assert {path.stat().st_ino for path in places} <= set(synced)
+    assert synced[-1] == (tmp_path / "state" / "journal").stat().st_ino
+    assert len(synced) == len(set(synced)), "each directory once"
+    synced.clear()
+    db.dump()
+    assert synced == []

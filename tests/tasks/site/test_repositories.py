@@ -1,12 +1,13 @@
 """The registry inside over HTTP: what it holds, and images straight from the bundle."""
 
 import re
+import socket
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-from bundle.errors import RegistryError
+from bundle.errors import NetworkError, RegistryError
 from bundle.metadata.manifest import ImageEntry
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
@@ -98,3 +99,29 @@ def test_a_refusal_names_image_and_target(receiver: Receiver, faulty: FaultyRegi
     faulty.plan("", *[refusal(403, "DENIED", "not yours")] * OFTEN)
     with pytest.raises(RegistryError, match=rf"^image 'one' \({faulty.host}/team/one:1\.0\): .*403 Forbidden"):
         receiver.crossing.delivery.look(entry(receiver))
+
+
+def test_a_host_that_could_not_be_reached_is_not_asked_again(
+    carried_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look-up may take as long as its time-out, and there is one for each image and chart."""
+    asked: list[str] = []
+
+    def unknown(host: str, *_: object, **__: object) -> None:
+        asked.append(host)
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    receiver = receiving(carried_bundle, tmp_path / "state", registry="registry.inside.example/team")
+    repositories = receiver.crossing.repositories
+    with pytest.raises(NetworkError, match=r"registry\.inside\.example") as first:
+        repositories.look(entry(receiver))
+    once = len(asked)
+    assert once
+    for name in ("one", "two"):
+        with pytest.raises(NetworkError) as again:
+            repositories.look(entry(receiver, name))
+        assert again.value is first.value
+    with pytest.raises(NetworkError):
+        repositories.look_for_chart("app", "app", "1.0.0")
+    assert len(asked) == once
