@@ -83,7 +83,7 @@ def present_archive(path: Path) -> ArchiveFiles:
     files = find_archive(path)
     if files.missing:
         raise SourceError(
-            f"archive {files.archive.name!r} lacks {', '.join(files.missing)}",
+            f"archive {files.archive.name!r} is missing {', '.join(files.missing)}",
             hint=f"carry these over too, into {str(files.archive.parent)!r}",
         )
     return files

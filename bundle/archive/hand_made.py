@@ -134,7 +134,7 @@ def _verified(source: ImageSource, blob: Descriptor, subject: str) -> Iterator[b
             size += len(chunk)
             yield chunk
     except FileNotFoundError as err:
-        raise SourceError(f"{subject} lacks {blob.digest}", hint="save it again") from err
+        raise SourceError(f"{subject} has no {blob.digest}", hint="save it again") from err
     if size != blob.size or hasher.hexdigest() != blob.digest.hex:
         raise IntegrityError(
             f"{subject}: {blob.digest} is damaged: expected {blob.size} bytes, found {size} with "

@@ -14,6 +14,7 @@ from bundle.archive._completeness import Discrepancy, check_completeness, with_o
 from bundle.archive.parts import find_archive, sums_path
 from bundle.archive.use import Compared, Reading
 from bundle.errors import BundleError, FormatError, storage_errors
+from bundle.formats.sizes import counted
 from bundle.metadata.base import Base
 from bundle.metadata.checksums import SUMS, UNLISTED, parse_sums
 from bundle.meter import Meter, SilentMeter
@@ -41,10 +42,11 @@ class VerifyReport:
         """Raise a BundleError with all findings, if there are any."""
         if self.findings:
             raise BundleError(
-                f"bundle {str(self.path)!r} is not good ({len(self.findings)} found, {self.files} files checked)",
+                f"bundle {str(self.path)!r} failed verification: {counted(len(self.findings), 'problem')} "
+                f"in {self.files} files",
                 [str(finding) for finding in self.findings],
-                hint="carry what is named here over again from the connected side, then verify again; "
-                "if it is the same there, make the bundle anew",
+                hint="transfer what is named here again from the connected side, then verify again; "
+                "if it is the same there, build the bundle anew",
             )
 
 

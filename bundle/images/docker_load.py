@@ -39,7 +39,7 @@ class Loadable:
         if manifest is None or manifest.config.media_type not in media_types.IMAGE_CONFIGS:
             raise EngineError(
                 f"{subject} is no container image, which is all that a Docker Engine holds",
-                hint="install without the Engine: engine=none",
+                hint="install without the Docker daemon: engine=none",
             )
         config = _config(source, manifest, subject)
         diff_ids = _diff_ids(config, subject)

@@ -85,7 +85,7 @@ class SaveSource:
                     self._known = self._make(self._entry())
                 except FileNotFoundError as err:
                     raise SourceError(
-                        f"{self._subject} is no complete image archive: it lacks {str(err)!r}",
+                        f"{self._subject} is no complete image archive: it has no {str(err)!r}",
                         hint="write it again with `docker save` or `skopeo copy`",
                     ) from err
                 except FormatError as err:
@@ -201,7 +201,7 @@ def keep_saved(chunks: Iterator[bytes], store: BlobStore, *, subject: str) -> Fi
     except FormatError as err:
         raise SourceError(
             f"{subject}: what the Docker Engine saved can't be read: {err.what}",
-            hint="run the same command again; if it comes back, look into the Engine's log",
+            hint="run the same command again; if it comes back, look into the Docker daemon's log",
         ) from err
     return _KeptTree(entries, small, large, store)
 

@@ -163,7 +163,7 @@ class LayoutSource:
 
     def _lacks(self, descriptor: Descriptor) -> AbsentError:
         return AbsentError(
-            f"{self._subject} lacks {descriptor.digest} ({descriptor.size} bytes), which its manifest names",
+            f"{self._subject} has no {descriptor.digest} ({descriptor.size} bytes), which its manifest names",
             hint="copy or build this source again, with all platforms that are wanted",
         )
 

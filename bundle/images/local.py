@@ -41,7 +41,7 @@ def names_in(
     try:
         return layout_names(tree) if _has(tree, INDEX) else save_names(tree)
     except FileNotFoundError as err:
-        raise SourceError(f"{subject} is no image archive: it lacks {str(err)!r}", hint="save it again") from err
+        raise SourceError(f"{subject} is no image archive: it has no {str(err)!r}", hint="save it again") from err
     except FormatError as err:
         raise SourceError(f"{subject}: {err.what}", hint=err.hint) from err
 

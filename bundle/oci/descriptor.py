@@ -28,7 +28,7 @@ class Descriptor:
         """Read a descriptor object; a missing or mistyped field is a FormatError."""
         media_type, digest, size = data.get("mediaType"), data.get("digest"), data.get("size")
         if not isinstance(media_type, str) or not isinstance(digest, str):
-            raise FormatError(f"descriptor {dict(data)!r} lacks a mediaType or a digest")
+            raise FormatError(f"descriptor {dict(data)!r} has no mediaType or no digest")
         if not isinstance(size, int) or isinstance(size, bool) or size < 0:
             raise FormatError(f"descriptor of {digest} has size {size!r}, expected a number of bytes")
         platform, annotations, urls = data.get("platform"), data.get("annotations"), data.get("urls")

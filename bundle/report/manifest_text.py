@@ -65,7 +65,7 @@ def _delta(manifest: BundleManifest) -> Iterator[str]:
         yield "not to be loaded by hand, because layers are left out:"
     for image in incomplete:
         lacking = manifest.lacks(image)
-        yield f"  {image.reference}: lacks {len(lacking)} layers, {_size(sum(lacking.values()))}"
+        yield f"  {image.reference}: {len(lacking)} layers are missing, {_size(sum(lacking.values()))}"
 
 
 def _image(image: ImageEntry) -> list[str]:
@@ -132,7 +132,7 @@ def _checking(manifest: BundleManifest) -> Iterator[str]:
     if manifest.signed:
         yield ""
         yield "allowed_signers is this site's own list, never one that came with the bundle; IDENTITY is a name in it."
-        yield "airgap.pyz checks the same, but whoever changed the bundle may have changed airgap.pyz too."
+        yield "airgap.pyz checks the same, but a changed bundle may have a changed airgap.pyz too."
 
 
 def _loading(manifest: BundleManifest) -> Iterator[str]:

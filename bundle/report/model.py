@@ -189,5 +189,5 @@ def check_commands(manifest: BundleManifest) -> Iterator[Command]:
     yield Command(
         title="Nothing missing or extra, every image whole: by the bundle's own program, so only after the others",
         lines=("python3 airgap.pyz verify" + (f" since={RECEIPT}" if manifest.delta else ""),),
-        expect="all as their checksums say",
+        expect="all checksums match",
     )

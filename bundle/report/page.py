@@ -58,7 +58,7 @@ def _body(report: Report) -> Iterator[Markup]:
 def _heading(report: Report) -> Iterator[Markup]:
     manifest = report.manifest
     yield element("h1", f"{manifest.name} {manifest.version}")
-    yield element("p", "What this bundle brings across the gap, for whoever approves it.", class_="quiet")
+    yield element("p", "What this bundle transfers to the air-gapped side, for the approver.", class_="quiet")
     others = sum(each.size for each in manifest.charts) + sum(each.size for each in manifest.files)
     yield facts(
         {
@@ -103,7 +103,7 @@ def _commands(report: Report) -> Markup:
     shown = []
     for command in report.commands:
         shown += [element("h3", command.title), element("pre", element("code", "\n".join(command.lines)))]
-        shown += [element("p", f"All is well when it says: {command.expect}", class_="quiet")]
+        shown += [element("p", f"Expected output: {command.expect}", class_="quiet")]
     return joined(*shown)
 
 

@@ -153,7 +153,7 @@ def _options(text: str) -> Iterator[tuple[str, str]]:
         if name not in ("namespaces", "valid-after", "valid-before", "cert-authority"):
             raise FormatError(f"its option {name!r} is not known")
         if (value is None) != (name == "cert-authority"):
-            raise FormatError(f"its option {name!r} {'lacks a value' if value is None else 'takes no value'}")
+            raise FormatError(f"its option {name!r} {'has no value' if value is None else 'takes no value'}")
         yield name, value or ""
         at = found.end()
 

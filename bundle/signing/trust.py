@@ -77,7 +77,7 @@ class Trust:
         try:
             parsed = SshSignature.parse(signature)
         except FormatError as err:
-            hint = "carry it over again; if it is the same there, sign the bundle anew"
+            hint = "transfer it again; if it is the same there, sign the bundle anew"
             raise TrustError(f"{subject}: {SIGNATURE} is no SSH signature: {err.what}", hint=hint) from err
         if parsed.namespace != NAMESPACE:
             raise TrustError(

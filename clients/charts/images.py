@@ -203,7 +203,7 @@ def _documents(rendered: str, subject: str) -> list[Any]:
     except yaml.YAMLError as err:
         reason = " ".join(str(err).split())
         raise FormatError(
-            f"{subject}: what it renders is no YAML: {reason}", hint="mend the chart or its values"
+            f"{subject}: what it renders is no YAML: {reason}", hint="fix the chart or its values"
         ) from err
 
 

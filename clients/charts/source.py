@@ -229,7 +229,7 @@ def _refuse_incomplete(missing: tuple[str, ...], location: ChartLocation, wanted
         hint = f"run `helm dependency build {location.path}`"
     else:
         hint = "it was packaged without: unpack it, run `helm dependency build` there, and name that directory"
-    raise SourceError(f"{wanted.subject}: charts/ lacks the dependencies {', '.join(missing)}", hint=hint)
+    raise SourceError(f"{wanted.subject}: charts/ is missing the dependencies {', '.join(missing)}", hint=hint)
 
 
 def _absolute(repository: str, address: str) -> str:

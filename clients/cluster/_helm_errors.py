@@ -43,7 +43,7 @@ _FAULTS: tuple[tuple[str, str], ...] = (
     ("would exceed context deadline", "raise the release's timeout"),
     (
         r"conflict occurred while applying|Apply failed with \d+ conflict",
-        "somebody else has set this field (the message says who): take it back, or helm upgrade --force-conflicts",
+        "somebody else has set this field (the message names it): take it back, or helm upgrade --force-conflicts",
     ),
     (r"field is immutable|Forbidden: updates to \w+ spec", "uninstall the release first, or remove that object"),
 )

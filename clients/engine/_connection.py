@@ -110,7 +110,10 @@ class EngineConnection:
             hint = "put the CA that signed it as ca.pem into DOCKER_CERT_PATH"
             return EngineError(f"{what}: its certificate is not trusted: {err.verify_message}", hint=hint)
         if isinstance(err, ssl.SSLError):
-            hint = "give cert.pem and key.pem in DOCKER_CERT_PATH; an Engine without TLS wants DOCKER_TLS_VERIFY unset"
+            hint = (
+                "give cert.pem and key.pem in DOCKER_CERT_PATH; "
+                "a Docker daemon without TLS requires DOCKER_TLS_VERIFY to be unset"
+            )
             return EngineError(f"{what}: TLS failed: {err.reason or err}", hint=hint)
         reason = {FileNotFoundError: "there is no such socket", ConnectionRefusedError: "nothing answers there"}
         told = reason.get(type(err)) or (err.strerror or str(err)).lower()

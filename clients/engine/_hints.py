@@ -15,13 +15,14 @@ _STATUSES = {
     "received unexpected http status: 5": 500,
 }
 _ROOT = "docker info --format '{{.DockerRootDir}}'"
-_SPACE = f"free space where the Engine keeps its images ({_ROOT}; docker image prune), then run again"
+_SPACE = f"free space where the Docker daemon keeps its images ({_ROOT}; docker image prune), then run again"
 _PLATFORM = "choose a platform that the image is built for"
 _TRUST = (
-    "put the CA that signed the registry's certificate into /etc/docker/certs.d/{host}/ca.crt where the Engine runs"
+    "put the CA that signed the registry's certificate into /etc/docker/certs.d/{host}/ca.crt "
+    "where the Docker daemon runs"
 )
-_PLAIN = 'add "{host}" to insecure-registries in the Engine\'s daemon.json, or let the registry use TLS'
-_NETWORK = "it is the Engine that has to reach {host}: check its network, DNS and proxy"
+_PLAIN = 'add "{host}" to insecure-registries in the Docker daemon\'s daemon.json, or let the registry use TLS'
+_NETWORK = "it is the Docker daemon that has to reach {host}: check its network, DNS and proxy"
 _STEPS = {
     "no matching manifest for": _PLATFORM,
     "does not match the specified platform": _PLATFORM,

@@ -88,7 +88,7 @@ def _parse(text: str, tls: TlsFiles | None, origin: str) -> EngineHost:
             return _tcp(text, tls or trusted, origin)
         case "ssh":
             raise EngineError(
-                f"{origin}: an Engine behind ssh ({text}) is not talked to directly",
+                f"{origin}: a Docker daemon behind ssh ({text}) is not talked to directly",
                 hint=f"forward its socket: ssh -nNT -L /tmp/engine.sock:{USUAL_SOCKET} {rest.partition('/')[0]}, "
                 "and set DOCKER_HOST=unix:///tmp/engine.sock",
             )
@@ -127,7 +127,7 @@ def _current_context(config: Path) -> str:
     except (OSError, ValueError) as err:
         reason = err.strerror if isinstance(err, OSError) else "it is not JSON"
         raise EngineError(
-            f"docker's config {config / 'config.json'} can't be read: {reason}", hint="mend it, or set DOCKER_HOST"
+            f"docker's config {config / 'config.json'} can't be read: {reason}", hint="fix it, or set DOCKER_HOST"
         ) from err
     return str(data.get("currentContext") or "") if isinstance(data, dict) else ""
 

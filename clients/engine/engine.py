@@ -85,7 +85,7 @@ class Engine:
             raise EngineError(
                 f"{subject}: the Docker Engine at {self.place} speaks API {version or 'of no version'}, "
                 f"expected {_OLDEST[0]}.{_OLDEST[1]} or later",
-                hint="update the Engine, or work without it: engine=none",
+                hint="update the Docker daemon, or work without it: engine=none",
             )
         return version
 
@@ -168,7 +168,7 @@ class Engine:
         if found is None:
             raise EngineError(
                 f"{subject}: the Docker Engine does not say that it pushed {reference}",
-                hint="run the same command again; if it comes back, look into the Engine's log",
+                hint="run the same command again; if it comes back, look into the Docker daemon's log",
             )
         return Digest.parse(str(found))
 

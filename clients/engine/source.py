@@ -161,7 +161,7 @@ class PulledSource(EngineSource):
             raise EngineError(
                 f"{self._subject}: a Docker Engine takes one platform of an image, and "
                 f"`{platform_text(self._platform)}` was asked for",
-                hint="name one as the image's `platform`, or leave the Engine out: engine=none",
+                hint="name one as the image's `platform`, or work without the Docker daemon: engine=none",
             )
         images, subject, reference = self._images, self._subject, self._reference
         at = f"@{reference.digest}" if reference.digest else f":{reference.tag or 'latest'}"

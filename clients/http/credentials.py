@@ -99,7 +99,7 @@ def _load(file: Path, subject: str) -> Mapping[str, Any]:
     except (OSError, ValueError) as err:
         reason = err.strerror if isinstance(err, OSError) else "it is not JSON"
         raise SourceError(
-            f"{subject}: the logins in {file} can't be read: {reason}", hint=f"mend {file}, or set DOCKER_CONFIG"
+            f"{subject}: the logins in {file} can't be read: {reason}", hint=f"fix {file}, or set DOCKER_CONFIG"
         ) from err
     return data if isinstance(data, dict) else {}
 

@@ -39,7 +39,7 @@ class Finding:
 Findings = tuple[Finding, ...]
 
 Probe = Callable[[], Findings]
-"""One check; empty when all is well. It raises nothing but AirgapError, and ends by itself."""
+"""One check; empty without findings. It raises nothing but AirgapError, and ends by itself."""
 
 
 def collect(probes: Iterable[Probe]) -> Findings:

@@ -107,7 +107,7 @@ def _ask(url: Url, subject: str, context: ssl.SSLContext, wanted: _Answer) -> Fi
     kind = response.headers.get("Content-Type", "no type")
     if wanted.text.encode() not in body:
         found = f"{kind}, {len(body)} bytes without it"
-        return (_unexpected(subject, "its answer lacks the text", repr(wanted.text), found),)
+        return (_unexpected(subject, "its answer does not have the text", repr(wanted.text), found),)
     return _members(body, kind, subject, wanted.members) if wanted.members else ()
 
 

@@ -197,7 +197,7 @@ def build_chart(reader: Reader, node: Node) -> ChartSpec | None:
         if not (location.path / "Chart.yaml").is_file() and not location.path.is_file():
             reader.missing(source, subject, "chart directory with Chart.yaml, or .tgz", location.path)
     elif version is None:
-        reader.problems.add(node.place, f"{subject} lacks 'version'", expected="an exact version such as 1.2.3")
+        reader.problems.add(node.place, f"{subject} is missing 'version'", expected="an exact version such as 1.2.3")
     return ChartSpec(
         name=name,
         source=location,
@@ -216,7 +216,7 @@ def build_file(reader: Reader, node: Node) -> FileSpec | None:
     location = reader.parse(source, subject, lambda value: parse_file_source(value, reader.base))
     if isinstance(location, str) and sha256 is None:
         hint = "take it from the publisher's checksum file, not from a first download"
-        reader.problems.add(node.place, f"{subject} is remote and lacks 'sha256'", hint=hint)
+        reader.problems.add(node.place, f"{subject} is remote and is missing 'sha256'", hint=hint)
     if isinstance(location, Path) and not location.is_file():
         reader.missing(source, subject, "file", location)
     digest = Digest.parse(f"sha256:{text(sha256).removeprefix('sha256:')}") if sha256 else None

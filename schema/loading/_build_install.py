@@ -77,7 +77,7 @@ def build_secret(reader: Reader, node: Node, namespaces: Collection[str]) -> Sec
         reader.problems.add(node.place, f"{subject} has {has}", expected="one of them")
     if not namespaces and node.get("namespaces") is None:
         hint = "there is no release to take them from"
-        reader.problems.add(node.place, f"{subject} lacks 'namespaces'", hint=hint)
+        reader.problems.add(node.place, f"{subject} is missing 'namespaces'", hint=hint)
     values = dict(data.members()) if data else {}
     values |= {
         key: value for key in sorted(_SECRET_KEYS[kind].intersection(_SECRET_VALUES)) if (value := node.get(key))

@@ -117,7 +117,7 @@ class _Scope:
     def _variable(self, name: str) -> _Var:
         if name in self._stack:
             path = [*self._stack[self._stack.index(name) :], name]
-            self._fail(self._nodes[name], f"vars go in a circle: {' -> '.join(path)}")
+            self._fail(self._nodes[name], f"circular reference among vars: {' -> '.join(path)}")
         if name not in self._done:
             self._stack.append(name)
             try:

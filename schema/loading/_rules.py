@@ -127,9 +127,10 @@ def check_engine(problems: Problems, engine: Node | None, images: Iterable[tuple
         wanted = node.get("verify")
         if wanted and isinstance(image.source, RegistryImage):
             what = (
-                f"image {image.name!r} has 'verify', but an Engine ('engine: docker') pulls it and keeps no signatures"
+                f"image {image.name!r} has 'verify', but a Docker daemon ('engine: docker') pulls it "
+                "and keeps no signatures"
             )
-            hint = "leave one of them out; inside, engine=docker loads and pushes by an Engine all the same"
+            hint = "leave one of them out; inside, engine=docker loads and pushes by a Docker daemon all the same"
             problems.add(wanted.place, what, hint=hint)
 
 

@@ -196,7 +196,7 @@ def _tell_required(fault: _Fault, node: Node, problems: Problems) -> None:
     missing = [name for name in fault.wanted if name not in fault.found]
     told = [repr(name) for name in missing if did_you_mean(name, [name]) not in guessed]
     if told:
-        problems.add(node.place, f"{fault.subject} lacks {' and '.join(told)}")
+        problems.add(node.place, f"{fault.subject} is missing {' and '.join(told)}")
 
 
 def _tell_enum(fault: _Fault, node: Node, problems: Problems) -> None:

@@ -21,7 +21,7 @@ def describe_steps(project: Project) -> Iterator[Step]:
         return
     yield Step(
         base="describe",
-        doc=f"write {REPORT} and {REPORT_DATA}, for whoever approves the bundle",
+        doc=f"write {REPORT} and {REPORT_DATA}, for the approver of the bundle",
         action=partial(_describe, project),
         inputs=lambda: identity(project, stated=stated(project)),
         outputs=lambda: (project.tree / REPORT, project.tree / REPORT_DATA),

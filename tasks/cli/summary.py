@@ -39,7 +39,7 @@ def summarise(project: Project, selected: Sequence[str], *, ran: int, skipped: i
         console.line(line)
     first = next(iter(archive_parts(project)), project.directory)
     since = f" since={_shown(project.options.since)}" if project.options.since else ""
-    console.line(f"next: doit verify bundle={_shown(first)}{since}, then carry it over")
+    console.line(f"next: doit verify bundle={_shown(first)}{since}, then transfer it to the air-gapped side")
 
 
 def _left_out(project: Project) -> Iterator[str]:
@@ -76,7 +76,7 @@ def _installed(project: Project, *, ran: int, skipped: int) -> None:
     if console.moved or console.reused:  # what a Docker Engine pushes is not counted
         console.line(f"  pushed     {human(console.moved)}, already present {human(console.reused)}")
     console.line(
-        f"  receipt    {_shown(project.options.state / 'receipt.json')}: carry it back, it tells what is inside"
+        f"  receipt    {_shown(project.options.state / 'receipt.json')}: bring it back, it records what is installed"
     )
     for line in project.closing.splitlines():
         console.line(line)

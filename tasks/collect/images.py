@@ -154,7 +154,7 @@ def _pin(project: Project, image: ImageSpec) -> None:
         project.change_lock(lambda lock: lock.with_image(image.name, pin))
         project.note(f"pin:{image.name}", f"{image.source_text} is {pin.digest} ({human(pin.size)})")
     else:
-        project.note(f"pin:{image.name}", f"{image.source_text} stays {pin.digest}")
+        project.note(f"pin:{image.name}", f"{image.source_text} already pinned to {pin.digest}")
 
 
 def _pull(project: Project, image: ImageSpec) -> None:

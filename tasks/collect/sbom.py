@@ -86,7 +86,7 @@ def _write(project: Project, image: ImageSpec) -> None:
     write_bytes(project.tree / sbom_path(image.name), write_sbom(made, tool_version=VERSION))
     count = len({package.purl for each in made.contents for package in each.inventory.packages})
     origins = ", ".join(sorted({each.origin for each in made.contents}))
-    project.note(f"sbom:{image.name}", f"{count} package{'' if count == 1 else 's'} (told by: {origins})")
+    project.note(f"sbom:{image.name}", f"{count} package{'' if count == 1 else 's'} (source: {origins})")
     not_read = [text for each in made.contents for text in each.inventory.not_read]
     for text in not_read[:_SHOWN]:
         project.console.line(f"   warning: {sbom_path(image.name)}: not read: {text}")

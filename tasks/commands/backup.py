@@ -63,8 +63,8 @@ class Backup(ReceiverCommand):
     doc_purpose = COMMANDS["backup"].purpose
     doc_usage = "key=CERTIFICATE [out=DIR]"
     doc_description = (
-        "key= is the certificate (PEM, RSA or EC) of whoever may read it: openssl encrypts to it, and nothing secret "
-        "is written otherwise. The archive goes to out=DIR (default: here). Certificates that expire soon are told."
+        "key= is the certificate (PEM, RSA or EC) of those who may read it: openssl encrypts to it, and nothing secret "
+        "is written otherwise. The archive goes to out=DIR (default: here). Certificates that expire soon are reported."
     )
 
     def _execute(self) -> int:
@@ -109,7 +109,7 @@ def _backup(receiver: Receiver) -> None:
     for line in _told(making, now):
         receiver.project.console.line(line)
     receiver.project.console.line(
-        f"backup: {path}, {human(path.stat().st_size)}, to be read with the key of {recipient.path}"
+        f"backup: {path}, {human(path.stat().st_size)}, decrypt with the private key of {recipient.path}"
     )
 
 

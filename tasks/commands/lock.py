@@ -75,7 +75,7 @@ def move_pins(project: Project, looks: Sequence[Callable[[], Move]]) -> int:
     moved = [move for move in moves if move.old != move.new]
     for move in moved:
         console.line(f"{move.subject}: {move.old} -> {move.new}" if move.old else f"{move.subject}: {move.new}")
-    console.line(f"{project.lock_path}: {len(moved)} pins moved, {len(moves) - len(moved)} stay")
+    console.line(f"{project.lock_path}: {len(moved)} updated, {len(moves) - len(moved)} unchanged")
     return 0
 
 

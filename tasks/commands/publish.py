@@ -175,7 +175,7 @@ def _checked(receiver: Receiver, staged: Path) -> str:
             [str(finding) for finding in report.findings],
             hint="it is damaged in the registry, or was when it was published: doit verify there, then doit publish",
         )
-    whole = f"{report.files} files, {human(report.size)}, all as their checksums say"
+    whole = f"{report.files} files, {human(report.size)}, all checksums match"
     return f"{whole}; signed by {signer.identity} ({signer.key})" if signer else whole
 
 

@@ -61,7 +61,7 @@ def _report(receiver: Receiver) -> None:
     _say(receiver, report, page, reason)
     bad = [f"{subject}: {result.summary}" for subject, result in report.results.items() if result.state == "bad"]
     if bad:
-        raise BundleError("the report tells of what is not good:", bad, hint=f"see {page}")
+        raise BundleError("the report names what failed:", bad, hint=f"see {page}")
 
 
 def _earlier(receiver: Receiver, since: Path | None) -> tuple[Snapshot | None, str]:

@@ -42,7 +42,7 @@ def probe_site(receiver: Receiver) -> None:
             receiver.project.console.line(f"   {finding}")
     if errors:
         shown = [str(finding).removeprefix("error: ") for finding in errors]
-        raise ProblemsError(f"the site is not ready, {len(errors)} found:", shown, hint="mend these, then run it again")
+        raise ProblemsError(f"the site is not ready, {len(errors)} found:", shown, hint="fix these and run it again")
     warnings = sum(finding.severity == "warning" for finding in findings)
     receiver.project.note("preflight", f"ready, {warnings} warnings" if warnings else "ready")
 
@@ -215,7 +215,9 @@ def _database(address: str, min_version: str) -> Findings:
     if kind in ("postgres", "postgresql"):
         return postgres(target)
     hint = "write mysql://HOST[:PORT] or postgres://HOST[:PORT]"
-    return (Finding(subject=f"database {address}", what=f"{kind!r} is no kind of database that is known", hint=hint),)
+    return (
+        Finding(subject=f"database {address}", what=f"unsupported database type {kind!r} (mysql, postgres)", hint=hint),
+    )
 
 
 def _run(receiver: Receiver, check: CheckSpec) -> Findings:

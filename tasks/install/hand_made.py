@@ -77,7 +77,7 @@ def check_hand_made(path: Path, spec: Spec | None, *, meter: Meter) -> None:
         f"bundle {str(path)!r} was made by hand: {len(made.images)} images and {len(made.charts)} charts can be used",
         found,
         hint=f"doit adopt bundle={shlex.quote(str(path))} makes them the sources of a spec; "
-        "doit bundle then lacks nothing",
+        "doit bundle then makes a whole one",
     )
 
 
@@ -125,16 +125,16 @@ def _found(made: HandMade) -> Iterator[str]:
 
 
 def _lacks(made: HandMade) -> Iterator[str]:
-    yield f"lacks: {SUMS}: nothing shows whether a file was damaged on the way"
-    yield f"lacks: {MANIFEST}: nothing says which digests the images are to have, or had at their source"
-    yield "lacks: airgap.json, airgap.pyz: nothing installs it, and nothing proves that the charts' images are here"
+    yield f"absent: {SUMS}: nothing shows whether a file was damaged on the way"
+    yield f"absent: {MANIFEST}: nothing says which digests the images are to have, or had at their source"
+    yield "absent: airgap.json, airgap.pyz: nothing installs it, and nothing proves that the charts' images are here"
     if made.text is None:
-        yield f"lacks: {MANIFEST_TEXT}: images and versions are told nowhere"
+        yield f"absent: {MANIFEST_TEXT}: images and versions are stated nowhere"
         return
     for image in made.images:
         reference = reference_of(image)
         if reference and not (reference.name in made.text and reference.tag in made.text):
-            yield f"lacks: {MANIFEST_TEXT} does not tell of image {image.ref}"
+            yield f"absent: {MANIFEST_TEXT} does not name image {image.ref}"
 
 
 def _absent(made: HandMade, spec: Spec) -> Iterator[str]:

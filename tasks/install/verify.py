@@ -113,7 +113,7 @@ def _verify(receiver: Receiver) -> None:
         else:
             later = "; the others are compared as they are transferred" if _reads_later(receiver) else ""
             notes = "".join(f"; {note}" for note in (*origin, *report.notes))
-            good.append(f"{path}: {report.files} files, {human(report.size)}, all as their checksums say{later}{notes}")
+            good.append(f"{path}: {report.files} files, {human(report.size)}, all checksums match{later}{notes}")
     receiver.project.note("verify", "; ".join(good))
     if bad:
         raise BundleError("\n".join(bad), [])

@@ -168,7 +168,7 @@ def check_with_apis(release: str, judge: Judge, images: Sequence[FoundImage], as
             f"release {release!r} uses {_count(problems)} that the bundle does not bring where the cluster has APIs "
             "that its chart asks for:",
             problems,
-            hint=f"{asked}, and bring the images; otherwise say in ignore_images that the cluster lacks them",
+            hint=f"{asked}, and bring the images; otherwise say in ignore_images that the cluster does not have them",
         )
 
 

@@ -140,7 +140,7 @@ def _scene(project: Project, here: Path, bundle: Path, carried: Path) -> Scene:
     assets = Path(project.env[_ASSETS]) if project.env.get(_ASSETS) else None
     if assets and (absent := lacking(assets)):
         hint = "tools/build makes all of them and prints where; unset it to rehearse without a cluster"
-        raise ProblemsError(f"{_ASSETS} ({assets}) lacks {', '.join(absent)}", [], hint=hint)
+        raise ProblemsError(f"{_ASSETS} ({assets}) is missing {', '.join(absent)}", [], hint=hint)
     named = project.env.get(_KUBECONFIG)
     return Scene(
         place=here,

@@ -21,7 +21,7 @@ class Verdict:
     is_signed: bool
 
     def __str__(self) -> str:
-        return f"{self.report.files} files, {human(self.report.size)}, all as their checksums say"
+        return f"{self.report.files} files, {human(self.report.size)}, all checksums match"
 
     def proven(self) -> Iterator[str]:
         """What is known for sure."""

@@ -112,7 +112,9 @@ class Project:
 
         if isinstance(location, RegistryImage) and self.pulls_by_engine(location):
             if image.cosign_key:
-                hint = "make this bundle without the Engine (engine=none); inside, one may still load and push it"
+                hint = (
+                    "build this bundle with engine=none; the air-gapped side may still load and push by a Docker daemon"
+                )
                 raise EngineError(f"{subject}: its signature can't be checked when a Docker Engine pulls it", hint=hint)
             step = f"pull:{image.name}"
             return self.engine_images.pulled(

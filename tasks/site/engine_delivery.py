@@ -111,7 +111,9 @@ class EngineDelivery:
                 hint="somebody else pushes to this tag, or something before the registry changes what it is sent",
             )
         self._notes.set("pushed", target, entry.digest, pushed)
-        return f"{target} is {pushed}" + ("" if pushed == entry.digest else f", packed anew from {entry.digest}")
+        return f"{target} is {pushed}" + (
+            "" if pushed == entry.digest else f", recompressed, digest changed from {entry.digest}"
+        )
 
     def registered(self, image: str, digest: Digest) -> Digest:
         """The digest under which the registry has the image: what was pushed, or its own."""
@@ -165,13 +167,13 @@ class EngineDelivery:
         if made is None:
             raise EngineError(
                 f"{subject}: the Docker Engine has no {name} after loading it",
-                hint="look into the Engine's log, and run again",
+                hint="look into the Docker daemon's log, and run again",
             )
         if made.layers != wanted.diff_ids:
             raise IntegrityError(
                 f"{subject}: the Docker Engine made another image of it: expected the layers "
                 f"{', '.join(wanted.diff_ids)}, it has {', '.join(made.layers) or 'none'}",
-                hint="look into the Engine's log; it was not pushed",
+                hint="look into the Docker daemon's log; it was not pushed",
             )
         return made
 

@@ -71,7 +71,7 @@ def _transfer(receiver: Receiver) -> None:
             "if it is the same there, make the bundle anew",
         )
     note_whole(receiver, lay)
-    receiver.project.note("transfer", f"{report.files} files, {human(report.size)}, all as their checksums say; {told}")
+    receiver.project.note("transfer", f"{report.files} files, {human(report.size)}, all checksums match; {told}")
 
 
 class _Files:

@@ -1,4 +1,4 @@
-"""README's first command: the whole crossing of the hello example, with no program but Python."""
+"""README's command for trying it: the whole crossing of the hello example, with no program but Python."""
 
 import json
 import re
@@ -11,8 +11,9 @@ from tests.fixtures.places import ROOT
 STEPS = ["1/6 bundle", "2/6 carry", "3/6 target", "4/6 verify", "5/6 install", "6/6 receipt"]
 
 
-def test_readme_begins_with_the_rehearsal_of_hello() -> None:
-    first = next(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("$ "))
+def test_readme_shows_the_rehearsal_of_hello() -> None:
+    lines = (ROOT / "README.md").read_text().splitlines()
+    first = next(line for line in lines if line.startswith("$ python3 -m venv "))
     assert first.startswith("$ python3 -m venv .venv && .venv/bin/pip install -q -e . && ")
     assert first.endswith(" && .venv/bin/doit rehearse spec=examples/hello/airgap.yaml")
 

@@ -180,6 +180,14 @@ def test_the_first_hour(programs: Path, tmp_path: Path) -> None:
     assert good([sys.executable, "-I", carried / "airgap.pyz", "--version"], tmp_path).startswith(f"airgap {VERSION} ")
     out = good([programs / "airgap", "rehearse"], demo, KUBEBUILDER_ASSETS="")
     assert "rehearsal of hello 1.0.0: passed" in out
+    lines = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("$ ")]
+    assert lines[0].startswith("$ pipx install airgap-doit")
+    chart = tmp_path / "my-chart"
+    (chart / "templates").mkdir(parents=True)
+    (chart / "Chart.yaml").write_text("apiVersion: v2\nname: shop\nversion: 1.0.0\n")
+    (chart / "templates" / "config.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop}\n")
+    good(["bash", "-c", lines[1].removeprefix("$ ")], tmp_path, PATH=f"{programs}:/usr/bin:/bin")
+    assert (tmp_path / "shop" / "dist" / "shop-1.0.0" / "SHA256SUMS").is_file()
     again = tmp_path / "list"
     again.mkdir()
     (again / "images.txt").write_text("redis:7\n")

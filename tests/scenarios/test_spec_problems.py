@@ -46,7 +46,7 @@ def test_the_table_is_read() -> None:
         pytest.param(b"", "1:1: the file is empty; begin it with `version: 1`", id="empty"),
         pytest.param(b"# nothing\n", "1:1: the file is empty; begin it with `version: 1`", id="only a comment"),
         pytest.param(b"- a\n", "1:1: the spec is a list; expected a mapping", id="list"),
-        pytest.param(b"version: 1\n", "1:1: the spec lacks 'bundle' and 'registry'", id="nothing but a version"),
+        pytest.param(b"version: 1\n", "1:1: the spec is missing 'bundle' and 'registry'", id="nothing but a version"),
         pytest.param(b"version: 1\nx: \xff\n", "2:1: the file is not UTF-8 text; save it as UTF-8", id="latin-1"),
         pytest.param(
             b'a: 1\nb: "\x07"\n', "2:5: a character that YAML does not allow (#x0007)", id="control character"
@@ -92,7 +92,7 @@ def test_problems_of_all_stages_come_in_one_run_and_by_place(tmp_path: Path) -> 
     )
     assert problems(path) == [
         "airgap.yaml:1:10: 'version' is the number 2; expected 1",
-        "airgap.yaml:2:9: 'bundle' lacks 'version'",
+        "airgap.yaml:2:9: 'bundle' is missing 'version'",
         "airgap.yaml:5:23: undefined ${vars.v}; expected one that is defined, and none is",
         "airgap.yaml:5:38: unknown key 'plattform'; did you mean 'platform'?",
         "airgap.yaml:6:12: image 'a' is taken, first in line 5; give each its own name",
@@ -108,7 +108,7 @@ def test_names_of_faulty_parts_count_as_known(tmp_path: Path) -> None:
     )
     assert [problem.partition(" ")[2] for problem in problems(write(tmp_path, text))] == [
         "unknown key 'sauce'; did you mean 'source'?",
-        "entry 2 of 'charts' lacks 'source'",
+        "entry 2 of 'charts' is missing 'source'",
     ]
 
 

@@ -254,7 +254,7 @@ def test_rehearse_runs_the_program_that_the_list_names(site: SignedSite, made: S
 
 def test_what_a_rehearsal_reports_as_proven_is_not_the_bundles_own_word(site: SignedSite, made: SignedBundle) -> None:
     """A program that says yes to everything, in a bundle that is damaged: the list names it, nobody asked for trust."""
-    (site.bundle / "airgap.pyz").write_text("print('verify  all as their checksums say')\n")
+    (site.bundle / "airgap.pyz").write_text("print('verify  all checksums match')\n")
     resum(site.bundle)
     (site.bundle / "charts/app-1.0.0.tgz").write_text("EVIL")
     words = [f"bundle={site.bundle}", f"state={site.place / 'rehearsed'}"]

@@ -61,7 +61,7 @@ class LayeredFiles:
         """
         real = follow(path, self._target)
         if real is None:
-            raise SourceError(f"{self._subject}: links go in a circle at /{path}")
+            raise SourceError(f"{self._subject}: circular links at /{path}")
         return real
 
     def content(self, path: str, limit: int) -> bytes:

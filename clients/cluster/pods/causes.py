@@ -91,7 +91,7 @@ def _pod(pod: Object, snapshot: NamespaceState, patience: Patience) -> Iterator[
             "scheduling",
             "Unschedulable",
             message=plain(scheduled.get("message")),
-            hint="free or add what the nodes lack, or lower what the pod asks for in the values",
+            hint="free or add what the nodes are missing, or lower what the pod asks for in the values",
             seconds=math.inf if may_fit else patience.unschedulable,
         )
     if status.get("phase") == "Failed" and status.get("reason"):
@@ -100,7 +100,7 @@ def _pod(pod: Object, snapshot: NamespaceState, patience: Patience) -> Iterator[
             "failed",
             status["reason"],
             message=plain(status.get("message")) or "the node ended it",
-            hint="kubectl describe node shows what the node lacks; free it, or lower what the pods use",
+            hint="kubectl describe node shows what the node is missing; free it, or lower what the pods use",
             seconds=math.inf,
         )
     job = owner if owner and owner["kind"] == "Job" else None

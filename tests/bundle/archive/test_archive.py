@@ -151,6 +151,6 @@ def test_reading_checks_every_part(root: Path, archive: Path) -> None:
         stream.drain()
     assert damaged == [packed.parts[1].name]
     packed.parts[1].unlink()
-    with pytest.raises(SourceError, match=r"lacks demo-1\.2\.tar\.002"):
+    with pytest.raises(SourceError, match=r"is missing demo-1\.2\.tar\.002"):
         present_archive(archive)
     assert threading.active_count() == threads

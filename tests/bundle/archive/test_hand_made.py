@@ -93,7 +93,7 @@ def test_a_damaged_layer_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [(b"no tar", "cut off"), (made(("x", b"0", b"", "")), "is no image archive: it lacks 'manifest.json'")],
+    [(b"no tar", "cut off"), (made(("x", b"0", b"", "")), "is no image archive: it has no 'manifest.json'")],
     ids=["no tar", "another tar"],
 )
 def test_what_is_no_image_archive(tmp_path: Path, content: bytes, told: str) -> None:

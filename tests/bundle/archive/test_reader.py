@@ -148,8 +148,8 @@ def cut(path: Path, size: int) -> None:
         ("archive", lambda path: cut(path, 0), FormatError, r"cut off at byte 0"),
         ("archive", lambda path: path.write_bytes(bytes(10240)), BundleError, "missing: SHA256SUMS"),
         ("archive", lambda path: path.write_bytes(b"x" * 10240), FormatError, "damaged at byte 0"),
-        ("first-part", lambda path: path.unlink(), SourceError, r"lacks demo-1.2.tar.001$"),
-        ("first-part", lambda path: path.with_suffix(".002").unlink(), SourceError, r"lacks demo-1.2.tar.002$"),
+        ("first-part", lambda path: path.unlink(), SourceError, r"is missing demo-1.2.tar.001$"),
+        ("first-part", lambda path: path.with_suffix(".002").unlink(), SourceError, r"is missing demo-1.2.tar.002$"),
         ("last-part", lambda path: cut(path, 10), FormatError, r"cut off"),
     ],
     ids=[

@@ -184,8 +184,8 @@ def _manifest(**change: object) -> bytes:
         pytest.param(
             {"manifest.json": _manifest(Layers=["1/layer.tar"])}, "names 2 layers, manifest.json 1", id="count"
         ),
-        pytest.param({"manifest.json": _manifest(Config="../c.json")}, "lacks '../c.json'", id="config leads out"),
-        pytest.param({"2/layer.tar": "/etc/passwd"}, "lacks '2/layer.tar'", id="link leads out"),
+        pytest.param({"manifest.json": _manifest(Config="../c.json")}, "has no '../c.json'", id="config leads out"),
+        pytest.param({"2/layer.tar": "/etc/passwd"}, "has no '2/layer.tar'", id="link leads out"),
         pytest.param({"c.json": b'{"rootfs": {}}'}, "no list of diff_ids", id="no diff_ids"),
         pytest.param({"1/layer.tar": b"BZh9"}, "bzip2 or xz", id="bzip2"),
         pytest.param({"1/layer.tar": b"x" * len(LAYERS[0].data)}, "does not have its digest", id="swapped layer"),

@@ -25,8 +25,8 @@ def test_descriptor_round_trips() -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ({}, "lacks a mediaType or a digest"),
-        ({"mediaType": "x", "digest": 5, "size": 1}, "lacks a mediaType or a digest"),
+        ({}, "has no mediaType or no digest"),
+        ({"mediaType": "x", "digest": 5, "size": 1}, "has no mediaType or no digest"),
         ({"mediaType": "x", "digest": SHA}, "size None"),
         ({"mediaType": "x", "digest": SHA, "size": -1}, "size -1"),
         ({"mediaType": "x", "digest": SHA, "size": True}, "size True"),

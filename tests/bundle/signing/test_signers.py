@@ -125,7 +125,7 @@ def test_a_list_without_a_signer(line: str, what: str) -> None:
     [
         ('valid-after="2026"', "'2026' is no time; expected YYYYMMDD"),
         ('valid-before="20261301"', "'20261301' is no time"),
-        ("namespaces", "'namespaces' lacks a value"),
+        ("namespaces", "'namespaces' has no value"),
         ('cert-authority="x"', "'cert-authority' takes no value"),
         ('namespaces="a"b', "options can't be read"),
         ("no-touch-required", "'no-touch-required' is not known"),

@@ -65,7 +65,7 @@ def test_a_key_that_is_not_listed(key: Key, tmp_path: Path) -> None:
 def test_what_is_no_signature(key: Key, signature: bytes) -> None:
     with pytest.raises(TrustError, match=f"^{SUBJECT}: {SIGNATURE} is no SSH signature: ") as caught:
         vouch(key, signature, required=False)
-    assert "carry it over again" in caught.value.hint
+    assert "transfer it again" in caught.value.hint
 
 
 def test_a_signature_is_read_as_it_lies_there(tmp_path: Path) -> None:

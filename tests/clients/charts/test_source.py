@@ -279,7 +279,7 @@ class TestLocal:
             (place / name).write_bytes(data)
         with pytest.raises(SourceError, match="chart 'hello'") as caught:
             fetch("hello")
-        assert caught.value.what == "chart 'hello': charts/ lacks the dependencies db"
+        assert caught.value.what == "chart 'hello': charts/ is missing the dependencies db"
         assert caught.value.hint == f"run `helm dependency build {place}`"
 
     @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ class TestLocal:
 
     def test_a_package_without_its_dependencies(self, fetch: Fetch, tmp_path: Path) -> None:
         (tmp_path / "hello.tgz").write_bytes(chart(extra="dependencies: [{name: db, version: 1.x}]\n"))
-        with pytest.raises(SourceError, match="lacks the dependencies db") as caught:
+        with pytest.raises(SourceError, match="is missing the dependencies db") as caught:
             fetch("hello.tgz")
         assert "unpack it" in caught.value.hint
 

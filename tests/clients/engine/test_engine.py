@@ -132,7 +132,7 @@ def test_another_platform_than_asked_for(fake: FakeEngine, engine: Engine, meter
         pytest.param(
             body(500, {"message": "dial tcp 1.2.3.4:443: connect: connection refused"}),
             "connection refused",
-            "the Engine that has to reach registry.example.com",
+            "the Docker daemon that has to reach registry.example.com",
             id="unreachable",
         ),
         pytest.param(stream(progress("a", 1, 2), cut=True), "stopped answering", "docker info", id="cut off"),

@@ -22,7 +22,7 @@ APP = Reference.parse("registry.example.com:5000/team/app:1")
             "http: server gave HTTP response to HTTPS client",
             'add "registry.example.com:5000" to insecure-registries',
         ),
-        ("dial tcp: lookup registry.example.com: no such host", "it is the Engine that has to reach registry"),
+        ("dial tcp: lookup registry.example.com: no such host", "it is the Docker daemon that has to reach registry"),
         ("net/http: request canceled (Client.Timeout exceeded while awaiting headers)", "check its network"),
         ("manifest for team/app:1 not found: manifest unknown", "team/app"),
         ("no basic auth credentials", "docker login registry.example.com:5000"),

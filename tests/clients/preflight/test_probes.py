@@ -65,7 +65,7 @@ def test_an_answer_as_expected(handle: Handle, status: int, text: str) -> None:
             id="redirect-relative",
         ),
         pytest.param(
-            answer("200 OK", "<html>", "Content-Type: text/html"), "OK", "lacks the text", "'OK'",
+            answer("200 OK", "<html>", "Content-Type: text/html"), "OK", "does not have the text", "'OK'",
             "text/html, 6 bytes without it", id="text",
         ),
     ],

@@ -190,7 +190,7 @@ def test_a_data_root_that_is_full(small_disk: Callable[[int], Path], place: Path
         assert ran.code == 1
         assert "FAILED transfer: images 'one', 'large'" in ran.err
         assert "no space left on device" in ran.err
-        assert "free space where the Engine keeps its images" in ran.err
+        assert "free space where the Docker daemon keeps its images" in ran.err
         filler.unlink()
         assert {"transfer", "push:large", "receipt"} <= set(installed(bench, "engine=docker"))
 

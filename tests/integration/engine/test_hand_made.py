@@ -55,13 +55,13 @@ def test_verify_says_what_is_there_and_what_it_lacks(tmp_path: Path, by_hand: Pa
         f"bundle {str(by_hand)!r} was made by hand: 2 images and 2 charts can be used",
         f"found: images/zenml-pro-api.tar: {PREFIX}/zenml-pro-api:0.13.0 (linux/amd64, ",
         "found: charts/zenml-0.93.0.tgz: chart zenml 0.93.0",
-        "lacks: SHA256SUMS: nothing shows whether a file was damaged on the way",
-        "lacks: manifest.json: nothing says which digests",
-        f"lacks: manifest.txt does not tell of image {PREFIX}/zenml-client:0.93.0",
+        "absent: SHA256SUMS: nothing shows whether a file was damaged on the way",
+        "absent: manifest.json: nothing says which digests",
+        f"absent: manifest.txt does not name image {PREFIX}/zenml-client:0.93.0",
         f"next: doit adopt bundle={by_hand}",
     ):
         assert told in ran.err
-    assert "does not tell of image internal-registry.corp/zenml/zenml-pro-api" not in ran.err
+    assert "does not name image internal-registry.corp/zenml/zenml-pro-api" not in ran.err
 
 
 @pytest.mark.parametrize("how", ["cut off", "damaged", "compressed", "no archive"])

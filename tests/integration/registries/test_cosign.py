@@ -280,7 +280,7 @@ def test_a_signature_added_later_waits_for_lock(project: Project) -> None:
     moved = project.bench.doit("lock")
     assert f"image app: {digest} with 1 that refer to it" in moved.out
     assert f" -> {digest} with 2 that refer to it" in moved.out
-    assert "1 pins moved" in moved.out
+    assert "1 updated" in moved.out
     project.bundle()
     assert len(project.carried.images[0].attachments) == 2
 

@@ -117,7 +117,7 @@ def test_there_and_back(made: Made, registry: RunningRegistry, far: Far, form: s
     signers = made.key.signers(far.place / "signers")
     ran = far.doit("fetch", f"from={at(registry, form)}:1.0", f"trust={signers}")
     assert ran.code == 0, ran.err
-    assert "all as their checksums say; signed by release@example.com" in ran.out
+    assert "all checksums match; signed by release@example.com" in ran.out
     expected = {
         name: data for name, data in made.bench.files().items() if name.startswith("app-1.0/") == (form == "directory")
     }

@@ -137,7 +137,7 @@ def test_what_is_not_written_has_its_default(tmp_path: Path) -> None:
 def test_secrets_go_where_releases_go_unless_they_say_where(tmp_path: Path) -> None:
     install = built(tmp_path, "{secrets: [{name: s, generate: hex8, namespaces: [x]}]}")
     assert install.secrets[0].namespaces == ("x",)
-    with pytest.raises(SpecError, match="secret 's' lacks 'namespaces'; there is no release to take them from"):
+    with pytest.raises(SpecError, match="secret 's' is missing 'namespaces'; there is no release to take them from"):
         built(tmp_path, "{secrets: [{name: s, generate: hex8}]}")
 
 

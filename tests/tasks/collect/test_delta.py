@@ -102,8 +102,8 @@ def test_the_text_says_that_it_is_not_whole(bench: Workbench) -> None:
     text = (bench.dist / "app-2.0-since-1.0/manifest.txt").read_text()
     assert "This is a delta: it is not whole by itself" in text
     assert "made against: the manifest of app 1.0" in text
-    assert "registry.example.com/team/one:1.0: lacks 1 layers" in text
-    assert "registry.example.com/team/two:1.0: lacks 2 layers" in text
+    assert "registry.example.com/team/one:1.0: 1 layers are missing" in text
+    assert "registry.example.com/team/two:1.0: 2 layers are missing" in text
     assert "docker load" not in text
     assert "skopeo" not in text
 

@@ -18,7 +18,7 @@ def test_a_changed_local_chart_is_refused_until_it_is_locked(bench: Workbench) -
     assert locked.code == 0
     assert "chart app: 1.0.0 sha256:" in locked.out
     assert " -> 1.0.0 sha256:" in locked.out
-    assert "1 pins moved, 0 stay" in locked.out
+    assert "1 updated, 0 unchanged" in locked.out
     assert bench.doit("bundle").steps == sorted([*FINAL, "chart:app"])
 
 
@@ -31,7 +31,7 @@ def test_lock_moves_a_tag_and_bundle_does_not(bench: Workbench) -> None:
     assert bench.doit("bundle").steps == []
     ran = bench.doit("lock")
     assert f"image one: {old} -> {new.descriptor.digest}" in ran.out
-    assert "1 pins moved, 3 stay" in ran.out
+    assert "1 updated, 3 unchanged" in ran.out
     assert bench.doit("bundle").steps == sorted(
         [*FINAL, "layout", "pull:one", "save:one", "sbom:one", "tag:one", "pin:one"]
     )

@@ -81,8 +81,8 @@ def test_one_that_is_not_there(tmp_path: Path) -> None:
         ("${site.kind}://127.0.0.1:1", "mysql 127.0.0.1:1", "connection refused"),
         ("postgres://127.0.0.1:1", "postgres 127.0.0.1:1", "connection refused"),
         ("postgresql://127.0.0.1:1", "postgres 127.0.0.1:1", "connection refused"),
-        ("sqlite://x", "database sqlite://x", "'sqlite' is no kind of database that is known"),
-        ("127.0.0.1:1", "database 127.0.0.1:1", "'127.0.0.1:1' is no kind of database that is known"),
+        ("sqlite://x", "database sqlite://x", "unsupported database type 'sqlite'"),
+        ("127.0.0.1:1", "database 127.0.0.1:1", "unsupported database type '127.0.0.1:1'"),
     ],
 )
 def test_databases_by_address(tmp_path: Path, address: str, subject: str, what: str) -> None:

@@ -63,7 +63,7 @@ def test_a_list_that_does_not_tell_of_an_image(tmp_path: Path, text: str, is_tol
     by_hand(tmp_path, {"a": "r.example/app-a:1"}, {})
     (tmp_path / "manifest.txt").write_text(text.replace("a", "app-a"))
     found = findings(tmp_path)
-    assert ("lacks: manifest.txt does not tell of image r.example/app-a:1" not in found) is is_told
+    assert ("absent: manifest.txt does not name image r.example/app-a:1" not in found) is is_told
 
 
 def test_what_a_spec_has_and_it_has_not(tmp_path: Path) -> None:

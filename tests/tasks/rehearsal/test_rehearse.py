@@ -18,7 +18,7 @@ from tests.fixtures.parts.ssh_keys import make_key
 STEPS = ["bundle", "carry", "target", "verify", "install", "receipt"]
 
 
-# A program in the place of the bundle's own, which looks around outside and says that all is well.
+# A program in the place of the bundle's own, which looks around outside and reports that everything is fine.
 CURIOUS = """\
 import socket
 for place in (("192.0.2.7", 443), ("quay.example", 443)):
@@ -225,7 +225,7 @@ def test_a_cluster_that_lacks_a_program_is_told_before_anything_starts(bench: Wo
     bench.env["KUBEBUILDER_ASSETS"] = str(tmp_path)
     ran = bench.doit("rehearse")
     assert ran.code == 1
-    assert "lacks etcd, kube-apiserver" in ran.err
+    assert "is missing etcd, kube-apiserver" in ran.err
 
 
 def started(bench: Workbench) -> "subprocess.Popen[str]":

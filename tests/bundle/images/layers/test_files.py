@@ -71,7 +71,7 @@ def test_owner_and_mode_are_known() -> None:
 
 def test_links_in_a_circle_are_told() -> None:
     files = files_of(system({"a": "b", "b": "a"}))
-    with pytest.raises(SourceError, match="links go in a circle at /a/x"):
+    with pytest.raises(SourceError, match="circular links at /a/x"):
         files.resolve("a/x")
 
 
