@@ -52,7 +52,7 @@ def task_test() -> Task:
 
 def task_bench() -> Iterator[Task]:
     """compare with other tools; pull alone moves gigabytes (benchmarks/README.md)"""
-    for name in ("pull", "push", "noop"):
+    for name in ("pull", "push", "noop", "crossing"):
         yield {"name": name, "actions": [module("benchmarks.run", name)]}
 
 

@@ -1,4 +1,4 @@
-"""Measures us against peers on one registry: `python -m benchmarks.run pull|push|noop`. See README.md beside it."""
+"""Measures us against peers: `python -m benchmarks.run pull|push|noop|crossing`. See README.md beside it."""
 
 import argparse
 import compileall
@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks import measure
+from benchmarks import carriers, measure
 from benchmarks.contenders import PEERS, ROOT, Contender, Ours, doit, peers, write_spec
+from benchmarks.crossing import crossing
 from benchmarks.dataset import FULL, SMOKE, DataSet, Plan, fill, many, touch_memory, warm, warm_files
 from benchmarks.pushing import PUSHERS, OurPush, Pusher, pushers
 from bundle.archive.reader import OpenedBundle, open_bundle
@@ -251,6 +252,10 @@ def _parser() -> argparse.ArgumentParser:
     idle.add_argument("--rounds", type=int, default=10)
     idle.add_argument("--images", type=int, default=100)
     idle.set_defaults(run=noop)
+    carrying = commands.add_parser("crossing", parents=[common], help="the whole job, both halves, against peers")
+    carrying.add_argument("--rounds", type=int, default=3)
+    carrying.add_argument("--peers", nargs="*", choices=carriers.PEERS, default=carriers.PEERS, help="against whom")
+    carrying.set_defaults(run=crossing)
     return parser
 
 
