@@ -10,7 +10,6 @@ from bundle.errors import ClusterError
 from bundle.formats.json_path import KeyPath, place_text
 from clients.cluster.errors import cluster_error
 from clients.cluster.kubectl import FIELD_MANAGER, Kubectl, documents
-from clients.cluster.manifests import manifests
 
 CRDS = "customresourcedefinitions.apiextensions.k8s.io"
 _SOURCE = re.compile(r"^# Source: \S+?/(crds|templates)/", re.M)
@@ -77,21 +76,26 @@ class Crd:
         return tuple(place_text(path) for path in _unknown(thing, self.schema(version), (), embedded=True))
 
 
-def crds_of(rendered: str, *, subject: str) -> tuple[Crd, ...]:
-    """The definitions of crds/, of a chart and the subcharts that are on, in what `helm template --include-crds` says.
+def split_crds(rendered: str) -> tuple[str, str]:
+    """What `helm template --include-crds` says, as the files of crds/ (of subcharts, too), and the rest.
 
-    Those that are templates are not among them: helm upgrades them.
+    Definitions that are templates are in the rest: helm upgrades them.
     """
-    found: dict[str, Crd] = {}
-    place = ""
+    parts: dict[str, list[str]] = {"crds": [], "templates": []}
+    place = "templates"
     for text in re.split(r"^---[ \t]*$", rendered, flags=re.M):
         if source := _SOURCE.search(text):
             place = source[1]
-        if place != "crds" or "CustomResourceDefinition" not in text:
-            continue
-        for thing in manifests(text, subject=subject):
-            if read := Crd.read(thing):
-                found.setdefault(read.name, read)
+        parts[place].append(text)
+    return "---\n".join(parts["crds"]), "---\n".join(parts["templates"])
+
+
+def crds_of(things: Iterable[Any]) -> tuple[Crd, ...]:
+    """The definitions among these objects, each name once."""
+    found: dict[str, Crd] = {}
+    for thing in things:
+        if read := Crd.read(thing):
+            found.setdefault(read.name, read)
     return tuple(found.values())
 
 

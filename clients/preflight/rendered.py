@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from clients.cluster.crds import Crd, crds_of, split_crds
 from clients.cluster.manifests import manifests
 from clients.preflight.cluster import ApiKind
 
@@ -13,13 +14,14 @@ class RenderedObjects:
     """`kinds` and `pull_secrets` by namespace; objects that name none are in the release's.
 
     `objects` are all of them, as they are written. `defines` are the kinds of its CustomResourceDefinitions, each with
-    the resource that the API will list for it.
+    the resource that the API will list for it; `crds` are those of files in crds/.
     """
 
     kinds: Mapping[str, frozenset[ApiKind]]
     pull_secrets: Mapping[str, frozenset[str]]
     defines: Mapping[ApiKind, Mapping[str, Any]]
     objects: Sequence[Mapping[str, Any]] = ()
+    crds: Sequence[Crd] = ()
 
     @classmethod
     def read(cls, text: str, *, namespace: str, subject: str) -> "RenderedObjects":
@@ -27,7 +29,9 @@ class RenderedObjects:
         kinds: dict[str, set[ApiKind]] = {}
         secrets: dict[str, set[str]] = {}
         defines: dict[ApiKind, Mapping[str, Any]] = {}
-        objects = manifests(text, subject=subject)
+        files, templates = split_crds(text)
+        own = manifests(files, subject=subject)
+        objects = (*own, *manifests(templates, subject=subject))
         for each in objects:
             place = (each.get("metadata") or {}).get("namespace") or namespace
             kind = ApiKind(api_version=str(each.get("apiVersion", "")), kind=str(each.get("kind", "")))
@@ -39,6 +43,7 @@ class RenderedObjects:
             pull_secrets={place: frozenset(found) for place, found in secrets.items() if found},
             defines=defines,
             objects=objects,
+            crds=crds_of(own),
         )
 
 

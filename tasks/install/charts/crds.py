@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bundle.errors import ProblemsError
-from clients.cluster.crds import Crd, apply_crd, crds_of, differences, live_crds, same
+from clients.cluster.crds import Crd, apply_crd, differences, live_crds, same
 from clients.preflight.crds import ChartCrd, Place, kept, upgraded
 from clients.preflight.findings import Finding
 from schema.spec.install import ReleaseSpec
@@ -48,7 +48,7 @@ def _crds(
     """Each definition in crds/ of these releases' charts once, with the one that the cluster has."""
     found: dict[str, tuple[RenderedRelease, Crd]] = {}
     for each in rendered:
-        for crd in crds_of(each.text, subject=f"release {each.release.name!r}"):
+        for crd in each.objects.crds:
             found.setdefault(crd.name, (each, crd))
     live = live_crds(receiver.cluster.kubectl, found)
     for name, (each, crd) in found.items():

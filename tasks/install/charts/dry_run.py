@@ -6,7 +6,6 @@ from dataclasses import replace
 from itertools import chain
 
 from bundle.errors import ClusterError
-from clients.cluster.crds import crds_of
 from clients.cluster.manifests import Manifest
 from clients.preflight.cluster import ApiKind
 from clients.preflight.dry_run import dry_run, dry_run_namespace
@@ -65,7 +64,7 @@ def _changing(rendered: Sequence[RenderedRelease], apis: frozenset[str], *, upgr
     for each in rendered:
         kept = {
             ApiKind(api_version=f"{crd.group}/{version}", kind=crd.kind)
-            for crd in crds_of(each.text, subject=f"release {each.release.name!r}")
+            for crd in each.objects.crds
             for version in crd.versions
         }
         for kind in each.objects.defines:
@@ -76,8 +75,7 @@ def _changing(rendered: Sequence[RenderedRelease], apis: frozenset[str], *, upgr
 
 def _by_namespace(release: RenderedRelease) -> dict[str, list[Manifest]]:
     """The objects that helm brings up, by the namespace that they are in or would be in; no tests, no CRDs of crds/."""
-    subject = f"release {release.release.name!r}"
-    crds = {each.name for each in crds_of(release.text, subject=subject)}
+    crds = {each.name for each in release.objects.crds}
     found: dict[str, list[Manifest]] = {}
     for thing in release.objects.objects:
         meta = thing.get("metadata") or {}

@@ -77,7 +77,10 @@ def _render(receiver: Receiver, release: ReleaseSpec, *, version: str, apis: Ite
             api_versions=tuple(apis),
             skip_schema=bool(release.skip_schema_validation),
         )
-    objects = RenderedObjects.read(text, namespace=release.namespace, subject=subject)
+    try:
+        objects = RenderedObjects.read(text, namespace=release.namespace, subject=subject)
+    except FormatError as err:
+        raise ReleaseError(err.what.removeprefix(f"{subject}: "), hint=err.hint) from err
     return RenderedRelease(release=release, text=text, objects=objects)
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from bundle.errors import ClusterError
-from clients.cluster.crds import Crd, apply_crd, crds_of, differences, dropped_fields, live_crds, same
+from clients.cluster.crds import Crd, apply_crd, crds_of, differences, dropped_fields, live_crds, same, split_crds
+from clients.cluster.manifests import manifests
 from tests.fixtures.made.crds import TEXT, Answers, crd, kubectl
 
 CONFLICT = """error: Apply failed with 2 conflicts: conflict with "%s" using apiextensions.k8s.io/v1: .spec.versions
@@ -25,7 +26,10 @@ def test_only_those_of_crds_are_found_also_in_files_of_several_and_in_subcharts(
         f"---\n# Source: op/charts/sub/crds/c.yaml\n{three}\n---\n# Source: op/templates/d.yaml\n{four}\n"
         "---\n# Source: op/crds/x.yaml\napiVersion: v1\nkind: ConfigMap\n"
     )
-    assert [each.name for each in crds_of(text, subject="x")] == ["a.example.com", "b.example.com", "c.example.com"]
+    files, templates = split_crds(text)
+    found = crds_of([*manifests(files, subject="x"), crd({}).data, crd({}).data])
+    assert [each.name.partition(".")[0] for each in found] == ["a", "b", "c", "widgets"]
+    assert [each["metadata"]["name"] for each in manifests(templates, subject="x")] == ["d.example.com"]
 
 
 def test_what_the_api_server_fills_in_is_no_difference() -> None:

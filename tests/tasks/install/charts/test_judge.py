@@ -9,6 +9,7 @@ import pytest
 from bundle.errors import ReleaseError
 from bundle.formats.versions import Version
 from clients.cluster.kubectl import Versions
+from clients.programs.process import Completed
 from tasks.install.charts.judge import judge, judge_releases
 from tasks.install.charts.rendered import render_releases
 from tasks.site.receiver import Receiver
@@ -24,6 +25,8 @@ def receiver(carried_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     server = Version.parse("1.30.0")
     monkeypatch.setattr(kubectl, "version", lambda: Versions(client=server, server=server), raising=False)
     monkeypatch.setattr(kubectl, "api_versions", lambda: ("v1",), raising=False)
+    taken = Completed(code=0, stdout=b"", stderr="")
+    monkeypatch.setattr(kubectl, "run", lambda *_, **__: taken, raising=False)
     return made
 
 
@@ -46,8 +49,15 @@ def test_a_chart_that_can_not_be_rendered(receiver: Receiver, monkeypatch: pytes
     assert [each.what for each in judge_releases(receiver)] == ["got string, want integer"] * 2
 
 
+def test_a_chart_that_renders_no_yaml(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendering(receiver, monkeypatch, "a: [")
+    first, _ = judge_releases(receiver)
+    assert (first.subject, first.severity) == ("release 'app'", "error")
+    assert first.what.startswith("what it renders is no YAML")
+
+
 def test_a_rehearsal_has_an_empty_cluster(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     rendering(receiver, monkeypatch, OTHER)
     rendered, _ = render_releases(receiver)
-    monkeypatch.setattr(receiver, "options", replace(receiver.options, rehearsal=True))
+    monkeypatch.setattr(receiver, "options", replace(receiver.options, rehearsal="cluster"))
     assert judge(receiver, rendered) == ()
