@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bundle.errors import IntegrityError, RegistryError, SourceError, storage_errors
+from bundle.formats.numbers import number
 from bundle.meter import Meter
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
@@ -114,8 +115,7 @@ def _told_size(url: str, access: Authorizer, registries: Registries, *, subject:
         if err.status in TRANSIENT_STATUSES:
             raise
         return None
-    length = response.headers.get("Content-Length", "")
-    return int(length) if length.isdigit() and "Content-Encoding" not in response.headers else None
+    return None if "Content-Encoding" in response.headers else number(response.headers.get("Content-Length", ""))
 
 
 def _reader(url: str, access: Authorizer, registries: Registries, size: int | None, *, subject: str) -> Read:

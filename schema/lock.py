@@ -3,7 +3,6 @@
 JSON with sorted keys, one pin for each image, chart and file, made to be read in a diff.
 """
 
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -161,7 +160,7 @@ class Lock:
             except FileNotFoundError:
                 return cls()
         try:
-            return cls.from_dict(json.loads(text))
+            return cls.from_dict(strict_json.loads(text))
         except FormatError as err:
             raise LockError(f"{path}: {err.what}", hint=err.hint or _REMAKE) from err
         except ValueError as err:

@@ -5,7 +5,7 @@ Patterns are those of Go's filepath.Match: `*` and `?` stop at a slash, `[^a]` n
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -20,7 +20,7 @@ _BOM = "\ufeff"
 class Rule:
     """One line: what it matches, whether the whole path or the last component, and whether only directories."""
 
-    pattern: re.Pattern[str]
+    pattern: tuple[re.Pattern[str] | None, ...]
     whole_path: bool
     only_directories: bool
     negated: bool
@@ -45,7 +45,7 @@ class Rule:
         """Whether the pattern fits a path below the chart, and its kind."""
         if self.only_directories and not is_directory:
             return False
-        return self.pattern.fullmatch(path if self.whole_path else path.rpartition("/")[2]) is not None
+        return _fits(self.pattern, path if self.whole_path else path.rpartition("/")[2])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +66,40 @@ class IgnoreRules:
         return any(rule.matches(path, is_directory=is_directory) != rule.negated for rule in self.rules)
 
 
-def _compile(pattern: str) -> re.Pattern[str]:
-    """Go's filepath.Match pattern as a regular expression."""
-    parts = []
+def _fits(pattern: Sequence[re.Pattern[str] | None], text: str) -> bool:
+    """Whether the pattern fits all of the text, in a time that is the product of their lengths at most."""
+    reached = _past_stars(pattern, {0})
+    for sign in text:
+        stays = {place for place in reached if place < len(pattern) and pattern[place] is None and sign != "/"}
+        moved = {
+            place + 1
+            for place in reached
+            if place < len(pattern) and (one := pattern[place]) is not None and one.fullmatch(sign)
+        }
+        reached = _past_stars(pattern, stays | moved)
+        if not reached:
+            return False
+    return len(pattern) in reached
+
+
+def _past_stars(pattern: Sequence[re.Pattern[str] | None], places: set[int]) -> set[int]:
+    """The places, and those behind the stars that they stand at."""
+    found = set(places)
+    for place in places:
+        after = place
+        while after < len(pattern) and pattern[after] is None:
+            after += 1
+            found.add(after)
+    return found
+
+
+def _compile(pattern: str) -> tuple[re.Pattern[str] | None, ...]:
+    """Go's filepath.Match pattern as what each sign of a text must fit; None stands for any signs but slashes."""
+    parts: list[str | None] = []
     rest = iter(pattern)
     for char in rest:
         if char == "*":
-            parts.append("[^/]*")
+            parts.append(None)
         elif char == "?":
             parts.append("[^/]")
         elif char == "[":
@@ -81,7 +108,7 @@ def _compile(pattern: str) -> re.Pattern[str]:
             parts.append(re.escape(_next(rest, pattern)))
         else:
             parts.append(re.escape(char))
-    return re.compile("".join(parts), re.DOTALL)
+    return tuple(part if part is None else re.compile(part, re.DOTALL) for part in parts)
 
 
 def _character_class(rest: Iterator[str], pattern: str) -> str:

@@ -17,9 +17,13 @@ from pathlib import Path, PurePosixPath
 
 from bundle.charts._helmignore import FILE_NAME, IgnoreRules
 from bundle.errors import FormatError, SourceError, storage_errors
+from bundle.storage.tar_reader import Member, members
+from bundle.storage.volume import ChunkStream
 
 MAX_UNPACKED = 100 * 1024 * 1024  # bytes; Helm's own bound for a whole chart
 
+_MAX_PACKAGES = 200  # charts packed in a chart, at any depth
+_CHUNK = 256 * 1024  # bytes
 _GZIP_HEADER = b"\x1f\x8b\x08" + bytes(6) + b"\xff"  # RFC 1952: deflate, no flags, no time, unknown system
 _STORED_MAX = 0xFFFF  # RFC 1951 3.2.4: bytes in one stored block
 
@@ -69,35 +73,54 @@ def pack(members: Iterable[tuple[str, bytes]]) -> bytes:
     return _gzip_stored(buffer.getvalue())
 
 
-def read_archive(data: bytes, *, keep: Callable[[str], bool], subject: str) -> Mapping[str, bytes]:
+@dataclass(slots=True)
+class Room:
+    """What a chart may still take, its packaged subcharts included: bytes unpacked, and packages."""
+
+    size: int = MAX_UNPACKED
+    packages: int = _MAX_PACKAGES
+
+
+def read_archive(
+    data: bytes, *, keep: Callable[[str], bool], subject: str, room: Room | None = None
+) -> Mapping[str, bytes]:
     """Those files of a packaged chart that `keep` chooses by name (below the top directory, with slashes).
 
     The whole archive is read: a FormatError names what Helm would refuse or what could do harm: no gzipped tar, paths
-    that lead out, devices, a name that comes twice, more than MAX_UNPACKED bytes. A link is an empty file, as in Helm:
-    nobody follows it.
+    that lead out, devices, a name that comes twice, more than there is `room` for. A link is an empty file, as in Helm:
+    nobody follows it. Who reads the packages in a package gives the same room to all of them.
     """
-    found: dict[str, bytes] = {}
-    seen: set[str] = set()
+    room = room or Room()
+    room.packages -= 1
+    if room.packages < 0:
+        raise FormatError(f"{subject}: there are more than {_MAX_PACKAGES} packages in the chart")
     try:
-        with (
-            gzip.GzipFile(fileobj=io.BytesIO(data)) as stream,
-            tarfile.open(fileobj=_Bounded(stream, MAX_UNPACKED, subject), mode="r|") as archive,
-        ):
-            for member in archive:
-                if member.isdir():
-                    continue
-                name = _checked_name(member, subject)
-                if name in seen:
-                    raise FormatError(f"{subject}: the archive holds {member.name!r} twice")
-                seen.add(name)
-                if keep(name):
-                    file = archive.extractfile(member) if member.isreg() else None
-                    found[name] = file.read() if file else b""
-    except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError, OverflowError) as err:
+        found = dict(_files(ChunkStream(_unpacked(data, room, subject)), keep, subject))
+    except FormatError as err:
+        if err.what.startswith(f"{subject}: "):
+            raise
+        raise FormatError(f"{subject}: not a packaged chart (a gzipped tar): {err.what}") from err
+    except (EOFError, zlib.error, OSError) as err:
         raise FormatError(f"{subject}: not a packaged chart (a gzipped tar): {err}") from err
+    return found
+
+
+def _files(stream: ChunkStream, keep: Callable[[str], bool], subject: str) -> Iterator[tuple[str, bytes]]:
+    """The files that `keep` chooses, after whose last one the whole stream was read."""
+    seen: set[str] = set()
+    for member in members(stream, clean=_below):
+        if member.kind == "directory":
+            continue
+        name = _checked_name(member, subject)
+        if name in seen:
+            raise FormatError(f"{subject}: the archive holds {member.name!r} twice")
+        seen.add(name)
+        if keep(name):
+            yield name, stream.read(member.size)
+    while stream.read(_CHUNK):
+        pass
     if not seen:
         raise FormatError(f"{subject}: the archive holds no files")
-    return found
 
 
 def _rules(root: Path, subject: str) -> IgnoreRules:
@@ -152,12 +175,19 @@ def _followed(link: Path, above: tuple[Path, ...], by: _Walk) -> Path:
     return real
 
 
-def _checked_name(member: tarfile.TarInfo, subject: str) -> str:
-    """The member's name below the top directory; archives made on Windows may separate by backslashes, as in Helm."""
-    pure = PurePosixPath(member.name.replace("\\", "/"))
-    if pure.is_absolute() or ".." in pure.parts or (pure.parts and ":" in pure.parts[0]):
+def _below(name: str) -> str | None:
+    """An entry's name as a path; archives made on Windows may separate by backslashes, as in Helm. None: leads out."""
+    pure = PurePosixPath(name.replace("\\", "/"))
+    leads_out = pure.is_absolute() or ".." in pure.parts or "\0" in name or (pure.parts and ":" in pure.parts[0])
+    return None if leads_out else str(pure)
+
+
+def _checked_name(member: Member, subject: str) -> str:
+    """The member's name below the top directory."""
+    pure = PurePosixPath(member.name)
+    if member.kind == "unsafe":
         raise FormatError(f"{subject}: the archive holds {member.name!r}, which leads out of its directory")
-    if not (member.isreg() or member.issym() or member.islnk()) or member.issparse():
+    if member.kind not in ("file", "symlink", "hardlink"):
         raise FormatError(
             f"{subject}: the archive holds {member.name!r}, which is neither a file nor a link",
             hint="make the archive with `helm package`",
@@ -170,20 +200,14 @@ def _checked_name(member: tarfile.TarInfo, subject: str) -> str:
     return "/".join(pure.parts[1:])
 
 
-class _Bounded(io.RawIOBase):
-    """A stream that fails before more than `limit` bytes were read from it."""
-
-    def __init__(self, stream: gzip.GzipFile, limit: int, subject: str) -> None:
-        self._stream = stream
-        self._left = limit
-        self._subject = subject
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._stream.read(self._left + 1 if size < 0 else min(size, self._left + 1))
-        self._left -= len(data)
-        if self._left < 0:
-            raise FormatError(f"{self._subject}: the archive unpacks to more than {MAX_UNPACKED} bytes")
-        return data
+def _unpacked(data: bytes, room: Room, subject: str) -> Iterator[bytes]:
+    """What a gzip file holds, as far as there is room for it."""
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+        while chunk := stream.read(_CHUNK):
+            room.size -= len(chunk)
+            if room.size < 0:
+                raise FormatError(f"{subject}: the archive unpacks to more than {MAX_UNPACKED} bytes")
+            yield chunk
 
 
 def _gzip_stored(data: bytes) -> bytes:

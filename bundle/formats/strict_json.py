@@ -19,6 +19,17 @@ def decode(raw: bytes | str, subject: str) -> Any:
         raise FormatError(f"{subject} is not JSON: {err}") from err
 
 
+def loads(raw: bytes | str) -> Any:
+    """The value, as `json.loads` reads it: for what is looked at and not relied on. A ValueError for all that is none.
+
+    What is nested so deeply that Python gives up, or has numbers of thousands of digits, is none.
+    """
+    try:
+        return json.loads(raw)
+    except RecursionError as err:
+        raise ValueError("it is nested too deeply") from err
+
+
 def canonical(value: object, *, escaped: bool = False) -> bytes:
     """The value's shortest JSON, keys sorted: what is named by its digest. `escaped` writes ASCII only (`\\u00e9`)."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=escaped).encode()

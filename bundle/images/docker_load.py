@@ -1,6 +1,5 @@
 """Images as the tar that `docker load` reads, made while it is sent: nothing is written to a disk on the way."""
 
-import json
 import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -178,7 +177,7 @@ def _config(source: ImageSource, manifest: Manifest, subject: str) -> bytes:
 
 def _diff_ids(config: bytes, subject: str) -> tuple[str, ...]:
     try:
-        return tuple(str(each) for each in json.loads(config)["rootfs"]["diff_ids"])
+        return tuple(str(each) for each in strict_json.loads(config)["rootfs"]["diff_ids"])
     except (ValueError, KeyError, TypeError) as err:
         raise FormatError(f"{subject}: its config names no layers (rootfs.diff_ids)") from err
 

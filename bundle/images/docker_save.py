@@ -11,6 +11,7 @@ from typing import Any
 
 from bundle.errors import FormatError, SourceError
 from bundle.formats import strict_json
+from bundle.formats.numbers import number
 from bundle.images.layout import DOCKER_MANIFEST
 from bundle.images.layout_source import choice_error, same_name
 from bundle.oci import media_types
@@ -94,9 +95,9 @@ class SaveSource:
 
     def _entry(self) -> Mapping[str, Any]:
         entries = _entries(self._tree)
-        place = self._ref.removeprefix("@")
-        if place != self._ref and place.isdigit():
-            chosen = entries[int(place) :][:1]
+        place = number(self._ref.removeprefix("@")) if self._ref.startswith("@") else None
+        if place is not None:
+            chosen = entries[place:][:1]
         else:
             chosen = [entry for entry in entries if not self._ref or same_name(self._ref, _tags(entry))]
         if len(chosen) != 1:

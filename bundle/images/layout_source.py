@@ -8,6 +8,7 @@ from typing import Any
 
 from bundle.errors import AbsentError, FormatError, IntegrityError, SourceError
 from bundle.formats import strict_json
+from bundle.formats.numbers import number
 from bundle.images.layout import CONTAINERD_NAME, INDEX, NO_PLATFORM, OCI_LAYOUT, REF_NAME, blob_name
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
@@ -93,8 +94,8 @@ class LayoutSource:
         except FormatError as err:
             raise SourceError(f"{self._subject}: {err.what}", hint=err.hint) from err
         index, chosen_by = self._index, self._ref.rpartition("@")[2]
-        if not chosen and chosen_by.isdigit():
-            chosen = index.images[int(chosen_by) :][:1]
+        if not chosen and (place := number(chosen_by)) is not None:
+            chosen = index.images[place:][:1]
         if not chosen and ":" in chosen_by:
             chosen = [each for each in self._listed(index.images) if str(each.digest) == chosen_by]
         if not chosen:

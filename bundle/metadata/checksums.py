@@ -31,7 +31,7 @@ def format_sums(digests: Mapping[str, Digest]) -> bytes:
 def parse_sums(data: bytes, subject: str) -> dict[str, Digest]:
     """Read a list; a line that is none, a path that leads out, or a name twice is a FormatError naming `subject`."""
     try:
-        lines = data.decode().splitlines()
+        lines = data.decode().removesuffix("\n").split("\n") if data else []
     except UnicodeDecodeError as err:
         raise FormatError(f"{subject} is not UTF-8 text") from err
     digests: dict[str, Digest] = {}

@@ -1,11 +1,11 @@
 """What a bundle held, as far as one of its papers tells: to be compared with a later one."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
 from bundle.errors import FormatError
+from bundle.formats import strict_json
 from bundle.metadata.manifest import BundleManifest
 from bundle.metadata.receipt import Receipt
 from bundle.sbom.summary import SbomSummary
@@ -71,7 +71,7 @@ class Snapshot:
     def decode(cls, raw: bytes, source: str) -> Self:
         """From the bytes of a manifest.json, a report.json or a receipt.json; a FormatError when it is none of them."""
         try:
-            data = json.loads(raw)
+            data = strict_json.loads(raw)
         except ValueError as err:
             raise FormatError(f"{source} is not JSON: {err}", hint=_HINT) from err
         if isinstance(data, dict) and "manifest" in data:

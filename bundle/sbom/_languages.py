@@ -1,11 +1,11 @@
 """Installed Python distributions (PyPA core metadata): `*.dist-info/METADATA`, `*.egg-info`, and in eggs."""
 
-import json
 import re
 from email.message import Message
 from email.parser import HeaderParser
 from typing import Any
 
+from bundle.formats import strict_json
 from bundle.sbom._licences import from_classifiers, named
 from bundle.sbom.package import Package
 
@@ -45,7 +45,7 @@ PACKAGE = re.compile(r"(?:.*/)?node_modules/(?:@[^/]+/)?[^/@.][^/]*/package\.jso
 def read_package(data: bytes, place: str) -> Package | None:
     """The package that a package.json tells of; None when it names none."""
     try:
-        told = json.loads(data)
+        told = strict_json.loads(data)
     except ValueError:
         return None
     name, version = (told.get("name"), told.get("version")) if isinstance(told, dict) else (None, None)

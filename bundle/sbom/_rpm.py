@@ -133,7 +133,7 @@ def _read_ndb(path: Path) -> Iterator[bytes]:
         magic, version, _, pages = _unpack(_NDB_HEADER, _at(file, 0, _NDB_HEADER.size))
         if magic != b"RpmP" or version != 0:
             raise FormatError("this is no ndb database of version 0")
-        size = path.stat().st_size
+        size = left = path.stat().st_size
         for offset in range(_NDB_SLOTS_AT, min(pages * _NDB_PAGE, size), _NDB_SLOT.size):
             magic, package, first, _ = _unpack(_NDB_SLOT, _at(file, offset, _NDB_SLOT.size))
             if magic != b"Slot":
@@ -141,7 +141,8 @@ def _read_ndb(path: Path) -> Iterator[bytes]:
             if package:
                 place = first * _NDB_BLOCK
                 magic, owner, _, length = _unpack(_NDB_BLOB, _at(file, place, _NDB_BLOB.size))
-                if magic != b"BlbS" or owner != package or length > _MAX_HEADER:
+                left -= length
+                if magic != b"BlbS" or owner != package or length > _MAX_HEADER or left < 0:
                     raise FormatError("the ndb database has a damaged header")
                 yield _at(file, place + _NDB_BLOB.size, length)
 
@@ -169,6 +170,7 @@ class _Pages:
         if self._size not in _PAGE_SIZES or meta[24]:
             raise FormatError("the Berkeley DB is damaged, or encrypted")
         self.count = size // self._size
+        self._chained: set[int] = set()
 
     def read(self, number: int) -> bytes:
         """One page."""
@@ -198,6 +200,9 @@ class _Pages:
         while len(value) < length:
             page = self.read(number)
             used = self._number("H", page, 22)
+            if number in self._chained:
+                raise FormatError("the Berkeley DB has two headers on one page")
+            self._chained.add(number)
             if page[25] != _OVERFLOW_PAGE or used != min(self._size - _PAGE_HEAD, length - len(value)):
                 raise FormatError("the Berkeley DB has a damaged chain of pages")
             value += page[_PAGE_HEAD : _PAGE_HEAD + used]

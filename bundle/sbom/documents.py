@@ -4,13 +4,13 @@ Taken are names, versions, purls and licences; hashes, files and relations are n
 """
 
 import base64
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 from urllib.parse import parse_qsl, unquote
 
 from bundle.errors import FormatError
+from bundle.formats import strict_json
 from bundle.oci.digest import Digest
 from bundle.sbom._licences import named
 from bundle.sbom.inventory import Inventory, merged
@@ -178,7 +178,7 @@ def _documents(
 
 def _json(raw: bytes | None) -> Mapping[str, Any] | None:
     try:
-        data = json.loads(raw or b"null")
+        data = strict_json.loads(raw or b"null")
     except (ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None

@@ -1,11 +1,11 @@
 """What is known of an image's packages: of its one manifest, or of each platform's."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from bundle.formats import strict_json
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
@@ -81,7 +81,7 @@ def platform_of(store: BlobStore, manifest: Manifest) -> str:
     """The platform that an image's config tells, as text; empty for other artifacts."""
     raw = store.get(manifest.config.digest) if manifest.config.media_type in media_types.IMAGE_CONFIGS else None
     try:
-        data = json.loads(raw or b"null")
+        data = strict_json.loads(raw or b"null")
     except ValueError:
         data = None
     platform = Platform.from_dict(data) if isinstance(data, dict) else Platform(os="", architecture="")

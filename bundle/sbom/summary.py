@@ -1,12 +1,12 @@
 """What an SBOM says in short: how many packages, under which licences, in which versions (CycloneDX 1.x JSON)."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 from bundle.errors import FormatError
+from bundle.formats import strict_json
 
 SOURCE = "airgap:sbom:source"  # a property of the metadata: who looked at the image
 NOT_READ = "airgap:sbom:not-read"  # a property of the metadata, for each thing that could not be read
@@ -45,7 +45,7 @@ class SbomSummary:
     def decode(cls, raw: bytes) -> Self:
         """Read the bytes of an SBOM file; FormatError when they are no CycloneDX JSON."""
         try:
-            data = json.loads(raw)
+            data = strict_json.loads(raw)
         except ValueError as err:
             raise FormatError(f"the SBOM is not JSON: {err}") from err
         if not isinstance(data, dict) or data.get("bomFormat") != "CycloneDX":

@@ -86,11 +86,11 @@ class Signers:
     def parse(cls, raw: bytes, *, label: str) -> Self:
         """Read a file; FormatError when nothing in it is a signer."""
         signers, unreadable = [], []
-        for number, line in enumerate(raw.decode("utf-8", "replace").splitlines(), 1):
+        for number, line in enumerate(raw.decode("utf-8", "replace").split("\n"), 1):
             if not line.strip() or line.lstrip().startswith("#"):
                 continue
             try:
-                signers.append(Signer.parse(line.strip(), number))
+                signers.append(Signer.parse(_plain(line.strip(" \t\r")), number))
             except FormatError as err:
                 unreadable.append(f"line {number}: {err.what}")
         if not signers:
@@ -123,6 +123,15 @@ class Signers:
             f"{subject} is signed by {key}, which {self.label} does not list{passed}; it lists {known}",
             hint="do not use the bundle before its origin is clear; if the key is right, add it to the list",
         )
+
+
+def _plain(line: str) -> str:
+    """The line; a FormatError for what ssh-keygen takes for none, as quotes that don't end and what is no ASCII."""
+    if not line.isascii() or not line.replace("\t", " ").isprintable():
+        raise FormatError("it has characters that are not ASCII")
+    if line.count('"') % 2:
+        raise FormatError("a quotation mark is missing")
+    return line
 
 
 def matches(patterns: str, text: str) -> bool:

@@ -10,10 +10,17 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from bundle.errors import FormatError
+from bundle.formats.numbers import number
 
 MAX_MEMBERS = 200_000
 _MAX_EXTENDED = 1024 * 1024  # bytes of a pax or GNU long-name header
+_MOST_EXTENDED = 3  # headers before one entry: a pax one, and GNU's for its name and its target
+_USED = frozenset({"path", "linkpath", "size", "uid", "gid"})  # keys of pax headers; those of GNU.sparse too
 _BLOCK = tarfile.BLOCKSIZE
+_RENAMING = frozenset({"path", "linkpath", "size"})
+_LENGTH_DIGITS = 8
+_SHOWN = 200  # characters of a name in a message
+_LONGEST_KEY = 64  # characters: longer ones are no keys of ours
 
 Kind = Literal["file", "directory", "symlink", "hardlink", "unsafe", "other"]
 _KINDS: Mapping[bytes, Kind] = {
@@ -68,7 +75,7 @@ def members(
     `clean` gives the name of an entry as a path inside, None for one that leads out.
     FormatError for a stream that is cut off or damaged, and for more entries than `limit`.
     """
-    count = 0
+    count = headers = 0
     extended: dict[str, str] = {}
     while True:
         header = stream.read(_BLOCK)
@@ -76,17 +83,20 @@ def members(
             return
         info = _parse(header, stream.position - len(header))
         if info.type in (tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK):
+            headers += 1
+            if headers > _MOST_EXTENDED:
+                raise FormatError(f"tar has more than {_MOST_EXTENDED} extended headers before one entry")
             extended.update(_extended(info, _exactly(stream, info)))
             continue
-        if info.type == tarfile.XGLTYPE:
-            if _extended(info, _exactly(stream, info)).keys() & {"path", "linkpath", "size"}:
-                raise FormatError("tar has a global header that renames its entries")
-            continue
+        if info.type == tarfile.XGLTYPE and _extended(info, _exactly(stream, info)).keys() & _RENAMING:
+            raise FormatError("tar has a global header that renames its entries")
         count += 1
         if count > limit:
             raise FormatError(f"tar has more than {limit} entries")
+        if info.type == tarfile.XGLTYPE:
+            continue
         member = _member(info, extended, stream.position, clean)
-        extended = {}
+        extended, headers = {}, 0
         yield member
         end = member.offset + member.size + -member.size % _BLOCK
         stream.skip(end - stream.position)
@@ -127,16 +137,20 @@ def _extended(info: tarfile.TarInfo, data: bytes) -> dict[str, str]:
     if info.type in (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK):
         text = data.rstrip(b"\0").decode("utf-8", "surrogateescape")
         return {"path" if info.type == tarfile.GNUTYPE_LONGNAME else "linkpath": text}
-    records = {}
-    while data:
-        length, space, _ = data.partition(b" ")
-        if not (space and length.isdigit() and len(length) < 9 and len(length) < int(length) <= len(data)):
+    records, at = {}, 0
+    while at < len(data):
+        space = data.find(b" ", at, at + _LENGTH_DIGITS + 1)
+        length = data[at:space] if space > at else b""
+        if not (length.isdigit() and len(length) < int(length) <= len(data) - at):
             raise FormatError("tar has a damaged extended header")
-        record, data = data[len(length) + 1 : int(length)], data[int(length) :]
-        key, equals, value = record.decode("utf-8", "surrogateescape").partition("=")
-        if not equals or not value.endswith("\n"):
+        end = at + int(length)
+        equals = data.find(b"=", space + 1, end)
+        if equals < 0 or data[end - 1 : end] != b"\n":
             raise FormatError("tar has a damaged extended header")
-        records[key] = value[:-1]
+        key = data[space + 1 : min(equals, space + 1 + _LONGEST_KEY)].decode("utf-8", "surrogateescape")
+        if key in _USED or key.startswith("GNU.sparse."):
+            records[key] = data[equals + 1 : end - 1].decode("utf-8", "surrogateescape")
+        at = end
     return records
 
 
@@ -148,9 +162,9 @@ def _member(
     if any(key.startswith("GNU.sparse.") for key in extended):
         kind = "other"
     size_text = extended.get("size", str(info.size))
-    if not (size_text.isascii() and size_text.isdigit() and len(size_text) < 20):
-        raise FormatError(f"tar has an entry {name!r} of size {size_text!r}")
-    size = int(size_text)
+    size = number(size_text)
+    if size is None:
+        raise FormatError(f"tar has an entry {name[:_SHOWN]!r} of size {size_text[:_SHOWN]!r}")
     if kind not in ("file", "other") and size:
         raise FormatError(f"tar has an entry {name!r} that is a {kind} and yet has data")
     if kind == "file" and name.endswith("/"):
@@ -171,5 +185,5 @@ def _member(
 
 def _owner(extended: Mapping[str, str], key: str, told: int) -> int:
     """A user's or group's number, which a pax header gives where the plain one has no room."""
-    text = extended.get(key, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else told
+    found = number(extended.get(key, ""))
+    return told if found is None else found

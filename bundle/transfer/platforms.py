@@ -3,12 +3,12 @@
 All that tells is optional there: what is not stated contradicts nothing, and the image's own config is asked instead.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bundle.errors import IntegrityError, SourceError
+from bundle.formats import strict_json
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.platform import Platform
@@ -109,7 +109,7 @@ def own_platform(source: ImageSource, manifest: Manifest, subject: str) -> Platf
     if not config.digest.matches(raw):
         raise IntegrityError(f"{subject}: its config does not have its digest {config.digest}")
     try:
-        data = json.loads(raw)
+        data = strict_json.loads(raw)
     except ValueError as err:
         raise SourceError(f"{subject}: its config is not JSON: {err}") from err
     found = Platform.from_dict(data) if isinstance(data, dict) else None

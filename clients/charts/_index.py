@@ -10,6 +10,7 @@ from typing import Any, Self
 import yaml
 
 from bundle.errors import FormatError, SourceError
+from bundle.formats.numbers import number
 
 MAX_INDEX = 128 * 1024 * 1024  # bytes; the largest public ones have some 30 million
 
@@ -82,8 +83,8 @@ def nearest(version: str, versions: list[str]) -> list[str]:
 def _order(version: str) -> _Order:
     core, _, prerelease = version.partition("+")[0].partition("-")
     numbers = _NUMBERS.fullmatch(core)
-    parts = tuple((not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in prerelease.split("."))
-    return tuple(int(number or 0) for number in numbers.groups()) if numbers else (), not prerelease, parts
+    parts = tuple((number(part) is None, number(part) or 0, part) for part in prerelease.split("."))
+    return tuple(number(each or "0") or 0 for each in numbers.groups()) if numbers else (), not prerelease, parts
 
 
 def _opening(event: yaml.Event) -> bool:

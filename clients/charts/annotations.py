@@ -8,29 +8,28 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
-from bundle.charts.package import read_archive
+from bundle.charts.package import Room, read_archive
+from bundle.errors import FormatError
+from clients.charts.documents import TEXTS, documents
 from clients.charts.images import FoundImage
 
 _ANNOTATIONS = ("artifacthub.io/images", "images", "helm.sh/images")
 _CHART = re.compile(r"(?:charts/[^/]+/)*Chart\.yaml")
 _PACKAGED = re.compile(r"(?:charts/[^/]+/)*charts/(?![_.])[^/]+\.tgz")
-_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # every scalar stays the text it is
 
 
 def annotated_images(chart: bytes, *, subject: str) -> tuple[FoundImage, ...]:
     """The images that a packaged chart lists, suspected; a FormatError for a package that Helm would refuse."""
-    return tuple(dict.fromkeys(_images(chart, "", subject)))
+    return tuple(dict.fromkeys(_images(chart, "", subject, Room())))
 
 
-def _images(chart: bytes, above: str, subject: str) -> Iterator[FoundImage]:
+def _images(chart: bytes, above: str, subject: str, room: Room) -> Iterator[FoundImage]:
     files = read_archive(
-        chart, keep=lambda name: bool(_CHART.fullmatch(name) or _PACKAGED.fullmatch(name)), subject=subject
+        chart, keep=lambda name: bool(_CHART.fullmatch(name) or _PACKAGED.fullmatch(name)), subject=subject, room=room
     )
     for name, content in sorted(files.items()):
         if name.endswith(".tgz"):
-            yield from _images(content, f"{above}{name}/", f"{subject}: {name}")
+            yield from _images(content, f"{above}{name}/", f"{subject}: {name}", room)
             continue
         metadata = _mapping(_yaml(content))
         for key, value in _mapping(metadata.get("annotations")).items():
@@ -55,8 +54,8 @@ def _listed(value: Any) -> Iterator[str]:
 
 def _yaml(text: bytes | str) -> Any:
     try:
-        return yaml.load(text, Loader=_LOADER)  # noqa: S506
-    except yaml.YAMLError:
+        return next(iter(documents(text, loader=TEXTS)), None)
+    except FormatError:
         return None
 
 

@@ -16,6 +16,7 @@ from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
 from clients.charts._image_fields import fields_of, image_text
 from clients.charts._image_hints import names_an_image, suspects
+from clients.charts.documents import documents
 
 _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 _WORDS = ("command", "args")
@@ -199,19 +200,16 @@ class _Walk:
 
 def _documents(rendered: str, subject: str) -> list[Any]:
     try:
-        return list(yaml.load_all(rendered, Loader=_Loader))
-    except yaml.YAMLError as err:
-        reason = " ".join(str(err).split())
-        raise FormatError(
-            f"{subject}: what it renders is no YAML: {reason}", hint="fix the chart or its values"
-        ) from err
+        return documents(rendered, loader=_Loader)
+    except FormatError as err:
+        raise FormatError(f"{subject}: what it renders is {err.what}", hint="fix the chart or its values") from err
 
 
 def _inner(text: str) -> list[Any] | None:
     """The YAML that a text holds; None for a text that is none, or is only one text."""
     try:
-        found = [each for each in yaml.load_all(text, Loader=_Loader) if each is not None]
-    except yaml.YAMLError:
+        found = [each for each in documents(text, loader=_Loader) if each is not None]
+    except FormatError:
         return None
     return found if found and all(isinstance(each, dict | list) for each in found) else None
 

@@ -5,14 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-import yaml
-
-from bundle.charts.package import read_archive
+from bundle.charts.package import Room, read_archive
 from bundle.errors import FormatError
 from clients.charts._drift import Dependencies, drift
+from clients.charts.documents import TEXTS, documents
 
-# Every scalar stays the text it is: `version: 1.10` means 1.10.
-_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _LOCKS = ("Chart.lock", "requirements.lock")
 _SUBCHART = re.compile(r"charts/(?![_.])[^/]+(?:/Chart\.yaml|\.tgz)")
 
@@ -50,14 +47,15 @@ class PackagedChart:
 
 def read_metadata(data: bytes, *, subject: str) -> PackagedChart:
     """Read a packaged chart; a FormatError says what is wrong with it."""
-    files = read_archive(data, keep=_describes, subject=subject)
+    room = Room()
+    files = read_archive(data, keep=_describes, subject=subject, room=room)
     if "Chart.yaml" not in files:
         raise FormatError(f"{subject}: the archive holds no Chart.yaml", hint="make the archive with `helm package`")
     metadata = ChartMetadata.parse(files["Chart.yaml"], subject=subject)
     wanted = {**metadata.dependencies}
     if "requirements.yaml" in files:  # where apiVersion v1 has them
         wanted |= _dependencies(_mapping(files["requirements.yaml"], "requirements.yaml", subject))
-    charts = [_subchart(name, content, subject) for name, content in files.items() if _SUBCHART.fullmatch(name)]
+    charts = [_subchart(name, content, subject, room) for name, content in files.items() if _SUBCHART.fullmatch(name)]
     there = {each.name: each.version for each in charts}
     lock = next((name for name in _LOCKS if name in files), None)
     locked = _dependencies(_mapping(files[lock], lock, subject)) if lock else None
@@ -71,19 +69,19 @@ def _describes(name: str) -> bool:
     return name in ("Chart.yaml", "requirements.yaml", *_LOCKS) or _SUBCHART.fullmatch(name) is not None
 
 
-def _subchart(name: str, content: bytes, subject: str) -> ChartMetadata:
+def _subchart(name: str, content: bytes, subject: str, room: Room) -> ChartMetadata:
     within = f"{subject}: {name}"
     if name.endswith(".tgz"):
-        found = read_archive(content, keep=lambda member: member == "Chart.yaml", subject=within)
+        found = read_archive(content, keep=lambda member: member == "Chart.yaml", subject=within, room=room)
         content = found.get("Chart.yaml", b"")
     return ChartMetadata.parse(content, subject=within)
 
 
 def _mapping(raw: bytes, name: str, subject: str) -> Mapping[str, Any]:
     try:
-        data = yaml.load(raw, Loader=_LOADER)  # noqa: S506 - makes texts, lists and mappings only
-    except yaml.YAMLError as err:
-        raise FormatError(f"{subject}: {name} is not YAML: {' '.join(str(err).split())}") from err
+        data = next(iter(documents(raw, loader=TEXTS)), None)
+    except FormatError as err:
+        raise FormatError(f"{subject}: {name} is {err.what.replace('no YAML', 'not YAML', 1)}") from err
     if not isinstance(data, dict):
         raise FormatError(f"{subject}: {name} is not a mapping")
     return data

@@ -160,14 +160,33 @@ def _text(lines: Iterable[str]) -> str:
 
 MASK = "***"
 
-_NAME = (
-    r"[\w.-]*(?:passw(?:or)?d|passphrase|passwd|pwd|secret|token|credential|api[_-]?key|private[_-]?key|access[_-]?key)"
+_WORD = (
+    r"(?:passw(?:or)?d|passphrase|passwd|(?<![A-Za-z])(?:pass|pwd)(?![A-Za-z])|token|credential|secret(?!s?_?-?name)"
+    r"|(?:api|private|access)[_-]?key)"
 )
-_SOUNDS_SECRET = re.compile(rf"{_NAME}s?$", re.IGNORECASE)
-_ASSIGNED = re.compile(rf"({_NAME}s?[\"']?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&]+)", re.IGNORECASE)
+_REST = r"[\w.-]{0,60}"
+_GAP = r"[ \t]{0,8}+"
+_VALUE = r"""(?:\\?"[^"\n]{0,4096}"|'[^'\n]{0,4096}'|[^\s,;&"']{1,65536})"""
+# Each begins at a word that is searched for and has a bound, so that no text takes more than its length.
+_SOUNDS_SECRET = re.compile(_WORD, re.IGNORECASE)
+_ASSIGNED = re.compile(rf"({_WORD}{_REST}[\\\"']{{0,4}}{_GAP}(?:=>|[=:]){_GAP}){_VALUE}", re.IGNORECASE)
+_ARGUMENT = re.compile(rf"(?<![\w-])(--?[\w-]{{0,60}}{_WORD}[\w-]{{0,60}}[ \t]{{1,8}}){_VALUE}", re.IGNORECASE)
+_OPTION = re.compile(rf"--?[\w-]{{0,60}}{_WORD}[\w-]{{0,60}}", re.IGNORECASE)
+_LINE = re.compile(
+    rf"^([ \t]{{0,40}}[\w.-]{{0,60}}{_WORD}{_REST}:[ \t]{{1,8}})(?!\*\*\*)[^\s{{\[].*$", re.IGNORECASE | re.MULTILINE
+)
 _LOGIN = re.compile(r"(://)[^/\s@]+@")
-_HEADER = re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
-_PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
+_HEADER = re.compile(r"\b(bearer|basic)\s{1,8}[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
+_MASKED = r"(?!(?:bearer|basic) \*\*\*)"
+_AUTHORIZED = re.compile(
+    rf"(\b(?:authorization|cookie)[\\\"']{{0,4}}{_GAP}[:=]{_GAP}\\?[\"']?+){_MASKED}[^\r\n\"']{{1,65536}}",
+    re.IGNORECASE,
+)
+_KEY_BODY = r"[A-Za-z0-9+/=\s\\:,]*"
+_PEM = re.compile(
+    rf"-----BEGIN [A-Z ]{{0,40}}PRIVATE KEY-----{_KEY_BODY}(?:DEK-Info:[^\n]*{_KEY_BODY})?"
+    r"(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?"
+)
 _LONG_TAIL = frozenset({"managedFields"})
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"  # repeats what is masked elsewhere
 
@@ -176,7 +195,9 @@ def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
     """A log or message without known secrets, and without what stands where secrets usually do."""
     text = _PEM.sub(MASK, masked(text, secrets))
     text = _HEADER.sub(rf"\1 {MASK}", _LOGIN.sub(rf"\1{MASK}@", text))
-    return _ASSIGNED.sub(rf"\1{MASK}", text)
+    for pattern in (_AUTHORIZED, _LINE, _ARGUMENT, _ASSIGNED):
+        text = pattern.sub(rf"\1{MASK}", text)
+    return text
 
 
 def redact_object(thing: Any, secrets: Iterable[str] = ()) -> Any:
@@ -190,10 +211,14 @@ def redact_object(thing: Any, secrets: Iterable[str] = ()) -> Any:
         if _SOUNDS_SECRET.search(str(thing.get("name", ""))) and "value" in thing:
             thing = {**thing, "value": MASK}
         return {
-            key: redact_object(value, secrets)
+            key: MASK if isinstance(value, str) and _SOUNDS_SECRET.search(str(key)) else redact_object(value, secrets)
             for key, value in thing.items()
             if key not in _LONG_TAIL and key != _LAST_APPLIED
         }
     if isinstance(thing, list):
-        return [redact_object(each, secrets) for each in thing]
+        options = [False, *(isinstance(each, str) and bool(_OPTION.fullmatch(each)) for each in thing)]
+        return [
+            MASK if after and isinstance(each, str) else redact_object(each, secrets)
+            for after, each in zip(options, thing, strict=False)
+        ]
     return redact_text(thing, secrets) if isinstance(thing, str) else thing

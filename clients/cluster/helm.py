@@ -1,6 +1,5 @@
 """Releases through the helm command (3.8 or later, and 4): charts and values from files, nothing from networks."""
 
-import json
 import os
 import signal
 import tempfile
@@ -8,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from bundle.errors import FormatError, ProgramError, ReleaseError, SignatureError
+from bundle.formats import strict_json
 from bundle.formats.versions import Version
 from bundle.storage.scratch import scratch_directory
+from clients.charts.documents import documents
 from clients.cluster._helm_errors import NOT_FOUND, helm_error
 from clients.cluster.release import Release, last_good
 from clients.programs.offline import offline_prefix
@@ -168,8 +167,8 @@ class Helm:
             return None
         text = self._ok(done, f"the hooks of release {release!r}").text
         try:
-            found = [each for each in yaml.safe_load_all(text) if isinstance(each, dict)]
-        except yaml.YAMLError as err:
+            found = [each for each in documents(text) if isinstance(each, dict)]
+        except FormatError as err:
             raise ReleaseError(
                 f"release {release!r}: helm gives hooks that are no YAML", hint="helm get hooks"
             ) from err
@@ -281,7 +280,7 @@ def _is_missing(done: Completed) -> bool:
 
 def _json(done: Completed, subject: str) -> Any:
     try:
-        return json.loads(done.stdout)
+        return strict_json.loads(done.stdout)
     except ValueError as err:
         raise ReleaseError(f"{subject}: helm gave an answer that is no JSON", hint="try the same by hand") from err
 

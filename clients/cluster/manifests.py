@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import yaml
 
 from bundle.errors import FormatError
+from clients.charts.documents import documents
 
 Manifest = dict[str, Any]
 
@@ -38,17 +39,15 @@ _Loader.add_constructor(_FLOAT, _number)
 def manifests(text: str, *, subject: str) -> tuple[Manifest, ...]:
     """The objects of a stream of YAML documents, also those in Lists; a FormatError when it is none."""
     try:
-        documents = list(yaml.load_all(text, Loader=_Loader))
-    except yaml.YAMLError as err:
-        reason = " ".join(str(err).split())
-        raise FormatError(
-            f"{subject}: what it renders is no YAML: {reason}", hint="correct the chart or its values"
-        ) from err
-    return tuple(_objects(documents))
+        found = documents(text, loader=_Loader)
+    except FormatError as err:
+        hint = "correct the chart or its values"
+        raise FormatError(f"{subject}: what it renders is {err.what}", hint=hint) from err
+    return tuple(_objects(found))
 
 
-def _objects(documents: Iterable[Any]) -> Iterator[Manifest]:
-    for each in documents:
+def _objects(found: Iterable[Any]) -> Iterator[Manifest]:
+    for each in found:
         if not isinstance(each, dict):
             continue
         if str(each.get("kind", "")).endswith("List") and isinstance(each.get("items"), list):

@@ -1,12 +1,12 @@
 """Looks at all that tells how releases are: their revisions, objects, events, logs, and the pull secrets of pods."""
 
 import base64
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from bundle.errors import AirgapError
+from bundle.formats import strict_json
 from clients.cluster.pods.containers import pull_secrets, statuses
 from clients.cluster.pods.trouble import Event
 from clients.cluster.pods.workloads import KINDS, NamespaceState
@@ -124,7 +124,7 @@ class _Look:
         """The hosts in a pull secret; what else it holds is forgotten here."""
         found = self._try(lambda: self._cluster.get("secret", name, namespace=self._namespace), None)
         try:
-            config = json.loads(base64.b64decode((found or {})["data"][".dockerconfigjson"]))
+            config = strict_json.loads(base64.b64decode((found or {})["data"][".dockerconfigjson"]))
             return tuple(sorted(str(host) for host in config["auths"]))
         except (KeyError, TypeError, ValueError):
             return None

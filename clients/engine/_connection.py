@@ -4,7 +4,6 @@ There is no bound on how long an answer takes: an Engine may unpack gigabytes be
 Engine that is gone ends by itself.
 """
 
-import json
 import socket
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,6 +16,7 @@ from requests import JSONDecodeError, RequestException, Response
 from urllib3.exceptions import HTTPError
 
 from bundle.errors import EngineError
+from bundle.formats import strict_json
 from clients.engine._client import Client, UnmadeError
 from clients.engine._host import EngineHost
 
@@ -122,7 +122,7 @@ class EngineConnection:
     def _refused(self, answer: Response, subject: str) -> EngineError:
         text = answer.raw.read(_MAX_REFUSAL).decode(errors="replace")
         try:
-            words = str(json.loads(text)["message"])
+            words = str(strict_json.loads(text)["message"])
         except (ValueError, KeyError, TypeError):
             words = text
         line = " ".join(words.split())

@@ -1,7 +1,6 @@
 """Which Docker Engine is meant, as the `docker` command finds it: DOCKER_HOST, a context, or the usual socket."""
 
 import hashlib
-import json
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bundle.errors import EngineError
+from bundle.formats import strict_json
 from clients.http.tls import client_context
 
 USUAL_SOCKET = "/var/run/docker.sock"
@@ -121,7 +121,7 @@ def _config_directory(environment: Mapping[str, str]) -> Path:
 
 def _current_context(config: Path) -> str:
     try:
-        data = json.loads((config / "config.json").read_bytes() or b"{}")
+        data = strict_json.loads((config / "config.json").read_bytes() or b"{}")
     except FileNotFoundError:
         return ""
     except (OSError, ValueError) as err:
@@ -138,7 +138,7 @@ def _context(name: str, config: Path) -> EngineHost:
     place = hashlib.sha256(name.encode()).hexdigest()
     file = config / "contexts" / "meta" / place / "meta.json"
     try:
-        data: Any = json.loads(file.read_bytes())
+        data: Any = strict_json.loads(file.read_bytes())
         endpoint = data["Endpoints"]["docker"]
         host, skip = str(endpoint["Host"]), bool(endpoint.get("SkipTLSVerify"))
     except FileNotFoundError as err:

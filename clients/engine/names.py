@@ -1,6 +1,5 @@
 """Which names on a Docker Engine are ours: only what a run brought there is ever taken away again."""
 
-import json
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -110,7 +109,7 @@ class EngineNames:
     def _all(self) -> dict[str, Any]:
         """What is noted of all Engines; nothing where the file is not there, or not ours to understand."""
         try:
-            data = json.loads(self._path.read_bytes())
+            data = strict_json.loads(self._path.read_bytes())
         except (FileNotFoundError, ValueError):
             return {}
         return dict(data["engines"]) if isinstance(data, dict) and data.get("format") == FORMAT_VERSION else {}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import urllib3
 from urllib3 import exceptions
 
+from bundle.formats.numbers import number
 from bundle.storage.files import CHUNK
 
 _FIRST_READ = 64 * 1024  # bytes; grows to CHUNK, so that a link that is cut again and again still gets ahead
@@ -83,5 +84,5 @@ def _start(response: urllib3.BaseHTTPResponse, asked: int) -> int:
     if response.status != 206:
         return 0
     unit, _, rest = response.headers.get("Content-Range", "").partition(" ")
-    first = rest.partition("-")[0]
-    return int(first) if unit == "bytes" and first.isdigit() and int(first) <= asked else asked
+    first = number(rest.partition("-")[0])
+    return first if unit == "bytes" and first is not None and first <= asked else asked

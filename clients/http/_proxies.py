@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from bundle.formats.numbers import number
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proxies:
@@ -62,8 +64,8 @@ def _matches(pattern: str, host: str, port: int) -> bool:
             return False
     if not _is_ip(pattern):
         name, colon, wanted_port = pattern.rpartition(":")
-        if colon and wanted_port.isdigit():
-            if int(wanted_port) != port:
+        if colon and (wanted_number := number(wanted_port)) is not None:
+            if wanted_number != port:
                 return False
             pattern = name.strip("[]")
     pattern = pattern.removeprefix("*")

@@ -1,7 +1,6 @@
 """Access to repositories: Basic, and Bearer tokens from the server that a registry names (distribution-spec)."""
 
 import base64
-import json
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,6 +9,7 @@ from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from bundle.errors import RegistryError, SourceError
+from bundle.formats import strict_json
 from clients.http.credentials import Credential, Credentials
 from clients.http.transport import Transport
 
@@ -149,7 +149,7 @@ def basic(credential: Credential) -> str:
 
 def _token(body: bytes, host: str, subject: str) -> str:
     try:
-        data = json.loads(body)
+        data = strict_json.loads(body)
     except ValueError:
         data = None
     token = (data.get("token") or data.get("access_token")) if isinstance(data, dict) else None
@@ -160,7 +160,7 @@ def _token(body: bytes, host: str, subject: str) -> str:
 
 
 _PART = re.compile(
-    r"""\s*,?\s*(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)  # a scheme or a parameter's name
+    r"""[\s,]*(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)  # a scheme or a parameter's name
         (?:\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^\s,"]*)))?""",
     re.VERBOSE,
 )

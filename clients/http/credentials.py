@@ -6,7 +6,6 @@ Looked at in this order: REGISTRY_AUTH_FILE, `config.json` in DOCKER_CONFIG or ~
 
 import base64
 import binascii
-import json
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bundle.errors import MissingToolError, ProgramError, SourceError
+from bundle.formats import strict_json
 from bundle.oci.reference import DOCKER_HUB
 from clients.programs.process import run
 
@@ -93,7 +93,7 @@ class Credentials:
 
 def _load(file: Path, subject: str) -> Mapping[str, Any]:
     try:
-        data = json.loads(file.read_bytes() or b"{}")
+        data = strict_json.loads(file.read_bytes() or b"{}")
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as err:
@@ -188,7 +188,7 @@ def _ask(helper: str, host: str, file: Path, subject: str, environment: Mapping[
 
 def _answer(output: bytes, program: str, host: str, subject: str) -> Credential:
     try:
-        data = json.loads(output)
+        data = strict_json.loads(output)
         username, secret = str(data["Username"]), str(data["Secret"])
     except (ValueError, KeyError, TypeError):
         # No cause: its text could show the secret.

@@ -1,6 +1,5 @@
 """What went wrong in an HTTP exchange, said for people: refusals with the server's own words, faults of the network."""
 
-import json
 import re
 import socket
 import ssl
@@ -11,6 +10,7 @@ import urllib3
 from urllib3 import exceptions
 
 from bundle.errors import NetworkError, RegistryError, SourceError
+from bundle.formats import strict_json
 from clients.http.retry import TransientError
 
 MAX_MESSAGE = 300  # characters of a server's own words
@@ -29,7 +29,7 @@ def server_words(body: bytes, content_type: str) -> tuple[str, str]:
     text = body.decode("utf-8", errors="replace").strip()
     if text.startswith("{"):
         try:
-            data = json.loads(text)
+            data = strict_json.loads(text)
         except ValueError:
             return "", ""
         return _json_words(data)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from bundle.errors import FormatError, NetworkError
+from bundle.formats.numbers import number
 
 TIMEOUT = 5.0
 """Seconds that a probe waits: for a name, for a connection, and for each answer."""
@@ -36,7 +37,7 @@ class Endpoint:
             raise FormatError(f"{text!r} names no host", hint="write HOST:PORT or [IPV6]:PORT")
         if not port and default_port and text[-1:] != ":":
             return cls(host=host, port=default_port)
-        if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        if not 0 < (number(port) or 0) < 65536:
             raise FormatError(f"{text!r} has no port from 1 to 65535", hint=f"write it as {host}:PORT")
         return cls(host=host, port=int(port))
 

@@ -1,12 +1,12 @@
 """Whether a Kubernetes cluster can take what will be installed: version, nodes, rights, classes, pull secrets."""
 
 import base64
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from bundle.errors import ClusterError
+from bundle.formats import strict_json
 from bundle.formats.versions import Version
 from bundle.oci.platform import Platform
 from clients.cluster.kubectl import JsonObject, Right, Versions
@@ -272,7 +272,7 @@ def _pull_secret(target: ProbedCluster, namespace: str, name: str, host: str) ->
 def _login_hosts(data: Mapping[str, str]) -> set[str]:
     """The hosts in a secret of type kubernetes.io/dockerconfigjson; none in what is not readable as one."""
     try:
-        auths = json.loads(base64.b64decode(data[".dockerconfigjson"]))["auths"]
+        auths = strict_json.loads(base64.b64decode(data[".dockerconfigjson"]))["auths"]
         return {(key.partition("://")[2] or key).partition("/")[0] for key in auths}
     except (ValueError, KeyError, TypeError):
         return set()

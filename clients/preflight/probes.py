@@ -12,6 +12,7 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
 from bundle.errors import AirgapError, FormatError, NetworkError
+from bundle.formats import strict_json
 from clients.http.addresses import netloc
 from clients.http.errors import Fault
 from clients.preflight._endpoints import TIMEOUT, Endpoint, dial
@@ -113,7 +114,7 @@ def _ask(url: Url, subject: str, context: ssl.SSLContext, wanted: _Answer) -> Fi
 
 def _members(body: bytes, kind: str, subject: str, wanted: Mapping[str, str]) -> Findings:
     try:
-        found = json.loads(body)
+        found = strict_json.loads(body)
     except ValueError:
         found = None
     if not isinstance(found, dict):

@@ -33,7 +33,8 @@ class RenderedObjects:
         own = manifests(files, subject=subject)
         objects = (*own, *manifests(templates, subject=subject))
         for each in objects:
-            place = (each.get("metadata") or {}).get("namespace") or namespace
+            metadata = each.get("metadata")
+            place = str((metadata.get("namespace") if isinstance(metadata, dict) else "") or namespace)
             kind = ApiKind(api_version=str(each.get("apiVersion", "")), kind=str(each.get("kind", "")))
             kinds.setdefault(place, set()).add(kind)
             secrets.setdefault(place, set()).update(_pull_secrets(each))

@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, Self
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from bundle.errors import MissingToolError, ProgramError
 from clients.programs._child import Child
@@ -162,8 +162,11 @@ def masked(text: str, secrets: Iterable[str]) -> str:
 def _forms(secret: str) -> Iterable[str]:
     for part in {secret, secret.strip(), *secret.splitlines()}:
         if len(part.strip()) >= _SHORTEST_SECRET:
-            encoded = base64.b64encode(part.encode()).decode()
-            yield from (part, encoded, json.dumps(part)[1:-1], quote(part, safe=""))
+            raw = part.encode(errors="surrogateescape")
+            yield from (part, json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1], raw.hex())
+            yield from (quote(raw, safe=""), quote(raw), quote_plus(raw))
+            for encoded in (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()):
+                yield from (encoded, encoded.rstrip("="))
 
 
 def _last_words(done: Completed) -> str:

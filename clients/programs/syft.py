@@ -1,12 +1,12 @@
 """SBOMs by syft, where it is installed: it knows more kinds of packages than we do."""
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bundle.errors import ProgramError
+from bundle.formats import strict_json
 from clients.programs.process import Runner, run
 
 _TIMEOUT = 3600.0  # seconds
@@ -21,7 +21,7 @@ def scan(program: Path, layout: Path, *, subject: str, runner: Runner = run) -> 
         words = " ".join(done.stderr.split()[-60:])
         raise ProgramError(f"{subject}: syft failed with exit code {done.code}: {words}")
     try:
-        data = json.loads(done.stdout)
+        data = strict_json.loads(done.stdout)
     except ValueError as err:
         raise ProgramError(f"{subject}: syft wrote no JSON: {err}") from err
     if not isinstance(data, dict) or data.get("bomFormat") != "CycloneDX":

@@ -11,6 +11,7 @@ from functools import partial
 from urllib.parse import urlencode
 
 from bundle.errors import IntegrityError, RegistryError, SourceError
+from bundle.formats.numbers import number
 from bundle.oci.descriptor import Descriptor
 from bundle.transfer.push import ReadBlob
 from clients.http.addresses import address, netloc, origin
@@ -99,9 +100,9 @@ class BlobUploads:
         except (TransientError, SourceError, IntegrityError):
             return None
         first, _, last = answer.headers.get("Range", "").removeprefix("bytes=").partition("-")
-        if first != "0" or not last.isdigit() or last == "0":
+        if first != "0" or not (end := number(last)):
             return None
-        return self._session(answer, at=int(last) + 1)
+        return self._session(answer, at=end + 1)
 
     def _post(self, url: str, access: RepositoryAccess) -> Response:
         return self._transport.request("POST", url, subject=self._subject, auth=access, body=b"", limit=MAX_ANSWER)

@@ -16,7 +16,7 @@ from clients.http.transport import Transport
 
 # How registries say that they do not know this part of the specification. Not 401, 403 or 429: those say nothing of it.
 _UNKNOWN_API = frozenset({400, 404, 405, 406, 501})
-_NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next\b')
+_NEXT = re.compile(r'<([^<>]*)>\s*;[^,<]*\brel="?next\b')
 _MOST_PAGES = 100
 
 

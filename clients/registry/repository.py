@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from bundle.errors import FormatError, IntegrityError, NetworkError, RegistryError, SourceError
+from bundle.formats.numbers import number
 from bundle.meter import Meter, SilentMeter
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
@@ -222,10 +223,10 @@ class RegistryRepository:
     def _describe(self, endpoint: _Endpoint, name: str, pinned: Digest | None, head: Response | None) -> Descriptor:
         """What a name stands for: as the answer to a HEAD tells, else by a GET."""
         if head:
-            media_type, length = _media_type(head), head.headers.get("Content-Length", "")
+            media_type, length = _media_type(head), number(head.headers.get("Content-Length", ""))
             digest = pinned or self._announced(head, endpoint)
-            if digest and media_type in media_types.ACCEPT_MANIFEST and length.isdigit() and int(length):
-                return Descriptor(media_type=media_type, digest=digest, size=int(length))
+            if digest and media_type in media_types.ACCEPT_MANIFEST and length:
+                return Descriptor(media_type=media_type, digest=digest, size=length)
         answer = self._get_manifest(endpoint, name)
         digest = pinned or self._announced(answer, endpoint) or Digest.of(answer.body)
         try:

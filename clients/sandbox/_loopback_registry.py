@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from bundle.errors import FormatError
+from bundle.formats import strict_json
 from bundle.oci.digest import Digest
 from bundle.storage.files import CHUNK, write_bytes
 
@@ -254,7 +255,7 @@ class _Handler(BaseHTTPRequestHandler):
 def _children(raw: bytes) -> Iterator[Digest]:
     """What a manifest or an index refers to and a registry must have before it."""
     try:
-        data = json.loads(raw)
+        data = strict_json.loads(raw)
     except ValueError:
         return
     if isinstance(data, dict):

@@ -139,6 +139,8 @@ def parse_outputs(stdout: bytes, action: str) -> Mapping[str, Any]:
         raise FormatError(f"{subject} printed no UTF-8 text", hint=hint) from None
     except ValueError as err:
         raise FormatError(f"{subject} printed JSON with {err}", hint=hint) from err
+    except RecursionError:
+        raise FormatError(f"{subject} printed JSON that is nested too deeply", hint=hint) from None
     if not isinstance(found, dict):
         raise FormatError(f"{subject} printed JSON that is no object", hint=hint)
     if odd := sum(not _KEY.fullmatch(key) for key in found):

@@ -1,12 +1,12 @@
 """The values that a packaged chart and its subcharts have (Helm chart format), as far as keys are concerned."""
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from bundle.charts.package import read_archive
+from bundle.charts.package import Room, read_archive
+from bundle.formats import strict_json
 from schema.syntax.document import parse
 from schema.syntax.problems import Problems
 
@@ -14,7 +14,7 @@ _FILES = ("values.yaml", "values.schema.json", "Chart.yaml", "requirements.yaml"
 _KEPT = re.compile(rf"(?:charts/[^/]+/)*(?:{'|'.join(map(re.escape, _FILES))}|charts/[^/]+\.tgz)")
 _SUBCHART = re.compile(r"charts/(?![_.])([^/]+)/(.+)")
 _PACKAGED = re.compile(r"charts/(?![_.])[^/]+\.tgz")
-_COMMENTED = re.compile(r"^\s*#[#\s-]*([A-Za-z_][\w.-]*)\s*:", re.MULTILINE)
+_COMMENTED = re.compile(r"^[ \t]*#[# \t-]*([A-Za-z_][\w.-]*)[ \t]*:", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,8 @@ class ChartValues:
     @classmethod
     def read(cls, data: bytes, *, subject: str) -> Self:
         """Read a chart's .tgz; FormatError for one that Helm would refuse. What can't be parsed counts as empty."""
-        return cls._of(read_archive(data, keep=_is_kept, subject=subject), subject)
+        room = Room()
+        return cls._of(read_archive(data, keep=_is_kept, subject=subject, room=room), subject, room)
 
     @property
     def globals(self) -> Mapping[str, Any]:
@@ -46,11 +47,11 @@ class ChartValues:
         return found
 
     @classmethod
-    def _of(cls, files: Mapping[str, bytes], subject: str) -> Self:
+    def _of(cls, files: Mapping[str, bytes], subject: str, room: Room) -> Self:
         values = files.get("values.yaml", b"")
         metadata = _yaml(files.get("Chart.yaml", b""))
         listed = [*_dependencies(metadata), *_dependencies(_yaml(files.get("requirements.yaml", b"")))]
-        charts = {str(name): chart for name, chart in cls._packed(files, subject)}
+        charts = {str(name): chart for name, chart in cls._packed(files, subject, room)}
         keys = {name: [d.get("alias") or name for d in listed if d.get("name") == name] or [name] for name in charts}
         return cls(
             defaults=_yaml(values),
@@ -61,16 +62,16 @@ class ChartValues:
         )
 
     @classmethod
-    def _packed(cls, files: Mapping[str, bytes], subject: str) -> Iterable[tuple[Any, Self]]:
+    def _packed(cls, files: Mapping[str, bytes], subject: str, room: Room) -> Iterable[tuple[Any, Self]]:
         """The charts below charts/, each with the name that it gives itself."""
         below: dict[str, Mapping[str, bytes]] = {}
         for name, content in files.items():
             if _PACKAGED.fullmatch(name):
-                below[name] = read_archive(content, keep=_is_kept, subject=f"{subject}: {name}")
+                below[name] = read_archive(content, keep=_is_kept, subject=f"{subject}: {name}", room=room)
             elif match := _SUBCHART.fullmatch(name):
                 below[match[1]] = {**below.get(match[1], {}), match[2]: content}
         for inner in below.values():
-            yield _yaml(inner.get("Chart.yaml", b"")).get("name"), cls._of(inner, subject)
+            yield _yaml(inner.get("Chart.yaml", b"")).get("name"), cls._of(inner, subject, room)
 
 
 def _is_kept(name: str) -> bool:
@@ -90,7 +91,7 @@ def _yaml(raw: bytes) -> Mapping[str, Any]:
 
 def _json(raw: bytes) -> Mapping[str, Any]:
     try:
-        found = json.loads(raw or b"{}")
+        found = strict_json.loads(raw or b"{}")
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

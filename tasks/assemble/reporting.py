@@ -1,11 +1,11 @@
 """What a report is made of: the bundle itself, what is known of it by now, and an earlier one to compare with."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from bundle.archive.reader import OpenedBundle, open_bundle
 from bundle.errors import AirgapError, FormatError, SourceError, storage_errors
+from bundle.formats import strict_json
 from bundle.metadata.manifest import BundleManifest
 from bundle.metadata.names import INSTALL, MANIFEST, RESOLVED_SPEC
 from bundle.report.changes import changes
@@ -118,4 +118,4 @@ def _packages(bundle: OpenedBundle) -> Mapping[str, SbomSummary]:
 
 
 def _values(bundle: OpenedBundle) -> Mapping[str, str]:
-    return flat_values(json.loads(bundle.read(RESOLVED_SPEC)), bundle.read)
+    return flat_values(strict_json.loads(bundle.read(RESOLVED_SPEC)), bundle.read)

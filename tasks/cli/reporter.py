@@ -5,8 +5,15 @@ from typing import Any
 
 from doit.exceptions import BaseFail, TaskFailed
 
+from tasks.cli.command import unforeseen
 from tasks.cli.summary import summarise
 from tasks.runtime.project import Project
+
+
+def _broken(fail: BaseFail) -> str:
+    """What is said of a step that raised what nobody foresaw."""
+    lines = [line for part in fail.traceback or () for line in str(part).splitlines() if line.strip()]
+    return unforeseen(lines[-1] if lines else fail.get_name(), fail.get_msg())
 
 
 class Reporter:
@@ -55,7 +62,7 @@ class Reporter:
             self.unreached.append(task.name)
         else:
             self.broken.append(task.name)
-            self._console.problem(f"BROKEN {task.name}: {fail.get_msg().rstrip()}")
+            self._console.problem(f"BROKEN {task.name}: {_broken(fail)}")
 
     def skip_uptodate(self, task: Any) -> None:
         """A step has nothing to do."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bundle.errors import LockError
+from bundle.formats import strict_json
 from bundle.formats.sizes import counted
 from bundle.images import layout
 from bundle.images.docker_archive import ImageArchive
@@ -126,7 +127,7 @@ def record_path(project: Project, name: str) -> Path:
 def read_record(path: Path) -> list[dict[str, Any]]:
     """The noted files: path, sha256, size."""
     try:
-        data = json.loads(path.read_bytes())
+        data = strict_json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):
         return []
     return data if isinstance(data, list) else []
@@ -179,7 +180,7 @@ def _tag_files(project: Project, image: ImageSpec) -> tuple[Path]:
 
 def _tagged(project: Project, image: ImageSpec) -> LayoutImage:
     """The image as `tag` named it."""
-    record = json.loads(_tag_path(project, image).read_bytes())
+    record = strict_json.loads(_tag_path(project, image).read_bytes())
     root = Descriptor.from_dict(record["root"])
     attached = {tag: Descriptor.from_dict(each) for tag, each in record["attached"].items()}
     return LayoutImage(name=image.name, reference=Reference.parse(record["name"]), root=root, attached=attached)

@@ -164,10 +164,9 @@ def _nearest(
 
 def _id(name: str) -> str:
     """A name as Mermaid's identifiers are written: letters, digits and `_`, different for different names."""
-    base, _, rest = (
-        re.sub(r"[^A-Za-z0-9]", lambda found: f"_{ord(found[0]):x}_", part) for part in name.partition(":")
-    )
-    return "_".join(filter(None, (base, rest)))
+    kind, _, rest = name.partition(":")
+    parts = (re.sub(r"[^A-Za-z0-9]", lambda found: f"_{ord(found[0]):x}_", part) for part in (kind, rest))
+    return "_".join(filter(None, parts))
 
 
 def _declared(name: str, label: str) -> str:

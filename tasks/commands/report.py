@@ -1,6 +1,5 @@
 """`doit report`: the report on a finished bundle, with what its checks found and what is new since the last one."""
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from bundle.archive.parts import find_archive, sums_path
 from bundle.archive.reader import OpenedBundle, is_signed, open_bundle, signer_of
 from bundle.archive.verify import verify
 from bundle.errors import AirgapError, BundleError, TrustError, storage_errors
+from bundle.formats import strict_json
 from bundle.formats.sizes import human
 from bundle.metadata.base import Base, read_base
 from bundle.metadata.names import MANIFEST, REPORT, REPORT_DATA
@@ -123,7 +123,7 @@ def _rehearsal(receiver: Receiver, bundle: OpenedBundle) -> Result:
     if not kept.is_file():
         return Result(state="open", summary="not rehearsed on this machine: doit rehearse")
     with storage_errors("read the last rehearsal's result", kept):
-        data = json.loads(kept.read_bytes())
+        data = strict_json.loads(kept.read_bytes())
     result = RehearsalResult.from_dict(data)
     if result.bundle.get("sums") != str(bundle.sums_digest):
         what = f"{result.bundle.get('name')} {result.bundle.get('version')}"

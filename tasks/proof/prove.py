@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bundle.errors import FormatError, ProgramError
+from bundle.formats import strict_json
 from bundle.storage.files import write_bytes
 from schema.loading.values import release_files
 from schema.lock import Lock
@@ -52,7 +53,7 @@ def results(project: Project) -> "tuple[ProofEntry, ...] | None":
     found = []
     for release in project.spec.install.releases:
         try:
-            found.append(ProofEntry.from_dict(json.loads(_result(project, release).read_bytes())))
+            found.append(ProofEntry.from_dict(strict_json.loads(_result(project, release).read_bytes())))
         except (OSError, ValueError, FormatError):
             return None
     return tuple(found)

@@ -18,6 +18,7 @@ from doit.exceptions import InvalidCommand
 from bundle.archive.parts import find_archive, sums_path
 from bundle.archive.reader import open_bundle
 from bundle.errors import AirgapError, ProblemsError, ProgramError, storage_errors
+from bundle.formats import strict_json
 from bundle.metadata.names import ZIPAPP
 from bundle.storage.files import locked, place, write_bytes
 from bundle.storage.private import make_private, require_private
@@ -174,7 +175,7 @@ def _play(project: Project, scene: Scene) -> RehearsalResult:
     result = scene.place / RESULT
     if not result.is_file():
         raise ProgramError(f"the rehearsal broke off: {done.stderr.strip() or f'exit code {done.code}'}")
-    return RehearsalResult.from_dict(json.loads(result.read_bytes()))
+    return RehearsalResult.from_dict(strict_json.loads(result.read_bytes()))
 
 
 def _program(module: str) -> str:

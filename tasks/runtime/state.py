@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from doit.dependency import FileChangedChecker
 
+from bundle.formats import strict_json
 from bundle.storage.files import sync_directories, write_bytes
 from bundle.storage.private import make_private
 
@@ -51,7 +52,7 @@ class JournalDB:
         self._torn = b"" if not text or text.endswith("\n") else b"\n"
         for line in text.splitlines():
             try:
-                task_id, values = json.loads(line)
+                task_id, values = strict_json.loads(line)
             except ValueError:
                 continue
             self._lines += 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundle.errors import FormatError, storage_errors
+from bundle.formats import strict_json
 from bundle.formats.x509 import Authority, parse_authorities
 from bundle.images import layout
 from bundle.images.derived import RECIPE, DerivedImage, DerivedSource, derive_image
@@ -157,7 +158,7 @@ class Derivation:
     def _kept(self) -> DerivedImage | None:
         """What an earlier run kept; None where there is nothing whole."""
         try:
-            kept = json.loads((self.place / _ROOT).read_bytes())
+            kept = strict_json.loads((self.place / _ROOT).read_bytes())
             digests = [Digest.parse(each) for each in kept["blobs"]]
             blobs = {each: (self.place / layout.blob_name(each)).read_bytes() for each in digests}
             root = Descriptor.from_dict(kept["root"])

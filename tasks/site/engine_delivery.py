@@ -1,7 +1,6 @@
 """The registry inside, by way of a Docker Engine: images are loaded into it, checked there, named, and pushed by it."""
 
 import contextlib
-import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -227,7 +226,7 @@ class EngineNotes:
 
     def _read(self) -> Mapping[str, Any]:
         try:
-            data = json.loads(self._path.read_bytes())
+            data = strict_json.loads(self._path.read_bytes())
         except (FileNotFoundError, ValueError):
             return {}
         return data if isinstance(data, dict) and data.get("format") == FORMAT_VERSION else {}

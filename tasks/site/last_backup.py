@@ -1,6 +1,5 @@
 """The last backup of an installation, and the upgrades that wait for one."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,7 +31,7 @@ class LastBackup:
     def read(cls, receiver: Receiver) -> Self | None:
         """What was noted; None where nothing was, or nothing that can be read."""
         try:
-            data: dict[str, Any] = json.loads((receiver.state / _FILE).read_bytes())
+            data: dict[str, Any] = strict_json.loads((receiver.state / _FILE).read_bytes())
             created = datetime.strptime(data["created"], _TIME).replace(tzinfo=UTC)
             return cls(created=created, archive=str(data["archive"]), revisions=dict(data["revisions"]))
         except (OSError, ValueError, KeyError, TypeError):

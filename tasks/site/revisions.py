@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bundle.formats import strict_json
 from bundle.storage.files import locked, write_bytes
 from schema.spec.install import ReleaseSpec
 
@@ -54,7 +55,7 @@ class Revisions:
 
     def _data(self) -> dict[str, Any]:
         try:
-            data = json.loads(self._path.read_bytes())
+            data = strict_json.loads(self._path.read_bytes())
         except (FileNotFoundError, ValueError):
             return {}
         return data if isinstance(data, dict) else {}

@@ -1,3 +1,4 @@
+import hashlib
 import subprocess
 from pathlib import Path
 
@@ -58,3 +59,17 @@ def test_sha256sum_agrees(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == ["below/ä b: OK", "empty: OK"]
     (tmp_path / "empty").write_bytes(b"not")
     assert subprocess.run(check, cwd=tmp_path, capture_output=True, check=False).returncode == 1
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\x0c", "\x0b", "\x1c", "\x85", "\r", "\r\n"], ids=ascii)
+@pytest.mark.parametrize("place", ["name", "end"])
+def test_lines_end_where_sha256sum_ends_them(tmp_path: Path, sign: str, place: str) -> None:
+    digest = hashlib.sha256(b"x").hexdigest()
+    (tmp_path / "a").write_bytes(b"x")
+    (tmp_path / "b").write_bytes(b"x")
+    joint = sign if place == "name" else f"{sign}\n"
+    data = f"{digest}  a{joint}{digest}  b\n".encode()
+    done = subprocess.run(["sha256sum", "--strict", "-c"], input=data, cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode != 0 or joint.startswith("\r\n")
+    with pytest.raises(FormatError):
+        parse_sums(data, "SHA256SUMS")

@@ -159,3 +159,19 @@ def test_a_time_without_z_is_the_machines(monkeypatch: pytest.MonkeyPatch, key: 
         monkeypatch.undo()
         time.tzset()
     assert line.valid_after == datetime(2026, 6, 1, 4, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\x0c", "\x85", "\u00e9", '"', "\x1b"], ids=ascii)
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_what_ssh_keygen_takes_for_no_line_is_none(tmp_path: Path, key: Key, sign: str, place: str) -> None:
+    good = key.line("me@example.com", 'namespaces="airgap-bundle"').strip()
+    line = f"{sign}{good}" if place == "before" else f"{good.split()[0]}{sign} {' '.join(good.split()[1:])}"
+    data, signature, signers = tmp_path / "data", tmp_path / "data.sig", tmp_path / "signers"
+    data.write_bytes(b"x")
+    signature.write_bytes(key.sign(b"x"))
+    signers.write_bytes(f"{line}\n".encode())
+    argv = ["ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", "me@example.com", "-n", "airgap-bundle"]
+    done = subprocess.run([*argv, "-s", str(signature)], input=b"x", capture_output=True, check=False)
+    assert done.returncode != 0
+    with pytest.raises(FormatError, match="lists no signer"):
+        Signers.parse(signers.read_bytes(), label="signers")

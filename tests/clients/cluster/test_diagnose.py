@@ -2,9 +2,11 @@
 
 import base64
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -213,3 +215,102 @@ def test_objects_are_redacted() -> None:
         {"kind": "Secret", "metadata": {"name": "x"}, "data": {"a": "***"}, "stringData": {"b": "***"}},
         {"metadata": {"annotations": {"note": "kept"}}},
     ]
+
+
+LEFT_IN = [
+    "SECRET_KEY=hunter22",
+    "DB_PASS=hunter22",
+    "DB_PASS: hunter22",
+    "run --password hunter22 now",
+    "run --db-password=hunter22",
+    "run --api-key 'hunter22'",
+    "password: hunter22 and more",
+    '{"password": "hunter22 and more"}',
+    '{\\"password\\": \\"hunter22\\"}',
+    "password => hunter22",
+    "Authorization: token hunter22",
+    "authorization: Bearer hunter22",
+    '"Authorization": "Custom hunter22"',
+    "Cookie: session=hunter22; other=1",
+    "postgres://app:hunter22@db/x",
+    "-----BEGIN RSA PRIVATE KEY-----\nhunter22AAAA\nBBBB",
+    "-----BEGIN PRIVATE KEY-----\\nhunter22AAAA\\n-----END PRIVATE KEY-----",
+    "PASSWORD_1=hunter22",
+    "app.token.value=hunter22",
+]
+
+
+@pytest.mark.parametrize("text", LEFT_IN)
+def test_what_stands_where_secrets_do_is_masked(text: str) -> None:
+    assert "hunter22" not in redact_text(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "secretName: web-tls",
+        "bypass=1 compass: north",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----",
+        "organisation: Example GmbH",
+        "pull of https://registry.example.com/team/web:1 failed",
+    ],
+)
+def test_and_no_more_than_that(text: str) -> None:
+    assert redact_text(text) == text
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        {"spec": {"password": "hunter22"}},
+        {"spec": {"containers": [{"args": ["--password", "hunter22"]}]}},
+        {"spec": {"command": ["run", "--token=hunter22"]}},
+        {"data": {"DB_PASS": "hunter22"}},
+        {"env": [{"name": "SECRET_KEY", "value": "hunter22"}]},
+    ],
+    ids=str,
+)
+def test_objects_are_masked_by_key_and_by_option(thing: dict[str, object]) -> None:
+    assert "hunter22" not in str(redact_object(thing))
+    assert redact_object({"secretName": "web-tls", "args": ["-v", "x"]}) == {
+        "secretName": "web-tls",
+        "args": ["-v", "x"],
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 1_000_000,
+        "password" * 50_000,
+        'secret="' * 50_000,
+        "-----BEGIN PRIVATE KEY-----" * 20_000,
+        "--" * 200_000,
+        "://" * 200_000,
+        "bearer " * 100_000,
+        "authorization:" * 50_000,
+        " " * 500_000,
+        "\n" * 500_000,
+    ],
+    ids=lambda text: text[:12].strip() or "spaces",
+)
+def test_masking_is_linear(text: str) -> None:
+    began = time.process_time()
+    redact_text(text)
+    assert time.process_time() - began < 5
+
+
+def test_the_runs_own_secrets_are_masked_in_every_encoding() -> None:
+    secret = "pä/ss wörd+1"
+    raw = secret.encode()
+    forms = [
+        secret,
+        raw.hex(),
+        json.dumps(secret),
+        json.dumps(secret, ensure_ascii=False),
+        quote(secret),
+        quote_plus(secret),
+    ]
+    forms += [quote(secret, safe=""), base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()]
+    for form in forms:
+        assert redact_text(f"a {form} b", [secret]).replace('"', "").rstrip("= b") == "a ***"

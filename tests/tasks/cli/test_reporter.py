@@ -1,5 +1,14 @@
 """What the operator sees of a run."""
 
+import io
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from doit.exceptions import TaskError
+
+from tasks.cli.reporter import Reporter
+from tasks.runtime.console import Console
 from tests.fixtures.benches.workbench import Workbench, bundled, write_layout
 from tests.fixtures.images.images import image, layer
 
@@ -22,3 +31,18 @@ def test_one_run_tells_every_failure_and_keeps_the_last_good_bundle(bench: Workb
     assert "FAILED pin:four: image 'four' (oci:images/four)" in ran.err
     assert "what is done is kept, run the same command again" in ran.err
     assert bench.files() == before
+
+
+def test_a_step_that_breaks_is_one_line_and_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    out, err = io.StringIO(), io.StringIO()
+    reporter = Reporter(SimpleNamespace(console=Console(out, err)))  # type: ignore[arg-type]
+    try:
+        {}["a\nb"]
+    except KeyError as cause:
+        reporter.add_failure(SimpleNamespace(name="push:api"), TaskError("PythonAction Error", cause))
+    assert err.getvalue().startswith("BROKEN push:api: this program has a fault: KeyError: ")
+    assert len(err.getvalue().splitlines()) == 2
+    (file,) = tmp_path.iterdir()
+    assert "Traceback" in file.read_text()
+    assert reporter.broken == ["push:api"]

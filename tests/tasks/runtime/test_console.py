@@ -41,7 +41,8 @@ def test_no_value_moves_the_cursor_or_forges_a_line(value: str) -> None:
 
 def test_a_terminal_that_has_no_letters_of_ours_gets_escapes() -> None:
     raw = io.BytesIO()
-    Console(io.TextIOWrapper(raw, "ascii"), io.StringIO()).line("Grüße")
+    out = io.TextIOWrapper(raw, "ascii")
+    Console(out, io.StringIO()).line("Grüße")
     assert raw.getvalue() == b"Gr\\xfc\\xdfe\n"
 
 
