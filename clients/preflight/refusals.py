@@ -121,7 +121,7 @@ def _limits(refusal: Refusal, owner: Owner, namespace: str, text: str) -> list[F
             Finding(
                 subject=owner.subject,
                 what=f"{named}: {found['field']}: {found['what']}, and helm 4 refuses it",
-                hint="use a bundle with install.crds: upgrade where a CRD lacks it, or correct the release's values",
+                hint="use a bundle with install.crds: upgrade where a CRD has no such field, or correct the values",
             )
         ]
     return []

@@ -39,7 +39,7 @@ def _reasons(programs: Path, architecture: str) -> Iterator[str]:
     if architecture != own:
         yield f"the images are for {architecture}, this machine is {own}"
     if lacking := [name for name in PROGRAMS if not os.access(programs / name, os.X_OK)]:
-        yield f"{programs} lacks {', '.join(lacking)}; tools/build makes them"
+        yield f"{programs} is missing {', '.join(lacking)}; tools/build makes them"
     if os.geteuid() != 0:
         yield "only root can run containers here"
     if absent := [name for name in _SYSTEM if not shutil.which(name, path=search_path())]:

@@ -1,6 +1,7 @@
 """The last lines of a run: what there is now, what it cost, and what to type next."""
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -38,8 +39,9 @@ def summarise(project: Project, selected: Sequence[str], *, ran: int, skipped: i
     for line in (*_left_out(project), *_unproven(project)):
         console.line(line)
     first = next(iter(archive_parts(project)), project.directory)
-    since = f" since={_shown(project.options.since)}" if project.options.since else ""
-    console.line(f"next: doit verify bundle={_shown(first)}{since}, then transfer it to the air-gapped side")
+    since = f" since={shlex.quote(_shown(project.options.since))}" if project.options.since else ""
+    console.line(f"next: doit verify bundle={shlex.quote(_shown(first))}{since}")
+    console.line("      and transfer it to the air-gapped side")
 
 
 def _left_out(project: Project) -> Iterator[str]:

@@ -36,7 +36,7 @@ def test_nothing_is_missing(assets: Path) -> None:
 
 def test_programs_that_are_not_built(assets: Path) -> None:
     (assets / "node/kubelet").unlink()
-    assert missing_for_node(assets, OWN) == f"{assets}/node lacks kubelet; tools/build makes them"
+    assert missing_for_node(assets, OWN) == f"{assets}/node is missing kubelet; tools/build makes them"
 
 
 def test_another_architecture(assets: Path) -> None:
