@@ -17,6 +17,11 @@ def names_an_image(key: str) -> bool:
     return bool(_NAMED.search(key))
 
 
+def is_image(text: str) -> bool:
+    """Whether a text that is meant to be an image is one: a reference with a tag, a digest or a host."""
+    return _likely(text.strip())
+
+
 def suspects(text: str, *, key: str = "") -> Iterator[str]:
     """The images that a text may name; what is called like an image (`key`) needs less to look like one."""
     whole = text.strip()

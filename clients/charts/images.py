@@ -1,7 +1,8 @@
 """The images that rendered objects use: a walk over YAML as YAML, never over its text.
 
-Certain are the containers and image volumes of pod templates wherever they stand, and the fields of custom resources
-that are known to name images (clients.image_fields, the spec). Whatever else may name one is only suspected.
+Certain are the containers and image volumes of pod templates wherever they stand, the fields of custom resources that
+are known to name images (_image_fields, the spec), and well-known settings of operators (_operator_settings). Whatever
+else may name one is only suspected.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +16,8 @@ from bundle.formats.json_path import ImageField, KeyPath, members, place_text
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
 from clients.charts._image_fields import fields_of, image_text
-from clients.charts._image_hints import names_an_image, suspects
+from clients.charts._image_hints import is_image, names_an_image, suspects
+from clients.charts._operator_settings import is_argument, is_variable
 from clients.charts.documents import documents
 
 _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
@@ -143,8 +145,10 @@ class _Walk:
                 self._certain((*at, index, "image"), image)
             for place, entry in enumerate(container.get("env") or ()):
                 if isinstance(entry, dict) and isinstance(entry.get("value"), str):
-                    name = str(entry.get("name"))
-                    self._suspect((*at, index, "env", place), entry["value"], f"environment variable {name}", key=name)
+                    name, path = str(entry.get("name")), (*at, index, "env", place)
+                    if is_variable(name) and is_image(entry["value"]):
+                        self._certain(path, entry["value"].strip())
+                    self._suspect(path, entry["value"], f"environment variable {name}", key=name)
             for words in _WORDS:
                 self._words(container.get(words), (*at, index, words))
 
@@ -153,6 +157,9 @@ class _Walk:
         before = ""
         for index, word in enumerate(words if isinstance(words, list) else ()):
             option, sign, value = str(word).partition("=")
+            given = value if sign else str(word)
+            if is_argument(option if sign else before) and is_image(given):
+                self._certain((*at, index), given.strip())
             if option.startswith("-") and sign:
                 self._suspect((*at, index), value, f"argument {option}", key=option)
             else:

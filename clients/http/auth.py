@@ -82,7 +82,7 @@ class Authenticator:
                 f"{err.what}, asked for a token for {host} with {login}",
                 status=err.status,
                 code=err.code,
-                hint=err.hint,
+                hint=err.hint or (_refused(host, credential) if err.status in (401, 403) else ""),
             ) from err
         return _token(answer.body, host, subject)
 
@@ -108,6 +108,7 @@ class RepositoryAccess:
         self._scope = f"repository:{path}:{actions}"
         self._subject = subject
         self._header = ""
+        self.refused = ""  # what to do, where the user's login was sent and a 401 came back
 
     def headers(self) -> Mapping[str, str]:
         """What the last challenge was answered with; nothing before the first."""
@@ -126,6 +127,7 @@ class RepositoryAccess:
         elif "basic" in offered and credential.password:
             header = basic(credential)
         if header in ("", tried):
+            self.refused = _refused(self._host, credential) if tried.startswith("Basic ") else ""
             return False
         self._header = header
         return True
@@ -140,6 +142,13 @@ class RepositoryAccess:
         scope = challenge.parameters.get("scope") or self._scope
         key = (self._host, realm, service, scope)
         return f"Bearer {self._authenticator.token(key, credential, stale=stale, subject=self._subject)}"
+
+
+def _refused(host: str, credential: Credential) -> str:
+    """What to do where a login was sent and not accepted; empty where none was."""
+    if not credential.origin:
+        return ""
+    return f"the login for {host} in {credential.origin} is wrong, or has expired: docker login {host}"
 
 
 def basic(credential: Credential) -> str:

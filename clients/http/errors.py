@@ -5,6 +5,7 @@ import socket
 import ssl
 from http import HTTPStatus
 from http.client import HTTPException
+from pathlib import Path
 
 import urllib3
 from urllib3 import exceptions
@@ -72,10 +73,13 @@ def refusal(response: urllib3.BaseHTTPResponse, body: bytes, *, subject: str, ho
     return RegistryError(what, status=response.status, code=code, hint=hint, host=host)
 
 
-def network_fault(err: Exception, *, subject: str, host: str) -> SourceError | TransientError:
-    """What a fault of the network means: a final SourceError, or a TransientError when trying again may help."""
+def network_fault(err: Exception, *, subject: str, host: str, ca: Path | None = None) -> SourceError | TransientError:
+    """What a fault of the network means: a final SourceError, or a TransientError when trying again may help.
+
+    `ca` is the file with authorities that is declared for the host.
+    """
     cause = _root_cause(err)
-    if final := _tls_fault(cause, subject, host):
+    if final := _tls_fault(cause, subject, host, ca):
         return final
     reason = _reason(err, cause)
     if isinstance(err, exceptions.ProxyError):
@@ -93,12 +97,18 @@ def network_fault(err: Exception, *, subject: str, host: str) -> SourceError | T
     return TransientError(error, reason=f"{host}: {reason}")
 
 
-def _tls_fault(cause: BaseException, subject: str, host: str) -> NetworkError | None:
+def _tls_fault(cause: BaseException, subject: str, host: str, ca: Path | None) -> NetworkError | None:
     """The fault, where it is one of certificates or of no TLS at all, which stay as they are."""
     if isinstance(cause, ssl.SSLCertVerificationError):
+        told = f"{subject}: the certificate of {host} is not trusted: {cause.verify_message}"
+        if ca:
+            shown = f"openssl s_client -showcerts -connect {host if ':' in host else f'{host}:443'} shows who signed it"
+            told += f" (its `ca` under registries is {ca}, besides the system's)"
+            return NetworkError(told, hint=f"check that {ca.name} holds the CA that signed it; {shown}")
         return NetworkError(
-            f"{subject}: the certificate of {host} is not trusted: {cause.verify_message}",
-            hint=f"name the CA that signed it under registries in the spec: {host}: {{ca: FILE}}",
+            told,
+            hint="trust the CA that signed it on this machine (update-ca-certificates, or SSL_CERT_FILE=FILE); "
+            f"where the bundle is made, the spec can name it: registries: {{{host}: {{ca: FILE}}}}",
         )
     if not isinstance(cause, ssl.SSLError):
         return None

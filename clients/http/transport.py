@@ -236,7 +236,8 @@ class Transport:
                     redirect=False, retries=False, preload_content=False, decode_content=False,
                 )  # fmt: skip
         except Fault as err:
-            raise network_fault(err, subject=call.subject, host=netloc(url)) from err
+            ca = self.settings(netloc(url)).ca
+            raise network_fault(err, subject=call.subject, host=netloc(url), ca=ca) from err
 
     def _refused(
         self, call: _Call, response: urllib3.BaseHTTPResponse, body: bytes, *, host: str, offset: int

@@ -92,7 +92,8 @@ def _missing(reference: Reference, code: str) -> str:
         return f"check the name: {reference.host} has no repository {reference.path}, or shows it only after a login"
     if code in _NO_MANIFEST:
         wanted = f"digest {reference.digest}" if reference.digest else f"tag {reference.tag or 'latest'!r}"
-        return f"check the {wanted.partition(' ')[0]}: {reference.repository} has no {wanted}"
+        named = wanted.partition(" ")[0]
+        return f"check the {named}: {reference.repository} has no {wanted}, or is no repository there (check the name)"
     return f"check the name and the tag: {reference}"
 
 

@@ -59,7 +59,7 @@ class Registries:
         )
 
     def repository(self, reference: Reference, *, subject: str) -> "RegistryRepository":
-        """The repository of an image or artifact; `subject` is what the user calls it."""
+        """The repository of what the user calls `subject`."""
         return RegistryRepository(self, reference, subject=subject)
 
 
@@ -290,7 +290,8 @@ class RegistryRepository:
         except (SourceError, IntegrityError) as err:
             if isinstance(err, RegistryError) and not err.hint:
                 own = err.host in ("", netloc(endpoint.url))
-                step = next_step(self._reference, err.status, err.code)
+                refused = endpoint.access.refused if err.status == 401 else ""
+                step = refused or next_step(self._reference, err.status, err.code)
                 err.hint = step if own else next_step_elsewhere(self._reference, err.status, err.host)
             err.what += f"; before that, {'; '.join(left)}" if left and not endpoint.is_mirror else ""
             raise

@@ -32,6 +32,13 @@ _ADD = {
     "default": False,
     "help": "write the certain ones that are missing into the spec",
 }
+_SUSPECTED = {
+    "name": "suspected",
+    "long": "suspected",
+    "type": bool,
+    "default": False,
+    "help": "with --add: write the suspected ones that are missing into the spec too",
+}
 _TITLES = ("image", "", "release", "object", "field", "")
 
 
@@ -74,21 +81,23 @@ class Images(PlainCommand, DoitCmdBase):  # type: ignore[misc]
 
     name = "images"
     doc_purpose = COMMANDS["images"].purpose
-    doc_usage = "[--json] [--add]"
+    doc_usage = "[--json] [--add [--suspected]]"
     doc_description = (
         "Renders every chart with the values of the install (helm is needed; site=FILE gives real facts, else they are "
-        "stand-ins) and lists each image with where it is used. What no manifest states is only suspected."
+        "stand-ins) and lists each image with where it is used. What no manifest states is only suspected; "
+        "a use of what is certain elsewhere is not listed as suspected once more."
     )
-    cmd_options = (_JSON, _ADD)
+    cmd_options = (_JSON, _ADD, _SUSPECTED)
 
-    def _execute(self, as_json: bool, add: bool) -> int:
+    def _execute(self, as_json: bool, add: bool, suspected: bool) -> int:
         project: Project = self.loader.namespace["PROJECT"]
         if not project.has_spec:
             raise InvalidCommand("there is no spec to look at; name it with spec=FILE")
         console = project.console
         try:
             listed, failures = list_images(project)
-            added = add_to_spec(project.options.spec, lacking(project.spec, _missing(listed))) if add else ()
+            missing = _missing(listed, suspected=suspected)
+            added = add_to_spec(project.options.spec, lacking(project.spec, missing)) if add else ()
         except AirgapError as err:
             console.problem(f"FAILED images: {err}")
             return 1
@@ -105,7 +114,10 @@ class Images(PlainCommand, DoitCmdBase):  # type: ignore[misc]
 
 
 def list_images(project: Project) -> tuple[Sequence[Listed], Sequence[AirgapError]]:
-    """What all charts of the spec use, in its order, rendered side by side; and the charts that can't be rendered."""
+    """What all charts of the spec use, in its order, rendered side by side; and the charts that can't be rendered.
+
+    What is certain in one place is not suspected in another.
+    """
     helm = open_helm(project)
     listed: list[Listed] = []
     failures: list[AirgapError] = []
@@ -116,7 +128,13 @@ def list_images(project: Project) -> tuple[Sequence[Listed], Sequence[AirgapErro
             listed += look.result()
         except AirgapError as err:
             failures.append(err)
-    return listed, failures
+    certain = {_same(each.found) for each in listed if each.found.certain}
+    return [each for each in listed if each.found.certain or _same(each.found) not in certain], failures
+
+
+def _same(found: FoundImage) -> str:
+    """What two uses of one image have in common, however they write it."""
+    return str(found.reference or found.text)
 
 
 def _of_release(project: Project, release: ReleaseSpec, helm: Helm) -> list[Listed]:
@@ -126,8 +144,9 @@ def _of_release(project: Project, release: ReleaseSpec, helm: Helm) -> list[List
     return [Listed(release=release, found=each, standing=judge.standing(each)) for each in found]
 
 
-def _missing(listed: Sequence[Listed]) -> list[FoundImage]:
-    return [each.found for each in listed if each.found.certain and each.standing.kind == "missing"]
+def _missing(listed: Sequence[Listed], *, suspected: bool = False) -> list[FoundImage]:
+    wanted = (each for each in listed if suspected or each.found.certain)
+    return [each.found for each in wanted if each.standing.kind == "missing"]
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:

@@ -1,8 +1,12 @@
 """What went wrong in an exchange, in the server's words or in ours."""
 
+import ssl
+from pathlib import Path
+
 import pytest
 
 from bundle.errors import NetworkError, RegistryError
+from clients.http.errors import network_fault
 from clients.http.transport import Transport
 from tests.fixtures.connections import MakeTransport, get
 from tests.fixtures.servers.faulty_registry import FaultyRegistry, instead
@@ -53,3 +57,19 @@ def test_an_unknown_host_fails_at_once(make_transport: MakeTransport, pauses: li
     with pytest.raises(NetworkError, match=r"host nothing\.invalid is not known"):
         get(make_transport({}), "https://nothing.invalid/x?signature=secret")
     assert pauses == []
+
+
+@pytest.mark.parametrize(
+    ("ca", "hint"),
+    [
+        pytest.param(None, "trust the CA that signed it on this machine (update-ca-certificates", id="none declared"),
+        pytest.param(Path("/x/our.pem"), "check that our.pem holds the CA that signed it", id="another declared"),
+    ],
+)
+def test_an_authority_that_is_not_known(ca: Path | None, hint: str) -> None:
+    cause = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    cause.verify_message = "unable to get local issuer certificate"
+    error = network_fault(cause, subject="image 'app'", host="a.test", ca=ca)
+    assert isinstance(error, NetworkError)
+    assert hint in error.hint
+    assert (str(ca) in error.what) is bool(ca)

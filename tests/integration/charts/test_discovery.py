@@ -67,7 +67,6 @@ CERTAIN: dict[str, list[Row]] = {
 
 SUSPECTED: dict[str, list[Row]] = {  # image, object, evidence
     "compressed-subchart": [
-        ("docker.io/team/cache:7.2", "Chart/cache", "annotation images"),
         ("docker.io/team/cache-exporter:1.5", "Chart/cache", "annotation images"),
     ],
     "operator-resource": [
