@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from bundle.errors import AirgapError, FormatError, ReleaseError
 from bundle.oci.digest import Digest
 from clients.charts.images import FoundImage, find_images, ignored, pulls
+from clients.cluster.crds import split_crds
 from clients.http.transport import Transport
 from clients.preflight.cluster import ApiKind
 from clients.preflight.findings import Finding, Findings, Severity
@@ -90,7 +91,8 @@ def missing_images(receiver: Receiver, rendered: Iterable[RenderedRelease]) -> I
     for each in rendered:
         subject = f"release {each.release.name!r}"
         uses: dict[str, FoundImage] = {}
-        for found in find_images(each.text, fields=fields, subject=subject):
+        _, templates = split_crds(each.text)  # definitions use no images, and are most of the text
+        for found in find_images(templates, fields=fields, subject=subject):
             if found.certain and not ignored(found, each.release.ignore_images):
                 uses.setdefault(found.text, found)
         for found in uses.values():
