@@ -16,7 +16,6 @@ WITHOUT = {
     "bundle/metadata/names.py": "constants",
     "bundle/meter.py": "a Protocol, and one that does nothing",
     "bundle/oci/media_types.py": "constants",
-    "clients/http/messages.py": "data without behaviour, and a Protocol",
 }
 # Each is a world of its own: what a user runs, or a real part.
 ELSEWHERE = {"benchmarks", "docs", "examples", "fixtures", "integration", "scenarios"}

@@ -39,3 +39,8 @@ class Response:
     headers: Mapping[str, str]
     body: bytes
     url: str
+
+    @property
+    def media_type(self) -> str:
+        """That of the body, without parameters; empty where it is not told."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()

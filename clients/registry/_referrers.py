@@ -38,7 +38,7 @@ def list_referrers(
             if err.status in _UNKNOWN_API and page == url:
                 return None
             raise
-        content_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        content_type = answer.media_type
         if content_type != media_types.OCI_INDEX and page == url:
             return None  # a page of a portal, say: the specification wants this type
         try:

@@ -223,14 +223,14 @@ class RegistryRepository:
     def _describe(self, endpoint: _Endpoint, name: str, pinned: Digest | None, head: Response | None) -> Descriptor:
         """What a name stands for: as the answer to a HEAD tells, else by a GET."""
         if head:
-            media_type, length = _media_type(head), number(head.headers.get("Content-Length", ""))
+            media_type, length = head.media_type, number(head.headers.get("Content-Length", ""))
             digest = pinned or self._announced(head, endpoint)
             if digest and media_type in media_types.ACCEPT_MANIFEST and length:
                 return Descriptor(media_type=media_type, digest=digest, size=length)
         answer = self._get_manifest(endpoint, name)
         digest = pinned or self._announced(answer, endpoint) or Digest.of(answer.body)
         try:
-            manifest = Manifest.parse(answer.body, media_type=_media_type(answer), digest=digest)
+            manifest = Manifest.parse(answer.body, media_type=answer.media_type, digest=digest)
         except FormatError as err:
             raise SourceError(f"{self._subject}: {endpoint.name}: {err.what}", hint=err.hint) from err
         self._remember(answer.body, digest, endpoint)
@@ -295,7 +295,3 @@ class RegistryRepository:
                 err.hint = step if own else next_step_elsewhere(self._reference, err.status, err.host)
             err.what += f"; before that, {'; '.join(left)}" if left and not endpoint.is_mirror else ""
             raise
-
-
-def _media_type(response: Response) -> str:
-    return response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
