@@ -8,6 +8,7 @@ from schema.loading.load import load
 from schema.loading.values import read_all
 from schema.site.image_names import ImageNames
 from schema.site.lookup import Facts
+from schema.site.settings import completed
 from schema.site.site import Site
 from schema.site.uses import gather, uses
 from schema.spec.carried import carried_files
@@ -17,18 +18,20 @@ from tests.fixtures.made.installs import HEAD, WITH_CHART, manifest, write
 from tests.fixtures.places import ROOT
 
 DOCS = (ROOT / "docs" / "install-values.md").read_text(encoding="utf-8")
-VALUES, SITE, SECRETS, ACTIONS = re.findall(r"```yaml\n(.*?)```", DOCS, re.S)
+VALUES, SITE, SETTINGS, SECRETS, ACTIONS = re.findall(r"```yaml\n(.*?)```", DOCS, re.S)
 RELEASES = "  releases: [{name: shop, chart: web, namespace: shop, needs: [enroll], values: [values/shop.yaml]}]\n"
 
 
 def test_the_examples_install(tmp_path: Path) -> None:
-    text = HEAD + WITH_CHART + SECRETS + ACTIONS.removeprefix("install:\n") + RELEASES
+    text = HEAD + SETTINGS + WITH_CHART + SECRETS + ACTIONS.removeprefix("install:\n") + RELEASES
     write(tmp_path, {"airgap.yaml": text, "values/shop.yaml": VALUES, "site.yaml": SITE, "enroll.py": ""})
     write(tmp_path, {"tls.crt": "c", "tls.key": "k"})
     spec = load(tmp_path / "airgap.yaml", env={})
     assert list(carried_files(spec)) == ["install/enroll.py", "install/values/shop.yaml"]
     files = read_all(spec)
-    site = Site.load(tmp_path / "site.yaml")
+    site = completed(Site.load(tmp_path / "site.yaml"), spec.settings)
+    declared = {each.name: site.found(each.name) for each in spec.settings}
+    assert declared == {"domain": "shop.plant-7.corp", "replicas": 3, "database.type": "mysql"}
     env = gather(uses(spec, files.values()), site=site, env={}, directory=tmp_path, ask=lambda prompt: prompt)
     facts = Facts(
         images=ImageNames.of(manifest(api="reg.internal/demo/api:1"), prefix="reg.internal/demo", registry="reg.corp"),
