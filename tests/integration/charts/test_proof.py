@@ -117,7 +117,7 @@ BROKEN: dict[str, tuple[Callable[[Proven], None], list[str]]] = {
     ),
     "a chart that can't be rendered": (
         lambda made: made.file("chart/templates/bad.yaml", 'x: {{ required "port is required" .Values.port }}\n'),
-        ["chart 'app-1.0.0.tgz' for release 'app'", "port is required", "set the value that the chart asks for"],
+        ["the chart of release 'app'", "port is required", "set the value that the chart asks for"],
     ),
     "a chart for newer clusters": (
         lambda made: made.replace("chart/Chart.yaml", "version: 1.0.0", "version: 1.0.0\nkubeVersion: '>=1.30'"),
