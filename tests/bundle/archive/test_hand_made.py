@@ -134,5 +134,5 @@ def test_of_an_index_what_is_there_is_taken(
 
 
 def test_an_index_of_nothing_that_is_there(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"app\.tar.* lacks sha256"):
+    with pytest.raises(SourceError, match=r"app\.tar.* has no sha256"):
         read_archive_images(several(tmp_path), meter=SilentMeter())

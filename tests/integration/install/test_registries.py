@@ -101,7 +101,7 @@ def test_a_ca_that_the_bundle_carries(site: Site, tls_registry: RunningRegistry)
     push_to(site, tls_registry.host)
     unknown = site.refused()
     assert f"registry {tls_registry.host}: " in unknown.err
-    assert f"under registries in the spec: {tls_registry.host}: {{ca: FILE}}" in unknown.err
+    assert f"registries: {{{tls_registry.host}: {{ca: FILE}}}}" in unknown.err
     other = site.bench.place / "certs/other.crt"
     other.parent.mkdir()
     trustme.CA().cert_pem.write_to_path(other)
