@@ -5,6 +5,7 @@ At their end no socket is left open: the interpreter's exit would say so where n
 
 import gc
 import os
+import signal
 import socket
 import time
 from collections.abc import Generator, Iterator
@@ -14,6 +15,13 @@ import pytest
 
 from tests.fixtures.benches.workbench import Workbench, make
 from tests.fixtures.servers.faulty_registry import FaultyRegistry, faulty_registry
+
+
+def pytest_configure() -> None:
+    """Started in the background or by nohup, we ignore signals; the programs that tests start must not inherit that."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.hookimpl(wrapper=True)
