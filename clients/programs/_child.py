@@ -12,6 +12,7 @@ import re
 import selectors
 import shutil
 import signal
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -142,7 +143,11 @@ class Child:
             raise self._failure
 
     def _keep(self, fork: Callable[[], "RunningCommand"]) -> None:
-        """From its start to its end. The tie to us holds as long as this thread is there."""
+        """From its start to its end. The tie to us holds as long as this thread is there.
+
+        Nobody traces it (a debugger, coverage): in the fork a lock of theirs may be held by a thread that is not there.
+        """
+        sys.settrace(None)
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
             running = fork()

@@ -189,6 +189,22 @@ def test_whose_group_a_program_is_in(terminal: bool) -> None:
     assert group == (os.getpgrp() if terminal else number)
 
 
+def test_a_fork_is_not_traced() -> None:
+    """Coverage once held a lock at that instant, and the new process waited for it for ever."""
+    here, before = os.getpid(), threading.gettrace()
+
+    def trace(*_: object) -> None:
+        if os.getpid() != here:
+            os._exit(77)
+
+    threading.settrace(trace)
+    try:
+        done = run(["/bin/true"], subject="s", timeout=20)
+    finally:
+        threading.settrace(before)  # type: ignore[arg-type] # None is what it began with
+    assert done.code == 0
+
+
 def test_descriptors_of_ours_are_not_inherited(tmp_path: Path) -> None:
     with (tmp_path / "open").open("wb") as file:
         os.set_inheritable(file.fileno(), True)
