@@ -128,7 +128,7 @@ def test_each_step_can_be_asked_for(site: Site) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["instal"], 'Invalid parameter: "instal"'),
+        (["instal"], "did you mean 'install'?"),
         (["push:wbe"], "push:wbe"),
         (["install", "sight=x.yaml"], "did you mean site=?"),
         (["install", "jobs=many"], "jobs=many is not a number of transfers"),
