@@ -102,6 +102,9 @@ def test_since_any_paper_of_an_earlier_bundle(tmp_path: Path, paper: str) -> Non
         shutil.copytree(bench.bundle, before)
     next_version(bench)
     shutil.rmtree(bench.bundle)
+    assert "changed            2 images, since app 1.0" in bench.doit("report").out, "the archive of it lies there too"
+    for name in ("app-1.0.tar", "app-1.0.tar.sha256"):
+        (bench.dist / name).unlink()
     assert bench.doit("report").out.count("changed ") == 0
     ran = bench.doit("report", f"since={before}")
     assert ran.code == 0, ran.out + ran.err
