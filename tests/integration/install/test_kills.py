@@ -57,21 +57,15 @@ def kill(site: Site, condition: Callable[[], bool]) -> str:
 
 
 @contextmanager
-def full(site: Site, pods: int = 0) -> Iterator[None]:
-    """No more pods than these in our namespace while the body runs, so that helm has to wait."""
+def full(site: Site) -> Iterator[None]:
+    """No node takes a pod while the body runs, so that helm has to wait."""
     kubectl = site.helm.cluster.kubectl
-    quota = {
-        "apiVersion": "v1",
-        "kind": "ResourceQuota",
-        "metadata": {"name": "full", "namespace": site.namespace},
-        "spec": {"hard": {"pods": str(pods)}},
-    }
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": site.namespace}}
-    kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": [namespace, quota]}))
+    nodes = kubectl("get", "nodes", "-o", "name").split()
+    kubectl("cordon", *nodes)
     try:
         yield
     finally:
-        kubectl("delete", "resourcequota", "full", "-n", site.namespace)
+        kubectl("uncordon", *nodes)
 
 
 def is_pending(site: Site) -> bool:
@@ -158,7 +152,7 @@ def test_killed_in_an_upgrade(tmp_path: Path, registry: RunningRegistry, helm: H
     site.install()
     site.values(VALUES.replace("replicas: 1", "replicas: 3"))
     site.carry()
-    with full(site, pods=1):
+    with full(site):
         kill(site, lambda: is_pending(site))
         assert is_pending(site), "helm was gone at once, and could not tidy up"
     ran = site.install()

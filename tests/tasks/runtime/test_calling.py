@@ -2,7 +2,9 @@
 
 import pytest
 
-from tasks.runtime.calling import SIDE, as_called, called
+from tasks.cli.commands import COMMANDS
+from tasks.runtime.calling import OUTSIDE, SIDE, as_called, called
+from tasks.runtime.groups import GROUPS
 
 
 @pytest.mark.parametrize(
@@ -28,6 +30,12 @@ def test_called(argv0: str, typed: str) -> None:
         ("airgap", "next: doit verify, then doit pin:x", "next: airgap verify, then airgap pin:x"),
         ("python3 x.pyz", "`doit diagnose` shows", "`python3 x.pyz diagnose` shows"),
         (
+            "python3 x.pyz",
+            "outside: doit bundle; here: doit verify",
+            "outside: doit bundle; here: python3 x.pyz verify",
+        ),
+        ("airgap", "doit bundle", "airgap bundle"),
+        (
             "airgap",
             "cd /src/doit && /usr/bin/doit list, a doit of 1",
             "cd /src/doit && /usr/bin/doit list, a doit of 1",
@@ -36,6 +44,11 @@ def test_called(argv0: str, typed: str) -> None:
 )
 def test_as_called(program: str, text: str, shown: str) -> None:
     assert as_called(text, program) == shown
+
+
+def test_what_the_air_gapped_side_has_not_is_the_table_s() -> None:
+    table = {each.name for each in COMMANDS.values() if "air-gapped" not in each.sides}
+    assert table | {name for name, each in GROUPS.items() if "air-gapped" not in each.sides} == OUTSIDE
 
 
 def test_a_checkout_is_on_the_connected_side() -> None:
