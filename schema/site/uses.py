@@ -31,6 +31,16 @@ def uses(spec: Spec, files: Iterable[ValuesFile]) -> tuple[Use, ...]:
     return (*uses_of(templates), *values)
 
 
+def known_uses(spec: Spec, files: Iterable[ValuesFile]) -> tuple[Use, ...]:
+    """Every use there is: also those of commands that an install does not run, as a backup's."""
+    templates = (
+        (f"backup command {command.name!r}", text)
+        for command in spec.install.backup.commands
+        for text in (*command.run, *command.env.values())
+    )
+    return (*uses(spec, files), *uses_of(templates))
+
+
 def uses_of(templates: Iterable[tuple[str, str]]) -> tuple[Use, ...]:
     """The names in texts, each with where it stands."""
     return tuple(Use(name=name, where=where) for where, text in templates for name in _names(text))

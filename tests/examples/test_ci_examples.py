@@ -15,7 +15,7 @@ import yaml
 from tests.fixtures.places import ROOT
 
 CI = ROOT / "examples" / "ci"
-PROGRAM = ("bundle", "clients", "schema", "tasks", "dodo.py", "pyproject.toml", "requirements.lock")
+PROGRAM = ("bundle", "clients", "schema", "tasks", "dodo.py", "pyproject.toml", "requirements.lock", "tools/wheel")
 LEFT_OUT = ("pip install", "doit rehearse")  # a package index is not at hand; rehearsed once below
 
 
@@ -77,7 +77,7 @@ def run(place: Path, lines: list[str], env: Mapping[str, str]) -> subprocess.Com
     return subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", "\n".join(kept)],
         cwd=place,
-        env={**inherited, "PATH": path, "CI": "true", "PYTHONPATH": str(place / "airgap"), **env},
+        env={**inherited, "PATH": path, "CI": "true", "PYTHONPATH": str(place / "airgap" / "tools" / "wheel"), **env},
         capture_output=True,
         text=True,
         check=False,

@@ -7,7 +7,7 @@ import pytest
 from bundle.errors import SpecError
 from schema.loading.values import read_all
 from schema.site.site import Site
-from schema.site.uses import Use, gather, uses
+from schema.site.uses import Use, gather, known_uses, uses
 from schema.syntax.template import Name
 from tests.fixtures.made.installs import WITH_CHART, spec
 
@@ -124,3 +124,10 @@ def test_faults_of_the_site_file_come_first(used: tuple[Use, ...], tmp_path: Pat
         gather(used, site=SITE, env={}, directory=tmp_path, ask=pytest.fail, faults=["site.yaml: unknown setting 'x'"])
     assert caught.value.problems[0] == "site.yaml: unknown setting 'x'"
     assert len(caught.value.problems) == 3
+
+
+def test_what_a_backup_uses_is_known_and_not_asked_of_an_install(tmp_path: Path) -> None:
+    text = "install:\n  backup: {commands: [{name: db, run: [dump, '${site.rows}'], env: {PW: '${env.PW}'}}]}\n"
+    found = spec(tmp_path, text)
+    assert uses(found, []) == ()
+    assert [str(each.name) for each in known_uses(found, [])] == ["${site.rows}", "${env.PW}"]
