@@ -1,7 +1,9 @@
 """One step of the graph: what it does, what its result depends on, and which files it leaves."""
 
 import contextlib
+import importlib
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from tasks.runtime.installation import missing_package
 from tasks.runtime.state import signature
 
 Inputs = Mapping[str, Any]
+_loading = threading.Lock()
 
 
 class Undo(Protocol):
@@ -82,6 +85,7 @@ class Step:
         """Run the action; a failure that the user can understand becomes doit's failure, exit code 1."""
         try:
             with storage_errors(f"finish {self.task_name}", Path()):
+                load_once()
                 self.action()
         except AirgapError as err:
             return TaskFailed(str(err), report=True)
@@ -91,6 +95,15 @@ class Step:
                 raise
             return TaskFailed(missing, report=True)
         return None
+
+
+def load_once() -> None:
+    """Load what imports itself in a circle (urllib3) by one thread, while the others wait.
+
+    Two threads that begin it at different ends lock each other out, and Python gives one of them half a module.
+    """
+    with _loading:
+        importlib.import_module("clients.http.transport")
 
 
 class Removal:

@@ -136,6 +136,7 @@ def test_what_is_kept_is_there(repository: Path, job: str) -> None:
         kept = read("github-actions.yml")["jobs"]["bundle"]["steps"][-1]["with"]["path"].split()
     argv = [sys.executable, "-m", "doit", "rehearse", "spec=../airgap.yaml", "out=../dist"]
     env = {key: value for key, value in os.environ.items() if key != "KUBEBUILDER_ASSETS"}  # a registry is enough here
+    env["PYTHONPATH"] = str(repository / "airgap" / "tools" / "wheel")
     subprocess.run(argv, cwd=repository / "airgap", env=env, check=True, capture_output=True)
     found = {pattern: sorted(path.name for path in repository.glob(pattern)) for pattern in kept}
     assert found == {

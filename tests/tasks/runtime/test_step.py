@@ -1,6 +1,10 @@
 """When a step runs, what it says of that, and what `doit clean` takes away."""
 
+import subprocess
+import sys
+
 from tests.fixtures.benches.workbench import Workbench, bundled
+from tests.fixtures.places import ROOT
 
 MAKING = {
     "bundle", "chart", "checksum", "describe", "directory", "file", "layout", "manifest", "pack", "pin", "pull", "save",
@@ -31,3 +35,24 @@ def test_list_info_clean_and_forget_tell_the_truth(bench: Workbench) -> None:
     assert (bench.place / "airgap.lock").exists()
     assert status()["save:one"] == "R"
     assert bundled(bench).doit("verify").code == 0
+
+
+def test_steps_that_begin_at_once_load_what_they_share_by_one_thread() -> None:
+    """urllib3 imports itself in a circle: threads that began at different ends got half of it."""
+    program = (
+        "import threading\nfrom tasks.runtime.step import Step\n"
+        "failed = []\n"
+        "names = ['clients.download', 'clients.charts.source', 'urllib3.util', 'docker', 'requests']\n"
+        "gate = threading.Barrier(len(names))\n"
+        "def begin(name):\n"
+        "    gate.wait()\n"
+        "    step = Step(base='x', doc='x', action=lambda: __import__(name), inputs=dict)\n"
+        "    try: step._guarded()\n"
+        "    except BaseException as err: failed.append(repr(err))\n"
+        "threads = [threading.Thread(target=begin, args=(name,)) for name in names]\n"
+        "[each.start() for each in threads]; [each.join() for each in threads]\n"
+        "print(failed)"
+    )
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert (done.stdout.strip(), done.stderr) == ("[]", "")
