@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 from tests.fixtures.benches.site_bench import Site, make_site
 from tests.fixtures.benches.workbench import write_layout
 from tests.fixtures.images.application import server_image
+from tests.fixtures.images.images import Image
 from tests.fixtures.parts.databases import mariadb
 from tests.fixtures.parts.helms import Helm
 from tests.fixtures.parts.nodes import Node
@@ -35,12 +36,20 @@ zenml:
 """
 
 
+@pytest.fixture(scope="module")
+def images() -> Mapping[str, Image]:
+    """The server's images, made where there is still a network."""
+    try:
+        return {version: server_image(version) for version in (OLDER, NEWER)}
+    except PartError as err:
+        pytest.skip(str(err))
+
+
 @pytest.fixture
-def site(node: Node, tmp_path: Path) -> Iterator[Site]:
+def site(images: Mapping[str, Image], node: Node, tmp_path: Path) -> Iterator[Site]:
     """The application's bundle with the older server; its database listens where pods reach it."""
     with ExitStack() as stack:
         try:
-            images = {version: server_image(version) for version in (OLDER, NEWER)}
             port = stack.enter_context(mariadb(f"--bind-address={node.address}", sql=USER))
         except PartError as err:
             pytest.skip(str(err))
