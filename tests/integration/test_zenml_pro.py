@@ -62,6 +62,10 @@ def look_at_the_bundle(site: Site, engine: Engine) -> None:
 def nothing_wrong_gets_in(site: Flagship) -> None:
     """All that is wrong with the facts is told at once, before the first change."""
     right = site.facts
+    site.facts = {**right, "workload_manager": "perhaps", "ingress_clas": "nginx"}
+    told = site.refused().err
+    assert "setting 'workload_manager' is 'perhaps', expected true or false" in told
+    assert "unknown setting 'ingress_clas'; did you mean 'ingress_class'?" in told
     site.facts = {
         **right,
         "control_plane": {**right["control_plane"], "host": "zenml.cluster"},
@@ -70,7 +74,6 @@ def nothing_wrong_gets_in(site: Flagship) -> None:
             "database": {**right["workspace"]["database"], "port": right["control_plane"]["database"]["port"]},
         },
         "organization": "mycompany.com",
-        "workload_manager": "perhaps",
     }
     certificates = [site.inside / "tls" / f"{name}.crt" for name in ("control-plane", "workspace")]
     swap(certificates)
@@ -81,8 +84,6 @@ def nothing_wrong_gets_in(site: Flagship) -> None:
         assert f"the certificate does not cover {host}" in told
     assert "it is not a full name: browsers know no domain 'cluster'" in told
     assert "does not greet as MySQL" in told
-    assert "workload_manager is 'perhaps'" in told
-    assert "is text, expected true or false" in told
     site.facts = right
     with pytest.raises(CommandError):
         site.get("namespace", "zenml-pro")
