@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -17,14 +16,13 @@ from bundle.images.docker_archive import write_image
 from bundle.images.layout import LayoutImage, place_image, write_index
 from bundle.images.local import open_local
 from bundle.metadata.manifest import Layout
-from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.locations import LocalImage
 from bundle.storage.blob_store import BlobStore
 from bundle.storage.tree import index_members
 from bundle.storage.volume import Part, Volume
-from bundle.transfer.image import ImageSource, is_manifest, reachable
 from tests.fixtures.images.images import Index
+from tests.fixtures.images.layouts import fetched
 from tests.fixtures.made.made_bundle import CONTENT, PREFIX, make_bundle, stored
 from tests.fixtures.parts.parts import Engine, Skopeo
 
@@ -121,17 +119,6 @@ def test_skopeo_reads_members_on_block_borders(skopeo: Skopeo, bordered: Path, t
     assert str(config) == config_digest("api")
     if transport == "oci-archive":
         assert Digest.of((tmp_path / "out/manifest.json").read_bytes()) == CONTENT["api"].descriptor.digest
-
-
-def fetched(source: ImageSource, store: BlobStore) -> Descriptor:
-    """Take a whole image from a source into the store, everything verified on the way."""
-    root = source.resolve()
-    for each in reachable(root, source.manifest):
-        if is_manifest(each):
-            store.put(source.manifest(each))
-        else:
-            store.fetch(each, partial(source.read, each), subject="image")
-    return root
 
 
 @pytest.mark.parametrize("name", CONTENT)
