@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from schema.site.site import REGISTRY, TRUST, Site
-from schema.site.uses import Use
+from schema.site.uses import Use, known_uses
 from schema.spec.settings import SettingSpec
+from schema.spec.spec import Spec
 from schema.syntax.document import describe
 from schema.syntax.problems import did_you_mean
+from schema.values.file import ValuesFile
 
 _OURS = {
     REGISTRY: "Where the images go, HOST[:PORT][/PATH], as the cluster names it; instead of the bundle's own.",
@@ -37,6 +39,11 @@ class Settings:
         found = {each.name: each for each in declared}
         found |= {name: SettingSpec(name=name) for name in names if name not in found}
         return cls(known={name: each for name, each in found.items() if name not in _OURS})
+
+    @classmethod
+    def of_spec(cls, spec: Spec, files: Iterable[ValuesFile]) -> Self:
+        """Those of a spec and its values files."""
+        return cls.of(spec.settings, known_uses(spec, files))
 
     def faults(self, site: Site) -> Iterator[str]:
         """What is wrong with the site's settings: names that nothing knows, values that are not as declared."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from bundle.errors import FormatError, SpecError
 from bundle.metadata.names import SITE_EXAMPLE
 from schema.site.site import Site
+from schema.spec.backup import DumpSpec
 from schema.spec.install import InstallSpec
 from schema.spec.spec import Spec
 from schema.syntax import template
@@ -33,12 +34,16 @@ def uses(spec: Spec, files: Iterable[ValuesFile]) -> tuple[Use, ...]:
 
 def known_uses(spec: Spec, files: Iterable[ValuesFile]) -> tuple[Use, ...]:
     """Every use there is: also those of commands that an install does not run, as a backup's."""
-    templates = (
+    return (*uses(spec, files), *backup_uses(spec.install.backup.commands))
+
+
+def backup_uses(commands: Iterable[DumpSpec]) -> tuple[Use, ...]:
+    """The names in a backup's commands."""
+    return uses_of(
         (f"backup command {command.name!r}", text)
-        for command in spec.install.backup.commands
+        for command in commands
         for text in (*command.run, *command.env.values())
     )
-    return (*uses(spec, files), *uses_of(templates))
 
 
 def uses_of(templates: Iterable[tuple[str, str]]) -> tuple[Use, ...]:

@@ -96,7 +96,6 @@ def _write_manifest(project: Project) -> None:
     from schema.loading.values import read_all
     from schema.site.example import example
     from schema.site.settings import Settings
-    from schema.site.uses import known_uses
 
     project.claim()
     epoch = project.created
@@ -126,7 +125,7 @@ def _write_manifest(project: Project) -> None:
     carried = replace(spec, bundle=replace(spec.bundle, directory=True))  # what stays here is no matter of the bundle's
     resolved = strict_json.readable(carried.to_dict(), escaped=True)
     write_bytes(project.tree / RESOLVED_SPEC, resolved)
-    settings = Settings.of(spec.settings, known_uses(spec, read_all(spec).values()))
+    settings = Settings.of_spec(spec, read_all(spec).values())
     write_bytes(project.tree / SITE_EXAMPLE, example(settings, prefix=spec.registry.prefix).encode())
     write_bytes(project.tree / SITE_SCHEMA, strict_json.readable(settings.schema(), escaped=True))
     write_bytes(project.tree / MANIFEST_TEXT, manifest_text(manifest).encode())

@@ -52,9 +52,8 @@ def _site_schema() -> str:
     from bundle.formats import strict_json
     from schema.loading.values import read_all
     from schema.site.settings import Settings
-    from schema.site.uses import known_uses
     from tasks.cli.setup import open_project
 
     project = open_project()
-    settings = Settings.of(project.spec.settings, known_uses(project.spec, read_all(project.spec).values()))
+    settings = Settings.of_spec(project.spec, read_all(project.spec).values())
     return strict_json.readable(settings.schema()).decode().rstrip()

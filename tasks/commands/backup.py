@@ -26,7 +26,7 @@ from clients.programs.process import masked
 from clients.programs.stream import dump
 from schema.site.lookup import Facts
 from schema.site.secrets import single_value
-from schema.site.uses import gather, uses_of
+from schema.site.uses import backup_uses, gather
 from schema.spec.backup import DumpSpec
 from schema.syntax import template
 from tasks.cli.commands import COMMANDS
@@ -234,8 +234,8 @@ class _BackupContents:
 
 def _facts(receiver: Receiver, commands: tuple[DumpSpec, ...]) -> Facts:
     """What the commands' names stand for; a SpecError lists all that is missing, and only of what they use."""
-    texts = [(f"backup command {each.name!r}", text) for each in commands for text in (*each.run, *each.env.values())]
-    env = gather(uses_of(texts), site=receiver.site, env=receiver.project.env, directory=Path.cwd(), ask=receiver.ask)
+    used, project = backup_uses(commands), receiver.project
+    env = gather(used, site=receiver.site, env=project.env, directory=Path.cwd(), ask=receiver.ask)
     secrets = {}
     for secret in receiver.carried.spec.install.secrets:
         stored = receiver.cluster.secret(secret.name, secret.namespaces[0])

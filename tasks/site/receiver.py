@@ -21,7 +21,7 @@ from schema.site.rehearsal import stand_in_outputs
 from schema.site.secrets import read_data, single_value
 from schema.site.settings import Settings, completed
 from schema.site.site import Site
-from schema.site.uses import gather, known_uses, uses
+from schema.site.uses import gather, uses
 from schema.spec.install import ReleaseSpec, SecretSpec
 from schema.values.file import Lookup, ValuesFile
 from schema.values.rendered import digest, state_key
@@ -122,7 +122,7 @@ class Receiver:
     @cached_property
     def _environment(self) -> Mapping[str, str]:
         spec = self.carried.spec
-        settings = Settings.of(spec.settings, known_uses(spec, self.values_files.values()))
+        settings = Settings.of_spec(spec, self.values_files.values())
         used = uses(spec, counting(spec.install.releases, self.values_files, self.site.value))
         with self._guard:
             return gather(

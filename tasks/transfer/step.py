@@ -93,8 +93,8 @@ class _Files:
         from bundle.images.layout import named_digest
 
         if entry := self._images.get(name):
-            wanted = {digest: self._way.use(digest) for digest in self._bundle.blobs(entry)}
             places = self._bundle.blobs(entry)
+            wanted = {digest: self._way.use(digest) for digest in places}
             return Contained(
                 [
                     Within(start=places[digest].offset, size=places[digest].size, digest=digest, use=use)

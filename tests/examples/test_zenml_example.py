@@ -13,7 +13,7 @@ from schema.loading.values import read_all
 from schema.site.example import example
 from schema.site.settings import Settings, completed
 from schema.site.site import Site
-from schema.site.uses import known_uses, uses
+from schema.site.uses import uses
 from schema.spec.carried import carried_files
 from schema.spec.spec import Spec
 from schema.syntax.template import Name
@@ -181,7 +181,7 @@ def test_the_control_plane_comes_first(spec: Spec) -> None:
 def test_the_template_is_made_of_the_spec() -> None:
     """`doit bundle` writes the same into the bundle."""
     spec = load(ROOT / "airgap.yaml", env={})
-    settings = Settings.of(spec.settings, known_uses(spec, read_all(spec).values()))
+    settings = Settings.of_spec(spec, read_all(spec).values())
     assert {each.name for each in spec.settings} == set(settings.known), "each is declared, and says what it is for"
     assert (EXAMPLE / "site.example.yaml").read_text() == example(settings, prefix=spec.registry.prefix)
     assert list(settings.faults(SITE)) == []
