@@ -39,10 +39,16 @@ def children() -> list[int]:
     return found
 
 
-def settled() -> tuple[list[int], int]:
-    """Our processes and how many descriptors are open, once the threads of programs have come to their end."""
+@pytest.fixture
+def others() -> set[threading.Thread]:
+    """Threads of programs that earlier tests left running: a server that many tests share is such a program."""
+    return set(threading.enumerate())
+
+
+def settled(others: set[threading.Thread]) -> tuple[list[int], int]:
+    """Our processes and how many descriptors are open, once the threads of our programs have come to their end."""
     for thread in threading.enumerate():
-        if thread.name == "program":
+        if thread.name == "program" and thread not in others:
             thread.join(10)
             assert not thread.is_alive()
     return children(), len(os.listdir("/proc/self/fd"))
@@ -104,20 +110,20 @@ def test_a_link_is_run_by_its_own_name(tmp_path: Path) -> None:
 )
 @LINUX
 def test_what_can_not_be_started_is_told_and_leaves_nothing(
-    tmp_path: Path, argv: list[str], kind: type[ProgramError], message: str
+    tmp_path: Path, argv: list[str], kind: type[ProgramError], message: str, others: set[threading.Thread]
 ) -> None:
     program(tmp_path / "x", mode=0o644)
     program(tmp_path / "script", b"#!/no/such/thing\n")
     program(tmp_path / "broken", b"\x7fELF\x02\x01\x01" + b"\0" * 100)
     run(["/bin/true"], subject="s", timeout=20)
-    processes, handles = settled()
+    processes, handles = settled(others)
     env = {"PATH": str(tmp_path)}
     with pytest.raises(kind, match=message) as caught:
         run([word.format(place=tmp_path) for word in argv], subject="s", timeout=20, env=env)
     assert caught.value.reason
     # Two descriptors of sh's own are lost when it is the exec that fails: docs/adr/0019.
     lost = 0 if "Permission denied" in message else 2  # at most
-    now, held = settled()
+    now, held = settled(others)
     assert (now, held <= handles + lost) == (processes, True)
     cause: BaseException | None = caught.value
     while cause := cause and (cause.__cause__ or cause.__context__):
@@ -148,12 +154,12 @@ def test_without_a_thread_for_it_nothing_runs(monkeypatch: pytest.MonkeyPatch, r
 
 
 @LINUX
-def test_nothing_is_left_of_many_programs() -> None:
+def test_nothing_is_left_of_many_programs(others: set[threading.Thread]) -> None:
     run(["/bin/true"], subject="s", timeout=20)
-    before = settled()
+    before = settled(others)
     for tied in (False, True) * 10:
         run(["/bin/cat"], subject="s", timeout=20, stdin=b"x", tied=tied)
-    assert settled() == before
+    assert settled(others) == before
 
 
 @pytest.fixture
