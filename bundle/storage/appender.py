@@ -11,14 +11,16 @@ import os
 import struct
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from bundle.oci.digest import Digest
 from bundle.storage.files import c_function
 from bundle.storage.volume import FilePiece
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 BLOCK = 4096  # bytes; the border that members of a tar begin on, so that file systems can share their blocks
 _FICLONERANGE = 0x4020940D  # linux/fs.h
@@ -34,6 +36,8 @@ class Appender:
     """
 
     def __init__(self, handle: int) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - takes 3 ms, and most commands pack nothing
+
         self.size = 0
         self._handle = handle
         self._hasher = sha256()
