@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Protocol, Self
+from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
 
 from bundle.oci.digest import Digest, Hasher
 from bundle.storage.files import CHUNK
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 
 class ChunkStream:
@@ -133,6 +135,8 @@ class VolumeStream(ChunkStream):
     """
 
     def __init__(self, volume: Volume, on_damage: OnDamage) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - takes 3 ms, and most commands read no volume
+
         self._blocks = self._read_blocks(volume, on_damage)
         super().__init__(self._blocks)
         self._pool = ThreadPoolExecutor(1)
@@ -161,7 +165,7 @@ class VolumeStream(ChunkStream):
             if part.digest and hasher and hasher.hexdigest() != part.digest.hex:
                 on_damage(part, Digest(algorithm=part.digest.algorithm, hex=hasher.hexdigest()))
 
-    def _hash(self, hasher: Hasher | None, block: bytes, pending: Future[None] | None) -> Future[None] | None:
+    def _hash(self, hasher: Hasher | None, block: bytes, pending: "Future[None] | None") -> "Future[None] | None":
         if hasher is None:
             return None
         if pending:
