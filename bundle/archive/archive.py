@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path, PurePosixPath
 
 from bundle.archive.parts import ArchiveFiles, find_archive, sums_path, writing_parts
@@ -12,10 +11,8 @@ from bundle.images.docker_archive import EPOCH, ImageArchive
 from bundle.metadata.checksums import SIGNATURE, SUMS, list_files, parse_sums
 from bundle.metadata.names import MANIFEST
 from bundle.meter import Meter, SilentMeter
-from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.storage.files import require_room
-from bundle.storage.marks import is_marked
 from bundle.storage.tar_writer import TarWriter
 
 
@@ -53,8 +50,8 @@ def pack(
     """Pack the bundle directory into `archive`, or into parts `<archive>.001`, ... of at most `split` bytes.
 
     `top` names it inside, else the directory's name does. Files `elsewhere` are taken from there. Every file is checked
-    against SHA256SUMS while it streams, but for one that carries the mark of having been verified as what it is listed
-    as. The last archive stays until the new one is complete. `epoch` (seconds since 1970) dates the members.
+    against SHA256SUMS while it streams: a mark tells nothing of who sets times back. The last archive stays until the
+    new one is complete. `epoch` (seconds since 1970) dates the members.
     BundleError when files and SHA256SUMS do not agree, IntegrityError for a damaged file, StorageError when the disk is
     full; then nothing new is left behind.
     """
@@ -105,10 +102,9 @@ def _write_files(tar: TarWriter, top: str, files: Elsewhere, digests: Mapping[st
                 tar.directory(f"{top}/{parent}")
         file, digest = files[name], digests[name]
         if isinstance(file, MadeImage):
-            tar.tar(f"{top}/{name}", file.size, partial(file.archive.write, trusted=True), epoch=EPOCH)
+            tar.tar(f"{top}/{name}", file.size, file.archive.write, epoch=EPOCH)
         else:
-            verified = is_marked(file, Descriptor(media_type="", digest=digest, size=_size(file)))
-            tar.file(f"{top}/{name}", file, digest=digest, trusted=verified)
+            tar.file(f"{top}/{name}", file, digest=digest)
 
 
 def _size(file: Path | MadeImage) -> int:

@@ -45,11 +45,10 @@ class ImageArchive:
     store: BlobStore
     without: Collection[Digest] = ()
 
-    def write(self, tar: TarWriter, *, trusted: bool = False) -> None:
+    def write(self, tar: TarWriter) -> None:
         """Write all members and the end of the archive, each blob checked while it streams.
 
-        When they are `trusted`, those that the store marked as verified are not checked again. An IntegrityError names
-        the image and a blob that is lost or damaged.
+        An IntegrityError names the image and a blob that is lost or damaged.
         """
         content = {
             descriptor.digest: descriptor for descriptor in stored_content(self.image, self.store, without=self.without)
@@ -63,8 +62,7 @@ class ImageArchive:
             if digest.algorithm != algorithm:
                 algorithm = digest.algorithm
                 tar.directory(f"blobs/{algorithm}")
-            good = trusted and self.store.holds(content[digest])
-            tar.file(blob_name(digest), self.store.path(digest), digest=digest, trusted=good)
+            tar.file(blob_name(digest), self.store.path(digest), digest=digest)
         tar.close()
 
     def put(self, path: Path, *, epoch: int = EPOCH, meter: Meter | None = None) -> Descriptor:

@@ -23,6 +23,13 @@ def mark(path: Path, digest: Digest) -> None:
         os.utime(path, (mark_of(digest), mark_of(digest)))
 
 
+def unmark(path: Path, digest: Digest) -> None:
+    """Take the mark from a file that is not what it says: whoever uses it next reads it, and makes it anew."""
+    with contextlib.suppress(OSError):
+        if path.stat().st_mtime_ns // SECOND == mark_of(digest):
+            os.utime(path, (0, 0))
+
+
 def mark_until_reboot(path: Path, digest: Digest) -> bool:
     """Mark a blob with a time whose nanoseconds name this boot; False where boots can't be told apart."""
     boot, time = this_boot(), mark_of(digest) * SECOND

@@ -11,6 +11,7 @@ from bundle.errors import IntegrityError
 from bundle.meter import Meter, SilentMeter
 from bundle.oci.digest import Digest, Hasher
 from bundle.storage.appender import BLOCK
+from bundle.storage.marks import unmark
 from bundle.storage.volume import FilePiece
 
 ALIGNED = 64 * 1024  # bytes of a file whose blocks are worth a longer header
@@ -75,18 +76,19 @@ class TarWriter:
         self._write(data)
         self._pad()
 
-    def file(self, name: str, path: Path, *, digest: Digest, trusted: bool = False) -> None:
-        """Add a file from the disk, checking while it streams that it still has `digest`, unless it is `trusted`.
+    def file(self, name: str, path: Path, *, digest: Digest) -> None:
+        """Add a file from the disk, checking while it streams that it still has `digest`.
 
         Members can be executable or not; other permissions are not kept. IntegrityError when the bytes are other ones.
         """
-        hasher = None if trusted else digest.hasher()
+        hasher = digest.hasher()
         with path.open("rb", buffering=0) as file:
             stat = os.fstat(file.fileno())
             self._header(name, stat.st_size, 0o755 if stat.st_mode & 0o100 else 0o644, tarfile.REGTYPE)
             left = stat.st_size - self._copy(FilePiece(file=file, offset=0, size=stat.st_size), hasher)
-        if left or (hasher and hasher.hexdigest() != digest.hex):
-            told = f"it has {digest.algorithm}:{hasher.hexdigest()}" if hasher else ""
+        if left or hasher.hexdigest() != digest.hex:
+            unmark(path, digest)
+            told = f"it has {digest.algorithm}:{hasher.hexdigest()}"
             seen = f"{left} bytes are missing at its end" if left else told
             raise IntegrityError(
                 f"{self._subject}: file {str(path)!r} changed on the disk: expected {digest}, {seen}",
@@ -125,10 +127,9 @@ class TarWriter:
             header = _encoded(info)
         self._write(header)
 
-    def _copy(self, piece: FilePiece, hasher: Hasher | None) -> int:
+    def _copy(self, piece: FilePiece, hasher: Hasher) -> int:
         def see(chunk: bytes) -> None:
-            if hasher:
-                hasher.update(chunk)
+            hasher.update(chunk)
             self._meter.advance(self._subject, len(chunk))
 
         if isinstance(self._sink, CopyingSink):

@@ -1,15 +1,27 @@
 """The finished bundle: its list of checksums, and the directory in its place."""
 
+import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bundle.errors import FormatError, storage_errors
+from bundle.errors import FormatError, IntegrityError, storage_errors
+from bundle.formats import strict_json
 from bundle.metadata.checksums import SIGNATURE, SUMS, hash_files, parse_sums, write_sums
 from bundle.metadata.names import REPORT, REPORT_DATA, ZIPAPP
 from bundle.oci.digest import Digest
-from bundle.storage.files import alone, inside, place, replace_directory, require_room, sync_directory, temporary
+from bundle.storage.files import (
+    alone,
+    inside,
+    place,
+    replace_directory,
+    require_room,
+    sync_directory,
+    temporary,
+    write_bytes,
+)
+from bundle.storage.marks import unmark
 from tasks.assemble.manifest import _STATED, _stamp, identity, stated
 from tasks.collect import carry, charts, files, save, sbom
 from tasks.runtime.project import Project
@@ -96,12 +108,15 @@ def _publish(project: Project) -> None:
         finally:
             shutil.rmtree(new, ignore_errors=True)
     prune(project)
+    _note_compared(project)
     project.note("directory", str(project.directory))
 
 
 def _fill(project: Project, new: Path) -> None:
     """Place all files of the bundle in `new`. A copy that the last directory has, on a file system of its own, is kept:
     it is linked from there, where there are links.
+
+    What was touched since it was last compared is read: no time that was set back gets a changed byte into a bundle.
     """
     wanted, last = _listed(project.tree), _last(project.directory)
     sources = {}
@@ -113,8 +128,42 @@ def _fill(project: Project, new: Path) -> None:
         copied = (path.stat().st_size for name, path in sources.items() if path == inside(project.tree, name))
         with storage_errors(f"write the bundle to {str(project.directory)!r}", project.options.out):
             require_room(project.directory, sum(copied))
+    compared = _compared(project)
+    doubtful = [name for name in wanted if compared.get(name) != _touched(sources[name])]
     for name, path in sources.items():
         place(path, inside(new, name))
+    for name, found in hash_files(new, doubtful).items():
+        if found != wanted[name]:
+            unmark(sources[name], wanted[name])
+            raise IntegrityError(
+                f"bundle {project.directory.name!r}: {name!r} changed on the disk: expected {wanted[name]}, "
+                f"found {found}",
+                hint="run again: what was fetched is fetched anew; check the disk if this comes back",
+            )
+
+
+def _compared(project: Project) -> Mapping[str, Any]:
+    """When each file of the last finished directory was touched last, as of its end: all of them were good then."""
+    try:
+        noted = strict_json.loads(_compared_path(project).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return noted if isinstance(noted, dict) else {}
+
+
+def _note_compared(project: Project) -> None:
+    noted = {name: _touched(inside(project.directory, name)) for name in _listed(project.directory)}
+    write_bytes(_compared_path(project), json.dumps(noted, sort_keys=True).encode())
+
+
+def _compared_path(project: Project) -> Path:
+    return project.work / "compared.json"
+
+
+def _touched(path: Path) -> list[int]:
+    """What changes with any write to a file, whatever time it is given: also with a link, which costs one reading."""
+    found = path.stat()
+    return [found.st_dev, found.st_ino, found.st_size, found.st_ctime_ns]
 
 
 def _last(directory: Path) -> Mapping[str, Digest]:

@@ -8,7 +8,7 @@ import pytest
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.storage import marks
-from bundle.storage.marks import SECOND, is_marked, mark, mark_of, mark_until_reboot
+from bundle.storage.marks import SECOND, is_marked, mark, mark_of, mark_until_reboot, unmark
 
 DATA = b"a blob"
 BLOB = Descriptor(media_type="x", digest=Digest.of(DATA), size=len(DATA))
@@ -80,4 +80,14 @@ def test_somebody_elses_file_stays_unmarked(path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(os, "utime", refuse)
     mark(path, BLOB.digest)
+    assert not is_marked(path, BLOB)
+
+
+def test_only_the_mark_of_this_blob_is_taken_away(path: Path) -> None:
+    unmark(path.with_name("nothing"), BLOB.digest)
+    os.utime(path, (5, 5))
+    unmark(path, BLOB.digest)
+    assert path.stat().st_mtime == 5
+    mark(path, BLOB.digest)
+    unmark(path, BLOB.digest)
     assert not is_marked(path, BLOB)

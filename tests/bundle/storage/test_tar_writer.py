@@ -11,6 +11,7 @@ import pytest
 from bundle.errors import IntegrityError
 from bundle.oci.digest import Digest
 from bundle.storage.appender import BLOCK
+from bundle.storage.marks import mark
 from bundle.storage.tar_reader import members
 from bundle.storage.tar_writer import ALIGNED, HashingSink, TarWriter
 from tests.fixtures.images.tars import Forward
@@ -97,7 +98,7 @@ def test_a_tar_in_a_tar(tmp_path: Path) -> None:
 
     def fill(inner: TarWriter) -> None:
         inner.directory("d")
-        inner.file("d/x", tmp_path / "x", digest=Digest.of(content), trusted=True)
+        inner.file("d/x", tmp_path / "x", digest=Digest.of(content))
         inner.close()
 
     alone = io.BytesIO()
@@ -117,8 +118,12 @@ def test_a_tar_in_a_tar(tmp_path: Path) -> None:
         TarWriter(io.BytesIO(), epoch=7, subject="test").tar("image.tar", 5, fill, epoch=0)
 
 
-def test_a_trusted_file_is_not_compared_and_still_must_be_whole(tmp_path: Path) -> None:
-    (tmp_path / "x").write_bytes(b"other")
-    tar = TarWriter(io.BytesIO(), epoch=0, subject="test")
-    tar.file("x", tmp_path / "x", digest=Digest.of(b"right"), trusted=True)
-    assert tar.position == 1024
+@pytest.mark.parametrize("content", [b"other", b"longer than it was", b""])
+def test_a_file_with_the_mark_of_other_bytes_loses_it(tmp_path: Path, content: bytes) -> None:
+    """Whoever sets a time back gets nothing into a tar, and the next use of the file reads it."""
+    wanted = Digest.of(b"right")
+    (tmp_path / "x").write_bytes(content)
+    mark(tmp_path / "x", wanted)
+    with pytest.raises(IntegrityError, match=r"changed on the disk: expected sha256:.*, it has sha256:"):
+        TarWriter(io.BytesIO(), epoch=0, subject="test").file("x", tmp_path / "x", digest=wanted)
+    assert (tmp_path / "x").stat().st_mtime == 0

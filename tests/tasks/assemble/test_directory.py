@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.benches.workbench import FINAL, Workbench, bundled
+from tests.fixtures.benches.workbench import FINAL, Workbench, bundled, make
 
 
 def test_the_bundle_checks_with_sha256sum(bench: Workbench) -> None:
@@ -81,3 +81,50 @@ def test_a_removed_bundle_comes_back_from_the_cache(bench: Workbench) -> None:
     shutil.rmtree(bench.place / "images/one/blobs")  # the source is not asked again
     assert bench.doit("bundle").steps == ["directory"]
     assert bench.files() == before
+
+
+def change_and_set_the_time_back(path: Path) -> None:
+    found = path.stat()
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        byte = file.read(1)
+        file.seek(0)
+        file.write(bytes([byte[0] ^ 1]))
+    path.chmod(found.st_mode)
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+@pytest.mark.parametrize(
+    ("archive", "layout", "before"),
+    [
+        (False, "oci", "save"),
+        (False, "oci", "bundle"),
+        (False, "docker-archive", "bundle"),
+        (True, "oci", "bundle"),
+        ("only", "oci", "save"),
+        ("only", "docker-archive", "bundle"),
+    ],
+)
+def test_a_blob_changed_in_the_cache_gets_into_no_bundle(
+    tmp_path: Path, archive: object, layout: str, before: str
+) -> None:
+    """Also where its time was set back; what is wrong is named, and the next run fetches it anew."""
+    bench = make(tmp_path / "project", bundle={"archive": archive, "layout": layout})
+    assert bench.doit(before).code == 0
+    if before == "bundle":  # another run has something to do: the blob is linked or packed again
+        (bench.place / "more.txt").write_text("more")
+        files = bench.spec["files"]
+        assert isinstance(files, list)
+        files.append({"name": "more.txt", "source": "more.txt"})
+        bench.write()
+    blob = max((bench.place / ".airgap/cache/blobs/sha256").iterdir(), key=lambda path: path.stat().st_size)
+    good = blob.read_bytes()
+    change_and_set_the_time_back(blob)
+    ran = bench.doit("bundle")
+    if layout == "oci" or archive == "only":
+        assert ran.code == 1, ran.out
+        assert blob.name in ran.err
+        ran = bench.doit("bundle")
+        assert blob.read_bytes() == good
+    assert ran.code == 0, ran.err  # the image's own archive was written before, and is nobody's link
+    assert bench.doit("verify").code == 0
