@@ -6,10 +6,11 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from bundle.errors import RegistryError, SourceError
 from bundle.formats import strict_json
+from clients.http.addresses import netloc, origin
 from clients.http.credentials import Credential, Credentials
 from clients.http.transport import Transport
 
@@ -43,7 +44,8 @@ class Authenticator:
 
     def credential(self, host: str, path: str, *, subject: str) -> Credential:
         """The user's login for a repository."""
-        return self._credentials.find(host, path, subject=subject)
+        scheme = origin(self._transport.base(host))[0]
+        return self._credentials.find(host, path, subject=subject, scheme=scheme)
 
     def token(self, key: _TokenKey, credential: Credential, *, stale: str, subject: str) -> str:
         """A token, the one at hand unless that is the `stale` one; threads that want the same one ask once."""
@@ -87,15 +89,29 @@ class Authenticator:
         return _token(answer.body, host, subject)
 
     def _check_realm(self, host: str, realm: str, credential: Credential, subject: str) -> None:
-        """A login goes only where the registry itself, over a connection that can be trusted, says it belongs."""
-        named = urlsplit(realm)
-        if credential.is_anonymous or named.hostname == urlsplit(f"//{host}").hostname:
+        """A login goes where it belongs: to its own scheme, host and port, or by TLS to whom the registry, reached by
+        TLS, says; else only to an address that docker's config gives the same login.
+        """
+        address, own = netloc(realm), self._transport.base(host)
+        if credential.is_anonymous or origin(realm) == origin(own):
             return
-        if self._transport.settings(host).plain_http:
+        if own.startswith("https:") and realm.lower().startswith("https:"):
+            return
+        stored = self._credentials.find(address, subject=subject, scheme=origin(realm)[0])
+        if (stored.username, stored.password, stored.identity_token) == (
+            credential.username, credential.password, credential.identity_token,
+        ):  # fmt: skip
+            return
+        if own.startswith("https:"):
             raise SourceError(
-                f"{subject}: {host}, reached over plain HTTP, wants the login sent to {named.hostname}",
-                hint=f"anybody on the way could have named it; reach {host} by TLS (remove plain_http)",
+                f"{subject}: {host} wants the login sent to {address} over plain HTTP",
+                hint=f"who runs {host} must name a token server with TLS",
             )
+        raise SourceError(
+            f"{subject}: {host}, reached over plain HTTP, wants the login sent to {address}",
+            hint=f"anybody on the way could have named it; reach {host} by TLS (remove plain_http), "
+            f"or if {address} is to have this login: docker login {address}",
+        )
 
 
 class RepositoryAccess:

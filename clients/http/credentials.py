@@ -52,8 +52,10 @@ class Credentials:
         self._guards: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
 
-    def find(self, host: str, path: str = "", *, subject: str) -> Credential:
+    def find(self, host: str, path: str = "", *, subject: str, scheme: str = "https") -> Credential:
         """The login for `host[:port]` (and repository `path`, where a file tells paths apart); ANONYMOUS without one.
+
+        An entry that states a scheme is for that one only.
 
         A file that can't be read or a helper that fails is a SourceError.
         """
@@ -62,7 +64,9 @@ class Credentials:
         with guard:
             for file in self._files():
                 config = _load(file, subject)
-                found = self._stored(config, host, file, subject) or _written(config, host, path, file, subject)
+                found = self._stored(config, host, file, subject) or _written(
+                    config, host, path, file, subject=subject, scheme=scheme
+                )
                 if found:
                     return found
         return ANONYMOUS
@@ -113,7 +117,9 @@ def _helper(helpers: Mapping[str, Any], host: str) -> str:
     return next((str(helpers[key]) for key in _keys(host) if helpers.get(key)), "")
 
 
-def _written(config: Mapping[str, Any], host: str, path: str, file: Path, subject: str) -> Credential | None:
+def _written(
+    config: Mapping[str, Any], host: str, path: str, file: Path, *, subject: str, scheme: str
+) -> Credential | None:
     """The login that stands in the file itself; the entry with the longest matching path goes first."""
     auths = config.get("auths")
     if not isinstance(auths, dict):
@@ -121,9 +127,11 @@ def _written(config: Mapping[str, Any], host: str, path: str, file: Path, subjec
     hosts = _HUB_HOSTS if host in _HUB_HOSTS else {host}
     matching = {}
     for key, entry in auths.items():
-        bare = key.partition("://")[2] or key
+        stated, _, bare = key.rpartition("://")
         name, _, scope = bare.rstrip("/").partition("/")
         scope = "" if scope in ("v1", "v2") else scope
+        if stated.lower() not in ("", scheme):
+            continue
         if name in hosts and isinstance(entry, dict) and f"{path}/".startswith(f"{scope}/" if scope else ""):
             credential = _entry(entry, key, file, subject)
             if not credential.is_anonymous:

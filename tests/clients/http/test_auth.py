@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bundle.errors import RegistryError, SourceError
+from bundle.errors import NetworkError, RegistryError, SourceError
 from bundle.oci.locations import HostSettings
 from bundle.oci.reference import Reference
 from clients.http.auth import parse_challenges
@@ -185,6 +185,37 @@ def test_a_login_goes_to_no_realm_over_plain_http(
         with pytest.raises(SourceError, match="plain HTTP"):
             registries.repository(Reference.parse(f"{faulty.host}/team/app:1"), subject="s").resolve()
         transport.close()
+    assert not other.seen
+
+
+@pytest.mark.parametrize("declared", [True, False])
+@pytest.mark.parametrize("listed", [True, False], ids=["listed", "not listed"])
+def test_the_same_host_with_another_port_is_another_registry(
+    make_transport: MakeTransport,
+    faulty: FaultyRegistry,
+    other: FaultyRegistry,
+    logins: Path,
+    declared: bool,
+    listed: bool,
+) -> None:
+    """Unless docker's config holds the same login for it."""
+    faulty.put_image("team/app", "1")
+    faulty.realm = f"{other.url}/token"
+    other.plan("/token", instead(200, b'{"token": "ready"}'))
+    faulty.tokens = {"ready"}
+    auth = {"auth": base64.b64encode(LOGIN.encode()).decode()}
+    different = {"auth": base64.b64encode(b"me:another").decode()}
+    logins.write_text(json.dumps({"auths": {faulty.host: auth, other.host: auth if listed else different}}))
+    hosts = {faulty.host: HostSettings(plain_http=True)}
+    with make_transport(hosts | ({other.host: HostSettings(plain_http=True)} if declared else {})) as transport:
+        registries = Registries(transport, credentials=Credentials({"DOCKER_CONFIG": str(logins.parent)}))
+        repository = registries.repository(Reference.parse(f"{faulty.host}/team/app:1"), subject="image 'app'")
+        if declared and listed:
+            repository.resolve()
+            assert other.seen[0].headers["authorization"].startswith("Basic ")
+            return
+        with pytest.raises((SourceError, NetworkError), match="plain HTTP"):
+            repository.resolve()
     assert not other.seen
 
 

@@ -219,3 +219,24 @@ def test_secrets_are_not_shown() -> None:
     credential = Credential(username="me", password="hunter2", identity_token="hunter2", registry_token="hunter2")
     assert "hunter2" not in f"{credential!r} {credential}"
     assert "me" in repr(credential)
+
+
+@pytest.mark.parametrize(
+    ("key", "scheme", "found"),
+    [
+        ("r.example.com:5000", "http", True),
+        ("r.example.com:5000", "https", True),
+        ("https://r.example.com:5000", "https", True),
+        ("HTTPS://r.example.com:5000/v2/", "https", True),
+        ("http://r.example.com:5000", "http", True),
+        ("https://r.example.com:5000", "http", False),
+        ("http://r.example.com:5000", "https", False),
+        ("r.example.com", "https", False),
+        ("r.example.com:5001", "https", False),
+        ("ftp://r.example.com:5000", "https", False),
+    ],
+)
+def test_a_login_is_for_one_scheme_host_and_port(home: Path, key: str, scheme: str, found: bool) -> None:
+    configure(home, {"auths": {key: {"auth": base64.b64encode(b"me:secret").decode()}}})
+    login = Credentials({"HOME": str(home)}).find("r.example.com:5000", subject="s", scheme=scheme)
+    assert (login.username == "me") == found
