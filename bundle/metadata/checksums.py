@@ -73,5 +73,5 @@ def hash_files(root: Path, names: Iterable[str], *, jobs: int | None = None) -> 
 
 def _check_name(name: str) -> None:
     inside(Path(), name)
-    if "\n" in name or "\r" in name or not name.isprintable():
+    if "\n" in name or "\r" in name or name.endswith("/") or not name.isprintable():
         raise FormatError(f"file name {name!r} has characters that a list of checksums can't hold")

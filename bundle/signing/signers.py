@@ -4,7 +4,6 @@ A line that can't be read vouches for nobody; it is told of where no other line 
 """
 
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -13,8 +12,17 @@ from typing import Self
 from bundle.errors import FormatError, TrustError
 from bundle.signing.ssh_signature import NAMESPACE, PublicKey
 
-_WORD = re.compile(r'(?:[^\s"]|"[^"]*")+')
-_OPTION = re.compile(r'([A-Za-z-]+)(?:=(?:"([^"]*)"|([^",]*)))?(?:,|$)')
+_Options = dict[str, str]
+# A quotation ends the word, as OpenSSH's strdelim has it.
+_PRINCIPALS = re.compile(r'([^ \t\r"]*)(?:"([^"]*)"|[ \t\r])[ \t\r]*')
+_KEY = re.compile(r"((?:ssh|ecdsa|sk)-[^ \t]*)[ \t]+([^ \t]+)")
+_PASSED = re.compile(
+    r'((?:\\"|\\(?!")|"(?:\\"|\\(?!")|[^"\\])*+"|[^ \t"\\])*+)[ \t]+'
+)  # spaces in quotation marks end no options
+_OPTION = re.compile(
+    r'(cert-authority)|(namespaces|valid-after|valid-before)="((?:\\"|\\(?!")|[^"\\])*+)"', re.IGNORECASE
+)
+_NAME = re.compile(r"[A-Za-z-]*")
 _TIME = re.compile(r"(\d{8})(?:(\d{4})(\d{2})?)?(Z?)", re.ASCII)
 
 
@@ -33,27 +41,32 @@ class Signer:
     @classmethod
     def parse(cls, text: str, line: int) -> Self:
         """Read a line; FormatError for what ssh-keygen would pass over too."""
-        words = _WORD.findall(text)
-        options: Mapping[str, str] = {}
-        if len(words) < 3:
-            raise FormatError("expected: principals, options, type and base64 of a key")
-        if not _is_key(words, 1):
-            options = dict(_options(words[1]))
-            if not _is_key(words, 2):
-                raise FormatError("there is no public key in it")
-        at = 2 if options else 1
-        key = PublicKey.decode(words[at + 1])
-        if key.type != words[at]:
-            raise FormatError(f"it says {words[at]!r}, but the key is a {key.type!r}")
-        return cls(
+        principals, rest = _first_word(text.lstrip(" \t"))
+        found, told = _KEY.match(rest), None
+        if not found and (told := _PASSED.match(rest)):
+            found = _KEY.match(rest, told.end())
+        if not found:
+            what = "there is no public key in it" if len(text.split()) > 2 else ""
+            raise FormatError(what or "expected: principals, options, type and base64 of a key")
+        options = _options(told[1]) if told else {}
+        key = PublicKey.decode(found[2])
+        if key.type != found[1]:
+            raise FormatError(f"it says {found[1]!r}, but the key is a {key.type!r}")
+        after, before = _time(options.get("valid-after")), _time(options.get("valid-before"))
+        if after and before and before <= after:
+            raise FormatError("its key expires before it is valid")
+        signer = cls(
             line=line,
-            principals=words[0].replace('"', ""),
+            principals=principals,
             key=key,
             namespaces=options.get("namespaces"),
-            valid_after=_time(options.get("valid-after")),
-            valid_before=_time(options.get("valid-before")),
+            valid_after=after,
+            valid_before=before,
             authority="cert-authority" in options,
         )
+        if not matches(principals, signer.identity):
+            raise FormatError(f"its principals {principals!r} match nobody")
+        return signer
 
     @property
     def identity(self) -> str:
@@ -90,7 +103,7 @@ class Signers:
             if not line.strip() or line.lstrip().startswith("#"):
                 continue
             try:
-                signers.append(Signer.parse(_plain(line.strip(" \t\r")), number))
+                signers.append(Signer.parse(_plain(line.lstrip(" \t").rstrip(" \t\r")), number))
             except FormatError as err:
                 unreadable.append(f"line {number}: {err.what}")
         if not signers:
@@ -146,25 +159,37 @@ def _fits(pattern: str, text: str) -> bool:
     return fnmatchcase(text, pattern.replace("[", "[[]"))  # OpenSSH has no brackets
 
 
-def _is_key(words: list[str], at: int) -> bool:
-    if len(words) <= at + 1 or "=" in words[at] or words[at].lower() == "cert-authority":
-        return False
-    return words[at].startswith(("ssh-", "ecdsa-", "sk-"))
+def _first_word(text: str) -> tuple[str, str]:
+    """The principals, and what comes behind them."""
+    found = _PRINCIPALS.match(text)
+    return (found[1] + (found[2] or ""), text[found.end() :]) if found else (text, "")
 
 
-def _options(text: str) -> Iterator[tuple[str, str]]:
-    at = 0
+def _options(text: str) -> _Options:
+    """The options of a line, each at most once."""
+    options, at = _Options(), 0
     while at < len(text):
         found = _OPTION.match(text, at)
-        if not found or found.end() == at:
-            raise FormatError(f"its options can't be read: {text[at:][:40]!r}")
-        name, value = found[1].lower(), found[2] if found[2] is not None else found[3]
-        if name not in ("namespaces", "valid-after", "valid-before", "cert-authority"):
-            raise FormatError(f"its option {name!r} is not known")
-        if (value is None) != (name == "cert-authority"):
-            raise FormatError(f"its option {name!r} {'has no value' if value is None else 'takes no value'}")
-        yield name, value or ""
+        if not found:
+            raise FormatError(_unreadable(text[at:]))
+        name = (found[1] or found[2]).lower()
+        if name in options and name != "cert-authority":
+            raise FormatError(f"its option {name!r} comes twice")
+        options[name] = (found[3] or "").replace('\\"', '"')
         at = found.end()
+        if at < len(text) and not (text[at] == "," and at + 1 < len(text)):
+            unread = f"its options can't be read: {text[at:][:40]!r}"
+            raise FormatError(f"its option {name!r} takes no value" if text[at] == "=" else unread)
+        at += 1
+    return options
+
+
+def _unreadable(text: str) -> str:
+    """What is wrong with options from here on."""
+    name = _NAME.match(text)[0].lower()  # type: ignore[index]
+    if name in ("namespaces", "valid-after", "valid-before"):
+        return f"its option {name!r} has no value in quotation marks"
+    return f"its option {name!r} is not known" if name else f"its options can't be read: {text[:40]!r}"
 
 
 def _time(text: str | None) -> datetime | None:

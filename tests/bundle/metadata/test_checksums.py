@@ -1,4 +1,5 @@
 import hashlib
+import random
 import subprocess
 from pathlib import Path
 
@@ -73,3 +74,57 @@ def test_lines_end_where_sha256sum_ends_them(tmp_path: Path, sign: str, place: s
     assert done.returncode != 0 or joint.startswith("\r\n")
     with pytest.raises(FormatError):
         parse_sums(data, "SHA256SUMS")
+
+
+PIECES = [
+    " ",
+    "  ",
+    "*",
+    " *",
+    "\n",
+    "\n\n",
+    "\r",
+    "\t",
+    "\\",
+    "\\n",
+    "\0",
+    "#",
+    "./",
+    "../",
+    "/",
+    "//",
+    "-",
+    "a",
+    "b c",
+    "\u2028",
+    "\ufeff",
+    "\u00e9",
+]
+
+
+def test_sha256sum_reads_every_list_as_we_do(tmp_path: Path) -> None:
+    """Lists that are changed at random: what we take, it takes, with the same names and digests."""
+    digest = hashlib.sha256(b"x").hexdigest()
+    for name in ("a", "b c", "\u00e9"):
+        (tmp_path / name).write_bytes(b"x")
+    good = f"{digest}  a\n{digest} *b c\n{digest}  \u00e9\n"
+    rng, taken = random.Random(14), 0
+    for _ in range(600):
+        text = good
+        for _ in range(rng.randint(1, 3)):
+            at = rng.choice([rng.randint(0, len(text)), *(text.find("  ") + k for k in range(-1, 5)), len(text)])
+            cut = rng.choice([0, 0, 1, 2, 66])
+            text = text[:at] + rng.choice([*PIECES, digest.upper(), digest, ""]) + text[at + cut :]
+        try:
+            read = parse_sums(text.encode(), "SHA256SUMS")
+        except FormatError:
+            continue
+        taken += 1
+        good_files = {name for name in read if (tmp_path / name).is_file() and read[name].hex == digest}
+        argv = ["sha256sum", "--strict", "-c"]
+        done = subprocess.run(argv, input=text.encode(), cwd=tmp_path, capture_output=True, check=False)
+        assert (done.returncode == 0) == (bool(read) and good_files == set(read)), (text, done.stderr)
+        assert {
+            line.removesuffix(": OK") for line in done.stdout.decode().splitlines() if line.endswith(": OK")
+        } == good_files
+    assert taken > 50

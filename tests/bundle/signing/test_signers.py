@@ -1,6 +1,7 @@
 """Lists of signers: what a line says, when it vouches, and that ssh-keygen thinks the same."""
 
 import os
+import random
 import re
 import subprocess
 import time
@@ -175,3 +176,60 @@ def test_what_ssh_keygen_takes_for_no_line_is_none(tmp_path: Path, key: Key, sig
     assert done.returncode != 0
     with pytest.raises(FormatError, match="lists no signer"):
         Signers.parse(signers.read_bytes(), label="signers")
+
+
+PIECES = [
+    " ",
+    "\t",
+    ",",
+    '"',
+    '""',
+    "=",
+    "!",
+    "*",
+    "?",
+    "#",
+    "\\",
+    "[a]",
+    "\r",
+    "\n",
+    "\x0b",
+    "\xa0",
+    "\u2028",
+    "me@example.com",
+]
+PIECES += [
+    "namespaces=",
+    'namespaces="x"',
+    "valid-before=",
+    'valid-after="20300101"',
+    "cert-authority",
+    "ssh-rsa",
+    "A",
+    "",
+]
+
+
+def test_ssh_keygen_agrees_on_lists_changed_at_random(tmp_path: Path, key: Key) -> None:
+    """Whoever we let sign by a list, ssh-keygen lets sign by it, under the name that we say."""
+    signature, signers = tmp_path / "signature", tmp_path / "signers"
+    signature.write_bytes(key.sign(b"x"))
+    public = PublicKey.decode(key.public.read_text().split()[1])
+    good = key.line("me@example.com,other@example.com", 'namespaces="airgap-bundle",valid-after="20200101Z"')
+    borders = [at for at, sign in enumerate(good) if sign in ' ",=@\n']
+    rng, taken = random.Random(14), 0
+    for _ in range(500):
+        text = good
+        for _ in range(rng.randint(1, 2)):
+            at = rng.choice([*borders, rng.randint(0, 60), 0])
+            text = text[:at] + rng.choice(PIECES) + text[at + rng.choice([0, 0, 1, 3]) :]
+        try:
+            found = Signers.parse(text.encode(), label="signers").find(public, datetime.now(UTC), subject="x")
+        except (FormatError, TrustError):
+            continue
+        taken += 1
+        signers.write_bytes(text.encode())
+        argv = ["ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", found.identity, "-n", "airgap-bundle"]
+        done = subprocess.run([*argv, "-s", str(signature)], input=b"x", capture_output=True, check=False)
+        assert done.returncode == 0, (text, found.identity, done.stderr)
+    assert taken > 50
