@@ -53,7 +53,7 @@ def with_owners(findings: Sequence[Discrepancy], owners: Mapping[str, Sequence[s
 
 
 IMAGES = "images"
-_MAX_MANIFEST = 64 * 1024 * 1024  # bytes
+_MAX_MANIFEST = 16 * 1024 * 1024  # bytes
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from bundle.errors import FormatError, SourceError, StorageError, storage_errors
-from bundle.metadata.checksums import SUMS, parse_sums, write_sums
+from bundle.metadata.checksums import SUMS, read_sums, write_sums
 from bundle.oci.digest import Digest
 from bundle.storage.appender import BLOCK, Appender
 from bundle.storage.files import alone, is_temporary, sync_directory, temporary
@@ -188,7 +188,7 @@ def find_archive(path: Path) -> ArchiveFiles:
     present = _on_disk(archive)
     sums = sums_path(archive)
     if sums.is_file():
-        digests = parse_sums(sums.read_bytes(), sums.name)
+        digests = read_sums(sums)
         names = tuple(sorted(digests))
         if not names or (names != (archive.name,) and names != _numbered(archive.name, len(names))):
             raise FormatError(

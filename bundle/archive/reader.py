@@ -11,7 +11,7 @@ from bundle.archive.parts import find_archive, sums_path
 from bundle.errors import BundleError, FormatError, IntegrityError, SourceError, storage_errors
 from bundle.images.layout import named_digest
 from bundle.images.layout_source import LayoutIndex, LayoutSource
-from bundle.metadata.checksums import SUMS, format_sums, parse_sums
+from bundle.metadata.checksums import MAX_SUMS, SUMS, format_sums, parse_sums
 from bundle.metadata.manifest import BundleManifest, ImageEntry
 from bundle.metadata.names import MANIFEST
 from bundle.oci.digest import Digest
@@ -22,7 +22,7 @@ from bundle.storage.tar_reader import Member
 from bundle.storage.tree import Below, DirectoryTree, TarTree, Tree, index_members, read_small, walk_files
 from bundle.transfer.image import ImageSource
 
-MAX_SMALL = 256 * 1024 * 1024  # bytes of a file that is read into memory
+MAX_SMALL = 64 * 1024 * 1024  # bytes of a file that is read into memory
 _AGAIN = "run `doit verify` to see all that is wrong, and carry what it names over again"
 
 
@@ -169,7 +169,7 @@ def signer_of(path: Path, vouch: Vouch) -> Signer | None:
     with storage_errors(f"read bundle {str(path)!r}", path):
         try:
             tree = _tree(path)
-            return vouch(read_small(tree, SUMS, MAX_SMALL), read_signature(tree), subject=f"bundle {str(path)!r}")
+            return vouch(read_small(tree, SUMS, MAX_SUMS), read_signature(tree), subject=f"bundle {str(path)!r}")
         except (FileNotFoundError, FormatError, SourceError):
             return None
 

@@ -16,7 +16,7 @@ from bundle.archive.use import Compared, Reading
 from bundle.errors import BundleError, FormatError, storage_errors
 from bundle.formats.sizes import counted
 from bundle.metadata.base import Base
-from bundle.metadata.checksums import SUMS, UNLISTED, parse_sums
+from bundle.metadata.checksums import MAX_SUMS, SUMS, UNLISTED, parse_sums
 from bundle.meter import Meter, SilentMeter
 from bundle.oci.digest import Digest
 from bundle.signing.trust import Vouch, read_signature
@@ -24,8 +24,6 @@ from bundle.storage.files import CHUNK
 from bundle.storage.tar_reader import Member, members
 from bundle.storage.tree import DirectoryTree, SeekingStream, TarTree, Tree, read_small, walk_files
 from bundle.storage.volume import Part, Volume, VolumeStream
-
-_MAX_SUMS = 256 * 1024 * 1024  # bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +82,7 @@ class _Demands:
 
     def sums(self, tree: Tree) -> Mapping[str, Digest]:
         """The list of checksums, once it is vouched for."""
-        raw = read_small(tree, SUMS, _MAX_SUMS)
+        raw = read_small(tree, SUMS, MAX_SUMS)
         if self.vouch:
             self.vouch(raw, read_signature(tree), subject=f"bundle {str(self.path)!r}")
         return parse_sums(raw, SUMS)

@@ -5,6 +5,8 @@ from typing import Any
 
 from bundle.errors import FormatError
 
+_MAX_VALUES = 1_000_000  # values of one document: what a megabyte of `[[],[],` becomes takes a hundred times as much
+
 
 def decode(raw: bytes | str, subject: str) -> Any:
     """The value; a FormatError names `subject` where it is no JSON, or names a key twice (RFC 8259, section 4).
@@ -12,6 +14,7 @@ def decode(raw: bytes | str, subject: str) -> Any:
     Readers differ on which of two values counts, so a reviewer might be shown another than what is installed.
     """
     try:
+        _count(raw)
         return json.loads(raw, object_pairs_hook=unique_members)
     except RecursionError as err:
         raise FormatError(f"{subject} is not JSON that anybody writes: it is nested too deeply") from err
@@ -22,12 +25,30 @@ def decode(raw: bytes | str, subject: str) -> Any:
 def loads(raw: bytes | str) -> Any:
     """The value, as `json.loads` reads it: for what is looked at and not relied on. A ValueError for all that is none.
 
-    What is nested so deeply that Python gives up, or has numbers of thousands of digits, is none.
+    What is nested so deeply that Python gives up, or has numbers of thousands of digits or a million values, is none.
     """
     try:
+        _count(raw)
         return json.loads(raw)
     except RecursionError as err:
         raise ValueError("it is nested too deeply") from err
+
+
+def _count(raw: bytes | str) -> None:
+    """A ValueError for a document of more values than anybody writes; signs in texts count too."""
+    text = isinstance(raw, str)
+    signs = (raw.count(sign) if text else raw.count(sign.encode()) for sign in "[{,")  # type: ignore[arg-type]
+    if sum(signs) > _MAX_VALUES:
+        raise ValueError(f"it has more than {_MAX_VALUES} values")
+
+
+def exact(text: str) -> Any:
+    """The value, where no key comes twice and no number is NaN; a ValueError or RecursionError for all that is none.
+
+    For what may hold secrets: none of them repeats it, but for a JSONDecodeError, whose place may be told.
+    """
+    _count(text)
+    return json.loads(text, object_pairs_hook=unique_members, parse_constant=_no_constant)
 
 
 def canonical(value: object, *, escaped: bool = False) -> bytes:
@@ -46,3 +67,7 @@ def unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         raise ValueError("a key that is given twice")
     return members
+
+
+def _no_constant(_text: str) -> None:
+    raise ValueError("NaN or Infinity")

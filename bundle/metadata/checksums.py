@@ -12,6 +12,7 @@ from bundle.storage.files import inside, is_temporary, write_bytes
 
 SUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.sig"
+MAX_SUMS = 16 * 1024 * 1024  # bytes: some 100,000 files
 UNLISTED = frozenset({SUMS, SIGNATURE})  # what can't be in the list itself
 
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
@@ -44,6 +45,15 @@ def parse_sums(data: bytes, subject: str) -> dict[str, Digest]:
             raise FormatError(f"{subject} line {number} names {name!r} a second time")
         digests[name] = Digest(algorithm="sha256", hex=match[1])
     return digests
+
+
+def read_sums(path: Path) -> dict[str, Digest]:
+    """Read the list in a file; errors as for `parse_sums`, also for one larger than any list is."""
+    with path.open("rb") as file:
+        data = file.read(MAX_SUMS + 1)
+    if len(data) > MAX_SUMS:
+        raise FormatError(f"{path.name} has more than {MAX_SUMS} bytes, which no list of checksums has")
+    return parse_sums(data, path.name)
 
 
 def write_sums(path: Path, digests: Mapping[str, Digest]) -> None:

@@ -144,12 +144,12 @@ def read_manifest(descriptor: Descriptor, load: LoadManifest) -> Manifest:
 def reachable(root: Descriptor, load: LoadManifest) -> tuple[Descriptor, ...]:
     """Everything that `root` needs and itself, each once, children before parents.
 
-    A FormatError for what is no manifest, and for indexes nested deeper than anybody makes them.
+    A FormatError for what is no manifest, and for indexes nested deeper or larger than anybody makes them.
     """
     if not is_manifest(root):
         return (root,)
     found: dict[Digest, Descriptor] = {}
-    for descriptor, manifest in _walk(load, root, set(), 0):
+    for descriptor, manifest in _walk(load, root, set(), _Budget()):
         if not manifest.is_index:
             for blob in manifest.children():
                 found.setdefault(blob.digest, blob)
@@ -160,7 +160,7 @@ def reachable(root: Descriptor, load: LoadManifest) -> tuple[Descriptor, ...]:
 def walk_manifests(load: LoadManifest, root: Descriptor, subject: str) -> Iterator[Manifest]:
     """The manifest and those below it, children first, each once. A SourceError for what is no manifest."""
     with _source_errors(subject):
-        for _, manifest in _walk(load, root, set(), 0):
+        for _, manifest in _walk(load, root, set(), _Budget()):
             yield manifest
 
 
@@ -180,8 +180,23 @@ def leads_to(index: Descriptor, digest: Digest, load: LoadManifest, *, subject: 
     )
 
 
+@dataclass(slots=True)
+class _Budget:
+    """What the manifests of one image may be together: all of them are kept while it is fetched."""
+
+    manifests: int = 2_000
+    size: int = 16 * 1024 * 1024
+
+    def take(self, raw: bytes) -> None:
+        self.manifests, self.size = self.manifests - 1, self.size - len(raw)
+        if min(self.manifests, self.size) < 0:
+            raise FormatError(
+                f"its manifests are more than {_Budget().manifests}, or have more than {_Budget().size} bytes together"
+            )
+
+
 def _walk(
-    load: LoadManifest, descriptor: Descriptor, done: set[Digest], depth: int
+    load: LoadManifest, descriptor: Descriptor, done: set[Digest], budget: _Budget, depth: int = 0
 ) -> Iterator[tuple[Descriptor, Manifest]]:
     if descriptor.digest in done:
         return
@@ -189,9 +204,10 @@ def _walk(
         raise FormatError(f"its indexes are nested more than {MAX_DEPTH} deep ({descriptor.digest})")
     done.add(descriptor.digest)
     manifest = read_manifest(descriptor, load)
+    budget.take(manifest.raw)
     if manifest.is_index:
         for child in manifest.manifests:
-            yield from _walk(load, child, done, depth + 1)
+            yield from _walk(load, child, done, budget, depth + 1)
     yield descriptor, manifest
 
 

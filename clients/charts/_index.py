@@ -16,6 +16,7 @@ MAX_INDEX = 128 * 1024 * 1024  # bytes; the largest public ones have some 30 mil
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NEAREST = 4
+_MAX_DEPTH = 100  # of what is passed over; the scanner's time grows with it
 _NUMBERS = re.compile(r"v?(\d+)(?:\.(\d+))?(?:\.(\d+))?")
 
 _Order = tuple[tuple[int, ...], bool, tuple[tuple[bool, int, str], ...]]
@@ -96,7 +97,8 @@ def _charts(events: Iterator[yaml.Event]) -> Iterator[tuple[str, tuple[IndexEntr
         if key == "entries" and isinstance(value, yaml.MappingStartEvent):
             for name, versions in _pairs(events):
                 if isinstance(versions, yaml.SequenceStartEvent):
-                    yield name, tuple(_entry(item, events) for item in _items(events))
+                    entries = (_entry(item, events) for item in _items(events))
+                    yield name, tuple(entry for entry in entries if entry.version)
                 else:
                     _skip(versions, events)
         else:
@@ -145,6 +147,8 @@ def _skip(event: yaml.Event, events: Iterator[yaml.Event]) -> None:
     while depth:
         following = next(events)
         depth += isinstance(following, yaml.CollectionStartEvent) - isinstance(following, yaml.CollectionEndEvent)
+        if depth > _MAX_DEPTH:
+            raise yaml.YAMLError("it is nested too deeply")
 
 
 def _one_line(err: yaml.YAMLError) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from bundle.charts.package import Room, read_archive
 from bundle.errors import FormatError
+from bundle.formats.grammar import parse_name
 from clients.charts._drift import Dependencies, drift
 from clients.charts.documents import TEXTS, documents
 
@@ -29,6 +30,8 @@ class ChartMetadata:
         name, version = data.get("name"), data.get("version")
         if not isinstance(name, str) or not name or not isinstance(version, str) or not version:
             raise FormatError(f"{subject}: Chart.yaml states no name or no version")
+        parse_name(name, f"{subject}: Chart.yaml: 'name'")
+        parse_name(version, f"{subject}: Chart.yaml: 'version'", "version")
         return cls(name=name, version=version, dependencies=_dependencies(data))
 
 

@@ -288,7 +288,7 @@ def documents(done: Completed, subject: str) -> Iterator[JsonObject]:
     while at < len(text):
         try:
             data, at = decoder.raw_decode(text, at)
-        except ValueError as err:
+        except (ValueError, RecursionError) as err:
             raise ClusterError(f"{subject}: kubectl gave an answer that is no JSON", hint="try it by hand") from err
         if isinstance(data, dict):
             yield data

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from bundle.errors import FormatError, ProgramError, SpecError, storage_errors
-from bundle.formats.strict_json import unique_members
+from bundle.formats import strict_json
 from bundle.secret import KnownSecrets, Secret
 from schema.site.lookup import remember
 from schema.site.secrets import secret_object
@@ -131,7 +131,7 @@ def parse_outputs(stdout: bytes, action: str) -> Mapping[str, Any]:
     """Read what an action with `outputs: json` printed: one JSON object. The FormatErrors never repeat it."""
     subject, hint = f"action {action!r}", "print one JSON object on standard output, and all else on standard error"
     try:
-        found = json.loads(stdout.decode(), object_pairs_hook=unique_members, parse_constant=_no_constant)
+        found = strict_json.exact(stdout.decode())
     except json.JSONDecodeError as err:
         what = "nothing" if not stdout.strip() else f"no JSON: {err.msg} (line {err.lineno}, column {err.colno})"
         raise FormatError(f"{subject} printed {what}", hint=hint) from None  # the cause holds the output
@@ -194,10 +194,6 @@ class ActionRecord:
 def record_name(action: str) -> str:
     """The name of the Secret that holds an action's record."""
     return f"airgap-action-{action}"
-
-
-def _no_constant(_text: str) -> None:
-    raise ValueError("NaN or Infinity")
 
 
 def _sha256(path: Path, action: str) -> str:

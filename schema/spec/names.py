@@ -1,9 +1,12 @@
-"""Names in a resolved spec, held against the rules of the schema where neither YAML nor JSON Schema is at hand."""
+"""Names and paths in a resolved spec, held against the schema's rules where neither YAML nor JSON Schema is at hand."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from bundle.errors import FormatError
 from bundle.formats.grammar import NameKind, parse_name
+from bundle.storage.files import inside
 
 _LISTS: tuple[tuple[str, Mapping[str, NameKind]], ...] = (
     ("images", {"name": "name", "base": "name"}),
@@ -17,6 +20,8 @@ _LISTS: tuple[tuple[str, Mapping[str, NameKind]], ...] = (
     ("install.actions", {"name": "label", "after": "label"}),
     ("install.backup.commands", {"name": "name"}),
 )
+# What travels with a bundle is read below its `install/`. Other paths lead to the site's own files.
+_PATHS = (("install.releases", "values", "file"), ("install.releases", "health", "ca"), ("install.checks", "", "ca"))
 _EMPTY = ("", None)  # a local chart takes the version that its Chart.yaml states
 
 
@@ -29,6 +34,23 @@ def check_names(data: Mapping[str, Any]) -> None:
             for key, kind in rules.items():
                 for name in _each(item, key):
                     parse_name(name, f"airgap.json: '{place}[{index}].{key}'", kind)
+
+
+def check_paths(data: Mapping[str, Any]) -> None:
+    """A FormatError for the first path of a carried file that leads out of where those lie; errors as for names."""
+    for place, part, key in _PATHS:
+        for index, item in enumerate(_at(data, place)):
+            for each in item[part] if part else [item]:
+                if (path := each.get(key)) not in _EMPTY:
+                    _check_path(path, f"airgap.json: '{place}[{index}]{part and '.'}{part}.{key}'")
+
+
+def _check_path(path: object, subject: str) -> None:
+    try:
+        inside(Path(), path if isinstance(path, str) else "")
+    except FormatError as err:
+        hint = "do not use it; make it anew"
+        raise FormatError(f"{subject} is {ascii(path)[:100]}, expected a path below install/", hint=hint) from err
 
 
 def _at(data: Mapping[str, Any], place: str) -> Any:

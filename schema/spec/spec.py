@@ -16,7 +16,7 @@ from bundle.oci.platform import Choice, parse_choice, platform_text
 from bundle.oci.reference import Reference
 from schema.spec.contents import ChartSpec, DerivedImageSpec, FileSpec, ImageSpec
 from schema.spec.install import InstallSpec
-from schema.spec.names import check_names
+from schema.spec.names import check_names, check_paths
 from schema.spec.settings import SettingSpec
 from schema.syntax.notation import optional_path, path_text
 
@@ -184,6 +184,7 @@ class Spec:
         base = path.parent
         try:
             check_names(data)
+            check_paths(data)
             return cls(
                 path=path,
                 version=data["version"],

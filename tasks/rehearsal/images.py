@@ -1,12 +1,13 @@
 """Whether a cluster could pull every image that the releases use: from the throwaway registry, and from there alone."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from bundle.errors import AirgapError, FormatError, SourceError, storage_errors
+from bundle.formats.fields import Fields
+from bundle.metadata.receipt import RECEIPT
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
 from clients.charts.images import FoundImage, find_images, ignored
@@ -77,8 +78,8 @@ def _inside(receiver: Receiver, reference: Reference) -> Reference:
 def compare_receipt(receiver: Receiver, path: Path) -> tuple[list[str], list[str]]:
     """Each image inside as receipt and registry tell of it: those that are as they left, and failures in words."""
     with storage_errors("read the receipt", path):
-        receipt = json.loads(path.read_text())
-    told = {each["name"]: each["digest"] for each in receipt["images"]}
+        receipt = Fields.decode(path.read_bytes(), RECEIPT)
+    told = {each.text("name"): each.text("digest") for each in receipt.objects("images")}
     arrived, failures = [], []
     for entry in receiver.carried.bundle.manifest.images:
         found = receiver.destination.present(entry)

@@ -1,6 +1,5 @@
 """That every file of a bundle was compared with its list of checksums, as it lay there then: kept in the state."""
 
-import json
 from pathlib import Path
 
 from bundle.formats import strict_json
@@ -18,7 +17,7 @@ def compared_whole(receiver: Receiver) -> bool:
     Asks for names, sizes, times and inodes only. Good for what uses no byte of the images: what does compares it anew.
     """
     try:
-        noted = json.loads(_path(receiver).read_bytes())
+        noted = strict_json.loads(_path(receiver).read_bytes())
     except (FileNotFoundError, ValueError):
         return False
     return bool(noted == _note(receiver, lie(receiver)))

@@ -12,14 +12,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
+from bundle.archive.parts import find_archive
 from bundle.charts._helmignore import IgnoreRules
 from bundle.charts.package import MAX_UNPACKED, pack, read_archive
-from bundle.errors import AirgapError, FormatError
+from bundle.errors import AirgapError, FormatError, SourceError
 from bundle.formats import strict_json
+from bundle.oci import media_types
+from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
 from bundle.sbom._rpm import read_database
 from bundle.storage.tar_reader import members
-from bundle.storage.volume import ChunkStream
+from bundle.storage.tree import index_members
+from bundle.storage.volume import ChunkStream, Part, Volume
+from bundle.transfer.image import walk_manifests
+from clients.charts import _index
 from clients.charts._index import nearest
 from clients.charts.annotations import annotated_images
 from clients.charts.documents import documents
@@ -35,7 +43,8 @@ DOUBLED = "b{0}: &a{0} [*a{1}, *a{1}]\n"
 
 
 @contextmanager
-def bounded(memory: int = MEMORY) -> Iterator[None]:
+def bounded(memory: int = MEMORY, seconds: float = SECONDS) -> Iterator[None]:
+    limit = seconds
     tracemalloc.start()
     began = time.process_time()
     try:
@@ -43,7 +52,7 @@ def bounded(memory: int = MEMORY) -> Iterator[None]:
         seconds, peak = time.process_time() - began, tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert seconds < SECONDS
+    assert seconds < limit
     assert peak < memory
 
 
@@ -220,3 +229,73 @@ def test_nothing_but_our_errors_leaves_a_chart_reader() -> None:
             read_archive(out.getvalue(), keep=lambda _: True, subject="chart 'x'")
         except AirgapError:
             continue
+
+
+def test_a_list_of_checksums_of_any_size(tmp_path: Path) -> None:
+    (tmp_path / "app.tar").write_bytes(b"x")
+    with (tmp_path / "app.tar.sha256").open("wb") as file:
+        file.truncate(700_000_000)
+    with bounded(), pytest.raises(FormatError, match="more than 16777216 bytes"):
+        find_archive(tmp_path / "app.tar")
+
+
+def test_an_archive_of_endless_entries(tmp_path: Path) -> None:
+    tar = b"".join(entry(f"app/{number:06d}") for number in range(60_000))
+    (tmp_path / "tar").write_bytes(tar)
+    extent = Volume([Part(path=tmp_path / "tar")])
+    # Without memory being traced it takes a fifth of that.
+    with bounded(seconds=4 * SECONDS), pytest.raises(FormatError, match="tar has more than 50000 entries"):
+        index_members(extent)
+
+
+@pytest.mark.parametrize("number", [120, 2_500])
+def test_an_index_of_endless_manifests(number: int) -> None:
+    """All manifests of an image are kept: their number and their size have an end."""
+    config = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": str(Digest.of(b"c")), "size": 1}
+    shell = {"schemaVersion": 2, "mediaType": media_types.OCI_MANIFEST, "config": config, "layers": []}
+    room = b" " * (4_000_000 if number < 1000 else 0)
+
+    def child(at: int) -> bytes:
+        return json.dumps({**shell, "annotations": {"n": str(at)}}).encode() + room
+
+    # Names that lead to other bytes: whoever stores them compares, and asks one after another as here.
+    listed = {Digest.of(str(at).encode()): at for at in range(number)}
+    manifests = [{"mediaType": media_types.OCI_MANIFEST, "digest": str(each), "size": 9} for each in listed]
+    index = json.dumps({"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": manifests}).encode()
+    root = Descriptor(media_type=media_types.OCI_INDEX, digest=Digest.of(index), size=len(index))
+
+    def load(descriptor: Descriptor) -> bytes:
+        return index if descriptor == root else child(listed[descriptor.digest])
+
+    with bounded(), pytest.raises(SourceError, match="its manifests are more than 2000, or have more than 16777216"):
+        list(walk_manifests(load, root, "image 'x'"))
+
+
+@pytest.mark.parametrize(
+    "raw", [b"[" + b"[]," * 5_000_000 + b"1]", b"[" + b"{}," * 5_000_000 + b"1]"], ids=["lists", "objects"]
+)
+def test_json_of_millions_of_values(raw: bytes) -> None:
+    with bounded(), pytest.raises(FormatError, match="more than 1000000 values"):
+        strict_json.decode(raw, "x")
+    with bounded(), pytest.raises(ValueError, match="more than 1000000 values"):
+        strict_json.loads(raw)
+
+
+@pytest.mark.parametrize("loader", ["as it is", "pure"])
+def test_a_repository_index_that_is_nested_or_empty(monkeypatch: pytest.MonkeyPatch, loader: str) -> None:
+    if loader == "pure":
+        monkeypatch.setattr(_index, "_LOADER", yaml.SafeLoader)
+    with bounded(), pytest.raises(FormatError, match=r"index\.yaml is not YAML: "):
+        _index.ChartIndex.parse(b"entries: " + b"[" * 100_000, subject="c")
+    with bounded():
+        found = _index.ChartIndex.parse(b"entries:\n x:\n" + b" - {}\n" * 20_000, subject="c")
+    assert found.entries == {"x": ()}
+
+
+def test_a_chart_whose_name_is_yaml() -> None:
+    chart = pack(
+        [("x/Chart.yaml", b'{"name": "x, source: y}\\nfiles:\\n  - {name: pwn}\\n#\\u001b[31m", "version": "1.0.0"}')]
+    )
+    with pytest.raises(FormatError, match=r"Chart\.yaml: 'name' is ") as caught:
+        read_metadata(chart, subject="chart 'x'")
+    assert str(caught.value.what).isprintable()

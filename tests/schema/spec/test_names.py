@@ -64,3 +64,22 @@ def test_every_name_is_held_against_the_schemas_rule(data: dict[str, Any], place
 def test_what_is_no_object_is_told(data: Any) -> None:
     with pytest.raises(FormatError):
         Spec.from_dict(data, path=Path("/x/airgap.yaml"))
+
+
+PATHS = [
+    ("install", "releases", 0, "values", 0, "file"),
+    ("install", "releases", 0, "health", 0, "ca"),
+    ("install", "checks", 0, "ca"),
+]
+
+
+@pytest.mark.parametrize("place", PATHS, ids=lambda place: ".".join(map(str, place)))
+@pytest.mark.parametrize("bad", ["/etc/shadow", "../../x", "a/../../x", "a\\b", "a\0b", 7])
+def test_a_carried_file_lies_below_install(data: dict[str, Any], place: tuple[Any, ...], bad: object) -> None:
+    found: Any = data
+    for key in place[:-1]:
+        found = found[key]
+    found[place[-1]] = bad
+    with pytest.raises(FormatError, match="expected a path below install/") as caught:
+        Spec.from_dict(data, path=Path("/x/airgap.yaml"))
+    assert caught.value.what.isprintable()
