@@ -50,6 +50,11 @@ def task_test() -> Task:
     return {"actions": [module("pytest", "-n", "2", "--dist", "loadfile")]}
 
 
+def task_fuzz() -> Task:
+    """give every parser of outside input what nobody wrote, for five minutes; what falls is kept in build/fuzz"""
+    return {"actions": [module("tests.fuzz.run")]}
+
+
 def task_bench() -> Iterator[Task]:
     """compare with other tools; pull alone moves gigabytes (benchmarks/README.md)"""
     for name in ("pull", "push", "noop", "crossing"):
