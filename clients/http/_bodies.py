@@ -1,6 +1,7 @@
 """Bodies of answers as their sender has them: content codings that nobody asked for are undone (RFC 9110, 8.4)."""
 
 import io
+import time
 from collections.abc import Iterator
 
 import urllib3
@@ -13,13 +14,18 @@ _FIRST_READ = 64 * 1024  # bytes; grows to CHUNK, so that a link that is cut aga
 _PACKED_NAMES = (".tgz", ".gz", ".tbz", ".bz2", ".xz", ".zst")
 
 
-def small_body(response: urllib3.BaseHTTPResponse, limit: int) -> bytes:
+def small_body(response: urllib3.BaseHTTPResponse, limit: int, *, seconds: float) -> bytes:
     """The body's first `limit` bytes. A body read to its end leaves the connection to the next request.
 
+    It may take so many `seconds` in all, else it is a TimeoutError: a server that drips a byte now and then would
+    otherwise never be too late.
     A body whose coding is stated and is not there is given as it came.
     """
     parts, left = [], limit
-    while left and (part := response.read(left, decode_content=False)):
+    ends = time.monotonic() + seconds
+    while left and (part := response.read1(left, decode_content=False)):
+        if time.monotonic() > ends:
+            raise TimeoutError(f"its answer took more than {seconds:.0f} s")
         parts.append(part)
         left -= len(part)
     raw = b"".join(parts)

@@ -61,14 +61,17 @@ class Transport:
         connect_timeout: float = 15.0,
         read_timeout: float = 60.0,
         store_timeout: float = 600.0,
+        answer_timeout: float = 120.0,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """`hosts` by `host[:port]`; `pool_size` idle connections kept for each host; time-outs in seconds.
 
-        `store_timeout` is for the answer to a StreamedBody or a PUT: some stores copy and hash a whole blob before it.
+        `answer_timeout` is for a small answer from its first byte to its last, `store_timeout` for the answer to a
+        StreamedBody or a PUT: some stores copy and hash a whole blob before it.
         The environment (default: the process's) names the proxies.
         """
         self._retry = retry or RetryPolicy()
+        self._answer_timeout = answer_timeout
         self._meter = meter or SilentMeter()
         self._timeout = urllib3.Timeout(connect=connect_timeout, read=read_timeout)
         # On a new connection, urllib3 sends with the time-out for connecting.
@@ -256,7 +259,10 @@ class Transport:
 
     def _read(self, call: _Call, response: urllib3.BaseHTTPResponse, limit: int) -> bytes:
         try:
-            return small_body(response, limit)
+            return small_body(response, limit, seconds=self._answer_timeout)
+        except TimeoutError as err:
+            told = f"{call.subject}: {call.host}: {err}"
+            raise NetworkError(told, hint=f"run again later; {call.host} or the way to it is too slow") from err
         except Fault as err:
             raise network_fault(err, subject=call.subject, host=call.host) from err
 

@@ -69,6 +69,7 @@ def make_transport(policy: RetryPolicy, meter: RecordingMeter) -> Iterator[MakeT
             *,
             read_timeout: float = 20.0,
             store_timeout: float = 20.0,
+            answer_timeout: float = 20.0,
             **environment: str,
         ) -> Transport:
             transport = Transport(
@@ -77,6 +78,7 @@ def make_transport(policy: RetryPolicy, meter: RecordingMeter) -> Iterator[MakeT
                 meter=meter,
                 read_timeout=read_timeout,
                 store_timeout=store_timeout,
+                answer_timeout=answer_timeout,
                 environment=environment,
             )
             return stack.enter_context(transport)

@@ -1,5 +1,9 @@
 """Requests that succeed or say why not."""
 
+import contextlib
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -417,3 +421,32 @@ def test_a_client_certificate_is_shown(
         transport.close()
         with pytest.raises(AirgapError, match=r"image 'app': 127"):
             get(make_transport({faulty.host: HostSettings(ca=ca)}), faulty.url)
+
+
+def test_a_small_answer_that_drips_has_a_total_time(make_transport: MakeTransport) -> None:
+    """A byte now and then is never late for the socket."""
+    ended = threading.Event()
+
+    class Dripping(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "4000000")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while not ended.wait(0.05):
+                    self.wfile.write(b"x")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Dripping)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    host = f"127.0.0.1:{server.server_port}"
+    hosts, began = {host: HostSettings(plain_http=True)}, time.monotonic()
+    with make_transport(hosts, answer_timeout=0.5) as transport, pytest.raises(NetworkError, match="took more than"):
+        transport.get(f"http://{host}/", subject="chart 'x'", limit=4_000_000)
+    assert time.monotonic() - began < 5
+    ended.set()
+    server.shutdown()
+    server.server_close()
