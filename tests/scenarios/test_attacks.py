@@ -237,7 +237,7 @@ RESUMMED: list[tuple[Callable[[Carried], None], str]] = [
     (duplicate_keys_of_the_spec, "airgap.json is not JSON: a key that is given twice"),
     (deep, "nested too deeply"),
     (manifest_that_leads_out, "leads out of its directory"),
-    (huge_manifest, "'manifest.json' has 73400320 bytes, more than 67108864"),
+    (huge_manifest, "'manifest.json' has 73400320 bytes, more than 16777216"),
 ]
 
 
