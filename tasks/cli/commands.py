@@ -79,6 +79,15 @@ COMMANDS: Mapping[str, ListedCommand] = {
             sides=CONNECTED,
         ),
         ListedCommand(
+            name="outdated",
+            place="tasks.commands.outdated:Outdated",
+            purpose="list newer versions at the sources, and names that stand for other bytes than are pinned",
+            reads="the spec, airgap.lock, the sources",
+            writes="nothing",
+            variables=("spec", "jobs"),
+            sides=CONNECTED,
+        ),
+        ListedCommand(
             name="plan",
             place="tasks.commands.plan:Plan",
             purpose="show what would run and why, and the bytes to download or to push",
