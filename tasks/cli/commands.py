@@ -14,6 +14,14 @@ _INSTALLED = ("bundle", "site", "state")
 _STEPS = ("spec", "bundle", "site", "out", "state", "since")
 
 
+SCHEMAS: Mapping[str, str] = {  # what `schema` prints, by name: its file; that of a site file is made for the spec
+    "airgap": "airgap.schema.json",
+    "manifest": "manifest.schema.json",
+    "report": "report.schema.json",
+    "site": "",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedCommand:
     """`place` is MODULE:CLASS, `purpose` the command's line in `help`, `variables` the names of those that it takes.
