@@ -26,10 +26,11 @@ THIRD_PARTY = {
     "bundle": {"squarify"},  # crosses the gap inside the zipapp: nothing but Python, and the report's picture
     "schema": {"yaml", "jsonschema"},
     # Connected side only: cyclonedx and packageurl write SBOMs, cryptography checks publishers' signatures,
-    # backports (of compression.zstd, which Python has from 3.14 on) unpacks layers.
+    # backports (of compression.zstd, which Python has from 3.14 on) unpacks layers, oras lists tags and attaches.
     "clients": {
         "urllib3",
         "docker",
+        "oras",
         "requests",
         "sh",
         "yaml",

@@ -4,7 +4,7 @@ import bisect
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import yaml
@@ -12,6 +12,7 @@ import yaml
 from bundle.errors import FormatError, SourceError
 from bundle.formats.numbers import number
 
+ARTIFACT_HUB = "artifacthub.io/"
 MAX_INDEX = 128 * 1024 * 1024  # bytes; the largest public ones have some 30 million
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -24,11 +25,15 @@ _Order = tuple[tuple[int, ...], bool, tuple[tuple[bool, int, str], ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexEntry:
-    """One version of a chart: where it is (absolute, or relative to the repository) and its sha256 (or empty)."""
+    """One version of a chart: where it is (absolute, or relative to the repository) and its sha256 (or empty).
+
+    `annotations` are those of Artifact Hub, which tell of a release.
+    """
 
     version: str
     urls: tuple[str, ...]
     digest: str
+    annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,17 +113,28 @@ def _charts(events: Iterator[yaml.Event]) -> Iterator[tuple[str, tuple[IndexEntr
 def _entry(item: yaml.Event, events: Iterator[yaml.Event]) -> IndexEntry:
     texts = {"version": "", "digest": ""}
     urls: tuple[str, ...] = ()
+    annotations: Mapping[str, str] = {}
     if isinstance(item, yaml.MappingStartEvent):
         for key, value in _pairs(events):
             if key in texts and isinstance(value, yaml.ScalarEvent):
                 texts[key] = value.value
             elif key == "urls" and isinstance(value, yaml.SequenceStartEvent):
                 urls = tuple(url.value for url in _items(events) if isinstance(url, yaml.ScalarEvent))
+            elif key == "annotations" and isinstance(value, yaml.MappingStartEvent):
+                annotations = dict(_annotations(events))
             else:
                 _skip(value, events)
     else:
         _skip(item, events)
-    return IndexEntry(version=texts["version"], urls=urls, digest=texts["digest"])
+    return IndexEntry(version=texts["version"], urls=urls, digest=texts["digest"], annotations=annotations)
+
+
+def _annotations(events: Iterator[yaml.Event]) -> Iterator[tuple[str, str]]:
+    for key, value in _pairs(events):
+        if isinstance(value, yaml.ScalarEvent) and key.startswith(ARTIFACT_HUB):
+            yield key, value.value
+        else:
+            _skip(value, events)
 
 
 def _pairs(events: Iterator[yaml.Event]) -> Iterator[tuple[str, yaml.Event]]:

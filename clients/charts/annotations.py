@@ -1,12 +1,14 @@
-"""The images that a chart says it uses, in the annotations of its Chart.yaml and of its subcharts'.
+"""What the annotations of a chart's Chart.yaml say: the images that it uses, and what there is to read of a release.
 
-They are what the authors wrote down, not what is rendered: helpful where an operator starts further images, and often
-out of date. Formats: Artifact Hub's `artifacthub.io/images`, and `images` and `helm.sh/images`, which look the same.
+The images are what the authors wrote down, not what is rendered: helpful where an operator starts further images, and
+often out of date. Formats: Artifact Hub's `artifacthub.io/images`, and `images` and
+`helm.sh/images`, which look the same.
 """
 
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
 
 from bundle.charts.package import Room, read_archive
 from bundle.errors import FormatError
@@ -16,6 +18,30 @@ from clients.charts.images import FoundImage
 _ANNOTATIONS = ("artifacthub.io/images", "images", "helm.sh/images")
 _CHART = re.compile(r"(?:charts/[^/]+/)*Chart\.yaml")
 _PACKAGED = re.compile(r"(?:charts/[^/]+/)*charts/(?![_.])[^/]+\.tgz")
+_LINKS, _SECURITY = "artifacthub.io/links", "artifacthub.io/containsSecurityUpdates"
+_OF_A_RELEASE = re.compile(r"release|change|upgrad|what'?s.?new|migrat|news", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseNotes:
+    """What Artifact Hub's annotations say of one version: addresses by their names, and whether it closes holes.
+
+    Where links name release notes or the like, only these are taken.
+    """
+
+    links: Mapping[str, str]
+    is_security: bool
+
+    @classmethod
+    def of(cls, annotations: Any) -> Self:
+        """Read the annotations; what can't be read is passed over, and none is no error."""
+        given = _mapping(annotations)
+        listed = _yaml(given[_LINKS]) if isinstance(given.get(_LINKS), str) else None
+        items = [_mapping(each) for each in listed] if isinstance(listed, list) else []
+        links = {str(each.get("name") or "link"): str(each["url"]) for each in items if "url" in each}
+        links = {name: url for name, url in links.items() if url.startswith(("https://", "http://"))}
+        notes = {name: url for name, url in links.items() if _OF_A_RELEASE.search(f"{name} {url}")}
+        return cls(links=notes or links, is_security=str(given.get(_SECURITY)).lower() == "true")
 
 
 def annotated_images(chart: bytes, *, subject: str) -> tuple[FoundImage, ...]:

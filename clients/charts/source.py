@@ -15,7 +15,7 @@ from bundle.oci.digest import Digest
 from bundle.oci.locations import ChartLocation, LocalChart, OciChart
 from bundle.oci.reference import Reference
 from bundle.transfer.image import ImageSource, Manifest
-from clients.charts._index import MAX_INDEX, ChartIndex
+from clients.charts._index import MAX_INDEX, ChartIndex, IndexEntry
 from clients.charts.metadata import ChartMetadata, read_metadata
 from clients.download import access_to, next_steps, shown
 from clients.registry.repository import Registries
@@ -103,6 +103,12 @@ class Charts:
         """The newest version of a chart in an HTTP repository."""
         subject = f"chart {name!r}"
         return self._index(url, subject).newest(name, subject=subject, source=shown(url))
+
+    def listed(self, url: str, *, name: str) -> tuple[IndexEntry, ...]:
+        """All versions of a chart that an HTTP repository lists, in its order; a SourceError without the chart."""
+        subject = f"chart {name!r}"
+        index = self._index(url, subject)
+        return index.entries.get(name) or (index.find(name, "", subject=subject, source=shown(url)),)
 
     def _from_registry(self, repository: Reference, wanted: _Wanted) -> tuple[bytes, bytes | None]:
         """A chart as Helm pushes it (Helm's OCI support, HIP 6): one layer is the package, another may be the .prov."""

@@ -64,7 +64,7 @@ class Registries:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Endpoint:
+class RegistryEndpoint:
     """One place to ask: `url` is its repository below /v2/, `name` what the user calls the host."""
 
     name: str
@@ -94,7 +94,7 @@ class RegistryRepository:
 
     def resolve(self) -> Descriptor:
         """What the tag (`latest` without one) or the digest names now. A digest goes before a tag."""
-        return self._first(self._resolve)
+        return self.first(self._resolve)
 
     def manifest(self, descriptor: Descriptor) -> bytes:
         """The exact bytes of a manifest or index; an IntegrityError when they have not the descriptor's digest.
@@ -102,7 +102,7 @@ class RegistryRepository:
         Its size is a hint: registries list sizes of other things too (manifest, config and layers together, say).
         """
 
-        def ask(endpoint: _Endpoint) -> bytes:
+        def ask(endpoint: RegistryEndpoint) -> bytes:
             raw = self._registries.manifests.get(descriptor.digest)
             if raw is None:
                 raw = self._get_manifest(endpoint, str(descriptor.digest)).body
@@ -110,7 +110,7 @@ class RegistryRepository:
                 self._compare(descriptor, raw, endpoint)
             return raw
 
-        return self._first(ask)
+        return self.first(ask)
 
     def read(self, descriptor: Descriptor, offset: int) -> Iterator[bytes]:
         """A blob's bytes from `offset` on, not checked here.
@@ -154,7 +154,7 @@ class RegistryRepository:
             )
         )
 
-    def _any(self, ask: Callable[[_Endpoint], T | None]) -> T | None:
+    def _any(self, ask: Callable[[RegistryEndpoint], T | None]) -> T | None:
         """The answer of the first endpoint that has one; a mirror often has not all that its registry has."""
         for endpoint in self._endpoints[:-1]:
             if self._registries.learned.unreachable(endpoint.name):
@@ -173,7 +173,7 @@ class RegistryRepository:
             self._registries.learned.note_unreachable(own.name, err, self._subject)
             raise
 
-    def _first(self, ask: Callable[[_Endpoint], T]) -> T:
+    def first(self, ask: Callable[[RegistryEndpoint], T]) -> T:
         """The answer of the first endpoint that has one."""
         left: list[str] = []
         for endpoint in self._endpoints[:-1]:
@@ -187,7 +187,7 @@ class RegistryRepository:
         with self._explained(self._endpoints[-1], left):
             return ask(self._endpoints[-1])
 
-    def _leave_mirror(self, endpoint: _Endpoint, err: SourceError | IntegrityError) -> str:
+    def _leave_mirror(self, endpoint: RegistryEndpoint, err: SourceError | IntegrityError) -> str:
         """Go on with the next endpoint, saying why, and return that; raises the error again when there is none."""
         if not endpoint.is_mirror:
             raise err
@@ -197,12 +197,12 @@ class RegistryRepository:
         self._registries.meter.say(self._subject, f"{reason}; asking {self._reference.host} itself")
         return reason
 
-    def _resolve(self, endpoint: _Endpoint) -> Descriptor:
+    def _resolve(self, endpoint: RegistryEndpoint) -> Descriptor:
         pinned, tag = self._reference.digest, self._reference.tag or "latest"
         name = str(pinned or tag)
         return self._describe(endpoint, name, pinned, self._head_manifest(endpoint, name))
 
-    def _tagged(self, endpoint: _Endpoint, tag: str) -> Descriptor | None:
+    def _tagged(self, endpoint: RegistryEndpoint, tag: str) -> Descriptor | None:
         """None where the registry says that there is no such tag, and only then."""
         url, headers = f"{endpoint.url}/manifests/{tag}", {"Accept": _ACCEPT}
         try:
@@ -220,7 +220,9 @@ class RegistryRepository:
                 return None
             raise
 
-    def _describe(self, endpoint: _Endpoint, name: str, pinned: Digest | None, head: Response | None) -> Descriptor:
+    def _describe(
+        self, endpoint: RegistryEndpoint, name: str, pinned: Digest | None, head: Response | None
+    ) -> Descriptor:
         """What a name stands for: as the answer to a HEAD tells, else by a GET."""
         if head:
             media_type, length = head.media_type, number(head.headers.get("Content-Length", ""))
@@ -236,7 +238,7 @@ class RegistryRepository:
         self._remember(answer.body, digest, endpoint)
         return manifest.descriptor
 
-    def _head_manifest(self, endpoint: _Endpoint, name: str) -> Response | None:
+    def _head_manifest(self, endpoint: RegistryEndpoint, name: str) -> Response | None:
         """None where it is refused: the answer to a GET then says why, which that to a HEAD can't."""
         url, headers = f"{endpoint.url}/manifests/{name}", {"Accept": _ACCEPT}
         try:
@@ -246,13 +248,13 @@ class RegistryRepository:
                 raise
             return None
 
-    def _get_manifest(self, endpoint: _Endpoint, name: str) -> Response:
+    def _get_manifest(self, endpoint: RegistryEndpoint, name: str) -> Response:
         url, headers = f"{endpoint.url}/manifests/{name}", {"Accept": _ACCEPT}
         return self._transport.get(
             url, subject=self._subject, headers=headers, limit=MAX_MANIFEST, auth=endpoint.access
         )
 
-    def _announced(self, response: Response, endpoint: _Endpoint) -> Digest | None:
+    def _announced(self, response: Response, endpoint: RegistryEndpoint) -> Digest | None:
         """The Docker-Content-Digest; None where the registry sends none."""
         text = response.headers.get("Docker-Content-Digest", "")
         try:
@@ -260,7 +262,7 @@ class RegistryRepository:
         except FormatError as err:
             raise SourceError(f"{self._subject}: {endpoint.name} announces {err.what}") from err
 
-    def _remember(self, raw: bytes, digest: Digest, endpoint: _Endpoint) -> None:
+    def _remember(self, raw: bytes, digest: Digest, endpoint: RegistryEndpoint) -> None:
         """Keep a manifest for this run; an IntegrityError when it has not its digest."""
         if not digest.matches(raw):
             raise IntegrityError(
@@ -269,7 +271,7 @@ class RegistryRepository:
             )
         self._registries.manifests[digest] = raw
 
-    def _compare(self, descriptor: Descriptor, raw: bytes, endpoint: _Endpoint) -> None:
+    def _compare(self, descriptor: Descriptor, raw: bytes, endpoint: RegistryEndpoint) -> None:
         if descriptor.size not in (0, len(raw)):
             self._registries.meter.say(
                 self._subject,
@@ -277,13 +279,13 @@ class RegistryRepository:
                 f"with {descriptor.size}; its digest is right",
             )
 
-    def _endpoint(self, name: str, address: str, path: str, *, is_mirror: bool) -> _Endpoint:
+    def _endpoint(self, name: str, address: str, path: str, *, is_mirror: bool) -> RegistryEndpoint:
         access = self._registries.authenticator.access(name, path, subject=self._subject)
         url = f"{self._transport.base(address)}/v2/{path}"
-        return _Endpoint(name=name, url=url, access=access, is_mirror=is_mirror)
+        return RegistryEndpoint(name=name, url=url, access=access, is_mirror=is_mirror)
 
     @contextmanager
-    def _explained(self, endpoint: _Endpoint, left: Sequence[str] = ()) -> Iterator[None]:
+    def _explained(self, endpoint: RegistryEndpoint, left: Sequence[str] = ()) -> Iterator[None]:
         """Give an error of the body the next step that fits who answered, and what mirrors said before (`left`)."""
         try:
             yield

@@ -14,6 +14,14 @@ _INSTALLED = ("bundle", "site", "state")
 _STEPS = ("spec", "bundle", "site", "out", "state", "since")
 
 
+SCHEMAS: Mapping[str, str] = {  # what `schema` prints, by name: its file; that of a site file is made for the spec
+    "airgap": "airgap.schema.json",
+    "manifest": "manifest.schema.json",
+    "report": "report.schema.json",
+    "site": "",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedCommand:
     """`place` is MODULE:CLASS, `purpose` the command's line in `help`, `variables` the names of those that it takes.
@@ -76,6 +84,15 @@ COMMANDS: Mapping[str, ListedCommand] = {
             reads="the sources",
             writes="airgap.lock",
             variables=("spec", "state", "jobs"),
+            sides=CONNECTED,
+        ),
+        ListedCommand(
+            name="outdated",
+            place="tasks.commands.outdated:Outdated",
+            purpose="list newer versions at the sources, and names that stand for other bytes than are pinned",
+            reads="the spec, airgap.lock, the sources",
+            writes="nothing",
+            variables=("spec", "jobs"),
             sides=CONNECTED,
         ),
         ListedCommand(

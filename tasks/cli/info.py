@@ -7,7 +7,7 @@ from doit.cmd_info import Info
 from doit.exceptions import InvalidCommand
 
 from tasks.cli.command import PlainCommand
-from tasks.cli.commands import COMMANDS
+from tasks.cli.commands import COMMANDS, SCHEMAS
 from tasks.runtime.console import Console
 
 
@@ -23,15 +23,12 @@ class InfoCommand(PlainCommand, Info):  # type: ignore[misc]
         return int(super()._execute(pos_args, hide_status) or 0)
 
 
-_FILES = {"airgap": "airgap.schema.json", "manifest": "manifest.schema.json", "report": "report.schema.json"}
-
-
 class SchemaCommand(PlainCommand):
     """Prints a schema."""
 
     name = "schema"
     doc_purpose = COMMANDS["schema"].purpose
-    doc_usage = "[airgap|manifest|report|site] [spec=FILE]"
+    doc_usage = f"[{'|'.join(SCHEMAS)}] [spec=FILE]"
     doc_description = "Editors complete a spec whose first line is  # yaml-language-server: $schema=PATH"
 
     def execute(self, opt_values: Any, pos_args: list[str]) -> int:
@@ -40,9 +37,9 @@ class SchemaCommand(PlainCommand):
         if wanted == "site":
             Console().text(_site_schema())
             return 0
-        if wanted not in _FILES:
-            raise InvalidCommand(f"no schema is named {wanted!r}, there are {', '.join(_FILES)}, site")
-        path = Path(__file__).parents[2] / "schema" / _FILES[wanted]
+        if wanted not in SCHEMAS:
+            raise InvalidCommand(f"no schema is named {wanted!r}, there are {', '.join(SCHEMAS)}")
+        path = Path(__file__).parents[2] / "schema" / SCHEMAS[wanted]
         Console().text(path.read_text(encoding="utf-8").rstrip())
         return 0
 

@@ -11,6 +11,7 @@ from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.locations import ImageLocation, RegistryImage
 from bundle.oci.platform import Platform, Several, platform_text
+from bundle.oci.reference import Reference
 from bundle.transfer.fetch import FetchedImage, fetch_image, pin_image, stored_image
 from bundle.transfer.image import ReferrerSource, RepackedSource
 from bundle.transfer.subset import SubsetSource
@@ -90,6 +91,15 @@ def resolve(project: Project, image: ImageSpec, location: ImageLocation | None =
         source,
         subject=_subject(image),
     )
+
+
+def digests_now(project: Project, image: ImageSpec, reference: Reference) -> tuple[Digest, ...]:
+    """What the tag means now, asked by us even where a Docker daemon pulls: what it names, then what is taken of it."""
+    source: ReferrerSource = project.registries.repository(reference, subject=_subject(image))
+    if isinstance(image.platform, Several):
+        source = SubsetSource(source, image.platform.platforms, subject=_subject(image))
+    found = pin_image(source, image.platform if isinstance(image.platform, Platform) else None, subject=_subject(image))
+    return found.top.digest, found.root.digest
 
 
 def pin_of(project: Project, image: ImageSpec) -> ImagePin | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from doit.cmd_base import DoitCmdBase
@@ -26,14 +27,17 @@ from bundle.oci.reference import Reference
 from bundle.signing.trust import Trust
 from bundle.storage.blob_store import BlobStore
 from bundle.storage.files import inside, locked, place, replace_directory, sync_directory
+from bundle.storage.scratch import scratch_directory
 from bundle.transfer.fetch import fetch_image
 from bundle.transfer.image import Manifest
 from bundle.transfer.push import push_image
 from clients.http.transport import Transport
 from clients.registry.repository import Registries
 from clients.registry.upload import Uploads
+from tasks.assemble.attached import attachable
 from tasks.cli.command import PlainCommand
 from tasks.cli.commands import COMMANDS
+from tasks.rehearsal.result import KEPT
 from tasks.runtime.console import LocalWork
 from tasks.runtime.project import Project
 from tasks.site.receiver import Receiver
@@ -110,9 +114,32 @@ def _publish(receiver: Receiver, *, to: Reference) -> None:
             meter=console,
             transfers=receiver.project.transfers,
         )
+        attached = _attach(receiver, registries, reference, pushed.root, subject)
     told = f"{human(pushed.pushed)} sent, {human(pushed.present + pushed.mounted)} already there"
     console.line(f"published {subject}: {told if pushed.changed else 'it is there already'}")
+    console.line(attached)
     console.line(f"next: doit fetch from=oci://{reference.repository}@{pushed.root.digest}")
+
+
+def _attach(receiver: Receiver, registries: Registries, reference: Reference, root: Descriptor, subject: str) -> str:
+    """Attach report, SBOMs and the rehearsal's result to the published bundle; returns what to say of it.
+
+    The bundle is whole without them: a registry that refuses artifacts with a subject is no failure.
+    """
+    if find_spec("oras") is None:
+        return "report, SBOMs and the result of the rehearsal are attached by the installed program, not by airgap.pyz"
+    from clients.registry.artifacts import Attachments
+
+    attachments = Attachments(Uploads(registries), reference, root, subject=subject)
+    with scratch_directory(receiver.state, "attach-") as place:
+        empty = place / "empty.json"
+        empty.write_bytes(b"{}")
+        try:
+            found = attachable(open_bundle(receiver.carried.path), receiver.state / KEPT, place)
+            new = [title for title, artifact in found.items() if attachments.attach(artifact, empty)[1]]
+        except (SourceError, FormatError) as err:
+            return f"warning: report, SBOMs and the result of the rehearsal are not attached: {err.what}"
+    return f"attached to it: {', '.join(found) or 'nothing'}{'' if new or not found else ' (already there)'}"
 
 
 def _fetch(receiver: Receiver, *, reference: Reference) -> None:

@@ -26,7 +26,7 @@ SIDE: Side = "air-gapped" if CHECKOUT.is_file() else "connected"  # airgap.pyz m
 
 # Commands of the connected side alone: a message of the air-gapped side names them for whoever makes the bundle.
 OUTSIDE = frozenset(
-    {"adopt", "images", "init", "lock", "rehearse", "schema"}
+    {"adopt", "images", "init", "lock", "outdated", "rehearse", "schema"}
     | {each.name for each in GROUPS.values() if "air-gapped" not in each.sides}
 )
 

@@ -7,7 +7,7 @@ from doit.cmd_base import Command
 from doit.exceptions import InvalidCommand
 
 from tasks.cli.command import PlainCommand
-from tasks.cli.commands import COMMANDS
+from tasks.cli.commands import COMMANDS, SCHEMAS
 from tasks.cli.help.overview import UNLISTED
 from tasks.runtime.calling import CALLED, SIDE
 from tasks.runtime.console import Console
@@ -25,7 +25,7 @@ def operands(name: str, side: Side) -> Sequence[str]:
     if name == "completion":
         return list(SHELLS)
     if name == "schema":
-        return ["airgap", "manifest", "report"]
+        return list(SCHEMAS)
     return groups if name in _OF_STEPS or name in GROUPS else []
 
 

@@ -12,6 +12,7 @@ CONNECTED: Sequence[str] = (
     "images",
     "adopt",
     "lock",
+    "outdated",
     "plan",
     "bundle",
     "verify",

@@ -164,6 +164,29 @@ def test_oras_pulls_what_we_publish(made: Made, registry: RunningRegistry, tmp_p
         assert found == {name: data for name, data in wanted.items() if "/" not in name}
 
 
+def test_what_is_attached_is_listed_under_the_tag_of_the_referrers(made: Made, registry: RunningRegistry) -> None:
+    """This registry has no referrers API: the list is a tag (distribution-spec, "Referrers Tag Schema")."""
+    assert "attached to it: report, SBOMs\n" in published(made, registry, "attached").out
+    head = registry.request("HEAD", "/v2/exchange/attached/manifests/1.0", headers={"Accept": ACCEPT})
+    root = head.headers["Docker-Content-Digest"]
+    accept = {"Accept": "application/vnd.oci.image.index.v1+json"}
+    path = f"/v2/exchange/attached/manifests/{root.replace(':', '-')}"
+    listed = json.loads(registry.request("GET", path, headers=accept).data)["manifests"]
+    assert {each["artifactType"] for each in listed} == {
+        "application/vnd.airgap.report.v1",
+        "application/vnd.cyclonedx+json",
+    }
+    for each in listed:
+        found = manifest(registry, "attached", each["digest"])
+        assert found["subject"] == {"mediaType": ACCEPT, "digest": root, "size": int(head.headers["Content-Length"])}
+        layers = found["layers"]
+        assert isinstance(layers, list)
+        for part in layers:
+            data = registry.request("GET", f"/v2/exchange/attached/blobs/{part['digest']}").data
+            assert data == (made.bench.bundle / part["annotations"]["org.opencontainers.image.title"]).read_bytes()
+    assert "attached to it: report, SBOMs (already there)\n" in published(made, registry, "attached").out
+
+
 def test_skopeo_copies_what_we_publish(made: Made, registry: RunningRegistry, skopeo: Skopeo, far: Far) -> None:
     published(made, registry, "for-skopeo", made.parts)
     source = f"docker://{registry.host}/exchange/for-skopeo:1.0"

@@ -1,6 +1,7 @@
 """A finished bundle by way of a registry: there, back, and nothing that is not good."""
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,56 @@ def test_an_archive_replaces_no_other_file(faulty: FaultyRegistry, tmp_path: Pat
     mine.unlink()
     assert fetched(bench, faulty, tmp_path / "home").code == 0
     assert mine.stat().st_size == (bench.dist / "app-1.0.tar").stat().st_size
+
+
+def test_report_sboms_and_rehearsal_are_attached_once(bench: Workbench, faulty: FaultyRegistry) -> None:
+    sums = hashlib.sha256((bench.bundle / "SHA256SUMS").read_bytes()).hexdigest()
+    result = {"format": 1, "bundle": {"sums": f"sha256:{sums}"}, "target": "images"}
+    lists: dict[str, list[str]] = {key: [] for key in ("proven", "not_proven", "failures", "outside")}
+    (bench.place / ".airgap/rehearsal.json").write_text(json.dumps({**result, **lists}))
+    ran = published(bench, faulty)
+    assert (ran.code, ran.err) == (0, "")
+    assert "attached to it: report, SBOMs, result of the rehearsal\n" in ran.out
+    found = referring(faulty, bench)
+    assert {kind: sorted(files) for kind, files in found.items()} == {
+        "application/vnd.airgap.report.v1": ["report.html", "report.json"],
+        "application/vnd.cyclonedx+json": ["sbom/one.cdx.json", "sbom/two.cdx.json"],
+        "application/vnd.airgap.rehearsal.v1+json": ["rehearsal.json"],
+    }
+    for files in found.values():
+        for name, data in files.items():
+            place = bench.bundle / name if name != "rehearsal.json" else bench.place / ".airgap/rehearsal.json"
+            assert data == place.read_bytes()
+    assert "attached to it: report, SBOMs, result of the rehearsal (already there)\n" in published(bench, faulty).out
+
+
+def referring(faulty: FaultyRegistry, bench: Workbench) -> dict[str, dict[str, bytes]]:
+    """What the list of referrers names, by type: each file by its title."""
+    raw, _ = faulty.manifests["bundles/app", "1"]
+    listed = json.loads(faulty.manifests["bundles/app", f"sha256-{hashlib.sha256(raw).hexdigest()}"][0])["manifests"]
+    found = {}
+    for each in listed:
+        layers = json.loads(faulty.manifests["bundles/app", each["digest"]][0])["layers"]
+        found[each["artifactType"]] = {
+            layer["annotations"]["org.opencontainers.image.title"]: faulty.uploads.held["bundles/app", layer["digest"]]
+            for layer in layers
+        }
+    return found
+
+
+def test_the_rehearsal_of_another_bundle_is_not_attached(bench: Workbench, faulty: FaultyRegistry) -> None:
+    (bench.place / ".airgap/rehearsal.json").write_text(json.dumps({"bundle": {"sums": "sha256:0"}}))
+    assert "attached to it: report, SBOMs\n" in published(bench, faulty).out
+
+
+def test_a_registry_that_takes_no_artifacts_has_the_bundle_all_the_same(
+    bench: Workbench, faulty: FaultyRegistry
+) -> None:
+    assert published(bench, faulty).code == 0
+    root = hashlib.sha256(faulty.manifests["bundles/app", "1"][0]).hexdigest()
+    faulty.manifests = {key: value for key, value in faulty.manifests.items() if key[1] in ("1", f"sha256:{root}")}
+    faulty.plan("PUT /v2/bundles/app/manifests", *[refusal(400, "MANIFEST_INVALID", "no artifacts here")] * OFTEN)
+    ran = published(bench, faulty)
+    assert ran.code == 0
+    assert "warning: report, SBOMs and the result of the rehearsal are not attached: " in ran.out
+    assert "no artifacts here" in ran.out

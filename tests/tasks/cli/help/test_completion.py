@@ -98,3 +98,7 @@ def test_it_needs_one_shell_that_it_knows(tmp_path: Path, words: list[str]) -> N
     ran = Workbench(place=tmp_path).doit("completion", *words)
     assert (ran.code, ran.out) == (3, "")
     assert "doit completion bash|zsh|fish" in ran.err
+
+
+def test_every_schema_can_be_completed() -> None:
+    assert list(operands("schema", "connected")) == ["airgap", "manifest", "report", "site"]
