@@ -72,6 +72,26 @@ class Release:
         )
 
 
+def was_deployed(revision: Release) -> bool:
+    """Whether a revision is in use, or was before another took its place."""
+    return revision.status in (DEPLOYED, SUPERSEDED)
+
+
+def stands_for(history: Sequence[Release], revision: int) -> bool:
+    """Whether what is deployed is what this revision deployed: each later one failed, or went back to it.
+
+    `history` is oldest first. Helm itself describes a revision that it rolled back to another.
+    """
+    same = {revision}
+    for each in history:
+        if each.revision <= revision or not was_deployed(each):
+            continue
+        if each.description not in {f"Rollback to {number}" for number in same}:
+            return False
+        same.add(each.revision)
+    return bool(history) and history[-1].revision in same
+
+
 def last_good(history: Sequence[Release]) -> Release | None:
     """The newest revision that was deployed once; None when none ever was.
 

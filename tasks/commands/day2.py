@@ -1,7 +1,7 @@
 """What one does after an install: go back to what was before it, remove it, or find out why it does not come up."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from doit.cmd_base import DoitCmdBase
 from bundle.errors import AirgapError, ProblemsError, storage_errors
 from bundle.storage.files import writing
 from clients.cluster.diagnose import gather, likely_causes
+from clients.cluster.release import stands_for, was_deployed
 from clients.cluster.rollout import remove_release, return_to
 from clients.cluster.survey import survey
 from clients.cluster.waiting import await_ready, let_hooks_end
@@ -105,14 +106,7 @@ def _rollback(receiver: Receiver) -> None:
     if not made:
         raise ProblemsError("there is no install to roll back from: the last one changed no release", [])
     specs = {(each.namespace, each.name): each for each in receiver.carried.spec.install.releases}
-    moved = [
-        f"release {each.name!r} is at revision {now}, not {each.after}"
-        for each in made
-        if (now := _revision(receiver, specs[each.namespace, each.name])) != each.after
-    ]
-    if moved:
-        hint = "somebody changed it since; see helm history, and roll back by helm"
-        raise ProblemsError("the releases are not as the last install left them:", moved, hint=hint)
+    _check_unmoved(receiver, made)
     try:
         for each in reversed(made):
             if not each.before:
@@ -126,9 +120,29 @@ def _rollback(receiver: Receiver) -> None:
     revisions.clear()
 
 
+def _check_unmoved(receiver: Receiver, made: Sequence[Revision]) -> None:
+    """A ProblemsError names the releases that are not what the last install made; one that was taken back is."""
+    moved, left = [], []
+    for each in made:
+        history = receiver.cluster.helm.history(each.name, namespace=each.namespace)
+        if stands_for(history, each.after):
+            continue
+        now = history[-1] if history else None
+        moved.append(f"release {each.name!r} is at revision {now.revision if now else 0}, not {each.after}")
+        if now and not was_deployed(now):
+            moved[-1] += f": {now.status}"
+            left.append(each.name)
+    hint = "somebody changed it since; see helm history, and roll back by helm"
+    if left and len(left) == len(moved):
+        hint = "an install was interrupted or could not be taken back: run install again, then rollback"
+    if moved:
+        raise ProblemsError("the releases are not as the last install left them:", moved, hint=hint)
+
+
 def _return(receiver: Receiver, release: ReleaseSpec, made: Revision, revisions: Revisions) -> None:
     """Take one release back to its revision before, and look whether it comes up."""
     helm, watching, timeout = receiver.cluster.helm, watch(receiver, release), release.timeout
+    before = _revision(receiver, release)
     with saying(receiver, f"release {release.name}") as say:
         let_hooks_end(helm, watching, timeout=timeout, say=say)
         try:
@@ -136,7 +150,7 @@ def _return(receiver: Receiver, release: ReleaseSpec, made: Revision, revisions:
         finally:
             receiver.cluster.changed_releases()
             now = receiver.cluster.release(release)
-            if now and now.revision != made.after:
+            if now and now.revision != before:
                 revisions.drop(made)
                 told = f"rolled back to revision {made.before} (now revision {now.revision}, chart {now.chart})"
                 receiver.project.console.line(f"release {release.name}: {told}")

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from clients.cluster.pods.watch import Watch
+from clients.cluster.release import Release, was_deployed
 from clients.cluster.rollout import install_release
 from clients.cluster.waiting import Answers, Say, await_ready, let_hooks_end
 from clients.preflight.findings import Finding, Findings
@@ -36,7 +37,7 @@ def check_values(receiver: Receiver, release: ReleaseSpec) -> None:
 
 def install(receiver: Receiver, release: ReleaseSpec) -> None:
     """Install or upgrade a release and look after it; what an interrupted helm left is freed first."""
-    helm, bundle = receiver.cluster.helm, receiver.carried.bundle.manifest
+    helm, revisions = receiver.cluster.helm, Revisions(receiver.state)
     before, watching, step = receiver.cluster.release(release), watch(receiver, release), f"helm:{release.name}"
     try:
         with saying(receiver, step) as say:
@@ -48,6 +49,8 @@ def install(receiver: Receiver, release: ReleaseSpec) -> None:
                 receiver.project.console.line(f"   {told}")
             if receiver.carried.spec.install.crds == "upgrade":
                 upgrade_crds(receiver, release)
+            origin = _origin(receiver, release, before)
+            revisions.begin(release, before=origin)
             with rendered_file(receiver.values(release).data) as path:
                 now = install_release(
                     helm,
@@ -56,16 +59,34 @@ def install(receiver: Receiver, release: ReleaseSpec) -> None:
                     before=before.revision if before else 0,
                     values=path,
                     timeout=release.timeout,
-                    description=f"bundle {bundle.name} {bundle.version}",
+                    description=_description(receiver),
                     skip_schema=bool(release.skip_schema_validation),
                     say=say,
                 )
     finally:
         receiver.cluster.changed_releases()
-    revisions = Revisions(receiver.state)
-    revisions.note(release, before=before.revision if before else 0, after=now.revision, run=receiver.run)
+    revisions.note(release, before=origin, after=now.revision, run=receiver.run)
     was = f"upgraded from revision {before.revision} to" if before else "installed as"
     receiver.project.note(step, f"{was} {now.revision}, chart {now.chart}")
+
+
+def _origin(receiver: Receiver, release: ReleaseSpec, now: Release | None) -> int:
+    """The revision to return to: what is there now, or was before a run that ended when helm had deployed ours."""
+    if now is None:
+        return 0
+    begun = Revisions(receiver.state).begun(release)
+    if begun is None or begun >= now.revision:
+        return now.revision
+    history = receiver.cluster.helm.history(release.name, namespace=release.namespace)
+    since = [each for each in history if each.revision > begun and was_deployed(each)]
+    ours = since and all(each.description == _description(receiver) for each in since)
+    return begun if ours else now.revision
+
+
+def _description(receiver: Receiver) -> str:
+    """What the history of helm says of a revision that this bundle made."""
+    bundle = receiver.carried.bundle.manifest
+    return f"bundle {bundle.name} {bundle.version}"
 
 
 def prove_health(receiver: Receiver, release: ReleaseSpec) -> None:

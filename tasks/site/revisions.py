@@ -1,6 +1,7 @@
 """Which revisions the last install made, so that `doit rollback` can return to those before."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,21 @@ class Revisions:
         """A release was changed by the run of this name."""
         with locked(self._path.with_suffix(".lock")):
             made = Revision(name=release.name, namespace=release.namespace, before=before, after=after)
-            kept = self.read() if self._data().get("run") == run else ()
-            data = {"run": run, "releases": [each.to_dict() for each in (*kept, made)]}
-            write_bytes(self._path, json.dumps(data, indent=1).encode(), mode=0o600)
+            data = self._data()
+            kept = self.read() if data.get("run") == run else ()
+            begun = {name: found for name, found in data.get("begun", {}).items() if name != _name(release)}
+            self._write({"run": run, "releases": [each.to_dict() for each in (*kept, made)], "begun": begun})
+
+    def begin(self, release: ReleaseSpec, *, before: int) -> None:
+        """A release is about to be changed: remembered until `note`, also by a run that is killed in between."""
+        with locked(self._path.with_suffix(".lock")):
+            data = self._data()
+            self._write({**data, "begun": {**data.get("begun", {}), _name(release): before}})
+
+    def begun(self, release: ReleaseSpec) -> int | None:
+        """The revision before a change that was begun and not noted; None when there is none."""
+        found = self._data().get("begun", {}).get(_name(release))
+        return found if isinstance(found, int) else None
 
     def read(self) -> tuple[Revision, ...]:
         """The releases that the last changing run changed, in its order; none when there was no such run."""
@@ -46,12 +59,14 @@ class Revisions:
         """Forget one, after it was rolled back: when another can't be, the next rollback goes on with the rest."""
         with locked(self._path.with_suffix(".lock")):
             kept = [each.to_dict() for each in self.read() if each != gone]
-            data = {**self._data(), "releases": kept}
-            write_bytes(self._path, json.dumps(data, indent=1).encode(), mode=0o600)
+            self._write({**self._data(), "releases": kept})
 
     def clear(self) -> None:
         """Forget them, after they were rolled back."""
         self._path.unlink(missing_ok=True)
+
+    def _write(self, data: Mapping[str, Any]) -> None:
+        write_bytes(self._path, json.dumps(data, indent=1).encode(), mode=0o600)
 
     def _data(self) -> dict[str, Any]:
         try:
@@ -59,3 +74,7 @@ class Revisions:
         except (FileNotFoundError, ValueError):
             return {}
         return data if isinstance(data, dict) else {}
+
+
+def _name(release: ReleaseSpec) -> str:
+    return f"{release.namespace}/{release.name}"

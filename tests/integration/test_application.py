@@ -119,6 +119,12 @@ def test_the_server_from_the_bundle_to_the_uninstall(site: Site) -> None:
     assert info(site)["version"] == NEWER, "what runs goes on"
 
     site.env["DB_PASSWORD"] = PASSWORD
+    back = site.run("rollback")
+    assert back.code == 0, back.out + back.err
+    assert "release zenml: rolled back to revision 1 (now revision 5" in back.out
+    assert "databases stay as they are" in back.out
+    image = site.get("deployment", "zenml")["spec"]["template"]["spec"]["containers"][0]["image"]
+    assert image.endswith(f":{OLDER}"), image
     gone = site.run("diagnose", f"out={site.place / 'found'}")
     assert gone.code == 0, gone.err
     assert PASSWORD not in gone.out

@@ -71,6 +71,25 @@ def test_rollback_leaves_what_somebody_else_changed(site: Site) -> None:
     assert "release 'web' is at revision 3, not 2" in ran.err
 
 
+def test_rollback_goes_back_from_what_we_took_back(site: Site) -> None:
+    """The third upgrade fails and is taken back to the second: revision 4, which is as revision 2."""
+    site.carry()
+    site.install()
+    site.values(VALUES.replace("replicas: 1", "replicas: 2"))
+    site.carry()
+    site.install()
+    images = site.bench.spec["images"]
+    assert isinstance(images, list)
+    images[0]["target"] = "web:pull-fails"
+    site.carry()
+    assert "rolled back to revision 2 (web-1.0.0)" in site.refused().err
+    assert site.revision("web") == 4
+    ran = site.run("rollback")
+    assert ran.code == 0, ran.err
+    assert "release web: rolled back to revision 1 (now revision 5, chart web-1.0.0)" in ran.out
+    assert site.get("deployment", "web")["spec"]["replicas"] == 1
+
+
 def test_uninstall_asks_first_and_keeps_generated_secrets(site: Site) -> None:
     install = site.bench.spec["install"]
     assert isinstance(install, dict)

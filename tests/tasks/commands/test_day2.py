@@ -8,6 +8,7 @@ from zipfile import ZipFile
 import pytest
 
 from bundle.errors import ProblemsError, ReleaseError
+from clients.cluster.release import Release
 from schema.spec.install import ReleaseSpec
 from tasks.commands import day2
 from tasks.commands.day2 import Diagnose, Rollback, Uninstall
@@ -63,6 +64,65 @@ def test_rollback_leaves_what_somebody_else_changed(installed: Receiver) -> None
     assert commanded(Rollback, installed) == 1
     assert "FAILED rollback: the releases are not as the last install left them:" in said(installed)
     assert "release 'app' is at revision 5, not 3" in said(installed)
+    assert helm.changes == []
+
+
+def pasts(name: str, *told: tuple[int, str, str]) -> tuple[Release, ...]:
+    """Revisions of a release: number, status and description."""
+    return tuple(
+        Release(name=name, namespace=name, revision=number, status=status, chart="app-1.0.0", description=said)
+        for number, status, said in told
+    )
+
+
+def test_rollback_goes_back_from_what_we_took_back(installed: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A later upgrade failed and was taken back: what runs is what the last install brought."""
+    _, helm = cluster_of(installed)
+    seen = {
+        "app": pasts("app", (3, "superseded", "bundle app 1.0"), (4, "failed", "x"), (5, "deployed", "Rollback to 3"))
+    }
+    seen["web"] = pasts("web", (1, "deployed", "bundle app 1.0"))
+    monkeypatch.setattr(helm, "history", lambda name, **_: seen[name])
+    helm.change("app", "app", revision=5)
+
+    def rollback(release: str, revision: int, *, namespace: str, **_: Any) -> None:
+        helm.changes.append(f"back {namespace}/{release} to {revision}")
+        helm.change(release, namespace, revision=6)
+
+    monkeypatch.setattr(helm, "rollback", rollback)
+    assert commanded(Rollback, installed) == 0, said(installed)
+    assert helm.changes == ["back app/app to 2"]
+    assert "release app: rolled back to revision 2 (now revision 6" in said(installed)
+
+
+def test_a_rollback_that_was_refused_leaves_its_record(installed: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where something was taken back, its revision alone does not say that it was rolled back."""
+    _, helm = cluster_of(installed)
+    seen = {
+        "app": pasts("app", (4, "failed", "x"), (5, "deployed", "Rollback to 3")),
+        "web": pasts("web", (1, "deployed", "x")),
+    }
+    monkeypatch.setattr(helm, "history", lambda name, **_: seen[name])
+    helm.change("app", "app", revision=5)
+
+    def refuses(*_: Any, **__: Any) -> None:
+        raise ReleaseError("release 'app': denied")
+
+    monkeypatch.setattr(helm, "rollback", refuses)
+    assert commanded(Rollback, installed) == 1
+    assert "rolled back" not in said(installed)
+    assert [each.name for each in Revisions(installed.state).read()] == ["app", "web"]
+
+
+@pytest.mark.parametrize("status", ["failed", "pending-upgrade"])
+def test_rollback_leaves_what_an_install_has_left_half_way(installed: Receiver, status: str) -> None:
+    _, helm = cluster_of(installed)
+    helm.change("app", "app", revision=4, status=status)
+    assert commanded(Rollback, installed) == 1
+    assert f"release 'app' is at revision 4, not 3: {status}" in said(installed)
+    assert "next: an install was interrupted or could not be taken back: run install again, then rollback" in said(
+        installed
+    )
     assert helm.changes == []
 
 

@@ -52,6 +52,23 @@ def test_what_a_killed_helm_left_is_freed_first(prepared: Receiver) -> None:
     assert (noted.before, noted.after) == (4, 5)
 
 
+@pytest.mark.parametrize(
+    ("made_by", "before"),
+    [("bundle app 1.0", 2), ("bundle app 1.0, or so", 3), ("Upgrade complete", 3)],
+    ids=["ours", "another bundle's", "somebody's"],
+)
+def test_a_kill_after_helm_was_through_hides_not_what_was_before(prepared: Receiver, made_by: str, before: int) -> None:
+    """The killed run's revision is this bundle's too: nobody wants to return to it."""
+    _, helm = cluster_of(prepared)
+    Revisions(prepared.state).begin(release(prepared), before=2)
+    helm.put("app", "app", revision=3)
+    helm.change("app", "app", description=made_by)
+    deploy.install(prepared, release(prepared))
+    (noted,) = Revisions(prepared.state).read()
+    assert (noted.before, noted.after) == (before, 4)
+    assert Revisions(prepared.state).begun(release(prepared)) is None
+
+
 def test_no_values_are_left_on_the_disk(prepared: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Path] = []
     _, helm = cluster_of(prepared)

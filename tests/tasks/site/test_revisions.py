@@ -34,3 +34,17 @@ def test_a_new_run_begins_a_new_record(tmp_path: Path) -> None:
     assert [(each.name, each.after) for each in revisions.read()] == [("web", 3)]
     revisions.clear()
     assert revisions.read() == ()
+
+
+def test_what_was_begun_is_known_until_it_is_noted(tmp_path: Path) -> None:
+    revisions, web, db = noted(tmp_path), release("web"), release("db")
+    assert revisions.begun(web) is None
+    revisions.begin(web, before=2)
+    revisions.begin(db, before=0)
+    again = Revisions(tmp_path)
+    assert (again.begun(web), again.begun(db)) == (2, 0)
+    assert len(again.read()) == 2, "the record of the last run is as it was"
+    again.note(web, before=2, after=3, run="b")
+    assert (again.begun(web), again.begun(db)) == (None, 0)
+    again.drop(*again.read())
+    assert again.begun(db) == 0
