@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from bundle.errors import AirgapError, NetworkError, RegistryError, SourceError, storage_errors
 from bundle.formats.sizes import human
 from bundle.meter import Meter
+from bundle.oci.digest import Digest
 from bundle.oci.locations import HostSettings
 from bundle.oci.reference import DOCKER_HUB, Reference
 from clients.http.addresses import address, origin
@@ -22,11 +23,13 @@ from clients.http.retry import RetryPolicy, TransientError
 from clients.http.transport import Transport
 from clients.preflight._endpoints import TIMEOUT
 from clients.preflight.findings import Finding, Findings, finding_of
-from clients.registry.hints import has_projects, login_command
+from clients.registry.hints import has_projects, login_command, next_push_step
 
 _MAX_ANSWER = 64 * 1024  # bytes
 _PATIENCE = 10.0  # seconds
 _PATIENT = RetryPolicy(attempts=6, base=0.5, cap=4.0, longest_asked=TIMEOUT)  # 6 to 12 s in all
+_UNSUPPORTED = 415  # the status for a media type that is not taken
+_SHOWN = 3  # images
 _HUB_ADDRESS = "registry-1.docker.io"
 
 
@@ -44,8 +47,12 @@ def disk(needed: Mapping[Path, int]) -> Findings:
 def registry(
     targets: Collection[Reference], *, hosts: Mapping[str, HostSettings], credentials: Credentials | None = None,
     environment: Mapping[str, str] | None = None, meter: Meter | None = None, retry: RetryPolicy = _PATIENT,
+    kinds: Mapping[str, Sequence[str]] | None = None,
 ) -> Findings:  # fmt: skip
     """The registries of these repositories are reached, trusted, and take uploads: one is begun and cancelled.
+
+    `kinds` are the media types of manifests that will be pushed, with the names of their images: each registry that
+    takes uploads is asked once whether it takes them.
 
     One that restarts is waited for some seconds, which the meter is told.
 
@@ -58,7 +65,7 @@ def registry(
     )
     with transport:
         pushing = _Pushing(transport, Authenticator(transport, credentials or Credentials(environment)))
-        return tuple(finding for target in _one_each(targets) for finding in pushing.findings(target))
+        return tuple(finding for target in _one_each(targets) for finding in pushing.findings(target, kinds or {}))
 
 
 class _Pushing:
@@ -68,9 +75,10 @@ class _Pushing:
         self._transport = transport
         self._authenticator = authenticator
         self._unreachable: set[str] = set()
+        self._asked_kinds: set[str] = set()
 
-    def findings(self, target: Reference) -> Findings:
-        """What stands in the way of a push to this repository."""
+    def findings(self, target: Reference, kinds: Mapping[str, Sequence[str]]) -> Findings:
+        """What stands in the way of a push to this repository, and of manifests of these media types."""
         subject = f"registry {target.host}"
         if target.host in self._unreachable:
             return ()
@@ -86,13 +94,42 @@ class _Pushing:
                 self._unreachable.add(target.host)
             found = finding_of(err, subject)
             return (replace(found, what=found.what.removeprefix(f"{target.host}: ")),)
-        return ()
+        if target.host in self._asked_kinds:
+            return ()
+        self._asked_kinds.add(target.host)
+        return tuple(
+            _not_taken(target, kind, images) for kind, images in kinds.items() if not self._takes(target, kind, subject)
+        )
+
+    def _takes(self, target: Reference, kind: str, subject: str) -> bool:
+        """Whether the registry takes manifests of this media type; True where its answer leaves that open.
+
+        What is sent can't be stored: it is no manifest, and its name is the digest of other bytes. A registry that
+        takes the type finds one of these, another the type (415).
+        """
+        url = f"{self._base(target)}manifests/{Digest.of(b'')}"
+        try:
+            self._transport.attempt(
+                "PUT", url, subject=subject, headers={"Content-Type": kind}, body=b"{}", limit=_MAX_ANSWER,
+                auth=self._access(target, subject),
+            )  # fmt: skip
+        except RegistryError as err:
+            return err.status != _UNSUPPORTED
+        except (AirgapError, TransientError):
+            return True
+        return True
+
+    def _base(self, target: Reference) -> str:
+        host = self._transport.base(_HUB_ADDRESS if target.host == DOCKER_HUB else target.host)
+        return f"{host}/v2/{target.path}/"
+
+    def _access(self, target: Reference, subject: str) -> RepositoryAccess:
+        return self._authenticator.access(target.host, target.path, subject=subject, actions="pull,push")
 
     def _try(self, target: Reference, subject: str) -> None:
         """Begin an upload and cancel it (distribution-spec, "Pushing a blob" and "Cancel an upload")."""
-        base = self._transport.base(_HUB_ADDRESS if target.host == DOCKER_HUB else target.host)
-        url = f"{base}/v2/{target.path}/blobs/uploads/"
-        access = self._authenticator.access(target.host, target.path, subject=subject, actions="pull,push")
+        url = f"{self._base(target)}blobs/uploads/"
+        access = self._access(target, subject)
         answer = self._answer(url, subject, access)
         location = answer.headers.get("Location", "")
         if answer.status != 202 or not location:
@@ -116,6 +153,15 @@ class _Pushing:
                     raise fault.error from fault
                 self._transport.pause(subject, fault, failures)
         raise AssertionError
+
+
+def _not_taken(target: Reference, kind: str, images: Sequence[str]) -> Finding:
+    shown = ", ".join(repr(name) for name in images[:_SHOWN]) + (", ..." if len(images) > _SHOWN else "")
+    return Finding(
+        subject=f"registry {target.host}",
+        what=f"it does not take manifests of the media type {kind} (415), as {len(images)} of the images have: {shown}",
+        hint=next_push_step(target, _UNSUPPORTED, ""),
+    )
 
 
 def _next_step(target: Reference, err: RegistryError, credential: Credential) -> str:

@@ -75,7 +75,8 @@ def next_push_step(reference: Reference, status: int, code: str) -> str:
         404: f"{create}; or check registry.prefix ({reference.repository} is not known there)",
         405: f"{host} takes no pushes here: name the host that does as registry.push",
         413: f"raise the bound on request bodies at the proxy before {host} (nginx: client_max_body_size 0)",
-        415: f"{host} does not take this media type: allow it (zot: docker2s2 in its http.compat), or update it",
+        415: f'{host} does not take this media type: allow it (zot: "compat": ["docker2s2"] below "http" in its '
+        "configuration, then restart it), or update it",
         429: f"wait and run again; what is pushed stays at {host}",
         507: f"free space in the storage of {host}, or raise its quota, then run again; what is pushed stays",
     }

@@ -1,13 +1,15 @@
 """How a bundle's images get inside: what they are read from, the registry, the way there; each met when needed."""
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bundle.archive.reader import OpenedBundle
 from bundle.metadata.manifest import ImageEntry
-from bundle.transfer.image import ImageSource
+from bundle.oci import media_types
+from bundle.transfer.image import ImageSource, walk_manifests
 from tasks.site.delta import Inside
 from tasks.site.derivation import Derivation
 from tasks.site.destination import Delivery, Destination, DestinationSettings
@@ -69,7 +71,20 @@ class Crossing:
 
         targets = [self._settings.target(each.name) for each in self._settings.images]
         settings = self._settings
-        return registry(targets, hosts=settings.hosts, environment=settings.env, meter=settings.console)
+        return registry(
+            targets, hosts=settings.hosts, environment=settings.env, meter=settings.console, kinds=self._kinds()
+        )
+
+    def _kinds(self) -> Mapping[str, Sequence[str]]:
+        """The media types of the bundle's manifests and indexes, with the names of the images that have them."""
+        kinds: dict[str, list[str]] = defaultdict(list)
+        for entry in self._bundle.manifest.images:
+            load = self._bundle.image(entry).manifest
+            is_index = entry.media_type in media_types.INDEXES
+            below = walk_manifests(load, entry.root, f"image {entry.name!r}") if is_index else ()
+            for kind in sorted({entry.media_type, *(each.media_type for each in below)}):
+                kinds[kind].append(entry.name)
+        return kinds
 
     @cached_property
     def inside(self) -> Inside | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bundle.oci import media_types
 from bundle.oci.locations import HostSettings
 from bundle.oci.reference import Reference
 from clients.http.credentials import Credentials
@@ -23,7 +24,10 @@ UPLOADS = "/v2/shop/api/blobs/uploads/"
 def check(logins: Path, meter: RecordingMeter, pauses: list[float]) -> Check:
     """Checks the repositories on a stand-in, by plain HTTP unless told otherwise. Pauses are not waited for."""
 
-    def run(host: str, *paths: str, settings: HostSettings | None = None, also: str = "") -> Findings:
+    def run(
+        host: str, *paths: str, settings: HostSettings | None = None, also: str = "",
+        kinds: dict[str, list[str]] | None = None,
+    ) -> Findings:  # fmt: skip
         environment = {"DOCKER_CONFIG": str(logins.parent)}
         return registry(
             [Reference.parse(f"{host}/{path}") for path in paths or ("shop/api:1",)],
@@ -32,6 +36,7 @@ def check(logins: Path, meter: RecordingMeter, pauses: list[float]) -> Check:
             environment={},
             meter=meter,
             retry=replace(_PATIENT, sleep=pauses.append, random=lambda: 1.0),
+            kinds=kinds,
         )
 
     return run
@@ -191,7 +196,9 @@ def test_unreadable_logins_are_a_finding(check: Check, faulty: FaultyRegistry, l
 
 def test_aws_ecr_is_asked_for_each_repository(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
-    monkeypatch.setattr("clients.preflight.site._Pushing.findings", lambda _, target: tried.append(target.path) or ())
+    monkeypatch.setattr(
+        "clients.preflight.site._Pushing.findings", lambda _, target, _kinds: tried.append(target.path) or ()
+    )
     host = "715803424590.dkr.ecr.eu-west-1.amazonaws.com"
     registry([Reference.parse(f"{host}/shop/{name}:1") for name in ("api", "web")], hosts={}, environment={})
     assert tried == ["shop/api", "shop/web"]
@@ -214,3 +221,34 @@ def test_what_goes_to_one_file_system_adds_up(tmp_path: Path, monkeypatch: pytes
     assert disk({tmp_path / "a": 60, tmp_path / "b": 40}) == ()
     (found,) = disk({tmp_path / "a": 60, tmp_path / "b": 41})
     assert (found.expected, found.observed) == ("101 B free", "100 B")
+
+
+KINDS = {media_types.DOCKER_MANIFEST: ["web", "api", "db", "old"], media_types.OCI_MANIFEST: ["new"]}
+
+
+def test_a_registry_that_takes_no_docker_manifests(check: Check, faulty: FaultyRegistry) -> None:
+    """As zot answers without its setting, however many projects there are."""
+    faulty.plan("PUT /v2/shop/api/manifests/", refusal(415, "MANIFEST_INVALID", "unsupported media type"))
+    (found,) = check(faulty.host, "shop/api:1", "tools/x:1", kinds=KINDS)
+    assert found.severity == "error"
+    assert found.what == (
+        f"it does not take manifests of the media type {media_types.DOCKER_MANIFEST} (415), "
+        "as 4 of the images have: 'web', 'api', 'db', ..."
+    )
+    assert 'zot: "compat": ["docker2s2"] below "http" in its configuration' in found.hint
+    asked = [seen for seen in faulty.seen if seen.method == "PUT"]
+    assert [seen.headers["content-type"] for seen in asked] == list(KINDS)
+    assert not faulty.manifests, "what is asked with can't be stored"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 429, 500, 503])
+def test_what_says_nothing_of_the_media_type_is_no_finding(check: Check, faulty: FaultyRegistry, status: int) -> None:
+    faulty.plan("PUT ", refusal(status, "MANIFEST_INVALID", "no"), refusal(status, "MANIFEST_INVALID", "no"))
+    assert check(faulty.host, kinds=KINDS) == ()
+
+
+def test_media_types_are_asked_for_only_where_pushing_is_allowed(check: Check, faulty: FaultyRegistry) -> None:
+    faulty.plan("POST ", refusal(403, "DENIED", "read only"))
+    (found,) = check(faulty.host, kinds=KINDS)
+    assert "can't push" in found.what
+    assert not faulty.requests("PUT ")

@@ -230,7 +230,7 @@ REFUSALS = [
     (405, "UNSUPPORTED", "POST ", "registry.push"),
     (413, "", "PATCH ", "client_max_body_size"),
     (507, "", "PATCH ", "free space"),
-    (415, "MANIFEST_INVALID", "PUT /v2/team/app/manifests", "zot: docker2s2 in its http.compat"),
+    (415, "MANIFEST_INVALID", "PUT /v2/team/app/manifests", 'zot: "compat": ["docker2s2"] below "http"'),
 ]
 
 

@@ -40,3 +40,16 @@ def test_what_stands_in_the_way_of_pushing_is_a_finding(
     (finding, *_) = receiver.crossing.findings()
     assert finding.severity == "error"
     assert "403" in finding.what
+
+
+def test_a_registry_is_asked_for_each_media_type_of_the_bundle(
+    carried_bundle: Path, tmp_path: Path, faulty: FaultyRegistry
+) -> None:
+    receiver = receiving(carried_bundle, tmp_path / "state", registry=f"http://{faulty.host}/team")
+    images = receiver.carried.bundle.manifest.images
+    faulty.plan("PUT /v2/team/", *[refusal(415, "MANIFEST_INVALID", "unsupported")] * OFTEN)
+    findings = receiver.crossing.findings()
+    kinds = {each.media_type for each in images}
+    assert kinds <= {seen.headers["content-type"] for seen in faulty.requests("PUT ")}
+    assert len(findings) == len(faulty.requests("PUT ")) >= 1
+    assert all(f"(415), as {len(images)} of the images have: " in found.what for found in findings)
