@@ -12,7 +12,7 @@ from tests.fixtures.places import ROOT
 ALLOWED = {
     "tasks/cli/setup.py": {"open_project"},
     "tasks/commands/adopt.py": {"_execute", "_summary"},
-    "tasks/commands/publish.py": {"ArtifactSource"},
+    "tasks/commands/publish.py": {"ArtifactSource", "open_bundle"},
     "tasks/commands/report.py": {
         "_media",
         "is_signed",
