@@ -23,12 +23,12 @@ from tasks.runtime.step import Inputs, Step
 
 
 def pin_steps(project: Project) -> Iterator[Step]:
-    """`pin:<image>`: ask the source which digest the tag means, unless airgap.lock says so already."""
+    """`pin:<image>`: ask the source which digest the tag means, unless the lock says so already."""
     for image in project.spec.images:
         yield Step(
             base="pin",
             name=image.name,
-            doc=f"pin {image.source_text} in airgap.lock",
+            doc=f"pin {image.source_text} in {project.lock_path.name}",
             action=partial(_pin, project, image),
             inputs=partial(_pinned, project, image),
             clean=tuple,

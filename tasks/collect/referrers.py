@@ -170,8 +170,8 @@ def _check_listed(project: Project, pin: ImagePin, source: ReferrerSource, subje
         taken = [each.digest for each in Manifest.parse(load(made), media_type=pin.media_type).manifests]
     if not all(leads_to(index, each, load, subject=subject) for each in taken):
         raise SignatureError(
-            f"{subject}: the signed index {pin.index} does not list {pin.digest}, which airgap.lock pins",
-            hint="bring back airgap.lock from version control, or run `doit lock`",
+            f"{subject}: the signed index {pin.index} does not list {pin.digest}, which {project.lock_path.name} pins",
+            hint=f"bring back {project.lock_path.name} from version control, or run `doit lock`",
         )
 
 

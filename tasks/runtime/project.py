@@ -199,8 +199,8 @@ class Project:
 
     @property
     def lock_path(self) -> Path:
-        """`airgap.lock`, beside the spec."""
-        return self.options.spec.with_name("airgap.lock")
+        """`airgap.lock` for `airgap.yaml`: beside the spec and by its name, so that two specs share none."""
+        return self.options.spec.with_suffix(".lock")
 
     @property
     def lock(self) -> Lock:
