@@ -67,7 +67,8 @@ def test_an_operator_from_the_bundle_to_the_uninstall(site: Site) -> None:
     assert not site.helm.cluster.kubectl("get", "crd", KIND, "--ignore-not-found")
     assert {"helm:operator", "helm:widgets"} <= set(site.install().steps)
     first = reconciled(site, colour="red")
-    assert site.get(KIND, "widgets")["status"] == {"made": True}
+    told = "--for=jsonpath={.status.made}=true"  # the operator does this after the ConfigMap
+    site.helm.cluster.kubectl("wait", told, KIND, "widgets", "-n", site.namespace, "--timeout=60s")
     assert site.install().steps == []
     assert (site.revision("operator"), site.revision("widgets")) == (1, 1)
 
