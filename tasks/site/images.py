@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bundle.archive.reader import OpenedBundle
 from bundle.metadata.manifest import ImageEntry
 from bundle.oci import media_types
-from bundle.transfer.image import ImageSource, walk_manifests
+from bundle.transfer.image import ImageSource
 from tasks.site.delta import Inside
 from tasks.site.derivation import Derivation
 from tasks.site.destination import Delivery, Destination, DestinationSettings
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from clients.engine.source import EngineImages
     from clients.preflight.findings import Findings
     from tasks.site.engine_delivery import EngineDelivery
+
+_DOCKER_KINDS = {
+    media_types.DOCKER_MANIFEST: (media_types.DOCKER_MANIFEST,),
+    media_types.DOCKER_INDEX: (media_types.DOCKER_INDEX, media_types.DOCKER_MANIFEST),
+}
 
 
 class Crossing:
@@ -76,13 +81,13 @@ class Crossing:
         )
 
     def _kinds(self) -> Mapping[str, Sequence[str]]:
-        """The media types of the bundle's manifests and indexes, with the names of the images that have them."""
+        """Docker's media types among the bundle's manifests, which some registries refuse, and whose they are.
+
+        An index has manifests of its own kind. Nothing of the bundle is read for it.
+        """
         kinds: dict[str, list[str]] = defaultdict(list)
         for entry in self._bundle.manifest.images:
-            load = self._bundle.image(entry).manifest
-            is_index = entry.media_type in media_types.INDEXES
-            below = walk_manifests(load, entry.root, f"image {entry.name!r}") if is_index else ()
-            for kind in sorted({entry.media_type, *(each.media_type for each in below)}):
+            for kind in _DOCKER_KINDS.get(entry.media_type, ()):
                 kinds[kind].append(entry.name)
         return kinds
 

@@ -83,8 +83,8 @@ def test_killed_in_every_step_in_turn(tmp_path: Path, registry: RunningRegistry,
         site = chain(tmp_path, faulty, registry, helm, cluster)
         hold = tmp_path / "bin/hold"
 
-        faulty.plan("PUT /v2", *[stall(0)] * 3)
-        told = kill(site, lambda: bool(faulty.requests("PUT /v2")))
+        faulty.plan("PUT /v2/in/web/blobs", *[stall(0)] * 3)
+        told = kill(site, lambda: bool(faulty.requests("PUT /v2/in/web/blobs")))
         assert "push:web" not in told
 
         released = site.state / "revisions.json"

@@ -56,14 +56,14 @@ def test_a_fault_that_passes_is_tried_again_and_one_that_stays_names_the_image(
     site: Site, faulty: FaultyRegistry
 ) -> None:
     """Half-way this time, after a good preflight."""
-    faulty.plan("PUT /v2", instead(507))
+    faulty.plan(f"PUT /v2/{site.namespace}/web/blobs", instead(507))
     push_to(site, faulty.host, plain_http=True)
     ran = site.refused()
     assert "FAILED transfer: image 'web'" in ran.err
     assert "507" in ran.err
     assert "preflight" in ran.steps
     assert site.revision("web") == 0
-    faulty.plan("PUT /v2", instead(500), instead(429, Retry_After="0"))
+    faulty.plan(f"PUT /v2/{site.namespace}/web/blobs", instead(500), instead(429, Retry_After="0"))
     assert "push:web" in site.install().steps
 
 

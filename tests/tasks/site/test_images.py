@@ -1,7 +1,11 @@
 """The way of the images into the registry: each part is met when it is needed, and once."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from bundle.oci import media_types
 from tasks.site.receiver import Receiver
 from tasks.site.repositories import DirectDelivery
 from tests.fixtures.benches.receiving import receiving
@@ -42,14 +46,26 @@ def test_what_stands_in_the_way_of_pushing_is_a_finding(
     assert "403" in finding.what
 
 
-def test_a_registry_is_asked_for_each_media_type_of_the_bundle(
-    carried_bundle: Path, tmp_path: Path, faulty: FaultyRegistry
+@pytest.mark.parametrize(
+    ("media_type", "asked"),
+    [
+        (media_types.OCI_MANIFEST, []),
+        (media_types.OCI_INDEX, []),
+        (media_types.DOCKER_MANIFEST, [media_types.DOCKER_MANIFEST]),
+        (media_types.DOCKER_INDEX, [media_types.DOCKER_INDEX, media_types.DOCKER_MANIFEST]),
+    ],
+    ids=["OCI manifest", "OCI index", "Docker manifest", "Docker index"],
+)
+def test_a_registry_is_asked_whether_it_takes_dockers_manifests(
+    carried_bundle: Path, tmp_path: Path, faulty: FaultyRegistry, media_type: str, asked: list[str]
 ) -> None:
     receiver = receiving(carried_bundle, tmp_path / "state", registry=f"http://{faulty.host}/team")
-    images = receiver.carried.bundle.manifest.images
+    manifest = receiver.carried.bundle.manifest
+    images = tuple(replace(each, media_type=media_type) for each in manifest.images)
+    object.__setattr__(receiver.carried.bundle, "manifest", replace(manifest, images=images))
     faulty.plan("PUT /v2/team/", *[refusal(415, "MANIFEST_INVALID", "unsupported")] * OFTEN)
     findings = receiver.crossing.findings()
-    kinds = {each.media_type for each in images}
-    assert kinds <= {seen.headers["content-type"] for seen in faulty.requests("PUT ")}
-    assert len(findings) == len(faulty.requests("PUT ")) >= 1
+    assert [seen.headers["content-type"] for seen in faulty.requests("PUT ")] == asked
+    assert len(findings) == len(asked)
     assert all(f"(415), as {len(images)} of the images have: " in found.what for found in findings)
+    assert not faulty.manifests
