@@ -19,13 +19,13 @@ from tests.fixtures.parts.registries import RunningRegistry
 from tests.fixtures.servers.faulty_registry import FaultyRegistry, faulty_registry, stall
 
 # Does nothing for as long as the file `hold` lies beside it and holds a part of the command line, and what the file
-# `when` names, if there is one, exists.
+# `when` names, if there is one, tells of a release that was changed.
 HELD = """\
 #!/bin/sh
 here=$(dirname "$0")
 part=$(cat "$here/hold" 2>/dev/null)
 when=$(cat "$here/when" 2>/dev/null || echo /)
-[ -e "$when" ] || part=
+[ "$when" = / ] || grep -qs after "$when" || part=
 case "$*" in
 *"${part:-nothing is held}"*) touch "$here/held"; while [ -e "$here/hold" ]; do sleep 0.05; done; exit 1 ;;
 esac
