@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
+from bundle.charts.artifact import chart_tag
 from bundle.charts.package import MAX_UNPACKED, package_chart
 from bundle.errors import FormatError, IntegrityError, LockError, RegistryError, SourceError, storage_errors
 from bundle.oci import media_types
@@ -112,8 +113,7 @@ class Charts:
 
     def _from_registry(self, repository: Reference, wanted: _Wanted) -> tuple[bytes, bytes | None]:
         """A chart as Helm pushes it (Helm's OCI support, HIP 6): one layer is the package, another may be the .prov."""
-        # A tag can't hold the + of build metadata: Helm writes _ instead.
-        tagged = Reference.parse(f"{repository.repository}:{wanted.version.replace('+', '_')}")
+        tagged = Reference.parse(f"{repository.repository}:{chart_tag(wanted.version)}")
         source = self._registries.repository(tagged, subject=wanted.subject)
         try:
             descriptor = source.resolve()

@@ -68,6 +68,14 @@ class PlainCommand(Command):  # type: ignore[misc]
         return result
 
 
+class FlagsAnywhere(PlainCommand):
+    """A command whose options, none of which takes a value, may come after the names too."""
+
+    def parse_execute(self, in_args: list[str]) -> Any:
+        """As doit does, with the options first."""
+        return super().parse_execute(sorted(in_args, key=lambda arg: not arg.startswith("-")))
+
+
 def unforeseen(cause: object, details: str) -> str:
     """What to say of a fault of this program: one line and the next step; its details go to a private file."""
     kind = f"{type(cause).__name__}: {cause}" if isinstance(cause, BaseException) else str(cause)

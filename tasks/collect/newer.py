@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from bundle.charts.artifact import chart_tag
 from bundle.errors import SourceError
 from bundle.formats import strict_json
 from bundle.formats.tag_scheme import later, same_line
@@ -162,7 +163,7 @@ def _release(project: Project, chart: ChartSpec, source: ChartLocation, version:
     if not isinstance(source, OciChart):
         listed = project.charts.listed(str(source), name=chart.chart or chart.name)
         return ReleaseNotes.of(next(each.annotations for each in listed if each.version == version))
-    repository, manifest = _manifest(project, chart, source, version.replace("+", "_"))
+    repository, manifest = _manifest(project, chart, source, chart_tag(version))
     if manifest.is_index or manifest.config.size > _MAX_PAGE:
         return ReleaseNotes.of({})
     raw = b"".join(repository.read(manifest.config, 0))

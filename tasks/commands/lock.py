@@ -1,9 +1,10 @@
 """`doit lock`: ask every source what it gives now, and pin that. The only command that moves a pin."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial, reduce
+from typing import TypeVar
 
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
@@ -16,6 +17,8 @@ from tasks.cli.command import PlainCommand
 from tasks.cli.commands import COMMANDS
 from tasks.collect import charts, files, images
 from tasks.runtime.project import Project
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +50,15 @@ class LockCommand(PlainCommand, DoitCmdBase):  # type: ignore[misc]
         project: Project = self.loader.namespace["PROJECT"]
         if not project.has_spec:
             raise InvalidCommand("there is no spec to lock; name it with spec=FILE")
-        looks = list(_looks(project))
-        unknown = sorted(set(pos_args) - {name for name, _ in looks})
-        if unknown:
-            raise InvalidCommand(f"no image, chart or file is named {', '.join(unknown)}")
-        return move_pins(project, [look for name, look in looks if not pos_args or name in pos_args])
+        return move_pins(project, selected(_looks(project), pos_args))
+
+
+def selected(looks: Iterable[tuple[str, Callable[[], _T]]], names: Collection[str]) -> list[Callable[[], _T]]:
+    """Those of these names, all where none is given; an InvalidCommand for names that none has."""
+    looks = list(looks)
+    if unknown := sorted(set(names) - {name for name, _ in looks}):
+        raise InvalidCommand(f"no image, chart or file is named {', '.join(unknown)}")
+    return [look for name, look in looks if not names or name in names]
 
 
 def move_pins(project: Project, looks: Sequence[Callable[[], Move]]) -> int:

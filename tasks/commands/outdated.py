@@ -1,8 +1,7 @@
 """`doit outdated`: newer versions at the sources, beside what is pinned; it changes nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
@@ -10,9 +9,10 @@ from doit.exceptions import InvalidCommand
 from bundle.errors import AirgapError
 from bundle.formats import strict_json
 from bundle.formats.sizes import counted
-from tasks.cli.command import PlainCommand
+from tasks.cli.command import FlagsAnywhere
 from tasks.cli.commands import COMMANDS
-from tasks.collect.newer import Look, Offer, looks
+from tasks.collect.newer import Offer, looks
+from tasks.commands.lock import selected
 from tasks.runtime.project import Project
 
 _JSON = {"name": "as_json", "long": "json", "type": bool, "default": False, "help": "print what was found as JSON"}
@@ -27,7 +27,7 @@ _FORMAT_VERSION = 1
 _HEAD = ("NAME", "PINNED", "SAME LINE", "NEWEST", "NOTE")
 
 
-class Outdated(PlainCommand, DoitCmdBase):  # type: ignore[misc]
+class Outdated(FlagsAnywhere, DoitCmdBase):  # type: ignore[misc]
     """Compares the pins with the sources."""
 
     name = "outdated"
@@ -40,19 +40,11 @@ class Outdated(PlainCommand, DoitCmdBase):  # type: ignore[misc]
     )
     cmd_options = (_JSON, _EXIT_CODE)
 
-    def parse_execute(self, in_args: list[str]) -> Any:
-        """As doit does, but with options after the names too."""
-        return super().parse_execute(sorted(in_args, key=lambda arg: not arg.startswith("-")))
-
     def _execute(self, as_json: bool, exit_code: bool, pos_args: list[str]) -> int:
         project: Project = self.loader.namespace["PROJECT"]
         if not project.has_spec:
             raise InvalidCommand("there is no spec to compare; name it with spec=FILE")
-        listed = list(looks(project))
-        unknown = sorted(set(pos_args) - {name for name, _ in listed})
-        if unknown:
-            raise InvalidCommand(f"no image, chart or file is named {', '.join(unknown)}")
-        offers, problems = _asked(project, [look for look in listed if not pos_args or look[0] in pos_args])
+        offers, problems = _asked(project, selected(looks(project), pos_args))
         console = project.console
         if as_json:
             data = {"version": _FORMAT_VERSION, "checked": [each.to_dict() for each in offers]}
@@ -66,12 +58,12 @@ class Outdated(PlainCommand, DoitCmdBase):  # type: ignore[misc]
         return 1 if problems or (exit_code and any(each.is_outdated for each in offers)) else 0
 
 
-def _asked(project: Project, listed: Sequence[Look]) -> tuple[list[Offer], list[AirgapError]]:
+def _asked(project: Project, asked: Sequence[Callable[[], Offer]]) -> tuple[list[Offer], list[AirgapError]]:
     """Ask all sources at once; what each has, and what went wrong, in the order of the spec."""
     project.console.open()
     try:
         with ThreadPoolExecutor(project.options.jobs) as pool:
-            futures = [pool.submit(look) for _, look in listed]
+            futures = [pool.submit(look) for look in asked]
     finally:
         project.console.close()
     offers, problems = list[Offer](), list[AirgapError]()

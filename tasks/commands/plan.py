@@ -12,7 +12,7 @@ from doit.exceptions import InvalidCommand
 from bundle.errors import AirgapError
 from bundle.formats.sizes import human
 from bundle.oci.digest import Digest
-from tasks.cli.command import PlainCommand
+from tasks.cli.command import FlagsAnywhere
 from tasks.cli.commands import COMMANDS
 from tasks.collect.delta import Carried, carried
 from tasks.collect.images import missing, pin_of
@@ -65,7 +65,7 @@ class Planned:
         return {"step": self.name, "run": bool(self.reason), "reason": self.reason}
 
 
-class Plan(PlainCommand, DoitCmdBase):  # type: ignore[misc]
+class Plan(FlagsAnywhere, DoitCmdBase):  # type: ignore[misc]
     """Shows what would run."""
 
     name = "plan"
@@ -76,10 +76,6 @@ class Plan(PlainCommand, DoitCmdBase):  # type: ignore[misc]
         "changes nothing there. With --exit-code it exits with 1 when something would run."
     )
     cmd_options = (_JSON, _EXIT_CODE)
-
-    def parse_execute(self, in_args: list[str]) -> Any:
-        """As doit does, but with options after the names too."""
-        return super().parse_execute(sorted(in_args, key=lambda arg: not arg.startswith("-")))
 
     def _execute(self, as_json: bool, exit_code: bool, pos_args: list[str]) -> int:
         names = {task.name for task in self.task_list}
