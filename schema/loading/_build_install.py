@@ -126,7 +126,7 @@ def _steady(text: str) -> int:
 
 def build_action(reader: Reader, node: Node) -> ActionSpec:
     """Read one of `install.actions`."""
-    name, env = text(node.get("name")), node.get("env")
+    name, env, outputs = text(node.get("name")), node.get("env"), node.get("outputs")
     subject = f"action {name!r}"
     check_visible(reader.problems, node.entries("run"), f"{subject}: 'run'")
     check_environment(reader.problems, env, subject)
@@ -136,7 +136,8 @@ def build_action(reader: Reader, node: Node) -> ActionSpec:
         after=texts(node.get("after")),
         env=mapping(env),
         inputs=texts(node.get("inputs")),
-        outputs="json" if node.get("outputs") else "",
+        outputs="json" if outputs else "",
+        secret_outputs=texts(outputs.get("secret")) if outputs and isinstance(outputs.value, dict) else None,
     )
 
 

@@ -200,13 +200,17 @@ def _tell_required(fault: _Fault, node: Node, problems: Problems) -> None:
 
 
 def _tell_enum(fault: _Fault, node: Node, problems: Problems) -> None:
-    known = [str(value).lower() if isinstance(value, bool) else str(value) for value in fault.wanted]
+    known = [_written(value) for value in fault.wanted]
     hint = did_you_mean(fault.found, known) if isinstance(fault.found, str) else trap(node)
     problems.add(node.place, f"{fault.subject} is {_shown(fault)}", expected=listed(known), hint=hint)
 
 
 def _tell_const(fault: _Fault, node: Node, problems: Problems) -> None:
-    problems.add(node.place, f"{fault.subject} is {_shown(fault)}", expected=str(fault.wanted))
+    problems.add(node.place, f"{fault.subject} is {_shown(fault)}", expected=_written(fault.wanted))
+
+
+def _written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _tell_pattern(fault: _Fault, node: Node, problems: Problems) -> None:

@@ -17,6 +17,7 @@ from schema.site.secrets import secret_object
 from schema.spec.carried import command_files
 from schema.spec.install import DEFAULT_TIMEOUT, ActionSpec
 from schema.syntax import template
+from schema.syntax.problems import did_you_mean
 from schema.values.file import Lookup
 from schema.values.rendered import digest
 
@@ -55,6 +56,7 @@ class ActionCall:
     files: Mapping[str, str]
     cwd: Path
     has_outputs: bool
+    secret_outputs: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, action: ActionSpec, lookup: Lookup, *, base: Path) -> Self:
@@ -89,6 +91,7 @@ class ActionCall:
             files=files,
             cwd=base,
             has_outputs=bool(action.outputs),
+            secret_outputs=action.secret_outputs,
         )
 
     def digest(self, key: bytes) -> str:
@@ -106,7 +109,7 @@ def run_action(
     mask: Callable[[str], str],
     timeout: float = DEFAULT_TIMEOUT,
 ) -> Mapping[str, Any]:
-    """Run it and return its outputs (none unless it has some), which count as secrets from here on.
+    """Run it and return its outputs (none unless it has some); those that are secrets count as such from here on.
 
     `timeout` in seconds. ProgramError when it fails, its standard error masked; FormatError for wrong outputs.
     """
@@ -123,7 +126,11 @@ def run_action(
     if not call.has_outputs:
         return {}
     outputs = parse_outputs(done.stdout, call.name)
-    remember(outputs, known)
+    for key in outputs if call.secret_outputs is None else call.secret_outputs:
+        if key not in outputs:  # a slip in its name would show the secret
+            hint = did_you_mean(key, outputs) or "correct `secret` of its `outputs` in the spec"
+            raise FormatError(f"{subject}: it printed no {key!r}, which the spec calls a secret", hint=hint)
+        remember(outputs[key], known)
     return outputs
 
 

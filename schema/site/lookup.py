@@ -1,6 +1,6 @@
 """What is known inside: the one place that says what a `${...}` of values, secrets and actions stands for."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ class Facts:
     """Resolves names of every space but `vars`, as a Lookup.
 
     `directory` is where the paths of `${file.PATH}` begin. `secrets` are those that stand for one value, `outputs` the
-    members of what each action printed. What comes from env, file, secret and output is remembered in `known`.
+    members of what each action printed, of which `secret_outputs` names the secret ones (all where it names none). What
+    comes from env, file, secret and a secret output is remembered in `known`.
     """
 
     images: ImageNames
@@ -30,6 +31,7 @@ class Facts:
     known: KnownSecrets
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    secret_outputs: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     def __call__(self, name: Name) -> Any:
         """The value with its type; a FormatError lists the known names when there is none."""
@@ -56,8 +58,11 @@ class Facts:
         return self.env[name.rest]
 
     def _output(self, name: Name) -> Any:
-        value = _member(_member(self.outputs, name.subject, name, "action with outputs"), name.part, name, "output")
-        remember(value, self.known)
+        printed = _member(self.outputs, name.subject, name, "action with outputs")
+        value = _member(printed, name.part, name, "output")
+        secret = self.secret_outputs.get(name.subject, (name.part,))
+        if name.part in secret or not printed.keys() >= set(secret):  # one that is not there may be misspelt
+            remember(value, self.known)
         return value
 
     def _secret(self, value: str) -> str:

@@ -172,7 +172,8 @@ class ActionSpec:
     """A step of the spec's own: `run` is an argv of templates, `env` and `inputs` are templates too.
 
     `inputs` are what, besides command and env, makes it run again. `outputs` json: what it prints is a JSON object,
-    whose members are `${output.ACTION.KEY}`; empty: nothing is read.
+    whose members are `${output.ACTION.KEY}`; empty: nothing is read. `secret_outputs` are the members that are secrets,
+    None for all.
     """
 
     name: str
@@ -181,28 +182,32 @@ class ActionSpec:
     env: Mapping[str, str]
     inputs: tuple[str, ...]
     outputs: Literal["json", ""]
+    secret_outputs: tuple[str, ...] | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The exact inverse of to_dict."""
+        outputs = data["outputs"]
         return cls(
             name=data["name"],
             run=tuple(data["run"]),
             after=tuple(data["after"]),
             env=dict(data["env"]),
             inputs=tuple(data["inputs"]),
-            outputs=cast("Literal['json', '']", data["outputs"]),
+            outputs="json" if outputs else "",
+            secret_outputs=tuple(outputs["secret"]) if isinstance(outputs, Mapping) else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""
+        secret = self.secret_outputs
         return {
             "name": self.name,
             "run": list(self.run),
             "after": list(self.after),
             "env": dict(self.env),
             "inputs": list(self.inputs),
-            "outputs": self.outputs,
+            "outputs": self.outputs if secret is None else {"json": True, "secret": list(secret)},
         }
 
 

@@ -73,7 +73,8 @@ class Plan(FlagsAnywhere, DoitCmdBase):  # type: ignore[misc]
     doc_usage = "bundle|install [--json] [--exit-code]"
     doc_description = (
         "For a bundle it touches no network and writes nothing; for an install it asks registry and cluster, and "
-        "changes nothing there. With --exit-code it exits with 1 when something would run."
+        "changes nothing there. It exits with 1 when install would refuse the bundle as older than what is installed, "
+        "and with --exit-code when something would run."
     )
     cmd_options = (_JSON, _EXIT_CODE)
 
@@ -102,7 +103,8 @@ class Plan(FlagsAnywhere, DoitCmdBase):  # type: ignore[misc]
             console.line(f"{len(due)} of {len(planned)} steps would run, {len(planned) - len(due)} are up to date")
             for line in (line for detail in details for line in detail.lines()):
                 console.line(line)
-        return 1 if due and exit_code else 0
+        refused = any(isinstance(detail, InstallPlan) and detail.refused for detail in details)
+        return 1 if refused or (due and exit_code) else 0
 
     def _details(self, selected: list[str], due: set[str]) -> Iterator[FetchEstimate | Carried | InstallPlan]:
         """What is known of the bytes, and of the releases."""

@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundle.errors import AirgapError, BundleError, FormatError, StorageError, storage_errors
+from bundle.errors import AirgapError, BundleError, FormatError
 from bundle.formats.fields import time_text
 from bundle.formats.sizes import human
 from bundle.formats.versions import Version
 from bundle.oci.digest import Digest
-from tasks.install.receipt import receipt_path
+from tasks.install.receipt import last_receipt
 from tasks.runtime.console import LocalWork
 from tasks.runtime.project import archive_parts
 from tasks.runtime.step import Inputs, Step
@@ -187,15 +187,16 @@ def _bundles(receiver: Receiver) -> tuple[Path, ...]:
 
 def downgrade(receiver: Receiver) -> str:
     """Why this bundle is older than the one that the receipt tells of; empty when it is not, or that is allowed."""
-    last = None if receiver.options.downgrade or receiver.options.bundle is None else _last(receiver)
+    last = None if receiver.options.downgrade or receiver.options.bundle is None else last_receipt(receiver)
     if last is None:
         return ""
+    path, receipt = last
     manifest, sums = receiver.carried.bundle.manifest, receiver.carried.bundle.sums_digest
-    if last.name != manifest.name or last.sums == sums or not _older(receiver, last):
+    if receipt.sums == sums or not _older(receiver, receipt):
         return ""
     return (
         f"bundle {manifest.name} {manifest.version} of {time_text(manifest.created)} is older than what is installed: "
-        f"{last.version} of {time_text(last.created)}"
+        f"{receipt.version} of {time_text(receipt.created)}, says {path}"
     )
 
 
@@ -203,7 +204,7 @@ def refuse_downgrade(receiver: Receiver) -> None:
     """Raise a BundleError where `downgrade` finds one."""
     if reason := downgrade(receiver):
         hint = "carry the newer one over; to go back on purpose, give downgrade=allow"
-        raise BundleError(f"{reason}, says {receipt_path(receiver)}", [], hint=hint)
+        raise BundleError(reason, [], hint=hint)
 
 
 def _older(receiver: Receiver, last: "Receipt") -> bool:
@@ -213,18 +214,6 @@ def _older(receiver: Receiver, last: "Receipt") -> bool:
     if there and here and there != here:
         return here < there
     return manifest.created < last.created
-
-
-def _last(receiver: Receiver) -> "Receipt | None":
-    """What the last install left; None when there was none, or its receipt tells nothing."""
-    from bundle.metadata.receipt import Receipt
-
-    path = receipt_path(receiver)
-    try:
-        with storage_errors("read the receipt", path):
-            return Receipt.decode(path.read_bytes()) if path.exists() else None
-    except (FormatError, StorageError):
-        return None  # the next receipt puts it right
 
 
 def _order(version: str) -> Version | None:

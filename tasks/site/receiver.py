@@ -163,6 +163,11 @@ class Receiver:
             known=self.known,
             secrets=dict(self._single_secrets()),
             outputs=self._outputs(),
+            secret_outputs={
+                action.name: action.secret_outputs
+                for action in self.carried.spec.install.actions
+                if action.secret_outputs is not None
+            },
         )
 
     def secret_data(self, secret: SecretSpec) -> Mapping[str, Secret] | None:

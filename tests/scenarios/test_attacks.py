@@ -402,6 +402,27 @@ def test_a_signed_older_bundle_after_a_newer_one(carried: Carried) -> None:
         assert carried.run(*words).code == 0, "and forward again"
 
 
+def test_a_signed_older_bundle_after_another_application(carried: Carried) -> None:
+    """The newest receipt is another application's then, as its install with the same state leaves it."""
+    newest = carried.site / "state/receipt.json"
+    with throwaway_registry(carried.place / "registry") as (_, host):
+        words = ["install", "trust=signers", f"registry=http://{host}/team"]
+        assert carried.run(*words).code == 0
+        data = json.loads(newest.read_text())
+        data["bundle"] |= {"name": "shop", "version": "0.1"}
+        newest.write_text(json.dumps(data))
+        ran = carried.run(*words, bundle=carried.older)
+        assert ran.code == 1
+        assert "is older than what is installed: 1.1 of 2024-03-09" in ran.err
+        assert "state/app/receipt.json" in ran.err
+        planned = carried.run("plan", *words, bundle=carried.older)
+        assert planned.code == 1
+        assert "refused: bundle app 1.0" in planned.out
+        assert json.loads(newest.read_text())["bundle"]["name"] == "shop", "refused, it wrote nothing"
+        assert carried.run(*words).code == 0
+        assert json.loads(newest.read_text())["bundle"]["name"] == "app"
+
+
 def test_the_same_version_made_earlier(carried: Carried) -> None:
     """Somebody rebuilt 1.1 without its fix, or kept the first build of it back."""
     receipt = carried.site / "state/receipt.json"

@@ -119,6 +119,12 @@ def built(tmp_path: Path, text: str) -> InstallSpec:
     return spec(tmp_path, f"install: {text}\n").install
 
 
+def test_an_action_says_which_of_its_outputs_are_secrets(tmp_path: Path) -> None:
+    (action,) = built(tmp_path, "{actions: [{name: a, run: [x], outputs: {json: true, secret: [key]}}]}").actions
+    assert (action.outputs, action.secret_outputs) == ("json", ("key",))
+    assert ActionSpec.from_dict(action.to_dict()) == action
+
+
 def test_without_it_nothing_happens_inside(tmp_path: Path) -> None:
     assert spec(tmp_path, "").install == InstallSpec()
 

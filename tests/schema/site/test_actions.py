@@ -94,6 +94,22 @@ def test_outputs_count_as_secrets(tmp_path: Path) -> None:
     assert sorted(known) == ["123456", "enr0ll"]
 
 
+def test_only_the_outputs_that_the_spec_names_count_as_secrets(tmp_path: Path) -> None:
+    known = KnownSecrets()
+    spec = action("echo", '{"key": "enr0ll", "name": "acme"}', outputs="json", secret_outputs=("key",))
+    assert run_action(call(spec, tmp_path), run, known, environ=os.environ, mask=str)["name"] == "acme"
+    assert list(known) == ["enr0ll"]
+
+
+def test_a_secret_output_that_is_not_printed_is_refused(tmp_path: Path) -> None:
+    spec = action("echo", '{"key": "enr0ll"}', outputs="json", secret_outputs=("kee",))
+    with pytest.raises(FormatError) as caught:
+        ran(spec, tmp_path)
+    assert str(caught.value).startswith("action 'act': it printed no 'kee', which the spec calls a secret")
+    assert "key" in (caught.value.hint or "")
+    assert "enr0ll" not in str(caught.value)
+
+
 def test_a_failure_shows_the_end_of_its_errors_masked(tmp_path: Path) -> None:
     lines = "".join(f"echo line {number} >&2; " for number in range(30))
     spec = action("sh", "-c", f'{lines} echo "password $PW refused" >&2; exit 3', env={"PW": "${env.PW}"})

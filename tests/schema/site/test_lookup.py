@@ -1,5 +1,6 @@
 """What each name stands for inside, and that secrets are remembered."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,22 @@ def test_values(tmp_path: Path, text: str, expected: object, remembered: list[st
     (tmp_path / "crlf").write_bytes(b"two\r\n")
     found = facts(tmp_path)
     assert value(found, text) == expected
+    assert sorted(found.known) == remembered
+
+
+@pytest.mark.parametrize(
+    ("text", "secret", "remembered"),
+    [
+        ("${output.enroll.token}", ["token"], ["t0k"]),
+        ("${output.enroll.id}", ["token"], []),
+        pytest.param("${output.enroll.id}", ["tokn"], ["12345"], id="a slip in the name of the secret shows nothing"),
+    ],
+)
+def test_an_output_that_is_no_secret_is_not_remembered(
+    tmp_path: Path, text: str, secret: list[str], remembered: list[str]
+) -> None:
+    found = replace(facts(tmp_path), secret_outputs={"enroll": secret})
+    value(found, text)
     assert sorted(found.known) == remembered
 
 

@@ -1,12 +1,20 @@
 """The receipt: what is inside now, for the people outside."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bundle.metadata.receipt import Receipt
-from tasks.install.receipt import closing_notes, receipt_path, receipt_steps, renew_releases
+from tasks.install.receipt import (
+    closing_notes,
+    last_receipt,
+    own_receipt_path,
+    receipt_path,
+    receipt_steps,
+    renew_releases,
+)
 from tasks.install.secrets import secret_steps
 from tasks.site.receiver import Receiver
 from tests.fixtures.benches.receiving import cluster_of, named, receiving, run
@@ -39,6 +47,21 @@ def test_it_tells_images_charts_and_the_releases_that_are_there(installed: Recei
     assert str(receipt.id) == manifest["id"]
     assert "hunter2" not in receipt_path(installed).read_text()
     assert installed.project.closing == "\ngo to h.example"
+
+
+def test_another_applications_receipt_is_no_answer_and_stays_as_it_is(installed: Receiver) -> None:
+    (step,) = receipt_steps(installed)
+    assert last_receipt(installed) is None
+    step.action()
+    path, receipt = last_receipt(installed) or pytest.fail("there is none")
+    assert path == receipt_path(installed)
+    other = replace(receipt, name="shop").encode()
+    path.write_bytes(other)
+    assert last_receipt(installed) == (own_receipt_path(installed), receipt)
+    assert own_receipt_path(installed).parent.stat().st_mode & 0o777 == 0o700
+    own_receipt_path(installed).unlink()
+    renew_releases(installed)
+    assert path.read_bytes() == other
 
 
 def test_another_revision_or_registry_is_a_reason_to_write_it_again(
