@@ -124,13 +124,14 @@ class Patience:
 
     A crash loop counts after so many restarts and so much time since its first end was seen. kubelet restarts what ends
     at once after 0, 10, 30 and 70 seconds and more: what it needs may come until then. `crash_loop_beside` is for one
-    beside a pod that runs and is not ready, which may be what it waits for.
+    beside a pod that runs and is not ready, which may be what it waits for. Pulls are tried again after some 10, 40 and
+    100 seconds: one that comes within the first minute is met by one of them.
     """
 
     restarts: int = 4
     crash_loop: float = 60.0
     crash_loop_beside: float = 300.0
-    unreached_registry: float = 90.0
+    unreached_registry: float = 120.0
     missing_config: float = 30.0
     unschedulable: float = 60.0
     unbound_volume: float = 30.0

@@ -106,13 +106,16 @@ def theatre(_node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
         (port,) = free_ports(1)
         for registry in (_node.registry, _node.guarded, unknown):
             registry.put(busybox_image(), "tools/busybox", "1")
-        with cncf_registry(place / "late", port=port) as late:
-            late.put(busybox_image(), "tools/busybox", "1")
+        with cncf_registry(place / "late", port=port) as before:
+            before.put(busybox_image(), "tools/busybox", "1")
         _node.trust(_node.guarded)
         _node.trust(unknown, ca=_node.guarded.ca)
         hosts = {"registry": _node.registry.host, "guarded": _node.guarded.host, "unknown": unknown.host}
         hosts |= {"late": f"127.0.0.1:{port}", "username": _node.guarded.username}
-        yield Theatre(_node, place, hosts, late=lambda: stack.enter_context(cncf_registry(place / "late", port=port)))
+        # Its programs end with the thread that started them: this one lives as long as they are wanted.
+        starter = stack.enter_context(ThreadPoolExecutor(1))
+        late = cncf_registry(place / "late", port=port)
+        yield Theatre(_node, place, hosts, late=lambda: starter.submit(stack.enter_context, late).result())
 
 
 @pytest.fixture(scope="module")

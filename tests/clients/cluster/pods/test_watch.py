@@ -45,10 +45,10 @@ def test_a_trouble_has_to_last() -> None:
 
 
 def test_a_registry_that_is_away_is_told_though_kubelet_changes_its_mind() -> None:
-    """On each try ErrImagePull, between them ImagePullBackOff: 90 seconds of the two together."""
+    """On each try ErrImagePull, between them ImagePullBackOff: 120 seconds of the two together."""
     refused = "dial tcp 10.0.0.1:443: connect: connection refused"
     tries, waits = [pod(state=waiting("ErrImagePull", refused))], [pod(state=waiting("ImagePullBackOff", refused))]
-    assert told_at(every(10, 120, tries, waits))[0] == 90
+    assert told_at(every(10, 150, tries, waits))[0] == 120
 
 
 def test_a_command_that_is_not_there_is_told_though_kubelet_changes_its_mind() -> None:
