@@ -29,7 +29,7 @@ NOT_FOUND = (
     [
         pytest.param(waiting("ImagePullBackOff", NOT_FOUND), "ImagePullBackOff", f"{IMAGE}: not found", 0, id="pull"),
         pytest.param(
-            waiting("ErrImagePull", "dial tcp 10.0.0.1:443: i/o timeout"), "ErrImagePull", "timeout", 90, id="may-heal"
+            waiting("ErrImagePull", "dial tcp 10.0.0.1:443: i/o timeout"), "ErrImagePull", "timeout", 120, id="may-heal"
         ),
         pytest.param(
             waiting("InvalidImageName", "couldn't parse image name"),
