@@ -1,7 +1,7 @@
 """Values files, checked when a spec is loaded: syntax, names, and secrets that would travel in the bundle."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -75,11 +75,29 @@ def check_values(spec: Spec) -> list[Problems]:
         problems, file = _read(spec, path)
         if file:
             file.resolved(known, problems)
-            _check_outputs(problems, file, path, spec.install)
+            users = [release for release in spec.install.releases if path in release_files(release)]
+            _check_outputs(problems, file, users, spec.install)
             for key, node in _literals(file.root, ""):
-                _check_literal(problems, key, node)
+                _check_literal(problems, key, node, hint="values files travel in the bundle")
         found.append(problems)
     return found
+
+
+def override_faults(spec: Spec, overrides: Mapping[str, ValuesFile]) -> Iterator[str]:
+    """What is wrong with a site's overrides: releases and names that the spec does not have, secrets written out."""
+    known, releases = KnownNames.of(spec), {release.name: release for release in spec.install.releases}
+    for name, file in overrides.items():
+        problems = Problems(file.label)
+        if name not in releases:
+            where = file.root.key or file.root.place
+            hint = did_you_mean(name, releases)
+            problems.add(where, f"'overrides': no release is called {name!r}", expected=listed(releases), hint=hint)
+        else:
+            file.resolved(known, problems)
+            _check_outputs(problems, file, [releases[name]], spec.install)
+        for key, node in _literals(file.root, ""):
+            _check_literal(problems, key, node, hint="a site file is no place for secrets")
+        yield from map(str, problems)
 
 
 def _paths(spec: Spec) -> tuple[Path, ...]:
@@ -97,12 +115,12 @@ def _read(spec: Spec, path: Path) -> tuple[Problems, ValuesFile | None]:
     return problems, read_values(path, label, problems)
 
 
-def _check_outputs(problems: Problems, file: ValuesFile, path: Path, install: InstallSpec) -> None:
+def _check_outputs(problems: Problems, file: ValuesFile, users: Iterable[ReleaseSpec], install: InstallSpec) -> None:
     """Note outputs of actions that have not run when a release that uses the file is installed."""
     waits_for = {step.name: step.after for step in install.actions}
     waits_for |= {release.name: (*release.needs, *release.after) for release in install.releases}
     loud = {action.name for action in install.actions if action.outputs}
-    for release in (release for release in install.releases if path in release_files(release)):
+    for release in users:
         late = loud - earlier(release.name, waits_for)
         for node, name in file.names():
             if name.space == "output" and name.subject in late:
@@ -110,13 +128,13 @@ def _check_outputs(problems: Problems, file: ValuesFile, path: Path, install: In
                 problems.add(node.place, what, hint=f"add {name.subject!r} to `needs` of the release")
 
 
-def _check_literal(problems: Problems, key: str, node: Node) -> None:
+def _check_literal(problems: Problems, key: str, node: Node, *, hint: str) -> None:
     if isinstance(node.value, str) and node.value and "${" not in node.value and _for_secret(key):
         problems.add(
             node.place,
             f"{key!r} is written out",
             expected="${secret.NAME}, ${env.NAME}, ${file.PATH} or ${output.ACTION.KEY}",
-            hint="values files travel in the bundle",
+            hint=hint,
         )
 
 

@@ -15,6 +15,10 @@ _HEAD = """\
 # A line that begins with `# ` and a name shows a setting with its default; remove the `# ` to change it.
 """
 _REGISTRY = "# registry: {prefix}   # where the images go, instead of the bundle's own registry\n"
+_OVERRIDES = """\
+# overrides:   # any value of a chart, instead of the bundle's; null takes one away
+{releases}
+"""
 
 
 def example(settings: Settings, *, prefix: str) -> str:
@@ -26,7 +30,10 @@ def example(settings: Settings, *, prefix: str) -> str:
         for key in above:
             place = place.setdefault(key, {})
         place[last] = setting
-    return "\n".join([_HEAD, _REGISTRY.format(prefix=prefix), *_lines(tree, "")]) + "\n"
+    ours = _REGISTRY.format(prefix=prefix)
+    if settings.releases:
+        ours += _OVERRIDES.format(releases="\n".join(f"#   {name}: {{}}" for name in settings.releases))
+    return "\n".join([_HEAD, ours, *_lines(tree, "")]) + "\n"
 
 
 def _lines(tree: Mapping[str, Any], indent: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from schema.site.site import REGISTRY, TRUST, Site
+from schema.site.site import OVERRIDES, REGISTRY, TRUST, Site
 from schema.site.uses import Use, known_uses
 from schema.spec.settings import SettingSpec
 from schema.spec.spec import Spec
@@ -14,6 +14,7 @@ from schema.values.file import ValuesFile
 
 _OURS = {
     REGISTRY: "Where the images go, HOST[:PORT][/PATH], as the cluster names it; instead of the bundle's own.",
+    OVERRIDES: "Values of charts by release, stronger than the bundle's: {RELEASE: {KEY: VALUE}}.",
     TRUST: "Who may sign bundles for this site: {signers: FILE, require: true, bundles: [NAME]}.",
 }
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
@@ -28,22 +29,27 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Every setting by its name, declared or only used, in the order of the spec. None of them is reserved."""
+    """Every setting by its name, declared or only used, in the order of the spec. None of them is reserved.
+
+    `releases` are those whose values a site may override.
+    """
 
     known: Mapping[str, SettingSpec]
+    releases: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, declared: Iterable[SettingSpec], used: Iterable[Use]) -> Self:
+    def of(cls, declared: Iterable[SettingSpec], used: Iterable[Use], *, releases: Iterable[str] = ()) -> Self:
         """The declared ones, then the others that are used."""
         names = dict.fromkeys(each.name.rest for each in used if each.name.space == "site")
         found = {each.name: each for each in declared}
         found |= {name: SettingSpec(name=name) for name in names if name not in found}
-        return cls(known={name: each for name, each in found.items() if name not in _OURS})
+        known = {name: each for name, each in found.items() if name not in _OURS}
+        return cls(known=known, releases=tuple(releases))
 
     @classmethod
     def of_spec(cls, spec: Spec, files: Iterable[ValuesFile]) -> Self:
         """Those of a spec and its values files."""
-        return cls.of(spec.settings, known_uses(spec, files))
+        return cls.of(spec.settings, known_uses(spec, files), releases=[each.name for each in spec.install.releases])
 
     def faults(self, site: Site) -> Iterator[str]:
         """What is wrong with the site's settings: names that nothing knows, values that are not as declared."""
@@ -67,6 +73,9 @@ class Settings:
         }
         for name, description in _OURS.items():
             root["properties"][name] = {"description": description}
+        overrides = _mapping()
+        overrides["properties"] = {name: {"type": "object"} for name in self.releases}
+        root["properties"][OVERRIDES] |= overrides
         for setting in self.known.values():
             *above, last = setting.name.split(".")
             place = root

@@ -10,9 +10,10 @@ from bundle.errors import FormatError, SpecError, storage_errors
 from schema.syntax.document import Node, describe, read
 from schema.syntax.problems import Problems, did_you_mean
 from schema.syntax.template import Name
-from schema.values.file import helm_scalar
+from schema.values.file import ValuesFile, helm_scalar, values_of
 
 TRUST = "trust"  # reserved: what the site demands of a bundle's origin, no fact
+OVERRIDES = "overrides"  # reserved: values of releases, no facts
 REGISTRY = "registry"  # reserved: where this site's images go
 _KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -30,11 +31,15 @@ class SiteTrust:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """The facts; `label` is the file as the operator named it, empty when there is none. Facts are no secrets."""
+    """The facts; `label` is the file as the operator named it, empty when there is none. Facts are no secrets.
+
+    `overrides` are values of releases, by release, that are stronger than the bundle's.
+    """
 
     label: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     trust: SiteTrust | None = None
+    overrides: Mapping[str, ValuesFile] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -49,10 +54,11 @@ class Site:
             problems.add(root.place, f"the file is {describe(root.value)}", expected="a mapping of facts")
         members = root.members() if root else {}
         trust = _trust(members[TRUST], path.parent, problems) if TRUST in members else None
-        facts = {name: _plain(node, problems) for name, node in members.items() if name != TRUST}
+        overrides = _overrides(members[OVERRIDES], problems) if OVERRIDES in members else {}
+        facts = {name: _plain(node, problems) for name, node in members.items() if name not in (TRUST, OVERRIDES)}
         _check_keys(members, problems)
         problems.raise_all()
-        return cls(label=str(path), facts=facts, trust=trust)
+        return cls(label=str(path), facts=facts, trust=trust, overrides=overrides)
 
     @property
     def registry(self) -> str:
@@ -92,6 +98,16 @@ def _names(facts: Mapping[str, Any], prefix: str) -> Iterator[str]:
             yield from _names(value, f"{prefix}{key}.")
         elif value is not None:
             yield f"{prefix}{key}"
+
+
+def _overrides(node: Node, problems: Problems) -> Mapping[str, ValuesFile]:
+    """Read `overrides: {RELEASE: {KEY: VALUE}}`; what is empty overrides nothing."""
+    below = [(f"'overrides' of {name!r}", each) for name, each in node.members().items()]
+    for subject, each in [("'overrides'", node), *below]:
+        if each.value is not None and not isinstance(each.value, dict):
+            hint = "write overrides: {RELEASE: {KEY: VALUE}}, the keys as the chart's values.yaml has them"
+            problems.add(each.place, f"{subject} is {describe(each.value)}", expected="a mapping", hint=hint)
+    return {name: values_of(each, problems.file, problems) for name, each in node.members().items()}
 
 
 def _trust(node: Node, base: Path, problems: Problems) -> SiteTrust | None:

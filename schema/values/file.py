@@ -57,7 +57,12 @@ def read_values(path: Path, label: str, problems: Problems) -> ValuesFile | None
     if root.value is not None and not isinstance(root.value, dict):
         problems.add(root.place, f"the file is {describe(root.value)}", expected="a mapping")
         return None
-    return ValuesFile(label=label, root=_checked(replace(root, value=root.members()), problems))
+    return values_of(root, label, problems)
+
+
+def values_of(node: Node, label: str, problems: Problems) -> ValuesFile:
+    """The values in a mapping, or in nothing, that was read with its places; findings go to `problems`."""
+    return ValuesFile(label=label, root=_checked(replace(node, value=node.members()), problems))
 
 
 def helm_scalar(node: Node, problems: Problems) -> Scalar:

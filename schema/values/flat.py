@@ -9,6 +9,7 @@ from bundle.metadata.names import INSTALL
 from schema.syntax.document import Node, parse
 from schema.syntax.problems import Problems
 from schema.syntax.secrecy import sounds_secret
+from schema.values.file import ValuesFile
 
 HIDDEN = "(not shown)"
 
@@ -28,6 +29,11 @@ def flat_values(spec: Mapping[str, Any], read: Callable[[str], bytes]) -> Mappin
         for key, node in _settings(root, ""):
             found[f"{path}: {key}"] = _shown(key, node.plain())
     return found
+
+
+def shown_values(file: ValuesFile) -> Iterator[str]:
+    """Every setting of a file as `KEY.KEY[0]: VALUE`, the value as JSON; names unresolved, secrets not repeated."""
+    return (f"{key}: {_shown(key, node.plain())}" for key, node in _settings(file.root, ""))
 
 
 def _files(spec: Mapping[str, Any]) -> list[str]:

@@ -35,10 +35,16 @@ def resolve(files: Sequence[ValuesFile], lookup: Lookup, *, subject: str) -> Val
     return merge(trees)
 
 
-def release_values(release: ReleaseSpec, files: Mapping[Path, ValuesFile], lookup: Lookup) -> Values:
-    """The values of a release: those of its files that count, each below its key, resolved together."""
+def release_values(
+    release: ReleaseSpec,
+    files: Mapping[Path, ValuesFile],
+    lookup: Lookup,
+    overrides: Mapping[str, ValuesFile] | None = None,
+) -> Values:
+    """The values of a release: those of its files that count, each below its key, and last the site's overrides."""
     placed = [files[item.file].below(item.under) for item in release.values if counts(item, lookup)]
-    return resolve(placed, lookup, subject=f"the values of release {release.name!r}")
+    own = (overrides or {}).get(release.name)
+    return resolve([*placed, *([own] if own else [])], lookup, subject=f"the values of release {release.name!r}")
 
 
 def counts(item: ValuesSpec, lookup: Lookup) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 from bundle.errors import AirgapError
@@ -10,6 +11,7 @@ from bundle.oci.digest import Digest
 from clients.preflight.findings import Finding, Findings, render
 from clients.programs.process import masked
 from schema.spec.install import ReleaseSpec
+from schema.values.flat import shown_values
 from schema.values.values import key_text
 from tasks.install.charts.judge import judge_releases
 from tasks.install.push import image_entry, image_parts
@@ -21,16 +23,26 @@ _ABSENT = object()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasePlan:
-    """One release: `install`, `upgrade` or `leave`, the chart, and one line for each value that differs, masked."""
+    """One release: `install`, `upgrade` or `leave`, the chart, and one line for each value that differs, masked.
+
+    `overrides` are the values that the site file says, one line each, names unresolved.
+    """
 
     name: str
     change: str
     chart: str
     values: tuple[str, ...]
+    overrides: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """For `--json`."""
-        return {"release": self.name, "change": self.change, "chart": self.chart, "values": list(self.values)}
+        return {
+            "release": self.name,
+            "change": self.change,
+            "chart": self.chart,
+            "values": list(self.values),
+            "overrides": list(self.overrides),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +79,7 @@ class InstallPlan:
             yield f"refused: {self.refused}"
         for release in self.releases:
             yield f"{release.change} release {release.name} from chart {release.chart}"
+            yield from (f"   override {line}" for line in release.overrides)
             yield from (f"   {line}" for line in release.values)
         yield from (f"not known: {reason}" for reason in self.unknown)
         yield from (f"not there: {reason}" for reason in self.lacking)
@@ -134,14 +147,16 @@ def _missing(receiver: Receiver, name: str) -> dict[Digest, int]:
 def _release(receiver: Receiver, release: ReleaseSpec, *, changes: bool) -> ReleasePlan:
     found = receiver.cluster.release(release)
     chart = receiver.carried.chart(release.chart).name.removesuffix(".tgz")
+    file = receiver.site.overrides.get(release.name)
+    planned = partial(ReleasePlan, name=release.name, chart=chart, overrides=tuple(shown_values(file)) if file else ())
     if found is None:
-        return ReleasePlan(name=release.name, change="install", chart=chart, values=())
+        return planned(change="install", values=())
     if not changes:
-        return ReleasePlan(name=release.name, change="leave", chart=chart, values=())
+        return planned(change="leave", values=())
     now = receiver.cluster.helm.get_values(release.name, namespace=release.namespace)
     then = receiver.values(release).data
     lines = tuple(masked(line, receiver.known) for line in _differences(now, then, ()))
-    return ReleasePlan(name=release.name, change="upgrade", chart=chart, values=lines)
+    return planned(change="upgrade", values=lines)
 
 
 def _differences(old: Any, new: Any, path: tuple[str | int, ...]) -> Iterator[str]:

@@ -54,12 +54,13 @@ def discover(project: Project, release: ReleaseSpec, chart: Path, helm: Helm) ->
         package = chart.read_bytes()
     about = ChartValues.read(package, subject=subject)
     files = read_all(replace(spec, install=replace(spec.install, releases=(release,))))
+    site = Site.load(project.options.site) if project.options.site else Site()
     lookup = StandIns(
         images=image_names(project),
-        site=completed(Site.load(project.options.site) if project.options.site else Site(), spec.settings),
+        site=completed(site, spec.settings),
         generated={secret.name: secret.generate for secret in spec.install.secrets if secret.generate},
     )
-    values = release_values(release, files, lookup)
+    values = release_values(release, files, lookup, site.overrides)
     asked = sorted({*asked_apis(package, subject=subject)} - {*spec.install.kubernetes.api_versions})
     with rendered_file(shaped(values, about)) as path:
         render = partial(_render, project, release, helm, chart=chart, values=path)

@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundle.errors import FormatError, ProgramError, storage_errors
+from bundle.errors import FormatError, ProgramError, SpecError, storage_errors
 from bundle.storage.files import inside
 from clients.programs.process import run
 from schema.site.rehearsal import PLACEHOLDER, completed, is_address
-from schema.site.site import TRUST
+from schema.site.site import OVERRIDES, TRUST
 from schema.site.uses import uses
 from schema.syntax import template
 from schema.syntax.problems import did_you_mean, listed
@@ -45,7 +45,9 @@ def make_site(
     In a cluster whose pods could connect to them, only those addresses are kept that are, or are below, one of `use`
     (None: all are, where nothing leads out). A FormatError for a name of those that the spec does not use.
     """
-    names = {use.name for use in uses(receiver.carried.spec, receiver.values_files.values())}
+    if faults := receiver.override_faults():
+        raise SpecError(f"{receiver.site.label} can't be rehearsed with:", faults)
+    names = {use.name for use in uses(receiver.carried.spec, receiver.all_values)}
     facts = [name for name in names if name.space == "site" and _lacks(receiver, name)]
     wanted = sorted(name.rest for name in names if name.space == "env")
     known = {name for name in names if name.space == "site"} - set(facts)
@@ -57,7 +59,7 @@ def make_site(
     with storage_errors("write the rehearsal's facts", place):
         (place / "inside").mkdir(mode=0o700)
         file.write_text(
-            json.dumps({**completed(receiver.site, [*facts, *(addresses - used)]), **_trust(receiver)})
+            json.dumps({**completed(receiver.site, [*facts, *(addresses - used)]), **_reserved(receiver)})
         )  # JSON is YAML
         missing += _files(receiver, names, place / "inside", directory)
         _certificates(receiver, place)
@@ -81,14 +83,16 @@ def _check_use(use: Sequence[str], addresses: Iterable[Name]) -> None:
             raise FormatError(what, hint=did_you_mean(each, known))
 
 
-def _trust(receiver: Receiver) -> Mapping[str, object]:
+def _reserved(receiver: Receiver) -> Mapping[str, object]:
+    """What a site file says besides facts: its overrides, and whom the command line or it trusts."""
     trust, site = receiver.carried.trust(receiver.carried.path), receiver.site.trust
     found: dict[str, object] = {}
     if trust:
         found |= {"signers": str(Path(trust.signers.label).absolute()), "require": trust.required}
     if site and site.bundles:
         found |= {"bundles": list(site.bundles)}
-    return {TRUST: found} if found else {}
+    overrides = {name: each.root.plain() for name, each in receiver.site.overrides.items()}
+    return {key: value for key, value in ((OVERRIDES, overrides), (TRUST, found)) if value}
 
 
 def _lacks(receiver: Receiver, name: Name) -> bool:

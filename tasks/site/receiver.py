@@ -13,7 +13,7 @@ from bundle.oci.locations import HostSettings
 from bundle.secret import KnownSecrets, Secret
 from bundle.storage.private import make_private
 from bundle.storage.run_lock import RunLock, sweep_state
-from schema.loading.values import read_all
+from schema.loading.values import override_faults, read_all
 from schema.site.actions import ActionRecord
 from schema.site.image_names import ImageNames
 from schema.site.lookup import Facts
@@ -115,6 +115,15 @@ class Receiver:
         """The values files of all releases."""
         return read_all(self.carried.spec)
 
+    @property
+    def all_values(self) -> Sequence[ValuesFile]:
+        """The values files, whether they count here or not, and the site's overrides."""
+        return [*self.values_files.values(), *self.site.overrides.values()]
+
+    def override_faults(self) -> Sequence[str]:
+        """What is wrong with the site's overrides; a rehearsal, which has only a part of the spec, can't tell."""
+        return [] if self.options.rehearsal else list(override_faults(self.carried.spec, self.site.overrides))
+
     def environment(self) -> Mapping[str, str]:
         """The environment with what was asked for, once; a SpecError lists everything that is missing."""
         return self._environment
@@ -122,8 +131,10 @@ class Receiver:
     @cached_property
     def _environment(self) -> Mapping[str, str]:
         spec = self.carried.spec
-        settings = Settings.of_spec(spec, self.values_files.values())
-        used = uses(spec, counting(spec.install.releases, self.values_files, self.site.value))
+        overrides = self.site.overrides
+        settings = Settings.of_spec(spec, self.all_values)
+        counted = counting(spec.install.releases, self.values_files, self.site.value)
+        used = uses(spec, [*counted, *overrides.values()])
         with self._guard:
             return gather(
                 used,
@@ -131,7 +142,7 @@ class Receiver:
                 env=self.project.env,
                 directory=Path.cwd(),
                 ask=self.ask,
-                faults=settings.faults(self.site_file),
+                faults=[*settings.faults(self.site_file), *self.override_faults()],
             )
 
     @property
@@ -178,7 +189,7 @@ class Receiver:
 
     def values(self, release: ReleaseSpec, lookup: Lookup | None = None) -> Values:
         """A release's values, resolved and merged."""
-        return release_values(release, self.values_files, lookup or self.facts)
+        return release_values(release, self.values_files, lookup or self.facts, self.site.overrides)
 
     def sealed(self, values: Any) -> str:
         """A digest for the state, which does not give secrets away."""
@@ -197,7 +208,7 @@ class Receiver:
 
     def _outputs(self) -> Mapping[str, Mapping[str, Any]]:
         if self.options.rehearsal:
-            return stand_in_outputs(uses(self.carried.spec, self.values_files.values()))
+            return stand_in_outputs(uses(self.carried.spec, self.all_values))
         return {name: record.outputs for name, record in self._records()}
 
     def _records(self) -> Sequence[tuple[str, ActionRecord]]:

@@ -1,11 +1,12 @@
 """What docs/install-values.md shows holds together."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from bundle.secret import KnownSecrets, Secret
 from schema.loading.load import load
-from schema.loading.values import read_all
+from schema.loading.values import override_faults, read_all
 from schema.site.image_names import ImageNames
 from schema.site.lookup import Facts
 from schema.site.settings import completed
@@ -13,7 +14,7 @@ from schema.site.site import Site
 from schema.site.uses import gather, uses
 from schema.spec.carried import carried_files
 from schema.values.placeholders import placeholders
-from schema.values.values import resolve
+from schema.values.values import release_values, resolve
 from tests.fixtures.made.installs import HEAD, WITH_CHART, manifest, write
 from tests.fixtures.places import ROOT
 
@@ -32,6 +33,7 @@ def test_the_examples_install(tmp_path: Path) -> None:
     site = completed(Site.load(tmp_path / "site.yaml"), spec.settings)
     declared = {each.name: site.found(each.name) for each in spec.settings}
     assert declared == {"domain": "shop.plant-7.corp", "replicas": 3, "database.type": "mysql"}
+    assert list(override_faults(spec, site.overrides)) == []
     env = gather(uses(spec, files.values()), site=site, env={}, directory=tmp_path, ask=lambda prompt: prompt)
     facts = Facts(
         images=ImageNames.of(manifest(api="reg.internal/demo/api:1"), prefix="reg.internal/demo", registry="reg.corp"),
@@ -48,4 +50,9 @@ def test_the_examples_install(tmp_path: Path) -> None:
     assert values.data["replicas"] == 3
     assert values.data["ingress"]["tolerations"] == [{"key": "dedicated", "operator": "Exists"}]
     assert values.data["database"] == {"url": "mysql://shop:pw@db.plant-7.corp/shop"}
+    facts = replace(facts, env={**env, "SMTP_PASSWORD": "s"})
+    overridden = release_values(spec.install.releases[0], files, facts, site.overrides).data
+    assert overridden["resources"] == {"requests": {"memory": "800Mi"}}
+    assert overridden["ingress"] == {**values.data["ingress"], "annotations": {"team": "plant-7"}}
+    assert (overridden["sidecar"], overridden["smtp"]) == (None, {"password": "s"})
     assert values.data["script"] == "echo ${HOME}"

@@ -20,6 +20,13 @@ from schema.values.rendered import rendered_file
 from tasks.site.receiver import Receiver
 
 _T = TypeVar("_T")
+_WITH = "version and the APIs of this cluster"
+_WITH_OVERRIDES = "site's overrides, the version and the APIs of this cluster"
+_HINT = (
+    "make the bundle with install.kubernetes.min_version and api_versions as this cluster has them: doit bundle then "
+    "names what is missing"
+)
+_OVERRIDES_HINT = "let `overrides` of {} name images of the bundle, as ${{image.NAME.ref}}"
 _NO_DIGEST = Digest.parse(f"sha256:{'0' * 64}")  # of an image that is not made yet
 
 
@@ -90,6 +97,7 @@ def missing_images(receiver: Receiver, rendered: Iterable[RenderedRelease]) -> I
     fields = receiver.carried.spec.discovery.fields
     for each in rendered:
         subject = f"release {each.release.name!r}"
+        has_overrides = each.release.name in receiver.site.overrides
         uses: dict[str, FoundImage] = {}
         _, templates = split_crds(each.text)  # definitions use no images, and are most of the text
         for found in find_images(templates, fields=fields, subject=subject):
@@ -100,9 +108,8 @@ def missing_images(receiver: Receiver, rendered: Iterable[RenderedRelease]) -> I
                 yield Finding(
                     subject=subject,
                     what=f"image {found.text!r} ({found.object}, {found.field}) {reason}; its chart uses it with the "
-                    "version and the APIs of this cluster",
-                    hint="make the bundle with install.kubernetes.min_version and api_versions as this cluster has "
-                    "them: doit bundle then names what is missing",
+                    f"{_WITH_OVERRIDES if has_overrides else _WITH}",
+                    hint=_OVERRIDES_HINT.format(receiver.site.label) if has_overrides else _HINT,
                 )
 
 

@@ -103,3 +103,30 @@ def test_a_wrong_registry_is_refused(site: Site) -> None:
     assert ran.code == 3
     assert "'https://registry.internal/team' is an address" in ran.err
     assert site.is_untouched
+
+
+def test_a_site_overrides_what_the_bundle_says(site: Site) -> None:
+    """Merged as helm merges, checked against the chart, shown by the plan; only what it is about runs again."""
+    site.env["LABEL"] = "a-secret-word"
+    site.carry()
+    facts = site.place / "site.yaml"
+    facts.write_text("overrides:\n  wbe: {replicas: 2}\n")
+    assert "no release is called 'wbe'; expected one of: web; did you mean 'web'?" in site.refused(f"site={facts}").err
+    facts.write_text("overrides:\n  web: {image: {repository: elsewhere.example/web}}\n")
+    ran = site.refused(f"site={facts}")
+    assert "image 'elsewhere.example/web:1.0' (Deployment/web" in ran.err
+    assert site.is_untouched
+    facts.write_text("overrides:\n  web: {replicas: 2, resorces: {}, label: '${env.LABEL}'}\n")
+    planned = site.run("plan", "install", f"site={facts}").out
+    assert "override replicas: 2" in planned
+    first = site.install(f"site={facts}")
+    assert "site.yaml:2: the chart has no value 'resorces'; did you mean 'resources'?" in first.out
+    values = given(site)
+    assert (values["replicas"], values["label"], values["image"]["tag"]) == (2, "a-secret-word", "1.0")
+    assert site.install(f"site={facts}").steps == []
+    facts.write_text("overrides:\n  web: {replicas: 1}\n")
+    changed = site.install(f"site={facts}")
+    assert [step for step in changed.steps if step.startswith(("push", "helm", "secret"))] == ["helm:web"]
+    assert "label" not in given(site)
+    assert b"a-secret-word" not in site.everything_written()
+    assert "a-secret-word" not in first.out + first.err + planned

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import SpecError, StorageError
-from schema.loading.values import read_all
+from schema.loading.values import override_faults, read_all
+from schema.site.site import Site
 from tests.fixtures.made.installs import WITH_CHART, spec
 
 INSTALL = (
@@ -166,3 +167,34 @@ def test_a_file_that_was_damaged_since_is_told_too(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text("a: {\n")
     with pytest.raises(SpecError, match=r"(?s)the installation has 1 problem.*b\.yaml:2:1"):
         read_all(loaded)
+
+
+def overridden(directory: Path, text: str) -> list[str]:
+    made = spec(directory, INSTALL, {"values/a.yaml": "", "b.yaml": "", "site.yaml": f"overrides:\n  {text}\n"})
+    overrides = Site.load(directory / "site.yaml").overrides
+    return [fault.partition("site.yaml:")[2] for fault in override_faults(made, overrides)]
+
+
+def test_good_overrides(tmp_path: Path) -> None:
+    text = "r: {key: '${secret.key}', image: '${image.api.ref}', id: '${output.loud.id}', n: 5, host: '${site.h}'}"
+    assert overridden(tmp_path, text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("rr: {a: 1}", "2:3: 'overrides': no release is called 'rr'; expected one of: q, r; did you mean 'r'?"),
+        ("r: {a: '${image.apj.tag}'}", "2:10: ${image.apj.tag}: no image is called 'apj'"),
+        ("r: {a: '${vars.x}'}", "2:10: ${vars.x} has no value here"),
+        ("q: {a: '${output.loud.id}'}", "2:10: ${output.loud.id}: action 'loud' has not run when release 'q' is"),
+        ("r: {db: {password: hunter2}}", "2:22: 'password' is written out"),
+    ],
+)
+def test_bad_overrides(tmp_path: Path, text: str, problem: str) -> None:
+    (found,) = overridden(tmp_path, text)
+    assert found.startswith(problem)
+    assert "hunter2" not in found
+
+
+def test_all_that_is_wrong_with_overrides_is_told_at_once(tmp_path: Path) -> None:
+    assert len(overridden(tmp_path, "rr: {a: 1}\n  q: {a: '${secret.zz}', token: x, b: '${image.y.tag}'}")) == 4

@@ -42,3 +42,11 @@ def test_it_is_a_site_file() -> None:
 def test_values_that_yaml_would_take_for_something_else_are_quoted() -> None:
     text = example(Settings.of([SettingSpec(name="version", default="1.10", example="x")], []), prefix="r.in/x")
     assert "# version: '1.10'\n" in text
+
+
+def test_it_says_which_releases_can_be_overridden() -> None:
+    text = example(Settings.of([], [], releases=["web", "db"]), prefix="r.in/x")
+    commented = [line for line in text.splitlines() if line.startswith(("# overrides:", "#   "))]
+    assert yaml.safe_load("\n".join(line.removeprefix("# ") for line in commented)) == {
+        "overrides": {"web": {}, "db": {}}
+    }

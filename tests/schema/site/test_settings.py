@@ -85,3 +85,11 @@ def test_defaults_fill_in_what_is_missing_and_nothing_else() -> None:
     assert given.facts == {"database": {"host": "d"}, "replicas": 5}
     assert completed(site(database="x"), DECLARED).facts == {"database": "x", "replicas": 2}
     assert completed(Site(), DECLARED).facts == {"replicas": 2, "database": {"type": "mysql"}}
+
+
+def test_editors_know_the_releases_that_can_be_overridden() -> None:
+    schema = Settings.of([], [], releases=["web"]).schema()
+    check = Draft202012Validator(schema).is_valid
+    assert check({"overrides": {"web": {"any": ["thing"]}}})
+    assert not check({"overrides": {"wbe": {}}})
+    assert not check({"overrides": {"web": 3}})

@@ -154,3 +154,39 @@ def test_a_missing_file(tmp_path: Path, make: object) -> None:
 )
 def test_the_registry_of_a_site(tmp_path: Path, text: str, registry: str) -> None:
     assert load(tmp_path, text).registry == registry
+
+
+OVERRIDES = """\
+host: h
+overrides:
+  web: {replicas: 3, tls: {secure: yes, key: "${secret.key}"}}
+  db:
+"""
+
+
+def test_overrides_are_values_with_their_places_and_no_facts(tmp_path: Path) -> None:
+    site = load(tmp_path, OVERRIDES)
+    web, db = site.overrides.values()
+    assert web.root.plain() == {"replicas": 3, "tls": {"secure": True, "key": "${secret.key}"}}, "as Helm reads them"
+    assert (web.label, web.root.members()["replicas"].place.line) == (site.label, 3)
+    assert db.root.plain() == {}
+    assert list(site.names()) == ["host"]
+    assert site.with_facts({}).overrides == site.overrides
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("overrides: [a]\n", "1:12: 'overrides' is a list; expected a mapping"),
+        ("overrides: {web: 3}\n", "1:18: 'overrides' of 'web' is the number 3; expected a mapping"),
+        ("overrides: {web: {a: '${site.}'}}\n", "1:22: incomplete name ${site.}"),
+        ("overrides: {web: {'${site.a}': 1}}\n", "1:19: a key that holds ${"),
+        ("overrides: {web: {a: .inf}}\n", "1:22: .inf can't be given to Helm"),
+        ("overrides: {web: {a: 1, a: 2}}\n", "1:25: key 'a' is given twice"),
+    ],
+)
+def test_overrides_that_are_none(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        load(tmp_path, text)
+    (problem,) = caught.value.problems
+    assert f"site.yaml:{told}" in problem

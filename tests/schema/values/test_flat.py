@@ -1,11 +1,14 @@
 """Values files as single settings, whoever wrote them."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bundle.errors import FormatError
-from schema.values.flat import HIDDEN, flat_values
+from schema.syntax.problems import Problems
+from schema.values.file import read_values
+from schema.values.flat import HIDDEN, flat_values, shown_values
 
 
 def flat(text: str) -> dict[str, str]:
@@ -61,3 +64,11 @@ def test_an_empty_file() -> None:
 def test_files_that_cannot_be_read(text: str) -> None:
     with pytest.raises(FormatError, match=r"values file 'v\.yaml' can't be read"):
         flat(text)
+
+
+def test_a_file_as_it_is_shown_to_people(tmp_path: Path) -> None:
+    path = tmp_path / "v.yaml"
+    path.write_text("db: {password: hunter2, url: '${env.URL}'}\nreplicas: 3\n")
+    file = read_values(path, "v.yaml", Problems("v.yaml"))
+    assert file
+    assert list(shown_values(file)) == [f"db.password: {HIDDEN}", 'db.url: "${env.URL}"', "replicas: 3"]

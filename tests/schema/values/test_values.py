@@ -194,3 +194,16 @@ def test_collections_as_json(tmp_path: Path) -> None:
     assert data(tmp_path, text) == {"a": '{"host":"h","port":1}', "b": 'x=["a","b"]'}
     with pytest.raises(SpecError, match="can only stand alone"):
         data(tmp_path, "a: ${site.db|urlencode}\n")
+
+
+def test_overrides_are_merged_last_as_helm_merges(tmp_path: Path) -> None:
+    bundled, site = files(
+        tmp_path,
+        "a: {b: 1, c: {d: 2}}\nl: [1, 2]\ngone: x\nkept: 1\n",
+        "a: {c: {d: '${site.x}'}}\nl: [3]\ngone: null\n",
+    )
+    by_path, one = {Path("1"): bundled}, release(ValuesSpec(file=Path("1")))
+    found = release_values(one, by_path, lambda _name: 7, {"r": site})
+    assert found.data == {"a": {"b": 1, "c": {"d": 7}}, "l": [3], "gone": None, "kept": 1}
+    assert (found.places[("a", "c", "d")], found.places[("kept",)]) == ("v2.yaml:1", "v1.yaml:4")
+    assert release_values(one, by_path, lambda _name: 7, {"s": site}).data["l"] == [1, 2], "those of another release"

@@ -67,7 +67,7 @@ def test_what_can_not_be_looked_at_is_not_known(receiver: Receiver, faulty: Faul
 
 
 def test_it_is_shown_and_written() -> None:
-    release = ReleasePlan(name="app", change="upgrade", chart="app-1.0.0", values=("~ a: 1 -> 2",))
+    release = ReleasePlan(name="app", change="upgrade", chart="app-1.0.0", values=("~ a: 1 -> 2",), overrides=("a: 2",))
     plan = InstallPlan(
         images={"one": 1000},
         bytes_to_send=1000,
@@ -90,6 +90,7 @@ def test_it_is_shown_and_written() -> None:
     assert list(plan.lines()) == [
         "refused: older",
         "upgrade release app from chart app-1.0.0",
+        "   override a: 2",
         "   ~ a: 1 -> 2",
         "not known: x",
         "not there: y",
@@ -98,5 +99,23 @@ def test_it_is_shown_and_written() -> None:
         "to send: 1.0 KB in 1 image",
     ]
     assert plan.to_dict()["releases"] == [
-        {"release": "app", "change": "upgrade", "chart": "app-1.0.0", "values": ["~ a: 1 -> 2"]}
+        {
+            "release": "app",
+            "change": "upgrade",
+            "chart": "app-1.0.0",
+            "values": ["~ a: 1 -> 2"],
+            "overrides": ["a: 2"],
+        }
     ]
+
+
+def test_overrides_are_shown_without_what_is_secret(
+    carried_bundle: Path, tmp_path: Path, faulty: FaultyRegistry
+) -> None:
+    (tmp_path / "state").mkdir(mode=0o700)
+    overrides = "overrides: {web: {replicas: 3, login: '${env.PW}', tls: {hosts: [a]}}}\n"
+    (tmp_path / "state/site.yaml").write_text(f"host: h.example\n{overrides}")
+    made = receiving(carried_bundle, tmp_path / "state", registry=f"http://{faulty.host}/team")
+    run(named(secret_steps(made)))
+    app, web = plan_install(made, DUE).releases
+    assert (app.overrides, web.overrides) == ((), ("replicas: 3", 'login: "${env.PW}"', 'tls.hosts[0]: "a"'))

@@ -72,3 +72,17 @@ def test_installing_makes_it_so(prepared: Receiver) -> None:
     assert step.ready() == ""
     assert helm.changes == ["installed app/app"]
     assert prepared.project.notes["helm:app"] == "installed as 1, chart app-1.0.0"
+
+
+def test_an_override_is_a_matter_of_its_release_only(prepared: Receiver, carried_bundle: Path, tmp_path: Path) -> None:
+    before = {name: step.inputs() for name, step in named(values_steps(prepared)).items()}
+    (tmp_path / "later").mkdir()
+    (tmp_path / "later/site.yaml").write_text("host: h.example\noverrides: {web: {replicas: '${secret.seed}'}}\n")
+    (tmp_path / "later/state.key").write_bytes((prepared.state / "state.key").read_bytes())
+    (tmp_path / "later/state.key").chmod(0o600)
+    later = receiving(carried_bundle, tmp_path / "later")
+    later.cluster.kubectl = prepared.cluster.kubectl
+    after = {name: step.inputs() for name, step in named(values_steps(later)).items()}
+    assert after["values:app"] == before["values:app"]
+    assert after["values:web"] != before["values:web"]
+    assert cluster_of(prepared)[0].held("seed", "web")["value"] not in str(after)

@@ -1,5 +1,6 @@
 """What a chart renders with the values of the install: its images, and those that it has only with an API."""
 
+import json
 from pathlib import Path
 from typing import Any, cast
 
@@ -113,3 +114,11 @@ def test_a_chart_without_a_release_counts_as_one(bench: Workbench) -> None:
     bench.write({**bench.spec, "charts": [{"name": "Some.Chart", "source": "./chart"}]})
     (release,) = releases_of(connected(bench))
     assert (release.name, release.chart, release.namespace) == ("some-chart", "Some.Chart", "default")
+
+
+def test_the_overrides_of_a_site_are_proven_too(project: Project, bench: Workbench) -> None:
+    (bench.place / "site.yaml").write_text("host: h\noverrides: {app: {host: q.io, zz: 1}}\n")
+    helm = Renders()
+    result = found(connected(bench, site=str(bench.place / "site.yaml")), helm)
+    assert json.loads(helm.values[0])["host"] == "q.io"
+    assert any("site.yaml:2: the chart has no value 'zz'" in each for each in result.unknown)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bundle.errors import FormatError
+from bundle.errors import FormatError, SpecError
 from schema.site.rehearsal import PLACEHOLDER
 from tasks.rehearsal.site import RehearsalSite, make_site
 from tests.fixtures.benches.receiving import make_carried, receiving
@@ -139,3 +139,15 @@ def test_whom_the_site_trusts_goes_along(bundle: Path, place: Path) -> None:
     signers = make_key(place.parent / "keys").signers(place.parent / "signers")
     site = made(bundle, place, f"trust: {{signers: {signers}, require: false, bundles: [app]}}\n")
     assert facts(site)["trust"] == {"signers": str(signers), "require": False, "bundles": ["app"]}
+
+
+def test_overrides_are_rehearsed_too(bundle: Path, place: Path) -> None:
+    site = made(bundle, place, "overrides: {app: {size: 7, pw: '${env.MORE}', to: '${site.mail}'}}\n")
+    assert facts(site)["overrides"] == {"app": {"size": 7, "pw": "${env.MORE}", "to": "${site.mail}"}}
+    assert (facts(site)["mail"], site.env["MORE"]) == (PLACEHOLDER, PLACEHOLDER)
+
+
+def test_overrides_that_an_install_would_refuse(bundle: Path, place: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        made(bundle, place, "overrides: {apq: {size: 7}}\n")
+    assert "no release is called 'apq'" in caught.value.problems[0]

@@ -121,3 +121,38 @@ def test_a_registry_by_plain_http_is_that_for_this_run(carried_bundle: Path, tmp
     receiver = receiving(carried_bundle, tmp_path / "state", registry="http://127.0.0.1:5000/x")
     assert receiver.hosts["127.0.0.1:5000"].plain_http
     assert receiver.registry == "127.0.0.1:5000/x"
+
+
+OVERRIDDEN = "host: h.example\noverrides: {app: {replicas: 5, extra: {at: '${site.host}'}, image: null}}\n"
+
+
+def with_site(bundle: Path, state: Path, text: str) -> Receiver:
+    state.mkdir(parents=True, mode=0o700)
+    (state / "site.yaml").write_text(text)
+    return receiving(bundle, state)
+
+
+def test_a_site_overrides_values_of_one_release(carried_bundle: Path, tmp_path: Path) -> None:
+    receiver = with_site(carried_bundle, tmp_path / "state", OVERRIDDEN)
+    app, web = receiver.carried.spec.install.releases
+    run(named(secret_steps(receiver)))
+    assert receiver.values(app).data == {
+        "host": "h.example",
+        "replicas": 5,
+        "image": None,
+        "extra": {"at": "h.example"},
+    }
+    assert receiver.values(web).data == {}
+
+
+def test_what_is_wrong_with_overrides_is_told_with_all_else(carried_bundle: Path, tmp_path: Path) -> None:
+    text = "hots: h\noverrides: {apq: {a: 1}, web: {b: '${secret.none}', c: '${env.LACKING}'}}\n"
+    receiver = with_site(carried_bundle, tmp_path / "state", text)
+    with pytest.raises(SpecError) as caught:
+        receiver.environment()
+    told = "\n".join(caught.value.problems)
+    assert "unknown setting 'hots'; did you mean 'host'?" in told
+    assert "no release is called 'apq'; expected one of: app, web; did you mean 'app'?" in told
+    assert "no secret with one value is called 'none'" in told
+    assert "${env.LACKING} is not set; used in" in told
+    assert "site.yaml:2" in told

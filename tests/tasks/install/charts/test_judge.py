@@ -61,3 +61,17 @@ def test_a_rehearsal_has_an_empty_cluster(receiver: Receiver, monkeypatch: pytes
     rendered, _ = render_releases(receiver)
     monkeypatch.setattr(receiver, "options", replace(receiver.options, rehearsal="cluster"))
     assert judge(receiver, rendered) == ()
+
+
+def test_an_image_of_an_override(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    (receiver.state / "site.yaml").write_text("host: h\noverrides: {app: {image: 'nobody.example/x:1'}}\n")
+    receiver.__dict__.pop("site_file", None)
+    receiver.__dict__.pop("site", None)
+    pods = {True: OTHER, False: "{apiVersion: v1, kind: ConfigMap, metadata: {name: c}}"}
+    template = lambda *_, values, **__: pods["nobody.example" in values.read_text()]  # noqa: E731
+    monkeypatch.setattr(receiver.cluster.helm, "template", template)
+    (found,) = [each for each in judge_releases(receiver) if "not in the bundle" in each.what]
+    assert (found.subject, found.severity) == ("release 'app'", "error")
+    assert found.what.endswith("its chart uses it with the site's overrides, the version and the APIs of this cluster")
+    assert found.hint.startswith("let `overrides` of ")
+    assert found.hint.endswith("site.yaml name images of the bundle, as ${image.NAME.ref}")
