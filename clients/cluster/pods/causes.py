@@ -83,6 +83,10 @@ def _of(each: Object, snapshot: NamespaceState, patience: Patience) -> Iterator[
 
 def _pod(pod: Object, snapshot: NamespaceState, patience: Patience) -> Iterator[Trouble]:
     status, owner, events = pod.get("status") or {}, snapshot.owner(pod), snapshot.about(pod)
+    node = snapshot.node(pod)
+    if node and not is_true(node, "Ready") and not is_true(pod, "Ready"):
+        yield _away(pod, node, patience)
+        return
     scheduled = conditions(pod).get("PodScheduled") or {}
     if scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
         may_fit = snapshot.is_ending or any(each.reason == "TriggeredScaleUp" for each in events)
@@ -91,7 +95,8 @@ def _pod(pod: Object, snapshot: NamespaceState, patience: Patience) -> Iterator[
             "scheduling",
             "Unschedulable",
             message=plain(scheduled.get("message")),
-            hint="free or add what the nodes are missing, or lower what the pod asks for in the values",
+            hint="free or add what the nodes are missing (kubectl get nodes tells their state), or lower what the pod "
+            "asks for in the values",
             seconds=math.inf if may_fit else patience.unschedulable,
         )
     if status.get("phase") == "Failed" and status.get("reason"):
@@ -108,6 +113,19 @@ def _pod(pod: Object, snapshot: NamespaceState, patience: Patience) -> Iterator[
         yield from container_troubles(pod, events, patience, in_job=job is not None)
     if status.get("phase") == "Pending" and not has_begun(pod) and not is_true(pod, "PodReadyToStartContainers"):
         yield from _not_begun(pod, events, snapshot, patience)
+
+
+def _away(pod: Object, node: Object, patience: Patience) -> Trouble:
+    """Whatever else the pod says is of the time when its node was there."""
+    name, said = node["metadata"]["name"], plain((conditions(node).get("Ready") or {}).get("message"))
+    return _trouble(
+        pod,
+        "node",
+        "NodeNotReady",
+        message=f"its node {name} is not ready: {said or 'it has not said anything yet'}",
+        hint=f"kubectl describe node {name} says why; its kubelet and runtime must run and reach the API server",
+        seconds=patience.unready_node,
+    )
 
 
 def _not_begun(pod: Object, events: Sequence[Event], snapshot: NamespaceState, patience: Patience) -> Iterator[Trouble]:

@@ -132,6 +132,7 @@ class Patience:
     crash_loop: float = 60.0
     crash_loop_beside: float = 300.0
     unreached_registry: float = 120.0
+    unready_node: float = 120.0
     missing_config: float = 30.0
     unschedulable: float = 60.0
     unbound_volume: float = 30.0

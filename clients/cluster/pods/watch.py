@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from bundle.errors import AirgapError, ClusterError, ProgramError
 from clients.cluster.pods._memory import EventMemory
 from clients.cluster.pods.causes import causes, waited_for
+from clients.cluster.pods.nodes import Nodes, NodeView
 from clients.cluster.pods.steadiness import Steadiness
 from clients.cluster.pods.trouble import Event, Patience, Trouble, plain
 from clients.cluster.pods.workloads import KINDS, WORKLOADS, NamespaceState, Object
@@ -39,7 +40,7 @@ class ClusterView(Protocol):
         """The last lines that a container wrote."""
 
 
-class ClusterObjects(ClusterView, Protocol):
+class ClusterObjects(ClusterView, NodeView, Protocol):
     """A cluster whose objects are looked for, and removed, one by one; Kubectl is one."""
 
     def exists(self, kind: str, name: str, *, namespace: str = "") -> bool:
@@ -77,6 +78,7 @@ class Watch:
         self._steadiness = steadiness or Steadiness(now=now)
         self._floor = floor
         self._memory = EventMemory(now)
+        self._nodes = Nodes(cluster, now)
         self._before: NamespaceState | None = None
         self.latest: NamespaceState | None = None
         """What the last look saw; None when it saw nothing."""
@@ -226,6 +228,7 @@ class Watch:
         try:
             try:
                 objects = self._cluster.list(KINDS, namespace=self.namespace)
+                objects = [*objects, *self._nodes.of(objects)]
                 events = self._memory.fresh(self._cluster.events(self.namespace))
             except ClusterError as err:
                 if err.reason != "forbidden":

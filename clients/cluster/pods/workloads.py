@@ -85,6 +85,12 @@ class NamespaceState:
         ours = (each for each in found if belongs(each, release) and not is_hook(each) and not is_scheduled(each))
         return tuple(lack for each in ours if (lack := unready(each)))
 
+    def node(self, pod: Object) -> Object | None:
+        """The node that a pod was given to; None when it was not looked at."""
+        name = (pod.get("spec") or {}).get("nodeName")
+        nodes = (each for each in self.objects.values() if each["kind"] == "Node")
+        return next((each for each in nodes if each["metadata"]["name"] == name), None)
+
     def about(self, each: Object) -> tuple[Event, ...]:
         """The events about an object, and not those about an earlier one of its name."""
         uid, name, made = each["metadata"]["uid"], each["metadata"]["name"], each["metadata"].get("creationTimestamp")

@@ -51,6 +51,37 @@ def test_a_registry_that_is_away_is_told_though_kubelet_changes_its_mind() -> No
     assert told_at(every(10, 150, tries, waits))[0] == 120
 
 
+def test_a_node_that_is_away_is_told_for_a_pod_that_says_nothing() -> None:
+    gone = thing(
+        "Node", "node-a", status={"conditions": [{"type": "Ready", "status": "Unknown", "message": "stopped"}]}
+    )
+    quiet = [pod()]
+    clock = Clock()
+    made = watching(Scene([[], quiet], nodes={"node-a": gone}), clock)
+    told = None
+    while not told and clock.at < 300:
+        clock.at += 5
+        told = made.look()
+    assert clock.at == 140, "15 until it is looked at"
+    assert told
+    assert told.message == "its node node-a is not ready: stopped"
+    assert "kubectl describe node node-a" in told.hint
+
+
+def test_a_node_that_is_back_is_no_cause() -> None:
+    away, back = (
+        thing("Node", "node-a", status={"conditions": [{"type": "Ready", "status": each}]})
+        for each in ("False", "True")
+    )
+    clock = Clock()
+    scene = Scene([[], [pod()]], nodes={"node-a": away})
+    made = watching(scene, clock)
+    for clock.at in range(5, 400, 5):
+        if clock.at == 100:
+            scene.nodes["node-a"] = back
+        assert made.look() is None
+
+
 def test_a_command_that_is_not_there_is_told_though_kubelet_changes_its_mind() -> None:
     no = 'exec: "srv": executable file not found in $PATH'
     never = ended(128, "StartError", message=no)
