@@ -9,6 +9,7 @@ from urllib3 import exceptions
 
 from bundle.formats.numbers import number
 from bundle.storage.files import CHUNK
+from clients.http.pace import SlowError
 
 _FIRST_READ = 64 * 1024  # bytes; grows to CHUNK, so that a link that is cut again and again still gets ahead
 _PACKED_NAMES = (".tgz", ".gz", ".tbz", ".bz2", ".xz", ".zst")
@@ -17,7 +18,7 @@ _PACKED_NAMES = (".tgz", ".gz", ".tbz", ".bz2", ".xz", ".zst")
 def small_body(response: urllib3.BaseHTTPResponse, limit: int, *, seconds: float) -> bytes:
     """The body's first `limit` bytes. A body read to its end leaves the connection to the next request.
 
-    It may take so many `seconds` in all, else it is a TimeoutError: a server that drips a byte now and then would
+    It may take so many `seconds` in all, else it is a SlowError: a server that drips a byte now and then would
     otherwise never be too late.
     A body whose coding is stated and is not there is given as it came.
     """
@@ -25,7 +26,7 @@ def small_body(response: urllib3.BaseHTTPResponse, limit: int, *, seconds: float
     ends = time.monotonic() + seconds
     while left and (part := response.read1(left, decode_content=False)):
         if time.monotonic() > ends:
-            raise TimeoutError(f"its answer took more than {seconds:.0f} s")
+            raise SlowError(f"its answer took more than {seconds:.0f} s")
         parts.append(part)
         left -= len(part)
     raw = b"".join(parts)

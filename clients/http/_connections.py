@@ -12,7 +12,8 @@ from urllib3.util import Url, make_headers, parse_url
 from bundle.errors import SourceError
 from bundle.oci.locations import HostSettings
 from clients.http._proxies import Proxies
-from clients.http.tls import FillingSocket, client_context
+from clients.http.pace import Pace, keep_pace
+from clients.http.tls import client_context
 
 _HOSTS = 64  # hosts whose connections are kept
 _DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -29,11 +30,13 @@ class Connections:
         *,
         pool_size: int,
         timeout: urllib3.Timeout,
+        pace: Pace,
         environment: Mapping[str, str],
     ) -> None:
         self._pool_size = pool_size
         self._hosts = {host.lower(): settings for host, settings in hosts.items()}
         self._timeout = timeout
+        self._pace = pace
         self._proxies = Proxies.from_environment(environment)
         self._managers: dict[_Key, urllib3.PoolManager] = {}
         self._guard = threading.Lock()
@@ -67,6 +70,7 @@ class Connections:
                 # To read the system's authorities takes as long as many small requests.
                 context = _tls(settings, subject=subject, host=named) if encrypted else None
                 self._managers[key] = self._manager(proxy, context, subject=subject)
+                keep_pace(self._managers[key], self._pace)
             return self._managers[key]
 
     def close(self) -> None:
@@ -102,5 +106,4 @@ def _tls(settings: HostSettings, *, subject: str, host: str) -> ssl.SSLContext:
             f"{subject}: the certificates declared for {host} can't be used ({files}): {err.strerror or err}",
             hint="give PEM files: ca, and client_cert with its unencrypted client_key",
         ) from err
-    context.sslsocket_class = FillingSocket
     return context

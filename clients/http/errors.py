@@ -12,6 +12,7 @@ from urllib3 import exceptions
 
 from bundle.errors import NetworkError, RegistryError, SourceError
 from bundle.formats import strict_json
+from clients.http.pace import SlowError
 from clients.http.retry import TransientError
 
 MAX_MESSAGE = 300  # characters of a server's own words
@@ -73,14 +74,21 @@ def refusal(response: urllib3.BaseHTTPResponse, body: bytes, *, subject: str, ho
     return RegistryError(what, status=response.status, code=code, hint=hint, host=host)
 
 
-def network_fault(err: Exception, *, subject: str, host: str, ca: Path | None = None) -> SourceError | TransientError:
+def network_fault(
+    err: Exception, *, subject: str, host: str, ca: Path | None = None, resumed: bool = False
+) -> SourceError | TransientError:
     """What a fault of the network means: a final SourceError, or a TransientError when trying again may help.
 
-    `ca` is the file with authorities that is declared for the host.
+    `ca` is the file with authorities that is declared for the host; `resumed` where another attempt goes on with the
+    rest, so that an answer that came too slowly is worth one.
     """
     cause = _root_cause(err)
     if final := _tls_fault(cause, subject, host, ca):
         return final
+    if isinstance(cause, SlowError):
+        hint = f"run again later; {host} or the way to it is too slow"
+        slow = NetworkError(f"{subject}: {host}: {cause}", hint=hint)
+        return TransientError(slow, reason=f"{host}: {cause}", slow=True) if resumed else slow
     reason = _reason(err, cause)
     if isinstance(err, exceptions.ProxyError):
         refused = re.search(r"tunnel connection failed: (4\d\d.*)", str(cause), re.IGNORECASE)

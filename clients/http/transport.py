@@ -18,7 +18,8 @@ from clients.http._connections import Connections
 from clients.http.addresses import address, netloc, origin
 from clients.http.errors import Fault, network_fault, refusal
 from clients.http.messages import Authorizer, Body, Method, Response, StreamedBody
-from clients.http.retry import TRANSIENT_STATUSES, RetryPolicy, TransientError
+from clients.http.pace import Pace
+from clients.http.retry import TRANSIENT_STATUSES, Attempts, RetryPolicy, TransientError
 
 _MAX_REDIRECTS = 10
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -62,16 +63,20 @@ class Transport:
         read_timeout: float = 60.0,
         store_timeout: float = 600.0,
         answer_timeout: float = 120.0,
+        least_rate: float = 1024.0,
+        rate_time: float = 120.0,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """`hosts` by `host[:port]`; `pool_size` idle connections kept for each host; time-outs in seconds.
 
-        `answer_timeout` is for a small answer from its first byte to its last, `store_timeout` for the answer to a
-        StreamedBody or a PUT: some stores copy and hash a whole blob before it.
+        `answer_timeout` is for a small answer and all headers, each from its first byte to its last, `store_timeout`
+        for the answer to a StreamedBody or a PUT: some stores copy and hash a whole blob before it. `least_rate` is in
+        bytes a second, as an average of `rate_time` seconds of waiting; whoever sends more slowly has failed.
         The environment (default: the process's) names the proxies.
         """
         self._retry = retry or RetryPolicy()
         self._answer_timeout = answer_timeout
+        self._least = round(least_rate * rate_time)
         self._meter = meter or SilentMeter()
         self._timeout = urllib3.Timeout(connect=connect_timeout, read=read_timeout)
         # On a new connection, urllib3 sends with the time-out for connecting.
@@ -80,6 +85,7 @@ class Transport:
             hosts,
             pool_size=pool_size,
             timeout=self._timeout,
+            pace=Pace(answer=answer_timeout, least=self._least, within=rate_time),
             environment=os.environ if environment is None else environment,
         )
 
@@ -166,7 +172,7 @@ class Transport:
         """
         url = address(url, "", subject)
         call = _Call(method="GET", url=url, subject=subject, headers=dict(headers or {}), auth=auth)
-        at, failures, etag, from_start = offset, 0, "", False
+        at, attempts, etag, from_start = offset, Attempts(self._least), "", False
         while size is None or at < size:
             try:
                 response, _ = self._open(call, offset=0 if from_start else at)
@@ -183,15 +189,14 @@ class Transport:
                     etag = seen
                     for chunk in self._chunks(call, response, at, size, coded=coded):
                         at += len(chunk)
-                        failures = 0
+                        attempts.advance(len(chunk))
                         yield chunk
                 if size is None:
                     return
                 if at < size:
                     raise self._cut(call, f"the connection ended after {at} of {size} bytes")
             except TransientError as fault:
-                failures += 1
-                self.pause(subject, fault, failures)
+                self.pause(subject, fault, attempts.failed(fault))
             except IntegrityError:
                 if size is None:
                     return  # there is nothing behind `at`; whether that is all, its digest tells
@@ -260,9 +265,6 @@ class Transport:
     def _read(self, call: _Call, response: urllib3.BaseHTTPResponse, limit: int) -> bytes:
         try:
             return small_body(response, limit, seconds=self._answer_timeout)
-        except TimeoutError as err:
-            told = f"{call.subject}: {call.host}: {err}"
-            raise NetworkError(told, hint=f"run again later; {call.host} or the way to it is too slow") from err
         except Fault as err:
             raise network_fault(err, subject=call.subject, host=call.host) from err
 
@@ -274,7 +276,7 @@ class Transport:
             try:
                 piece = next(pieces, b"")
             except Fault as err:
-                raise network_fault(err, subject=call.subject, host=call.host) from err
+                raise network_fault(err, subject=call.subject, host=call.host, resumed=True) from err
             if not piece:
                 return
             yield piece

@@ -4,6 +4,7 @@ import contextlib
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Self
@@ -170,13 +171,14 @@ def _exchange(connection: socket.socket, message: bytes, size: int) -> bytes:
 
 
 def _exactly(connection: socket.socket, size: int, kind: str) -> bytes:
-    """The next `size` bytes."""
-    data = b""
+    """The next `size` bytes, which come within TIMEOUT in all."""
+    data, ends = b"", time.monotonic() + TIMEOUT
     while len(data) < size:
         try:
+            connection.settimeout(max(0.001, ends - time.monotonic()))
             part = connection.recv(size - len(data))
         except TimeoutError as err:
-            raise _foreign(kind, f"it says nothing for {TIMEOUT:.0f} s") from err
+            raise _foreign(kind, f"its answer does not come within {TIMEOUT:.0f} s") from err
         except OSError as err:
             raise _foreign(kind, "it closed the connection") from err
         if not part:

@@ -15,6 +15,7 @@ from bundle.errors import AirgapError, FormatError, NetworkError
 from bundle.formats import strict_json
 from clients.http.addresses import netloc
 from clients.http.errors import Fault
+from clients.http.pace import Pace, keep_pace
 from clients.preflight._endpoints import TIMEOUT, Endpoint, dial
 from clients.preflight.findings import Finding, Findings, finding_of
 from clients.preflight.tls import certificate_findings, trusting
@@ -92,6 +93,7 @@ def _ask(url: Url, subject: str, context: ssl.SSLContext, wanted: _Answer) -> Fi
     headers = {"User-Agent": "airgap-doit", "Accept-Encoding": "identity"}
     try:
         with urllib3.PoolManager(ssl_context=context, timeout=timeout) as web:
+            keep_pace(web, Pace(answer=TIMEOUT, least=_MAX_BODY, within=TIMEOUT))
             response = web.request(
                 "GET", url.url, headers=headers, redirect=False, retries=False, preload_content=False
             )

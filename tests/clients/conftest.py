@@ -70,6 +70,8 @@ def make_transport(policy: RetryPolicy, meter: RecordingMeter) -> Iterator[MakeT
             read_timeout: float = 20.0,
             store_timeout: float = 20.0,
             answer_timeout: float = 20.0,
+            least_rate: float = 1024.0,
+            rate_time: float = 120.0,
             **environment: str,
         ) -> Transport:
             transport = Transport(
@@ -79,6 +81,8 @@ def make_transport(policy: RetryPolicy, meter: RecordingMeter) -> Iterator[MakeT
                 read_timeout=read_timeout,
                 store_timeout=store_timeout,
                 answer_timeout=answer_timeout,
+                least_rate=least_rate,
+                rate_time=rate_time,
                 environment=environment,
             )
             return stack.enter_context(transport)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from clients.http.retry import RetryPolicy
+from bundle.errors import SourceError
+from clients.http.retry import Attempts, RetryPolicy, TransientError
 
 POLICY = RetryPolicy(base=1.0, cap=8.0, random=lambda: 0.0)
 
@@ -44,3 +45,25 @@ def test_a_server_that_asks_to_wait_longer_is_obeyed() -> None:
 def test_retry_after(header: str | None, seconds: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("urllib3.util.retry.time.time", lambda: 784111777.0)
     assert POLICY.asked(header) == seconds
+
+
+def test_attempts_without_progress_are_counted() -> None:
+    cut, slow = (TransientError(SourceError("x"), reason="x", slow=slow) for slow in (False, True))
+    attempts = Attempts(100)
+    assert [attempts.failed(cut) for _ in range(3)] == [1, 2, 3]
+    attempts.advance(1)
+    assert attempts.failed(cut) == 1, "any byte is progress after a cut"
+    attempts.advance(99)
+    assert [attempts.failed(slow) for _ in range(2)] == [1, 2]
+    attempts.advance(50)
+    assert attempts.failed(slow) == 3, "a few bytes are none after a slow answer"
+    attempts.advance(100)
+    assert attempts.failed(slow) == 1
+
+
+def test_cuts_after_each_few_bytes_count_in_the_end() -> None:
+    attempts, found = Attempts(100), list[int]()
+    for _ in range(60):
+        attempts.advance(1)
+        found.append(attempts.failed(TransientError(SourceError("x"), reason="x")))
+    assert (found[0], found[20], found[-1]) == (1, 2, 6)

@@ -9,8 +9,9 @@ import pytest
 import trustme
 
 from clients.preflight import _endpoints as endpoints
+from clients.preflight import databases
 from clients.preflight.databases import MySqlKind, MySqlVersion, mysql, postgres
-from tests.fixtures.servers.listeners import Handle, answering, listening, saying, silence
+from tests.fixtures.servers.listeners import Handle, answering, dripping, listening, saying, silence
 
 # MariaDB 10.11.19 of Debian 12.
 MARIADB = (
@@ -163,10 +164,18 @@ def test_a_connection_that_is_reset() -> None:
 
 
 def test_a_server_that_waits_for_us(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoints, "TIMEOUT", 0.1)
+    monkeypatch.setattr(databases, "TIMEOUT", 0.1)
     with listening(silence) as port:
         (found,) = mysql(f"127.0.0.1:{port}")
-    assert "it says nothing for" in found.what
+    assert "its answer does not come within" in found.what
+
+
+def test_a_server_that_drips(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then is never late for the socket."""
+    monkeypatch.setattr(databases, "TIMEOUT", 0.2)
+    with listening(dripping(b"NR\x00\x00\xff\x00")) as port:
+        (found,) = postgres(f"127.0.0.1:{port}")
+    assert "its answer does not come within" in found.what
 
 
 @pytest.mark.parametrize(

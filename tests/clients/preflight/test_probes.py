@@ -9,7 +9,7 @@ import trustme
 
 from clients.preflight import _endpoints as endpoints
 from clients.preflight.probes import http, not_from_pod, tcp
-from tests.fixtures.servers.listeners import Handle, answering, listening, silence
+from tests.fixtures.servers.listeners import Handle, answering, dripping, listening, silence
 
 
 def answer(status: str, body: str = "", *headers: str) -> Handle:
@@ -122,6 +122,14 @@ def test_no_answer_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clients.preflight.probes.TIMEOUT", 0.1)
     with listening(silence) as port:
         (found,) = http(f"http://127.0.0.1:{port}/")
+    assert "gives no answer over HTTP" in found.what
+
+
+@pytest.mark.parametrize("begin", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n"], ids=["headers", "body"])
+def test_an_answer_that_drips(monkeypatch: pytest.MonkeyPatch, begin: bytes) -> None:
+    monkeypatch.setattr("clients.preflight.probes.TIMEOUT", 0.2)
+    with listening(dripping(begin)) as port:
+        (found,) = http(f"http://127.0.0.1:{port}/", text="well")
     assert "gives no answer over HTTP" in found.what
 
 
