@@ -20,7 +20,7 @@ from bundle.metadata.names import MANIFEST
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.signing.trust import read_signature
-from bundle.storage.tree import Below, TarTree, Tree, index_members, read_small
+from bundle.storage.tree import Below, Joined, TarTree, Tree, index_members, read_small
 from bundle.transfer.attachment import Attachment
 from bundle.transfer.image import is_manifest, reachable
 
@@ -102,8 +102,8 @@ def _check_images(result: Completeness, tree: Tree, sums: Mapping[str, Digest], 
     if manifest.layout == "oci" and manifest.images:
         _check_layout(result, tree, sums, manifest)
     for image in manifest.images:
-        if manifest.layout == "docker-archive" and _require(result, sums, image.file, _of(image)):
-            _check_archive(result, tree, manifest, image)
+        if manifest.layout == "docker-archive" and _require_archives(result, sums, image):
+            _check_archives(result, tree, manifest, image)
         if image.sbom:
             _require(result, sums, image.sbom, _of(image))
 
@@ -185,20 +185,29 @@ def _check_image(
             result.findings.append(Discrepancy(kind="missing", item=name))
 
 
-def _check_archive(result: Completeness, tree: Tree, manifest: BundleManifest, image: ImageEntry) -> None:
-    """One image's own tar, whose members no list names."""
-    try:
-        extent = tree.extent(image.file)
-        layout = TarTree(extent, index_members(extent))
-    except FileNotFoundError:
-        return  # told where the files are compared with the list
-    except FormatError as err:
-        result.findings.append(Discrepancy(kind="damaged", item=image.file, observed=err.what))
-        return
+def _require_archives(result: Completeness, sums: Mapping[str, Digest], image: ImageEntry) -> bool:
+    """True when the list has each of the image's own tars."""
+    listed = [_require(result, sums, file, _of(image)) for file in image.files or ("",)]
+    return all(listed)
+
+
+def _check_archives(result: Completeness, tree: Tree, manifest: BundleManifest, image: ImageEntry) -> None:
+    """One image's own tar, or those of its platforms, whose members no list names."""
+    tars = []
+    for file in image.files:
+        try:
+            extent = tree.extent(file)
+            tars.append(TarTree(extent, index_members(extent)))
+        except FileNotFoundError:
+            return  # told where the files are compared with the list
+        except FormatError as err:
+            result.findings.append(Discrepancy(kind="damaged", item=file, observed=err.what))
+            return
+    layout, where = Joined(tars), ", ".join(image.files)
     lacks = manifest.lacks(image)
     source = LayoutSource(layout, str(image.reference), _of(image))
     for descriptor in _content(result, source, image):
-        name = f"{blob_name(descriptor.digest)} in {image.file}"
+        name = f"{blob_name(descriptor.digest)} in {where}"
         size = _size(layout, descriptor)
         if size is not None:
             _check_size(result, name, descriptor, size)

@@ -19,7 +19,7 @@ from bundle.signing.signers import Signer
 from bundle.signing.trust import Vouch, read_signature
 from bundle.storage.files import writing
 from bundle.storage.tar_reader import Member
-from bundle.storage.tree import Below, DirectoryTree, TarTree, Tree, index_members, read_small, walk_files
+from bundle.storage.tree import Below, DirectoryTree, Joined, TarTree, Tree, index_members, read_small, walk_files
 from bundle.transfer.image import ImageSource
 
 MAX_SMALL = 64 * 1024 * 1024  # bytes of a file that is read into memory
@@ -105,24 +105,25 @@ class OpenedBundle:
         if not entry.file:
             return LayoutSource(Below(self._tree, IMAGES), ref, subject, self._index)
         with storage_errors(f"read {subject}", self.path):
-            members = self._members(entry)
-            return LayoutSource(TarTree(self._tree.extent(entry.file), members), ref, subject)
+            members = {file: self._members(entry, file) for file in entry.files}
+            tars = [TarTree(self._tree.extent(file), each) for file, each in members.items()]
+            return LayoutSource(Joined(tars), ref, subject)
 
-    def blobs(self, entry: ImageEntry) -> Mapping[Digest, Member]:
-        """Where the blobs of an image lie in the tar that it is carried as: layout docker-archive."""
+    def blobs(self, entry: ImageEntry, file: str) -> Mapping[Digest, Member]:
+        """Where the blobs of an image lie in a tar that it is carried as, one of its `files`: layout docker-archive."""
         with storage_errors(f"read image {entry.name!r}", self.path):
-            members = self._members(entry)
+            members = self._members(entry, file)
         named = {named_digest(name): each for name, each in members.items() if each.kind == "file"}
         return {digest: each for digest, each in named.items() if digest}
 
-    def _members(self, entry: ImageEntry) -> Mapping[str, Member]:
-        self._listed(entry.file)
+    def _members(self, entry: ImageEntry, file: str) -> Mapping[str, Member]:
+        self._listed(file)
         try:
-            return index_members(self._tree.extent(entry.file))
+            return index_members(self._tree.extent(file))
         except FileNotFoundError as err:
-            raise self._lacks(entry.file) from err
+            raise self._lacks(file) from err
         except FormatError as err:
-            raise FormatError(f"image {entry.name!r}: {entry.file!r}: {err.what}", hint=_AGAIN) from err
+            raise FormatError(f"image {entry.name!r}: {file!r}: {err.what}", hint=_AGAIN) from err
 
     @cached_property
     def _index(self) -> LayoutIndex:

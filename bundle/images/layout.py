@@ -34,13 +34,15 @@ _DOCKER_DEFAULT = Platform(os="linux", architecture="amd64")
 class LayoutImage:
     """One image to write: `name` as the spec has it, `reference` its internal name, `root` its manifest or index.
 
-    `attached` is what travels with it in the same repository, by tag.
+    `attached` is what travels with it in the same repository, by tag. `loaded` is what of it Docker's list names, where
+    that is not Docker's own choice.
     """
 
     name: str
     reference: Reference
     root: Descriptor
     attached: Mapping[str, Descriptor] = field(default_factory=dict)
+    loaded: Descriptor | None = None
 
     @property
     def roots(self) -> tuple[Descriptor, ...]:
@@ -85,7 +87,7 @@ def docker_manifest_bytes(images: Sequence[LayoutImage], read: LoadManifest) -> 
     """
     entries: dict[Digest, dict[str, Any]] = {}
     for image in sorted(images, key=lambda image: image.reference):
-        manifest = docker_choice(image.root, read)
+        manifest = docker_choice(image.loaded or image.root, read)
         if manifest is None or manifest.config.media_type not in media_types.IMAGE_CONFIGS:
             continue
         entry = entries.setdefault(

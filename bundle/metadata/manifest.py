@@ -13,7 +13,7 @@ from bundle.metadata.entries import ChartEntry, FileEntry, ProofEntry
 from bundle.metadata.names import MANIFEST
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
-from bundle.oci.platform import Choice, parse_choice, platform_text
+from bundle.oci.platform import Choice, Platform, parse_choice, platform_text
 from bundle.oci.reference import Reference
 from bundle.transfer.attachment import Attachment
 
@@ -29,12 +29,13 @@ _OUTSIDE_ID = frozenset({"id", "created", "tool", "archive", "proof", "signed", 
 class ImageEntry:
     """One image: `reference` is its internal name; `size` the bytes of its manifests and blobs together.
 
-    `platform` is None for all platforms of an index. `file` is its own archive, empty in layout `oci`; `sbom` the list
-    of its packages, empty when none was made. `blobs` are all its configs and layers with their sizes, be they in this
-    bundle or left out of it (bundle/delta.py). `attachments` are signatures and what else travels with it, always all
-    of them; `unknown_referrers` says why it is not known whether there are more. `cosign_key` is the sha256 of the file
-    with the public key that its signature was checked with. Of an image out of a Docker Engine, `config` is the digest
-    of its config, and `upstream` the digest that was pulled, if it was.
+    `platform` is None for all platforms of an index. `file` is its own archive, empty in layout `oci`, and `archives`
+    are those of its further platforms; `sbom` is the list of its packages, empty when none was made. `blobs` are all
+    its configs and layers with their sizes, be they in this bundle or left out of it (bundle/delta.py). `attachments`
+    are signatures and what else travels with it, always all of them; `unknown_referrers` says why it is not known
+    whether there are more. `cosign_key` is the sha256 of the file with the public key that its signature was checked
+    with. Of an image out of a Docker Engine, `config` is the digest of its config, and `upstream` the digest that was
+    pulled, if it was.
     """
 
     name: str
@@ -52,6 +53,7 @@ class ImageEntry:
     upstream: Digest | None = None
     config: Digest | None = None
     unknown_referrers: str = ""
+    archives: Mapping[Platform, str] = field(default_factory=dict, hash=False)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -73,6 +75,7 @@ class ImageEntry:
             upstream=fields.digest("upstream") if "upstream" in fields else None,
             config=fields.digest("config") if "config" in fields else None,
             unknown_referrers=fields.text("unknown_referrers") if "unknown_referrers" in fields else "",
+            archives=_archives(fields.object("archives")) if "archives" in fields else {},
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -91,7 +94,13 @@ class ImageEntry:
         optional: dict[str, Any] = {key: str(digest or "") for key, digest in digests.items()}
         optional |= {"file": self.file, "sbom": self.sbom, "attachments": [each.to_dict() for each in self.attachments]}
         optional["unknown_referrers"] = self.unknown_referrers
+        optional["archives"] = {str(platform): file for platform, file in sorted(self.archives.items())}
         return data | {key: value for key, value in optional.items() if value}
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Its archives, that of what an engine takes by itself first; none in layout `oci`."""
+        return (self.file, *self.archives.values()) if self.file else ()
 
     @property
     def root(self) -> Descriptor:
@@ -196,7 +205,7 @@ class BundleManifest:
     def _check_names(self) -> None:
         inside = [(image.name, str(image.reference)) for image in self.images]
         inside += [(image.name, str(image.reference)) for image in self.derived]
-        images = [image.file for image in self.images if image.file]
+        images = [file for image in self.images for file in image.files]
         require_unique(MANIFEST, "images named", [name for name, _ in inside])
         require_unique(MANIFEST, "images with the reference", [reference for _, reference in inside])
         require_unique(MANIFEST, "charts named", [chart.name for chart in self.charts])
@@ -254,6 +263,10 @@ class BundleManifest:
 def read_platform(fields: Fields) -> Choice:
     """The inverse of platform_text, from the member `platform`."""
     return parse_choice(fields.text("platform"))
+
+
+def _archives(fields: Fields) -> dict[Platform, str]:
+    return {Platform.parse(name): fields.path(name) for name in fields.data}
 
 
 def _texts_by_name(fields: Fields) -> dict[str, str]:

@@ -54,7 +54,7 @@ def _image(entry: ImageEntry) -> Markup:
             "name inside": code(str(entry.reference)),
             **{name: code(str(digest)) for name, digest in digests.items() if digest},
             "source": code(entry.source),
-            "file": code(entry.file) if entry.file else "",
+            "file": code(", ".join(entry.files)) if entry.file else "",
             "with it": code(", ".join(attached)) if attached else "",
             "not known": f"whether it has more signatures: {told}" if (told := entry.unknown_referrers) else "",
         }

@@ -78,6 +78,8 @@ def _image(image: ImageEntry) -> list[str]:
     ]
     if image.file:
         lines.append(f"  file:    {image.file}")
+    for platform, file in sorted(image.archives.items()):
+        lines.append(f"           {file}, for {platform}")
     if image.sbom:
         lines.append(f"  sbom:    {image.sbom}")
     for each in image.attachments:

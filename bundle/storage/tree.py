@@ -1,7 +1,8 @@
 """Files below one root, by their POSIX path: a directory, or the members of a tar that stays packed."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -138,6 +139,29 @@ class Below:
     def extent(self, name: str) -> Extent:
         """The file, by position."""
         return self._tree.extent(f"{self._directory}/{name}")
+
+
+class Joined:
+    """Several trees as one: each file is that of the first which has it."""
+
+    def __init__(self, trees: Sequence[Tree]) -> None:
+        self._trees = trees
+
+    def size(self, name: str) -> int:
+        """The file's size in bytes."""
+        return self.extent(name).size
+
+    def read(self, name: str, offset: int = 0) -> Iterator[bytes]:
+        """The file's bytes from `offset` on."""
+        extent = self.extent(name)
+        return extent.read(offset, extent.size - offset)
+
+    def extent(self, name: str) -> Extent:
+        """Where the file's bytes are in the tree that has it."""
+        for tree in self._trees:
+            with suppress(FileNotFoundError):
+                return tree.extent(name)
+        raise FileNotFoundError(name)
 
 
 def index_tar(path: Path) -> TarTree:

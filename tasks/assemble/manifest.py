@@ -138,6 +138,7 @@ def _image_entry(project: Project, image: ImageSpec) -> "ImageEntry":
 
     pin = images.required_pin(project, image)
     held = images.stored(project, image)
+    as_archive = project.spec.bundle.layout == "docker-archive"
     return ImageEntry(
         name=image.name,
         source=image.source_text,
@@ -146,7 +147,8 @@ def _image_entry(project: Project, image: ImageSpec) -> "ImageEntry":
         media_type=pin.media_type,
         size=held.size if held else pin.size,
         platform=image.platform,
-        file=save.image_archive(image.name) if project.spec.bundle.layout == "docker-archive" else "",
+        file=save.image_archive(image.name) if as_archive else "",
+        archives=save.further_archives(project, image) if as_archive else {},
         blobs={blob.digest: blob.size for blob in held.blobs} if held else {},
         sbom=sbom_path(image.name) if image in sbom.listed(project) else "",
         attachments=referrers.attached(project, image, pin),

@@ -12,8 +12,10 @@ from bundle.formats.sizes import counted
 from bundle.images import layout
 from bundle.images.docker_archive import ImageArchive
 from bundle.images.layout import LayoutImage
+from bundle.images.platform_archives import archives
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
+from bundle.oci.platform import Platform
 from bundle.oci.reference import Reference
 from bundle.storage.blob_store import hash_file
 from bundle.storage.files import inside, write_bytes
@@ -97,7 +99,8 @@ def from_cache(project: Project) -> "Elsewhere":
     for image in project.spec.images:
         for item in read_record(record_path(project, image.name)):
             if project.spec.bundle.layout == "docker-archive":
-                found[item["path"]] = MadeImage(archive=_archive(project, image), size=item["size"])
+                archive = next(made for path, made in _archives(project, image) if path == item["path"])
+                found[item["path"]] = MadeImage(archive=archive, size=item["size"])
             else:
                 _, _, algorithm, name = item["path"].split("/")
                 found[item["path"]] = project.store.path(Digest(algorithm=algorithm, hex=name))
@@ -190,24 +193,28 @@ def _save(project: Project, image: ImageSpec) -> None:
     project.claim()
     without = left_out(project, image)
     as_archive = project.spec.bundle.layout == "docker-archive"
-    files = _image_archive(project, image) if as_archive else _blobs(project, image)
+    files = _image_archives(project, image) if as_archive else _blobs(project, image)
     write_bytes(record_path(project, image.name), json.dumps(files, indent=1).encode())
-    told = str(files[0]["path"]) if len(files) == 1 else f"{len(files)} files in images/blobs"
+    told = ", ".join(str(each["path"]) for each in files) if as_archive else f"{len(files)} files in images/blobs"
     project.note(f"save:{image.name}", f"{told}, {len(without)} layers left out" if without else told)
 
 
-def _archive(project: Project, image: ImageSpec) -> ImageArchive:
-    return ImageArchive(image=_tagged(project, image), store=project.store, without=left_out(project, image))
+def _archives(project: Project, image: ImageSpec) -> Iterator[tuple[str, ImageArchive]]:
+    """The image's archives by their paths in the bundle: one, or one for each platform."""
+    made = archives(_tagged(project, image), project.store, without=left_out(project, image))
+    return ((image_archive(image.name, platform), each) for platform, each in made.items())
 
 
-def _image_archive(project: Project, image: ImageSpec) -> list[dict[str, Any]]:
-    """The image as an archive of its own: on the disk, or only its digest and size, until the bundle's is written."""
-    relative, made = image_archive(image.name), _archive(project, image)
-    path = project.tree / relative
-    written = made.put(path) if project.spec.bundle.directory else made.measure()
-    if project.spec.bundle.directory:
-        mark(path, written.digest)
-    return [{"path": relative, "sha256": written.digest.hex, "size": written.size}]
+def _image_archives(project: Project, image: ImageSpec) -> list[dict[str, Any]]:
+    """The image as archives of its own: on the disk, or only their digests and sizes, until the bundle's is written."""
+    found = []
+    for relative, made in _archives(project, image):
+        path = project.tree / relative
+        written = made.put(path) if project.spec.bundle.directory else made.measure()
+        if project.spec.bundle.directory:
+            mark(path, written.digest)
+        found.append({"path": relative, "sha256": written.digest.hex, "size": written.size})
+    return found
 
 
 def _blobs(project: Project, image: ImageSpec) -> list[dict[str, Any]]:
@@ -235,6 +242,12 @@ def _write_index(project: Project) -> None:
     project.note("layout", f"index of {counted(len(project.spec.images), 'image')}")
 
 
-def image_archive(name: str) -> str:
-    """Where an image's own archive lies in the bundle (layout docker-archive)."""
-    return f"images/{name}.tar"
+def image_archive(name: str, platform: Platform | None = None) -> str:
+    """Where an image's own archive lies in the bundle (layout docker-archive), or that of a further platform."""
+    return f"images/{str(platform).replace('/', '-')}/{name}.tar" if platform else f"images/{name}.tar"
+
+
+def further_archives(project: Project, image: ImageSpec) -> dict[Platform, str]:
+    """The archives of an image's further platforms."""
+    made = archives(_tagged(project, image), project.store)
+    return {platform: image_archive(image.name, platform) for platform in made if platform}

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from bundle.errors import ProofError
 from bundle.oci.digest import Digest
 from bundle.oci.locations import RegistryImage
+from bundle.oci.platform import ALL_PLATFORMS, platform_text
 from bundle.oci.reference import Reference
 from clients.charts.images import FoundImage, is_about, pulls
 from schema.lock import ImagePin
@@ -24,19 +25,28 @@ _PLACES = 3  # shown of the places that use one image
 class CarriedImage:
     """An image of the bundle: the name and digest that it has inside, and its registry source where it has one.
 
-    `digest` is None while it is not pinned.
+    `digest` is None while it is not pinned. `indexes` are digests of the index that it was taken of, `platform` what
+    was taken of it.
     """
 
     name: str
     target: Reference
     digest: Digest | None
     source: Reference | None
+    indexes: frozenset[Digest] = frozenset()
+    platform: str = ALL_PLATFORMS
 
     @classmethod
     def of(cls, image: ImageSpec, pin: ImagePin | None) -> Self:
         """What the bundle pushes for an image of the spec."""
         source = image.source.reference if isinstance(image.source, RegistryImage) else None
-        return cls(name=image.name, target=image.target, digest=pin.digest if pin else None, source=source)
+        digest = pin.digest if pin else None
+        whole = {pin.index, pin.subset_of, source.digest if source else None} if pin else set()
+        return cls(
+            name=image.name, target=image.target, digest=digest, source=source,
+            indexes=frozenset(each for each in whole if each and each != digest),
+            platform=platform_text(image.platform),
+        )  # fmt: skip
 
     @classmethod
     def made_inside(cls, image: DerivedImageSpec) -> Self:
@@ -127,10 +137,20 @@ class Judge:
         return [((text, self.standing(uses[0])), uses) for text, uses in groups.items()]
 
     def _advice(self, reference: Reference) -> str:
+        for image in self.carried:
+            places = {image.target.repository, image.source.repository if image.source else ""}
+            if reference.digest in image.indexes and reference.repository in places:
+                return (
+                    f"this is the digest of the whole index, of which the bundle brings {image.platform}: set "
+                    f"`platform: all` for image {image.name!r}, or let the values say ${{image.{image.name}.ref}} there"
+                )
         near = [image for image in self.carried if image.target.repository == reference.repository]
         if near and reference.digest:
             one = near[0]
-            return f"the bundle brings {one.target}@{one.digest}: take the digest from ${{image.{one.name}.digest}}"
+            whole = "" if one.platform == ALL_PLATFORMS else "; an index's digest needs `platform: all`"
+            return (
+                f"the bundle brings {one.target}@{one.digest}: take the digest from ${{image.{one.name}.digest}}{whole}"
+            )
         if near:
             return (
                 f"the bundle brings {', '.join(str(image.target) for image in near)}: bring the tag that is asked for, "

@@ -80,7 +80,8 @@ class _Files:
     def __init__(self, receiver: Receiver, chosen: "Way") -> None:
         self._bundle = receiver.carried.bundle
         self._way = chosen
-        self._images: Mapping[str, ImageEntry] = {each.file: each for each in self._bundle.manifest.images if each.file}
+        images = self._bundle.manifest.images
+        self._images: Mapping[str, ImageEntry] = {file: each for each in images for file in each.files}
 
     def begin(self, name: str) -> "Compared":
         from bundle.archive.use import Compared
@@ -93,7 +94,7 @@ class _Files:
         from bundle.images.layout import named_digest
 
         if entry := self._images.get(name):
-            places = self._bundle.blobs(entry)
+            places = self._bundle.blobs(entry, name)
             wanted = {digest: self._way.use(digest) for digest in places}
             return Contained(
                 [

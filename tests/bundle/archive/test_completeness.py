@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from bundle.archive.archive import pack
+from bundle.archive.reader import open_bundle
 from bundle.archive.verify import verify
+from bundle.images.platform_archives import archives
 from bundle.metadata.base import Base
 from bundle.metadata.checksums import SUMS, hash_files, list_files, write_sums
 from bundle.metadata.delta import Delta
@@ -16,8 +18,11 @@ from bundle.metadata.manifest import BundleManifest, Layout
 from bundle.metadata.names import MANIFEST
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
+from bundle.storage.blob_store import BlobStore
+from bundle.transfer.image import reachable
+from tests.fixtures.images.images import ARM64
 from tests.fixtures.made.checked import API_BLOB, COMMON, OWN, SHARED_BLOB, base_with, flip, found, lines, packed
-from tests.fixtures.made.made_bundle import CONTENT, PREFIX, make_bundle
+from tests.fixtures.made.made_bundle import CONTENT, PREFIX, make_bundle, stored
 from tests.fixtures.made.receipts import RECEIPT
 
 
@@ -120,6 +125,37 @@ def test_an_image_archive_that_the_list_lacks(tmp_path: Path) -> None:
     (root / "images/api.tar").unlink()
     relist(root)
     assert found(root) == ["unlisted: images/api.tar (of image 'api'): expected a line in SHA256SUMS"]
+
+
+def test_the_archive_of_a_further_platform(tmp_path: Path) -> None:
+    """Each is needed, and what is in none of them is missing."""
+    root = make_bundle(tmp_path, "docker-archive")
+    store = BlobStore(tmp_path / "store")
+    multi = stored(store, "multi")
+    made = {str(platform or ""): each for platform, each in archives(multi, store).items()}
+    assert list(made) == ["", "linux/arm64/v8"]
+    further = f"images/linux-arm64-v8/{multi.name}.tar"
+    (root / further).parent.mkdir()
+    for text, file in (("", f"images/{multi.name}.tar"), ("linux/arm64/v8", further)):
+        (root / file).unlink(missing_ok=True)
+        made[text].put(root / file)
+    manifest = BundleManifest.decode((root / MANIFEST).read_bytes())
+    images = tuple(
+        replace(each, archives={ARM64: further}) if each.name == multi.name else each for each in manifest.images
+    )
+    (root / MANIFEST).write_bytes(replace(manifest, images=images).encode())
+    relist(root)
+    assert found(root) == []
+    opened = open_bundle(root).image(next(each for each in images if each.name == multi.name))
+    assert all(each.digest.matches(b"".join(opened.read(each, 0))) for each in reachable(multi.root, opened.manifest))
+    (root / further).unlink()
+    relist(root)
+    assert found(root) == [f"unlisted: {further} (of image 'multi'): expected a line in SHA256SUMS"]
+    (root / MANIFEST).write_bytes(manifest.encode())
+    relist(root)
+    (line,) = found(root)
+    arm = CONTENT["multi"].images[0].descriptor.digest  # type: ignore[union-attr]
+    assert line.startswith(f"damaged: image 'multi': found image 'multi' has no {arm} ")
 
 
 @pytest.fixture(params=["oci", "docker-archive"])

@@ -275,7 +275,7 @@ def test_what_was_compared_is_remembered(tmp_path: Path, where: str) -> None:
 def test_where_the_blobs_of_an_archived_image_lie(tmp_path: Path, where: str) -> None:
     bundle = open_bundle(placed(tmp_path, where, "docker-archive"))
     entry = next(image for image in bundle.manifest.images if image.name == "api")
-    places = bundle.blobs(entry)
+    places = bundle.blobs(entry, entry.file)
     assert entry.blobs.keys() | {entry.digest} <= places.keys()
     bundle.extract(entry.file, tmp_path / "image.tar")
     data = (tmp_path / "image.tar").read_bytes()

@@ -14,6 +14,7 @@ from bundle.metadata.entries import ProofEntry
 from bundle.metadata.manifest import BundleManifest, Layout
 from bundle.oci.digest import Digest
 from bundle.storage.blob_store import BlobStore
+from tests.fixtures.images.images import AMD64, ARM64
 from tests.fixtures.made.made_bundle import CONTENT, manifest_of, stored
 from tests.fixtures.places import ROOT
 
@@ -60,6 +61,20 @@ def test_what_is_written_follows_the_schema(manifest: BundleManifest, change: di
     changed = replace(manifest, **change)
     jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(changed.encode()))
     assert BundleManifest.decode(changed.encode()) == changed
+
+
+def test_the_archives_of_further_platforms(tmp_path: Path) -> None:
+    manifest = manifest_of([stored(BlobStore(tmp_path), name) for name in CONTENT], "docker-archive")
+    first, *rest = manifest.images
+    archives = {ARM64: "images/linux-arm64-v8/api.tar", AMD64: "images/linux-amd64/api.tar"}
+    changed = replace(manifest, images=(replace(first, archives=archives), *rest))
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(changed.encode()))
+    assert BundleManifest.decode(changed.encode()) == changed
+    assert changed.images[0].files == (first.file, *archives.values())
+    assert changed.id != manifest.id
+    twice = replace(manifest, images=(replace(first, archives={ARM64: first.file}), *rest))
+    with pytest.raises(FormatError, match=f"entries with the file '{first.file}'"):
+        BundleManifest.decode(twice.encode())
 
 
 def test_the_schema_refuses_what_is_not_one(manifest: BundleManifest) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import FormatError
-from bundle.storage.tree import SeekingStream, index_tar, read_small
+from bundle.storage.tree import DirectoryTree, Joined, SeekingStream, index_tar, read_small
 from bundle.storage.volume import Part, Volume
 from tests.fixtures.images.tars import made
 
@@ -44,6 +44,20 @@ def test_links_are_followed_inside_the_tar_only(tmp_path: Path) -> None:
             tree.size(name)
     with pytest.raises(FormatError, match="has 5 bytes, more than 4"):
         read_small(tree, "1/layer.tar", 4)
+
+
+def test_several_trees_as_one(tmp_path: Path) -> None:
+    (tmp_path / "x.tar").write_bytes(made(("both", REG, b"first", ""), ("one", REG, b"1", "")))
+    (tmp_path / "other").mkdir()
+    for name, data in (("both", b"second, longer"), ("two", b"22")):
+        (tmp_path / "other" / name).write_bytes(data)
+    tree = Joined([index_tar(tmp_path / "x.tar"), DirectoryTree(tmp_path / "other")])
+    assert [(read_small(tree, name, 20), tree.size(name)) for name in ("both", "one", "two")] == [
+        (b"first", 5), (b"1", 1), (b"22", 2),
+    ]  # fmt: skip
+    assert b"".join(tree.read("both", 2)) == b"rst"
+    with pytest.raises(FileNotFoundError, match="none"):
+        tree.extent("none")
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,14 @@ def test_an_index_of_two_platforms(registry: RunningRegistry, skopeo: Skopeo, tm
     assert (entry["platform"], one["digest"]) == ("linux/amd64,linux/arm64", str(single.digest))
     assert len(entry["blobs"]) == 4
     sbom = json.loads((bench.bundle / entry["sbom"]).read_bytes())
+    if layout == "docker-archive":
+        assert (entry["file"], entry["archives"]) == ("images/app.tar", {"linux/arm64": "images/linux-arm64/app.tar"})
+        assert (one["file"], "archives" in one) == ("images/one.tar", False)
+        for file, platform in ((entry["file"], AMD64), (entry["archives"]["linux/arm64"], ARM64)):
+            config = json.loads(skopeo.run("inspect", "--config", "--raw", f"docker-archive:{bench.bundle / file}"))
+            assert (config["os"], config["architecture"]) == (platform.os, platform.architecture)
+            assert file in (bench.bundle / "manifest.txt").read_text()
+            assert file in (bench.bundle / "report.html").read_text()
     told = json.dumps(sbom)
     assert all(f'"{each}"' in told for each in ("linux/amd64", "linux/arm64"))
     assert "linux/s390x" not in told

@@ -1,12 +1,18 @@
 """How each image stands, and what is said of those that are missing."""
 
+from dataclasses import replace
+
 import pytest
 
 from bundle.errors import ProofError
 from bundle.oci.digest import Digest
+from bundle.oci.locations import RegistryImage
 from bundle.oci.reference import Reference
 from clients.charts.images import FoundImage
+from schema.lock import ImagePin
+from schema.spec.contents import ImageSpec
 from tasks.proof.judge import CarriedImage, Judge, check
+from tests.fixtures.images.images import AMD64
 
 DIGEST = Digest.of(b"web")
 OTHER = Digest.of(b"other")
@@ -31,6 +37,45 @@ JUDGE = Judge(
     ignored={"busybox": "a test", "quay.io/a/tool": "never", "alpine:3.20": "old", f"bash@{DIGEST}": "pinned"},
     prefix="r.x/team",
 )
+
+
+def test_the_digest_of_an_index_of_which_a_part_is_brought() -> None:
+    index, linux = Digest.of(b"index"), "linux/amd64,linux/arm64"
+    part = replace(carried("web", "web:1.0", "docker.io/library/web:1.0"), indexes=frozenset({index}), platform=linux)
+    judge = Judge(carried=[part], ignored={}, prefix="r.x/team")
+    for text in (f"web:1.0@{index}", f"r.x/team/web@{index}"):
+        standing = judge.standing(image(text))
+        assert standing.kind == "missing"
+        assert standing.hint == (
+            "this is the digest of the whole index, of which the bundle brings linux/amd64,linux/arm64: set "
+            "`platform: all` for image 'web', or let the values say ${image.web.ref} there"
+        )
+    hint = judge.standing(image(f"r.x/team/web@{OTHER}")).hint
+    assert hint.endswith("take the digest from ${image.web.digest}; an index's digest needs `platform: all`")
+    assert "platform: all" not in judge.standing(image(f"elsewhere.example.com/web@{index}")).hint
+
+
+@pytest.mark.parametrize(
+    ("pin", "indexes"),
+    [
+        pytest.param({}, set(), id="what the source names"),
+        pytest.param({"index": OTHER}, {OTHER}, id="one platform"),
+        pytest.param({"subset_of": OTHER}, {OTHER}, id="several"),
+        pytest.param({"digest": OTHER}, {DIGEST}, id="the source's own digest"),
+    ],
+)
+def test_the_indexes_that_an_image_was_taken_of(pin: dict[str, Digest], indexes: set[Digest]) -> None:
+    spec = ImageSpec(
+        name="web",
+        source=RegistryImage(reference=Reference.parse(f"quay.io/a/web@{DIGEST}")),
+        source_text=f"quay.io/a/web@{DIGEST}",
+        target=Reference.parse("r.x/team/web:1"),
+        platform=AMD64,
+    )
+    pinned = ImagePin(source=spec.source_text, platform="linux/amd64", digest=DIGEST, media_type="x", size=1)
+    found = CarriedImage.of(spec, replace(pinned, **pin))  # type: ignore[arg-type]
+    assert (found.indexes, found.platform) == (indexes, "linux/amd64")
+    assert CarriedImage.of(spec, None).indexes == set()
 
 
 def image(text: str, *, evidence: str = "", kind: str = "Pod", field: str = "spec") -> FoundImage:
