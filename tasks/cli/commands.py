@@ -18,6 +18,7 @@ SCHEMAS: Mapping[str, str] = {  # what `schema` prints, by name: its file; that 
     "airgap": "airgap.schema.json",
     "manifest": "manifest.schema.json",
     "report": "report.schema.json",
+    "plan": "plan.schema.json",
     "site": "",
 }
 
@@ -220,7 +221,7 @@ COMMANDS: Mapping[str, ListedCommand] = {
         ListedCommand(
             name="schema",
             place="tasks.cli.info:SchemaCommand",
-            purpose="print the JSON Schema of airgap.yaml, a site file, or a bundle's manifest.json or report.json",
+            purpose="print the JSON Schema of airgap.yaml, a site file, manifest.json, report.json or `plan --json`",
             reads="nothing; for that of a site file the spec",
             writes="nothing",
             variables=("spec",),
