@@ -140,7 +140,7 @@ COMMANDS: Mapping[str, ListedCommand] = {
         ),
         ListedCommand(
             name="diagnose",
-            place="tasks.commands.day2:Diagnose",
+            place="tasks.commands.installed.day2:Diagnose",
             purpose="collect logs, events and states of the releases in one archive, and print the likely cause",
             reads="the cluster",
             writes="one archive, without secrets",
@@ -148,7 +148,7 @@ COMMANDS: Mapping[str, ListedCommand] = {
         ),
         ListedCommand(
             name="backup",
-            place="tasks.commands.backup:Backup",
+            place="tasks.commands.installed.backup:Backup",
             purpose="save values, secrets (encrypted), chart versions, receipt and database dumps in one archive",
             reads="the cluster, databases",
             writes="one archive below out=",
@@ -156,7 +156,7 @@ COMMANDS: Mapping[str, ListedCommand] = {
         ),
         ListedCommand(
             name="rollback",
-            place="tasks.commands.day2:Rollback",
+            place="tasks.commands.installed.day2:Rollback",
             purpose="roll back all releases that the last install changed",
             reads="the receipt",
             writes="the releases",
@@ -164,7 +164,7 @@ COMMANDS: Mapping[str, ListedCommand] = {
         ),
         ListedCommand(
             name="uninstall",
-            place="tasks.commands.day2:Uninstall",
+            place="tasks.commands.installed.day2:Uninstall",
             purpose="remove the releases and secrets that install made; asks first",
             reads="the receipt",
             writes="releases and secrets",
