@@ -57,11 +57,18 @@ class Facts:
             )
         return self.env[name.rest]
 
+    def is_secret(self, name: Name) -> bool:
+        """Whether the value of a name that has one is a secret."""
+        if name.space != "output":
+            return name.space in ("env", "file", "secret")
+        secret = self.secret_outputs.get(name.subject, (name.part,))
+        printed = self.outputs.get(name.subject, {})
+        return name.part in secret or not printed.keys() >= set(secret)  # one that is not there may be misspelt
+
     def _output(self, name: Name) -> Any:
         printed = _member(self.outputs, name.subject, name, "action with outputs")
         value = _member(printed, name.part, name, "output")
-        secret = self.secret_outputs.get(name.subject, (name.part,))
-        if name.part in secret or not printed.keys() >= set(secret):  # one that is not there may be misspelt
+        if self.is_secret(name):
             remember(value, self.known)
         return value
 

@@ -18,6 +18,7 @@ SCHEMAS: Mapping[str, str] = {  # what `schema` prints, by name: its file; that 
     "airgap": "airgap.schema.json",
     "manifest": "manifest.schema.json",
     "report": "report.schema.json",
+    "plan": "plan.schema.json",
     "site": "",
 }
 
@@ -139,7 +140,7 @@ COMMANDS: Mapping[str, ListedCommand] = {
         ),
         ListedCommand(
             name="diagnose",
-            place="tasks.commands.day2:Diagnose",
+            place="tasks.commands.installed.day2:Diagnose",
             purpose="collect logs, events and states of the releases in one archive, and print the likely cause",
             reads="the cluster",
             writes="one archive, without secrets",
@@ -147,7 +148,7 @@ COMMANDS: Mapping[str, ListedCommand] = {
         ),
         ListedCommand(
             name="backup",
-            place="tasks.commands.backup:Backup",
+            place="tasks.commands.installed.backup:Backup",
             purpose="save values, secrets (encrypted), chart versions, receipt and database dumps in one archive",
             reads="the cluster, databases",
             writes="one archive below out=",
@@ -155,7 +156,7 @@ COMMANDS: Mapping[str, ListedCommand] = {
         ),
         ListedCommand(
             name="rollback",
-            place="tasks.commands.day2:Rollback",
+            place="tasks.commands.installed.day2:Rollback",
             purpose="roll back all releases that the last install changed",
             reads="the receipt",
             writes="the releases",
@@ -163,7 +164,7 @@ COMMANDS: Mapping[str, ListedCommand] = {
         ),
         ListedCommand(
             name="uninstall",
-            place="tasks.commands.day2:Uninstall",
+            place="tasks.commands.installed.day2:Uninstall",
             purpose="remove the releases and secrets that install made; asks first",
             reads="the receipt",
             writes="releases and secrets",
@@ -220,7 +221,7 @@ COMMANDS: Mapping[str, ListedCommand] = {
         ListedCommand(
             name="schema",
             place="tasks.cli.info:SchemaCommand",
-            purpose="print the JSON Schema of airgap.yaml, a site file, or a bundle's manifest.json or report.json",
+            purpose="print the JSON Schema of airgap.yaml, a site file, manifest.json, report.json or `plan --json`",
             reads="nothing; for that of a site file the spec",
             writes="nothing",
             variables=("spec",),

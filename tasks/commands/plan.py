@@ -1,7 +1,8 @@
 """`doit plan`: what a run would do and why, without changing anything; for a bundle without asking anybody."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from tasks.collect.delta import Carried, carried
 from tasks.collect.images import missing, pin_of
 from tasks.commands.plan_install import InstallPlan, plan_install
 from tasks.runtime.project import Project
-from tasks.runtime.step import GroupUpToDate, UpToDate
+from tasks.runtime.step import NOT_KNOWN, GroupUpToDate, UpToDate
 
 _JSON = {"name": "as_json", "long": "json", "type": bool, "default": False, "help": "print the plan as JSON"}
 _EXIT_CODE = {
@@ -28,6 +29,7 @@ _EXIT_CODE = {
     "default": False,
     "help": "exit with 1 when something would run",
 }
+_FEW = 3  # steps that are named one by one where they would run for the same reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,25 +90,26 @@ class Plan(FlagsAnywhere, DoitCmdBase):  # type: ignore[misc]
         planned = tuple(self._steps(selected))
         due = [step for step in planned if step.reason]
         try:
-            details = list(self._details(selected, {step.name for step in due}))
+            details = list(self._details(selected, {step.name: step.reason for step in due}))
         except AirgapError as err:  # a bundle that can't be read, or that nobody vouches for
             console.problem(f"FAILED {self.name}: {err}")
             return 1
         if as_json:
-            data: dict[str, Any] = {"steps": [step.to_dict() for step in planned]}
+            data: dict[str, Any] = {"format": 1, "steps": [step.to_dict() for step in planned]}
             for detail in details:
                 data |= detail.to_dict()
             console.text(json.dumps(data, indent=2))
         else:
-            for step in due:
-                console.line(f"{step.name:<28} {step.reason}")
+            installs = [detail for detail in details if isinstance(detail, InstallPlan)]
+            for line in _by_reason(due, *installs):
+                console.line(line)
             console.line(f"{len(due)} of {len(planned)} steps would run, {len(planned) - len(due)} are up to date")
             for line in (line for detail in details for line in detail.lines()):
                 console.line(line)
         refused = any(isinstance(detail, InstallPlan) and detail.refused for detail in details)
         return 1 if refused or (due and exit_code) else 0
 
-    def _details(self, selected: list[str], due: set[str]) -> Iterator[FetchEstimate | Carried | InstallPlan]:
+    def _details(self, selected: list[str], due: Mapping[str, str]) -> Iterator[FetchEstimate | Carried | InstallPlan]:
         """What is known of the bytes, and of the releases."""
         if "install" in selected:
             yield plan_install(self.loader.namespace["RECEIVER"], due)
@@ -153,6 +156,27 @@ class Plan(FlagsAnywhere, DoitCmdBase):  # type: ignore[misc]
             if files := status.reasons.get(f"{kind}_file_dep"):
                 return f"{', '.join(sorted(files))} {'was ' * (kind != 'changed')}{kind}"
         return status.error_reason or "always runs"
+
+
+def _by_reason(due: Sequence[Planned], *installs: InstallPlan) -> Iterator[str]:
+    """Each reason once, with the steps that it is for; not those of the releases, which are told with them."""
+    told = {name for install in installs for release in install.releases for name in release.steps}
+    unknown = {reason for install in installs for reason in install.unknown}
+    groups: dict[str, list[str]] = {}
+    for step in due:
+        if step.name not in told:
+            groups.setdefault(NOT_KNOWN if step.reason in unknown else step.reason, []).append(step.name)
+    for reason, names in groups.items():
+        yield f"{_named(names):<28} {reason}"
+
+
+def _named(names: Sequence[str]) -> str:
+    """A few steps by their names, many by how many there are of each kind."""
+    if len(names) <= _FEW:
+        return ", ".join(names)
+    kinds = Counter(name.partition(":")[0] for name in names)
+    alone = {name.partition(":")[0]: name for name in names}
+    return ", ".join(alone[kind] if count == 1 else f"{kind} ({count})" for kind, count in kinds.items())
 
 
 def fetch_estimate(project: Project, names: Collection[str]) -> FetchEstimate:

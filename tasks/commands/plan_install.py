@@ -1,8 +1,9 @@
 """What `doit plan install` adds: the bytes to send, how values would change, and what stands in a release's way."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from secrets import token_hex
 from typing import Any
 
 from bundle.errors import AirgapError
@@ -11,28 +12,38 @@ from bundle.oci.digest import Digest
 from clients.preflight.findings import Finding, Findings, render
 from clients.programs.process import masked
 from schema.spec.install import ReleaseSpec
+from schema.syntax.template import Name
+from schema.values.changes import ValueChange, value_changes
 from schema.values.flat import shown_values
-from schema.values.values import key_text
+from schema.values.values import KeyPath
 from tasks.install.charts.judge import judge_releases
 from tasks.install.push import image_entry, image_parts
 from tasks.install.verify import downgrade
 from tasks.site.receiver import Receiver
 
-_ABSENT = object()
+_BASES = ("values", "helm", "health")  # of a release's steps
+_VALUES_CHANGED = "values changed"  # as the steps say it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasePlan:
-    """One release: `install`, `upgrade` or `leave`, the chart, and one line for each value that differs, masked.
+    """One release: `install`, `upgrade` or `leave`, the chart, the values that differ, and why besides these.
 
-    `overrides` are the values that the site file says, one line each, names unresolved.
+    `reasons` are those of its steps, which are told with it, `overrides` the values that the site file says, one line
+    each, names unresolved.
     """
 
     name: str
     change: str
     chart: str
-    values: tuple[str, ...]
+    values: tuple[ValueChange, ...] = ()
+    reasons: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The names of its steps."""
+        return tuple(f"{base}:{self.name}" for base in _BASES)
 
     def to_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -40,9 +51,17 @@ class ReleasePlan:
             "release": self.name,
             "change": self.change,
             "chart": self.chart,
-            "values": list(self.values),
+            "reasons": list(self.reasons),
+            "values": [each.to_dict() for each in self.values],
             "overrides": list(self.overrides),
         }
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        yield f"{self.change} release {self.name} from chart {self.chart}"
+        yield from (f"   {reason}" for reason in self.reasons)
+        yield from (f"   override {line}" for line in self.overrides)
+        yield from (f"   {line}" for each in self.values for line in each.lines())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,17 +97,15 @@ class InstallPlan:
         if self.refused:
             yield f"refused: {self.refused}"
         for release in self.releases:
-            yield f"{release.change} release {release.name} from chart {release.chart}"
-            yield from (f"   override {line}" for line in release.overrides)
-            yield from (f"   {line}" for line in release.values)
+            yield from release.lines()
         yield from (f"not known: {reason}" for reason in self.unknown)
         yield from (f"not there: {reason}" for reason in self.lacking)
         yield from render(self.findings)
         yield f"to send: {human(self.bytes_to_send)} in {counted(len(self.images), 'image')}"
 
 
-def plan_install(receiver: Receiver, due: Collection[str]) -> InstallPlan:
-    """Look at the registry and the cluster for the steps that are due; nothing is changed."""
+def plan_install(receiver: Receiver, due: Mapping[str, str]) -> InstallPlan:
+    """Look at the registry and the cluster for the steps that are due, each with the reason; nothing is changed."""
     unknown: list[str] = []
     missing: dict[str, dict[Digest, int]] = {}
     for name in receiver.images.references:
@@ -106,7 +123,7 @@ def plan_install(receiver: Receiver, due: Collection[str]) -> InstallPlan:
     releases = []
     for release in receiver.carried.spec.install.releases:
         try:
-            releases.append(_release(receiver, release, changes=f"helm:{release.name}" in due))
+            releases.append(_release(receiver, release, due))
         except AirgapError as err:
             unknown.append(str(err))
     findings: Findings = ()
@@ -144,28 +161,46 @@ def _missing(receiver: Receiver, name: str) -> dict[Digest, int]:
     return {digest: part.size for digest, part in missing.items()}
 
 
-def _release(receiver: Receiver, release: ReleaseSpec, *, changes: bool) -> ReleasePlan:
+def _release(receiver: Receiver, release: ReleaseSpec, due: Mapping[str, str]) -> ReleasePlan:
     found = receiver.cluster.release(release)
     chart = receiver.carried.chart(release.chart).name.removesuffix(".tgz")
     file = receiver.site.overrides.get(release.name)
     planned = partial(ReleasePlan, name=release.name, chart=chart, overrides=tuple(shown_values(file)) if file else ())
     if found is None:
-        return planned(change="install", values=())
-    if not changes:
-        return planned(change="leave", values=())
+        return planned(change="install")
+    changes = f"helm:{release.name}" in due
+    values = _changes(receiver, release) if changes else ()
+    given = dict.fromkeys(due.get(f"{base}:{release.name}", "") for base in _BASES)
+    reasons = tuple(
+        masked(reason, receiver.known)
+        for reason in given
+        if reason and not reason.startswith("after ") and not (values and reason == _VALUES_CHANGED)
+    )
+    change = "upgrade" if changes else "leave"
+    return planned(change=change, values=values, reasons=reasons)
+
+
+def _changes(receiver: Receiver, release: ReleaseSpec) -> tuple[ValueChange, ...]:
+    """How the release's values in the cluster would change."""
     now = receiver.cluster.helm.get_values(release.name, namespace=release.namespace)
-    then = receiver.values(release).data
-    lines = tuple(masked(line, receiver.known) for line in _differences(now, then, ()))
-    return planned(change="upgrade", values=lines)
+    then, facts, mark = receiver.values(release).data, receiver.facts, token_hex()
+
+    def marked(name: Name) -> Any:
+        return mark if facts.is_secret(name) else facts(name)
+
+    leaves = list(_leaves(receiver.values(release, marked).data, ()))
+    secret = [path for path, text in leaves if mark in text]
+    shown = [text for _, text in leaves if mark not in text]  # what stands openly in the values is no secret
+    known = [each for each in receiver.known if not any(each in text for text in shown)]
+    return value_changes(now, then, secret=secret, is_known=lambda text: masked(text, known) != text)
 
 
-def _differences(old: Any, new: Any, path: tuple[str | int, ...]) -> Iterator[str]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in sorted({*old, *new}):
-            yield from _differences(old.get(key, _ABSENT), new.get(key, _ABSENT), (*path, key))
-    elif old is _ABSENT:
-        yield f"+ {key_text(path)}: {new}"
-    elif new is _ABSENT:
-        yield f"- {key_text(path)}: {old}"
-    elif old != new:
-        yield f"~ {key_text(path)}: {old} -> {new}"
+def _leaves(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    if isinstance(value, dict):
+        for key, member in value.items():
+            yield from _leaves(member, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _leaves(item, (*path, index))
+    else:
+        yield path, str(value)

@@ -19,7 +19,7 @@ from bundle.signing.trust import OneList
 from bundle.storage.files import write_bytes
 from tasks.assemble.reporting import compose, earlier, last_before
 from tasks.cli.commands import COMMANDS
-from tasks.commands.day2 import ReceiverCommand
+from tasks.commands.installed.day2 import ReceiverCommand
 from tasks.rehearsal.result import KEPT, RehearsalResult
 from tasks.runtime.console import LocalWork
 from tasks.site.receiver import Receiver

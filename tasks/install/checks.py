@@ -26,8 +26,8 @@ from schema.values.values import without_secrets
 from tasks.install.charts.judge import judge
 from tasks.install.charts.rendered import brought_kinds, joined, render_releases
 from tasks.site.derivation import Derivation
-from tasks.site.last_backup import missing_backups
 from tasks.site.receiver import Receiver
+from tasks.site.records.last_backup import missing_backups
 
 _T = TypeVar("_T")
 _RUN_SECONDS = 60.0  # for a check of the spec's own

@@ -21,7 +21,7 @@ from schema.values.rendered import rendered_file
 from schema.values.unknown_keys import unknown_keys
 from tasks.install.charts.crds import upgrade_crds
 from tasks.site.receiver import Receiver
-from tasks.site.revisions import Revisions
+from tasks.site.records.revisions import Revisions
 
 
 def check_values(receiver: Receiver, release: ReleaseSpec) -> None:

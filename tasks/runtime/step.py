@@ -18,7 +18,9 @@ from tasks.runtime.installation import missing_package
 from tasks.runtime.state import signature
 
 Inputs = Mapping[str, Any]
+NOT_KNOWN = "what it depends on is not known yet"  # why a step would run, before others have
 _loading = threading.Lock()
+_OF_THE_PLACE = {"at": "the bundle's place", "tree": "the bundle's place"}  # where it is made, by the names of inputs
 
 
 class Undo(Protocol):
@@ -164,7 +166,7 @@ class UpToDate:
             return "has not run yet"
         inputs = self.step.inputs()
         if inputs is None:
-            return "what it depends on is not known yet"
+            return NOT_KNOWN
         if inputs != values.get("inputs"):
             return _difference(values.get("inputs") or {}, inputs)
         for path, noted in values.get("outputs", {}).items():
@@ -245,6 +247,11 @@ def _signature(path: str) -> list[int] | None:
 def _difference(old: Inputs, new: Inputs) -> str:
     changed = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
     key = changed[0]
-    if isinstance(old.get(key), str | int) and isinstance(new.get(key), str | int):
+    if _readable(old.get(key)) and _readable(new.get(key)):
         return f"{key} changed: {old[key]} -> {new[key]}"
-    return f"{', '.join(changed)} changed"
+    return f"{', '.join(dict.fromkeys(_OF_THE_PLACE.get(key, key) for key in changed))} changed"
+
+
+def _readable(value: Any) -> bool:
+    """Whether a value means something to whoever reads a plan: neither a sealed digest nor a path of ours."""
+    return isinstance(value, int) or (isinstance(value, str) and not value.startswith(("hmac-", "/")))

@@ -1,16 +1,20 @@
 """Plan, rollback and uninstall inside, against the real registry, cluster and helm."""
 
 import json
+import re
 import subprocess
 import zipfile
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from tests.fixtures.benches.site_bench import VALUES, Site, make_site
 from tests.fixtures.parts.clusters import Cluster
 from tests.fixtures.parts.helms import Helm
 from tests.fixtures.parts.registries import RunningRegistry
+
+PUBLISHED = Draft202012Validator(json.loads((Path(__file__).parents[3] / "schema/plan.schema.json").read_text()))
 
 
 @pytest.fixture
@@ -25,7 +29,8 @@ def test_plan_then_install_then_plan_again(site: Site) -> None:
     plan = json.loads(fresh.out)
     manifest = json.loads((site.carried / "manifest.json").read_text())
     assert 0 < plan["bytes_to_send"] <= manifest["images"][0]["size"]
-    assert plan["releases"] == [{"release": "web", "change": "install", "chart": "web-1.0.0", "values": []}]
+    web = {"release": "web", "change": "install", "chart": "web-1.0.0"}
+    assert plan["releases"] == [{**web, "reasons": [], "values": [], "overrides": []}]
     assert site.revision("web") == 0
     due = sorted(step["step"] for step in plan["steps"] if step["run"])
     assert site.install().steps == due
@@ -35,7 +40,9 @@ def test_plan_then_install_then_plan_again(site: Site) -> None:
     site.values(VALUES.replace("replicas: 1", "replicas: 2"))
     site.carry()
     changed = site.run("plan", "install")
-    assert "~ replicas: 1 -> 2" in changed.out
+    assert "   ~ replicas: 1 -> 2\n" in changed.out
+    assert not {"hmac", str(site.state), "False"} & set(re.split(r"[ :]", changed.out))
+    assert list(PUBLISHED.iter_errors(json.loads(site.run("plan", "install", "--json").out))) == []
     assert site.revision("web") == 1
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.fixtures.benches.workbench import Workbench, make
 
 
-@pytest.mark.parametrize("name", ["airgap", "manifest"])
+@pytest.mark.parametrize("name", ["airgap", "manifest", "plan"])
 def test_schema_prints_json(tmp_path: Path, name: str) -> None:
     ran = Workbench(place=tmp_path).doit("schema", name)
     assert ran.code == 0

@@ -4,15 +4,23 @@ import hashlib
 import json
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from doit.task import Task
+from jsonschema import Draft202012Validator
 
-from tasks.commands.plan import Plan
+from clients.preflight.findings import Finding
+from schema.values.changes import value_changes
+from tasks.commands.plan import Plan, Planned, _by_reason
+from tasks.commands.plan_install import InstallPlan, ReleasePlan
+from tasks.runtime.step import NOT_KNOWN
 from tests.fixtures.benches.workbench import Workbench, bundled
 from tests.fixtures.images.images import image, layer
+
+PUBLISHED = Draft202012Validator(json.loads((Path(__file__).parents[3] / "schema/plan.schema.json").read_text()))
 
 
 @pytest.mark.parametrize("change", ["nothing", "fresh", "blob", "image", "archive", "tag"])
@@ -38,6 +46,7 @@ def test_plan_is_what_then_runs(bench: Workbench, change: str) -> None:
     bench.write()
     planned, seen = bench.watched("plan", "bundle", "--json", "--exit-code")
     assert seen == [], "a plan writes nothing and asks nobody"
+    assert list(PUBLISHED.iter_errors(json.loads(planned.out))) == []
     steps = json.loads(planned.out)["steps"]
     due = sorted(step["step"] for step in steps if step["run"])
     assert planned.code == (1 if due else 0)
@@ -87,3 +96,30 @@ def test_the_tasks_are_gone_through_as_often_however_many_there_are(count: int) 
     steps = list(plan._steps([task.name for task in list.__iter__(tasks)]))
     assert len(steps) == count
     assert tasks.rounds == 4
+
+
+def test_a_reason_is_told_once_and_releases_tell_their_own() -> None:
+    due = [
+        *(Planned(name=f"push:{number}", reason="no answer") for number in range(40)),
+        *(Planned(name=f"secret:{number}", reason=NOT_KNOWN) for number in range(2)),
+        Planned(name="values:app", reason="values changed"),
+        Planned(name="action:enroll", reason="has not run yet"),
+    ]
+    release = ReleasePlan(name="app", change="upgrade", chart="app-1")
+    plan = InstallPlan(images={}, bytes_to_send=0, releases=(release,), unknown=("no answer",))
+    assert list(_by_reason(due, plan)) == [
+        f"push (40), secret (2)        {NOT_KNOWN}",
+        "action:enroll                has not run yet",
+    ]
+
+
+def test_the_schema_is_that_of_an_install_too() -> None:
+    values = value_changes({"a": 1, "b": "x"}, {"a": 2}, secret=[("a",)], is_known=lambda _: False)
+    release = ReleasePlan(name="app", change="upgrade", chart="app-1.0.0", values=values, reasons=("chart changed",))
+    finding = Finding(subject="release 'app'", what="no")
+    plan = InstallPlan(images={"one": 1}, bytes_to_send=1, releases=(release,), unknown=("x",), findings=(finding,))
+    printed = json.loads(json.dumps({"format": 1, "steps": [Planned(name="s", reason="").to_dict()], **plan.to_dict()}))
+    Draft202012Validator.check_schema(PUBLISHED.schema)
+    assert list(PUBLISHED.iter_errors(printed)) == []
+    for wrong in ({**printed, "bytes_to_fetch": 1, "bytes_at_most": 1}, {**printed, "more": 1}):
+        assert list(PUBLISHED.iter_errors(wrong))

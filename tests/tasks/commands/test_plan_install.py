@@ -6,13 +6,21 @@ import pytest
 
 from bundle.transfer.transfers import Transfers
 from clients.preflight.findings import Finding
+from schema.values.changes import value_changes
 from tasks.commands.plan_install import InstallPlan, ReleasePlan, plan_install
 from tasks.install.secrets import secret_steps
 from tasks.site.receiver import Receiver
-from tests.fixtures.benches.receiving import cluster_of, named, receiving, run
+from tests.fixtures.benches.receiving import ENV, cluster_of, make_carried, named, receiving, run
 from tests.fixtures.servers.faulty_registry import OFTEN, FaultyRegistry, refusal
 
-DUE = {"push:one", "push:two", "helm:app", "helm:web"}
+DUE = {
+    "push:one": "has not run yet",
+    "push:two": "has not run yet",
+    "values:app": "values changed",
+    "helm:app": "values changed",
+    "helm:web": "chart changed",
+    "health:web": "after helm:web",
+}
 
 
 @pytest.fixture
@@ -30,7 +38,7 @@ def test_the_bytes_of_what_the_registry_lacks_shared_ones_once(receiver: Receive
     one = receiver.carried.bundle.manifest.images[0]
     receiver.crossing.delivery.deliver(one, receiver.crossing.source(one), Transfers(1))
     assert plan_install(receiver, DUE).images["one"] == 0
-    assert plan_install(receiver, set()).images == {}
+    assert plan_install(receiver, {}).images == {}
 
 
 def test_nothing_is_changed(receiver: Receiver, faulty: FaultyRegistry) -> None:
@@ -46,14 +54,16 @@ def test_releases_are_installed_upgraded_or_left(receiver: Receiver) -> None:
     helm.put("app", "app", chart="app-0.9.0")
     helm.put("web", "web")
     helm.values["app"] = {"host": "hunter2", "replicas": 1, "old": True}
-    app, web = plan_install(receiver, DUE - {"helm:web"}).releases
-    assert (app.change, web.change) == ("upgrade", "leave")
-    assert app.values == (
-        "~ host: *** -> h.example",
-        "+ image: registry.example.com/team/one:1.0".replace("registry.example.com", receiver.options.registry[:-5]),
-        "- old: True",
-        "~ replicas: 1 -> 2",
-    )
+    due = {**{step: why for step, why in DUE.items() if step != "helm:web"}, "health:web": "pod 'web-1' is not ready"}
+    app, web = plan_install(receiver, due).releases
+    assert list(web.lines()) == ["leave release web from chart app-1.0.0", "   pod 'web-1' is not ready"]
+    assert list(app.lines()) == [
+        "upgrade release app from chart app-1.0.0",
+        "   ~ host: *** -> h.example (secret) changed",
+        f"   + image: {receiver.options.registry}/one:1.0",
+        "   - old: true",
+        "   ~ replicas: 1 -> 2",
+    ]
     helm.releases.clear()
     receiver.cluster.changed_releases()
     assert [each.change for each in plan_install(receiver, DUE).releases] == ["install", "install"]
@@ -66,8 +76,34 @@ def test_what_can_not_be_looked_at_is_not_known(receiver: Receiver, faulty: Faul
     assert any("403 Forbidden" in reason for reason in plan.unknown)
 
 
+def test_secrets_are_masked_and_no_other_word(tmp_path: Path, faulty: FaultyRegistry) -> None:
+    """DB, an ordinary word here, stands in the host's name too; only the value that is made of it is masked."""
+    values = "host: ${site.host}\nextra: {url: 'x:${env.DB}', seed: '${secret.seed}', same: '${env.PW}'}\n"
+    bench = make_carried(tmp_path / "made", values=values)
+    env = {**ENV, "DB": "example"}
+    made = receiving(bench.bundle, tmp_path / "state", registry=f"http://{faulty.host}/team", env=env)
+    run(named(secret_steps(made)))
+    _, helm = cluster_of(made)
+    helm.put("app", "app", chart="app-0.9.0")
+    helm.values["app"] = {"host": "old.example", "extra": {"url": "x:other", "gone": "hunter2", "same": "hunter2"}}
+    planned = plan_install(made, {**DUE, "helm:app": "chart changed: a -> b"})
+    app = planned.releases[0]
+    assert list(app.lines()) == [
+        "upgrade release app from chart app-1.0.0",
+        "   chart changed: a -> b",
+        "   - extra.gone: *** (secret)",
+        "   + extra.seed: *** (secret)",
+        "   ~ extra.url: *** (secret) changed",
+        "   ~ host: old.example -> h.example",
+    ]
+    assert "hunter2" not in repr(planned) + str(planned.to_dict())
+
+
 def test_it_is_shown_and_written() -> None:
-    release = ReleasePlan(name="app", change="upgrade", chart="app-1.0.0", values=("~ a: 1 -> 2",), overrides=("a: 2",))
+    values = value_changes({"a": 1}, {"a": 2}, secret=(), is_known=lambda _: False)
+    release = ReleasePlan(
+        name="app", change="upgrade", chart="app-1.0.0", values=values, reasons=("z",), overrides=("a: 2",)
+    )
     plan = InstallPlan(
         images={"one": 1000},
         bytes_to_send=1000,
@@ -90,6 +126,7 @@ def test_it_is_shown_and_written() -> None:
     assert list(plan.lines()) == [
         "refused: older",
         "upgrade release app from chart app-1.0.0",
+        "   z",
         "   override a: 2",
         "   ~ a: 1 -> 2",
         "not known: x",
@@ -103,7 +140,8 @@ def test_it_is_shown_and_written() -> None:
             "release": "app",
             "change": "upgrade",
             "chart": "app-1.0.0",
-            "values": ["~ a: 1 -> 2"],
+            "reasons": ["z"],
+            "values": [{"path": "a", "change": "changed", "secret": False, "old": 1, "new": 2}],
             "overrides": ["a: 2"],
         }
     ]

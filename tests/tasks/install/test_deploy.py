@@ -10,7 +10,7 @@ from schema.spec.install import ReleaseSpec
 from tasks.install import deploy
 from tasks.install.secrets import secret_steps
 from tasks.site.receiver import Receiver
-from tasks.site.revisions import Revisions
+from tasks.site.records.revisions import Revisions
 from tests.fixtures.benches.receiving import cluster_of, make_carried, named, receiving, run, said
 
 

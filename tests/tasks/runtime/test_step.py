@@ -3,6 +3,9 @@
 import subprocess
 import sys
 
+import pytest
+
+from tasks.runtime.step import Inputs, Step, UpToDate
 from tests.fixtures.benches.workbench import Workbench, bundled
 from tests.fixtures.places import ROOT
 
@@ -56,3 +59,20 @@ def test_steps_that_begin_at_once_load_what_they_share_by_one_thread() -> None:
     for _ in range(3):
         done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
         assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ({"version": "1"}, {"version": "2"}, "version changed: 1 -> 2"),
+        ({"values": "hmac-sha256:0a"}, {"values": "hmac-sha256:0b"}, "values changed"),
+        ({"tree": "/a/1", "at": "/a"}, {"tree": "/a/2", "at": "/b"}, "the bundle's place changed"),
+        ({"revision": 1}, {"revision": 2}, "revision changed: 1 -> 2"),
+        ({"a": {"b": False}}, {"a": {"b": True}}, "a changed"),
+    ],
+)
+def test_a_reason_shows_what_people_can_read(old: Inputs, new: Inputs, told: str) -> None:
+    step = Step(base="one", doc="", action=list, inputs=lambda: new)
+    check = UpToDate(step)
+    check(None, {"inputs": old})
+    assert check.reason == told

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tasks.site.last_backup import LastBackup, missing_backups
 from tasks.site.receiver import Receiver
+from tasks.site.records.last_backup import LastBackup, missing_backups
 from tests.fixtures.benches.receiving import cluster_of
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)

@@ -10,13 +10,13 @@ import pytest
 from bundle.errors import ProblemsError, ReleaseError
 from clients.cluster.release import Release
 from schema.spec.install import ReleaseSpec
-from tasks.commands import day2
-from tasks.commands.day2 import Diagnose, Rollback, Uninstall
+from tasks.commands.installed import day2
+from tasks.commands.installed.day2 import Diagnose, Rollback, Uninstall
 from tasks.install.deploy import install
 from tasks.install.receipt import receipt_path, receipt_steps
 from tasks.install.secrets import namespace_steps, secret_steps
 from tasks.site.receiver import Receiver
-from tasks.site.revisions import Revisions
+from tasks.site.records.revisions import Revisions
 from tests.fixtures.benches.receiving import MemoryHelm, cluster_of, commanded, named, run, said
 
 

@@ -24,7 +24,7 @@ from tasks.cli.commands import COMMANDS
 from tasks.install.deploy import reachable, saying, watch
 from tasks.install.receipt import renew_releases
 from tasks.site.receiver import Receiver
-from tasks.site.revisions import Revision, Revisions
+from tasks.site.records.revisions import Revision, Revisions
 
 _YES = {"name": "yes", "short": "y", "long": "yes", "type": bool, "default": False, "help": "do not ask first"}
 _DATABASES = (

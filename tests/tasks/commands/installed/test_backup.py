@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from doit.exceptions import InvalidCommand
 
-from tasks.commands.backup import Backup
+from tasks.commands.installed.backup import Backup
 from tasks.install.secrets import secret_steps
-from tasks.site.last_backup import LastBackup
 from tasks.site.receiver import Receiver
+from tasks.site.records.last_backup import LastBackup
 from tests.fixtures.benches.receiving import cluster_of, commanded, make_carried, named, receiving, run, said
 from tests.fixtures.parts.parts import program
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from schema.spec.install import ReleaseSpec
-from tasks.site.revisions import Revisions
+from tasks.site.records.revisions import Revisions
 
 
 def release(name: str) -> ReleaseSpec:

@@ -30,11 +30,11 @@ from schema.site.uses import backup_uses, gather
 from schema.spec.backup import DumpSpec
 from schema.syntax import template
 from tasks.cli.commands import COMMANDS
-from tasks.commands.day2 import ReceiverCommand
+from tasks.commands.installed.day2 import ReceiverCommand
 from tasks.install.verify import refuse_downgrade
 from tasks.runtime.version import VERSION
-from tasks.site.last_backup import LastBackup
 from tasks.site.receiver import Receiver
+from tasks.site.records.last_backup import LastBackup
 
 FORMAT_VERSION = 1
 _SOON = 30  # days
