@@ -3,7 +3,7 @@
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import IO
 from bundle.errors import FormatError, SourceError, StorageError, storage_errors
 from bundle.metadata.checksums import SUMS, read_sums, write_sums
 from bundle.oci.digest import Digest
-from bundle.storage.appender import BLOCK, Appender
+from bundle.storage.appender import BLOCK, Appender, See
 from bundle.storage.files import alone, is_temporary, sync_directory, temporary
 from bundle.storage.volume import FilePiece, Part, Volume
 
@@ -62,7 +62,7 @@ class PartWriter:
             view = view[room:]
             self._end_full()
 
-    def copy(self, piece: FilePiece, see: Callable[[bytes], object] | None = None) -> int:
+    def copy(self, piece: FilePiece, see: See | None = None) -> int:
         """Append a piece of a file, as `Appender.copy` does, opening the next part where one is full."""
         done = 0
         while done < piece.size:

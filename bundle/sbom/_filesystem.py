@@ -72,6 +72,16 @@ class FileSystem(Generic[_T]):
                 self._read_targets(stream, loose, changes)
         self._apply(changes)
 
+    def begin_as(self, other: "FileSystem[_T]") -> None:
+        """Take the layers that another one has by now for those below the ones that are added here."""
+        self._files, self._symlinks = dict(other._files), dict(other._symlinks)
+        self._parents, self._weight = set(other._parents), other._weight
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        return self._weight
+
     def files(self) -> Mapping[str, _T]:
         """The files that are left, by path, sorted."""
         return dict(sorted(self._files.items()))

@@ -11,7 +11,7 @@ from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.platform import Platform
 from bundle.sbom._filesystem import OpenZstd
-from bundle.sbom.inventory import Inventory, LayerBlob, take_inventory
+from bundle.sbom.inventory import Inventory, LayerBlob, SharedLayers, take_inventory
 from bundle.sbom.package import System
 from bundle.storage.blob_store import BlobStore
 from bundle.transfer.image import Manifest
@@ -88,14 +88,19 @@ def platform_of(store: BlobStore, manifest: Manifest) -> str:
     return str(platform) if platform.architecture not in ("", _UNKNOWN) else ""
 
 
-def read_layers(store: BlobStore, manifest: Manifest, *, open_zstd: OpenZstd) -> Inventory:
-    """The packages that the layers hold. What is no image has none, and the result says what it is."""
+def read_layers(
+    store: BlobStore, manifest: Manifest, *, open_zstd: OpenZstd, shared: SharedLayers | None = None
+) -> Inventory:
+    """The packages that the layers hold. What is no image has none, and the result says what it is.
+
+    Layers that `shared` has by now are not read again.
+    """
     kind = manifest.config.media_type
     if kind not in media_types.IMAGE_CONFIGS:
         why = f"this is no image with layers of files, but an artifact of type {kind}"
         return Inventory(packages=(), system=System(), not_read=(why,))
     layers = [_blob(store, number, layer) for number, layer in enumerate(manifest.layers, 1)]
-    return take_inventory(layers, open_zstd=open_zstd, room=store.root)
+    return take_inventory(layers, open_zstd=open_zstd, room=store.root, shared=shared)
 
 
 def _blob(store: BlobStore, number: int, layer: Descriptor) -> LayerBlob:

@@ -1,6 +1,7 @@
 """The packages of one image, told from its layers: package databases, Python distributions, Node packages."""
 
-from collections import Counter
+import threading
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,6 +21,10 @@ from bundle.storage.scratch import scratch_directory
 
 LOOKED_FOR = ("deb", "apk", "rpm", "pypi", "npm")
 _MOST_PACKAGES = 200_000
+_MOST_SHARED = 16 * 1024**2  # bytes, about, of what is kept for other images
+
+Chain = tuple[Path, ...]
+"""The files of layers that were put on each other, base first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,17 +45,56 @@ class Inventory:
     not_read: tuple[str, ...]
 
 
-def take_inventory(layers: Sequence[LayerBlob], *, open_zstd: OpenZstd, room: Path) -> Inventory:
+class SharedLayers:
+    """What images that are listed side by side begin with in common: the first to come to layers reads them for all.
+
+    RPM's databases belong to one image alone: what has one is read for each.
+    """
+
+    def __init__(self) -> None:
+        self._adding = threading.Lock()
+        self._guards: defaultdict[Chain, threading.Lock] = defaultdict(threading.Lock)
+        self._known: dict[Chain, tuple[FileSystem[Value], str]] = {}
+        self._weight = 0
+
+    def add(self, files: FileSystem[Value], below: Chain, layer: LayerBlob, open_zstd: OpenZstd) -> str:
+        """Put a layer on top of those `below` it, which are all that was put into `files`; why not, or nothing."""
+        chain = (*below, layer.path)
+        with self._adding:
+            guard = self._guards[chain]
+        with guard:
+            if chain in self._known:
+                known, reason = self._known[chain]
+                files.begin_as(known)
+                return reason
+            reason = _add(files, layer, open_zstd)
+            with self._adding:
+                if self._weight + files.weight <= _MOST_SHARED and not _has_database(files):
+                    kept: FileSystem[Value] = FileSystem(partial(wanted, Path()), may_lead, weigh)
+                    kept.begin_as(files)
+                    self._known[chain] = (kept, reason)
+                    self._weight += files.weight
+            return reason
+
+
+def take_inventory(
+    layers: Sequence[LayerBlob], *, open_zstd: OpenZstd, room: Path, shared: SharedLayers | None = None
+) -> Inventory:
     """Read the layers, base first. What can't be read is said in the result, and is no error; an OSError comes through.
 
     Memory stays below about 100 MB whatever is in them; RPM's databases take space in the directory `room` meanwhile.
+    Layers that `shared` has by now are not read again.
     """
+    shared = shared or SharedLayers()
     not_read: list[str] = []
     with scratch_directory(room, "sbom-") as scratch:
         files: FileSystem[Value] = FileSystem(partial(wanted, scratch), may_lead, weigh)
+        below: Chain = ()
         for layer in layers:
-            if reason := layer.unusable or _add(files, layer, open_zstd):
+            if reason := layer.unusable or shared.add(files, below, layer, open_zstd):
                 not_read.append(f"{layer.name}: {reason}")
+            if not layer.unusable:
+                below = (*below, layer.path)
         found = _Found(files)
         packages = tuple(islice(found.packages(), _MOST_PACKAGES + 1))
     if len(packages) > _MOST_PACKAGES:
@@ -82,6 +126,10 @@ def _add(files: FileSystem[Value], layer: LayerBlob, open_zstd: OpenZstd) -> str
     except FormatError as err:
         return err.what
     return ""
+
+
+def _has_database(files: FileSystem[Value]) -> bool:
+    return any(isinstance(value, Path) for value in files.files().values())
 
 
 class _Found:

@@ -1,7 +1,8 @@
 """A file that grows at its end by what other files hold: it shares their blocks where the file system can.
 
 Whole blocks are cloned (ioctl_ficlonerange(2): XFS, btrfs and others) where they begin on a block's border in both.
-Everywhere else a byte passes this program once: it is hashed by another thread while the system writes it.
+Everywhere else a byte passes this program once: other threads hash it, for the whole and for whoever wants to see it,
+while the system writes it.
 """
 
 import contextlib
@@ -16,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from bundle.oci.digest import Digest
-from bundle.storage.files import c_function
+from bundle.storage.files import CHUNK, c_function
 from bundle.storage.volume import FilePiece
 
 if TYPE_CHECKING:
@@ -26,7 +27,33 @@ BLOCK = 4096  # bytes; the border that members of a tar begin on, so that file s
 _FICLONERANGE = 0x4020940D  # linux/fs.h
 _START_WRITING = 2  # linux/fs.h: SYNC_FILE_RANGE_WRITE
 _STRIDE = 16 * 1024 * 1024  # bytes that are handed to the disk at once, while the next ones are copied
-_AHEAD = 2  # chunks that may wait to be hashed: what is held in memory
+_AHEAD = 2  # chunks that may wait for each thread
+_BUFFERS = _AHEAD + 2  # one is being seen, one is being filled
+
+See = Callable[[bytes | memoryview], object]
+"""Is shown bytes, which are others as soon as it has returned."""
+
+
+class _Follower:
+    """A thread that is shown chunks in their order, a few behind."""
+
+    def __init__(self) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - takes 3 ms, and most commands pack nothing
+
+        self._pool = ThreadPoolExecutor(1)
+        self._pending: deque[Future[object]] = deque()
+
+    def show(self, see: See, data: bytes | memoryview) -> None:
+        self.settle(_AHEAD)
+        self._pending.append(self._pool.submit(see, data))
+
+    def settle(self, left: int = 0) -> None:
+        """Wait until no more than so many chunks are left to see; what `see` raised comes through."""
+        while len(self._pending) > left:
+            self._pending.popleft().result()
+
+    def end(self) -> None:
+        self._pool.shutdown()
 
 
 class Appender:
@@ -36,13 +63,12 @@ class Appender:
     """
 
     def __init__(self, handle: int) -> None:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - takes 3 ms, and most commands pack nothing
-
         self.size = 0
         self._handle = handle
         self._hasher = sha256()
-        self._pool = ThreadPoolExecutor(1)
-        self._pending: deque[Future[None]] = deque()
+        self._sum, self._member = _Follower(), _Follower()
+        self._buffers: list[memoryview] = []  # used in turn: fresh memory for each chunk costs as much as reading it
+        self._turn = 0
         self._foreign: set[int] = set()  # file systems whose blocks can't be shared
         self._handed = 0
 
@@ -50,12 +76,13 @@ class Appender:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, err: BaseException | None, at: TracebackType | None) -> None:
-        self._pool.shutdown()
+        self._sum.end()
+        self._member.end()
 
     @property
     def digest(self) -> Digest:
         """The digest of what was appended so far."""
-        self._settle(0)
+        self._sum.settle()
         return Digest(algorithm="sha256", hex=self._hasher.hexdigest())
 
     def write(self, data: bytes | memoryview, /) -> None:
@@ -63,19 +90,32 @@ class Appender:
         self._hash(data)
         self._write(data)
 
-    def copy(self, piece: FilePiece, see: Callable[[bytes], object] | None = None) -> int:
-        """Append a piece of a file and return how many bytes that were; `see` is shown each chunk."""
+    def copy(self, piece: FilePiece, see: See | None = None) -> int:
+        """Append a piece of a file and return how many bytes that were; `see` was shown each chunk then."""
         shared = self._clone(piece)
         done = 0
-        for chunk in piece.read():
+        while done < piece.size:
+            buffer = self._buffer()[: piece.size - done]
+            count = os.preadv(piece.file.fileno(), [buffer], piece.offset + done)
+            if not count:
+                break
+            chunk = buffer[:count]
             self._hash(chunk)
-            fresh = memoryview(chunk)[max(0, shared - done) :]
-            done += len(chunk)
+            if see:
+                self._member.show(see, chunk)
+            fresh = chunk[max(0, shared - done) :]
+            done += count
             if fresh:
                 self._write(fresh)
-            if see:
-                see(chunk)
+        self._member.settle()
         return done
+
+    def _buffer(self) -> memoryview:
+        """The next of the buffers: both threads have seen what was in it."""
+        if not self._buffers:
+            self._buffers = [memoryview(bytearray(CHUNK)) for _ in range(_BUFFERS)]
+        self._turn = (self._turn + 1) % _BUFFERS
+        return self._buffers[self._turn]
 
     def _clone(self, piece: FilePiece) -> int:
         """Share the blocks of a piece as far as whole ones are in it; how many bytes that were, 0 where it can't be."""
@@ -96,12 +136,7 @@ class Appender:
 
     def _hash(self, data: bytes | memoryview) -> None:
         self.size += len(data)
-        self._settle(_AHEAD)
-        self._pending.append(self._pool.submit(self._hasher.update, data))
-
-    def _settle(self, left: int) -> None:
-        while len(self._pending) > left:
-            self._pending.popleft().result()
+        self._sum.show(self._hasher.update, data)
 
     def _write(self, data: bytes | memoryview) -> None:
         view = memoryview(data)

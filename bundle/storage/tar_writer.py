@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from bundle.errors import IntegrityError
 from bundle.meter import Meter, SilentMeter
 from bundle.oci.digest import Digest, Hasher
-from bundle.storage.appender import BLOCK
+from bundle.storage.appender import BLOCK, See
 from bundle.storage.marks import unmark
 from bundle.storage.volume import FilePiece
 
@@ -28,7 +28,7 @@ class Sink(Protocol):
 class CopyingSink(Sink, Protocol):
     """A sink that takes pieces of files without their passing through memory where it can, and shows each chunk."""
 
-    def copy(self, piece: FilePiece, see: Callable[[bytes], object] | None = None) -> int: ...
+    def copy(self, piece: FilePiece, see: See | None = None) -> int: ...
 
 
 class HashingSink:
@@ -128,7 +128,7 @@ class TarWriter:
         self._write(header)
 
     def _copy(self, piece: FilePiece, hasher: Hasher) -> int:
-        def see(chunk: bytes) -> None:
+        def see(chunk: bytes | memoryview) -> None:
             hasher.update(chunk)
             self._meter.advance(self._subject, len(chunk))
 

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from bundle.errors import AirgapError
@@ -11,7 +12,7 @@ from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.sbom.documents import from_cyclonedx, read_attested
 from bundle.sbom.image_contents import Contents, ImageContents, attesting, images_of, platform_of, read_layers
-from bundle.sbom.inventory import Inventory
+from bundle.sbom.inventory import Inventory, SharedLayers
 from bundle.transfer.fetch import fetch_image
 from bundle.transfer.image import Manifest
 from bundle.transfer.referrers import list_tag
@@ -58,9 +59,15 @@ def _contents(
         return Contents(digest=manifest.digest, platform=platform, inventory=inventory, origin="syft")
     if trouble:
         project.console.line(f"   warning: {trouble}; its layers are read instead")
-    inventory = read_layers(store, manifest, open_zstd=open_zstd)
+    inventory = read_layers(store, manifest, open_zstd=open_zstd, shared=_shared_layers(project))
     inventory = replace(inventory, not_read=(*inventory.not_read, *told.refused))
     return Contents(digest=manifest.digest, platform=platform, inventory=inventory, origin="layers")
+
+
+@cache
+def _shared_layers(project: Project) -> SharedLayers:
+    """What the images of this run have in common."""
+    return SharedLayers()
 
 
 def _attached(project: Project, image: ImageSpec, pin: ImagePin) -> tuple[tuple[str, Manifest], ...]:

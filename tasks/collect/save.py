@@ -218,14 +218,15 @@ def _image_archives(project: Project, image: ImageSpec) -> list[dict[str, Any]]:
 
 
 def _blobs(project: Project, image: ImageSpec) -> list[dict[str, Any]]:
-    """The image's blobs, placed in the growing bundle, or left in the cache for the archive."""
+    """The image's blobs, placed in the growing bundle, or left in the cache for the archive.
+
+    Only what is linked into a bundle has to be on the disk (`place_image`): an archive has its own bytes.
+    """
     tagged, without = _tagged(project, image), left_out(project, image)
     if project.spec.bundle.directory:
         blobs = layout.place_image(project.images, tagged, project.store, without=without)
     else:
         blobs = layout.stored_content(tagged, project.store, without=without)
-    for blob in blobs:
-        project.store.settle(blob)  # what is linked into a bundle is on the disk
     return [_recorded(project, blob) for blob in blobs]
 
 

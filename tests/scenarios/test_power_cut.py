@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bundle.storage.marks import SECOND
 from tests.fixtures.benches.workbench import Workbench, make
 from tests.fixtures.places import ROOT
 
@@ -74,6 +75,19 @@ def test_nothing_of_a_finished_bundle_can_be_lost(bench: Workbench) -> None:
     (bench.place / "more.txt").write_text("more\n")
     bench.write({**bench.spec, "files": [{"name": name, "source": name} for name in ("note.txt", "more.txt")]})
     assert lost(known | synced(bench, "bundle"), reported(bench)) == []
+
+
+@pytest.mark.parametrize(("bundle", "lasting"), [({}, True), ({"archive": True}, True), ({"archive": "only"}, False)])
+def test_layers_are_synced_in_the_cache_where_a_bundle_links_them(
+    tmp_path: Path, bundle: dict[str, object], lasting: bool
+) -> None:
+    """An archive has bytes of its own: a blob that was not synced has a mark that holds until the next boot."""
+    bench = make(tmp_path / "project", bundle=bundle, size=5_000)
+    assert bench.doit("bundle").code == 0
+    sources = (bench.place / "images").rglob("blobs/sha256/*")
+    names = {path.name for path in sources if path.stat().st_size >= 5_000}
+    marks = [(bench.place / ".airgap/cache/blobs/sha256" / name).stat().st_mtime_ns for name in names]
+    assert [mark % SECOND == 0 for mark in marks] == [lasting] * 3
 
 
 def test_the_record_tells_what_is_not_synced(tmp_path: Path) -> None:

@@ -1,9 +1,15 @@
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from bundle.sbom.inventory import Inventory, LayerBlob, take_inventory
+from bundle.images.layers.stream import LayerStream
+from bundle.sbom import inventory as inventory_module
+from bundle.sbom._filesystem import OpenZstd
+from bundle.sbom.inventory import Inventory, LayerBlob, SharedLayers, take_inventory
 from tests.fixtures.images.layers import Content, Link, layer_of, no_zstd
 
 DEBIAN: Mapping[str, Content] = {
@@ -113,3 +119,76 @@ def test_what_is_not_read_is_told(tmp_path: Path, layer: Mapping[str, Content] |
     inventory = take(tmp_path, NODE, layer)
     assert [each.startswith(reason) for each in inventory.not_read] == [True], inventory.not_read
     assert len(inventory.packages) == 2
+
+
+class Images:
+    """Images of layers that they may share, listed side by side; `opened` counts how often each layer is read."""
+
+    def __init__(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.opened: Counter[str] = Counter()
+        self.shared = SharedLayers()
+        self._place = place
+        real = inventory_module.open_layer
+
+        def counted(path: Path, open_zstd: OpenZstd) -> AbstractContextManager[LayerStream]:
+            self.opened[path.name] += 1
+            return real(path, open_zstd)
+
+        monkeypatch.setattr(inventory_module, "open_layer", counted)
+
+    def layer(self, name: str, content: Mapping[str, Content] | bytes, *, unusable: str = "") -> LayerBlob:
+        path = self._place / name
+        path.write_bytes(content if isinstance(content, bytes) else layer_of(content).data)
+        return LayerBlob(name=name, path=path, unusable=unusable)
+
+    def take(self, *layers: LayerBlob) -> Inventory:
+        return take_inventory(layers, open_zstd=no_zstd, room=self._place, shared=self.shared)
+
+
+@pytest.fixture
+def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Images:
+    return Images(tmp_path, monkeypatch)
+
+
+def alone(images: Images, *layers: LayerBlob) -> Inventory:
+    """What is told of an image whose layers nobody else has read."""
+    return take_inventory(layers, open_zstd=no_zstd, room=layers[0].path.parent)
+
+
+def test_what_images_have_in_common_is_read_once_and_what_each_puts_on_it_stays_its_own(images: Images) -> None:
+    base, python = images.layer("base", DEBIAN), images.layer("python", PYTHON)
+    node = images.layer("node", {**NODE, "usr/share/doc/half/.wh.copyright": ""})
+    gone = images.layer("gone", {"opt/.wh..wh..opq": "", "var/lib/dpkg/.wh.status.d": ""})
+    damaged = images.layer("damaged", b"no tar")
+    several: Sequence[tuple[LayerBlob, ...]] = (
+        (base, python, node), (base, python, gone), (base, node), (base,), (python, base), (base, damaged, node),
+        (base, damaged, gone), (base, python, node),
+    )  # fmt: skip
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda layers: images.take(*layers), several))
+    read = dict(images.opened)
+    assert found == [alone(images, *layers) for layers in several]
+    assert len({told for each in found for told in (tuple(map(str, each.packages)),)}) > 3, "they do differ"
+    chains = {layers[: count + 1] for layers in several for count in range(len(layers))}
+    assert read == Counter(chain[-1].path.name for chain in chains)
+
+
+def test_a_layer_that_one_image_can_not_use_is_read_for_the_other(images: Images) -> None:
+    base, top = images.layer("base", DEBIAN), images.layer("top", PYTHON)
+    strange = images.layer("base", DEBIAN, unusable="it is no tar")
+    assert images.take(strange, top) == alone(images, strange, top)
+    assert images.take(base, top) == alone(images, base, top)
+
+
+def test_an_rpm_database_is_read_for_each_image(images: Images) -> None:
+    base = images.layer("base", {"usr/lib/sysimage/rpm/rpmdb.sqlite": b"damaged", "etc/os-release": "ID=rocky\n"})
+    found = [images.take(base), images.take(base)]
+    assert images.opened == {"base": 2}
+    assert found == [alone(images, base)] * 2
+
+
+def test_what_is_kept_for_other_images_has_a_bound(images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inventory_module, "_MOST_SHARED", 10)
+    base = images.layer("base", DEBIAN)
+    assert images.take(base) == images.take(base) == alone(images, base)
+    assert images.opened == {"base": 3}

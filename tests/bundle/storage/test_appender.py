@@ -33,10 +33,13 @@ def test_pieces_and_bytes_in_turn(tmp_path: Path, size: int, offset: int, head: 
     (tmp_path / "source").write_bytes(content)
     seen: list[bytes] = []
 
+    def see(chunk: bytes | memoryview) -> None:
+        seen.append(bytes(chunk))
+
     def fill(made: Appender) -> None:
         with (tmp_path / "source").open("rb", buffering=0) as source:
             made.write(bytes(head))
-            assert made.copy(FilePiece(file=source, offset=offset, size=size), seen.append) == size
+            assert made.copy(FilePiece(file=source, offset=offset, size=size), see) == size
             made.write(b"between")
             made.copy(FilePiece(file=source, offset=0, size=3))
 
