@@ -139,6 +139,14 @@ COMMANDS: Mapping[str, ListedCommand] = {
             variables=("from", "out", "trust", "jobs"),
         ),
         ListedCommand(
+            name="history",
+            place="tasks.commands.installed.history:HistoryCommand",
+            purpose="list what was installed, upgraded, rolled back or removed, when, by whom, with what result",
+            reads="the state",
+            writes="nothing",
+            variables=("bundle", "state"),
+        ),
+        ListedCommand(
             name="diagnose",
             place="tasks.commands.installed.day2:Diagnose",
             purpose="collect logs, events and states of the releases in one archive, and print the likely cause",

@@ -1,13 +1,25 @@
 """What the operator sees of a run: each step that did something, each failure once, and a summary."""
 
 import sys
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from doit.exceptions import BaseFail, TaskFailed
 
 from tasks.cli.command import unforeseen
 from tasks.cli.summary import summarise
+from tasks.runtime.groups import GROUPS
 from tasks.runtime.project import Project
+from tasks.runtime.variables import AIR_GAPPED
+
+if TYPE_CHECKING:
+    from tasks.site.receiver import Receiver
+    from tasks.site.records.history import Outcome
+
+
+def _is_received(step: str) -> bool:
+    group = GROUPS.get(step.partition(":")[0])
+    return group is not None and group.sides == AIR_GAPPED
 
 
 def _broken(fail: BaseFail) -> str:
@@ -21,8 +33,10 @@ class Reporter:
 
     desc = "one line for each step that ran, failures with their next step, a summary"
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, receiver: "Receiver | None" = None) -> None:
+        """`receiver` is the installation whose history tells of runs that change it."""
         self._project = project
+        self._receiver = receiver
         self._console = project.console
         self.failed: list[str] = []
         self.unreached: list[str] = []
@@ -31,6 +45,7 @@ class Reporter:
         self.skipped = 0
         self._selected: list[str] = []
         self._causes: dict[str, str] = {}
+        self._problems: list[str] = []
 
     def initialize(self, tasks: Any, selected_tasks: list[str]) -> None:
         """Before the first step."""
@@ -58,11 +73,14 @@ class Reporter:
             same = self._causes.setdefault(fail.message, task.name)
             cause = fail.message if same == task.name else f"for the same reason as {same}"
             self._console.problem(f"FAILED {task.name}: {cause}")
+            self._problems.append(f"{task.name}: {cause}")
         elif not fail.report or fail.get_name() == "UnmetDependency":
             self.unreached.append(task.name)
         else:
             self.broken.append(task.name)
-            self._console.problem(f"BROKEN {task.name}: {_broken(fail)}")
+            told = _broken(fail)
+            self._console.problem(f"BROKEN {task.name}: {told}")
+            self._problems.append(f"{task.name}: {told}")
 
     def skip_uptodate(self, task: Any) -> None:
         """A step has nothing to do."""
@@ -91,6 +109,7 @@ class Reporter:
         stopped = sys.exc_info()[1]
         if isinstance(stopped, KeyboardInterrupt):
             self._console.problem(f"stopped by {stopped}; what is done is kept, run the same command again to go on")
+            self._note("stopped")
             return
         if self.failed or self.broken:
             parts = [f"{len(self.failed) + len(self.broken)} failed", f"{self.ran} done", f"{self.skipped} up to date"]
@@ -98,5 +117,20 @@ class Reporter:
                 parts.append(f"{len(self.unreached)} not reached")
             again = "; what is done is kept, run the same command again" if self.ran or self.unreached else ""
             self._console.problem(", ".join(parts) + again)
+            self._note("failed")
             return
-        summarise(self._project, self._selected, ran=self.ran, skipped=self.skipped)
+        summarise(self._project, self._selected, ran=self.ran, skipped=self.skipped, receipt=self._receipt)
+        if self.ran:
+            self._note("done")
+
+    def _receipt(self) -> Path:
+        """Where the receipt of this installation is."""
+        return (self._receiver or self._project.options).state / "receipt.json"
+
+    def _note(self, result: "Outcome") -> None:
+        """What an installation's history is to know of this run."""
+        if self._receiver is None or not any(_is_received(name) for name in self._selected):
+            return
+        from tasks.site.records.history import note_run  # most runs change nothing
+
+        note_run(self._receiver, self._selected, result, "\n".join(self._problems))

@@ -1,6 +1,7 @@
 """How doit gets its project: from the command line's variables and the environment."""
 
 import gc
+import hashlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,9 +16,11 @@ from bundle.errors import AirgapError
 from bundle.storage.private import require_private
 from tasks.cli.commands import COMMANDS
 from tasks.cli.reporter import Reporter
+from tasks.runtime.groups import GROUPS
 from tasks.runtime.options import Options
 from tasks.runtime.project import Project
-from tasks.runtime.state import StatChecker
+from tasks.runtime.state import JournalPlaces, StatChecker
+from tasks.site.receiver import Receiver
 
 # The best default by measurement (benchmarks/README.md): more transfers only take turns on the processors' hashing,
 # fewer leave a distant registry's latency unused.
@@ -67,15 +70,13 @@ def _carried() -> Path | None:
     return program.parent if program.is_file() else None
 
 
-def doit_config(project: Project) -> dict[str, Any]:
-    """doit's settings: state beside the spec, threads, our checker and reporter, every failure in one run.
-
-    Deltas have a state of their own: making one leaves the full bundle up to date.
-    """
+def doit_config(receiver: Receiver) -> dict[str, Any]:
+    """doit's settings: state beside the spec, threads, our checker and reporter, every failure in one run."""
+    project = receiver.project
     return {
-        "dep_file": str(project.options.state / ("delta.journal" if project.options.since else "doit.journal")),
+        "dep_file": _journals(receiver),
         "check_file_uptodate": StatChecker,
-        "reporter": Reporter(project),
+        "reporter": Reporter(project, receiver),
         "default_tasks": ["bundle"] if project.has_spec else ["verify"],
         "num_process": max(4, 2 * project.options.jobs),
         "par_type": "thread",
@@ -83,3 +84,30 @@ def doit_config(project: Project) -> dict[str, Any]:
         "verbosity": 0,
         "sort": "definition",
     }
+
+
+def _journals(receiver: Receiver) -> JournalPlaces:
+    """A journal for what is made of this spec, and one for this application on this target.
+
+    Deltas have journals of their own: making one leaves the full bundle up to date.
+    """
+    options = receiver.options
+    kind = "delta" if options.since else "doit"
+    built = options.state / f"{kind}{_mark(options.spec, options.state)}.journal"
+
+    def installed() -> Path:
+        try:
+            return receiver.state / f"{kind}.journal"
+        except AirgapError:  # what the target is can't be told: the steps meet it again, and report it
+            return built
+
+    received = frozenset(each.name for each in GROUPS.values() if "air-gapped" in each.sides)
+    return JournalPlaces(built, installed, received)
+
+
+def _mark(spec: Path, state: Path) -> str:
+    """What tells the specs apart that share a state; nothing for the usual one, which the state lies beside."""
+    place = os.path.relpath(spec, state)
+    if place == os.path.join(os.pardir, "airgap.yaml"):
+        return ""
+    return f"-{hashlib.sha256(os.fsencode(place)).hexdigest()[:8]}"

@@ -1,24 +1,20 @@
 """`receipt`: what is inside now, for the people outside; a later bundle can be made against it. No secret."""
 
-import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundle.errors import FormatError, StorageError, storage_errors
-from bundle.storage.files import inside, write_bytes
-from bundle.storage.private import make_private
 from schema.syntax import template
 from tasks.install.push import image_entry, image_parts
 from tasks.runtime.step import Inputs, Step
 from tasks.runtime.version import VERSION
 from tasks.site.receiver import Receiver
+from tasks.site.records.last_receipt import keep_receipt, last_receipt, receipt_path
 
 if TYPE_CHECKING:
-    from bundle.metadata.receipt import Receipt, ReceivedImage, ReceivedRelease
+    from bundle.metadata.receipt import ReceivedImage, ReceivedRelease
 
 
 def receipt_steps(receiver: Receiver) -> Iterator[Step]:
@@ -39,38 +35,10 @@ def receipt_steps(receiver: Receiver) -> Iterator[Step]:
     )
 
 
-def receipt_path(receiver: Receiver) -> Path:
-    """Where the receipt is written: beside doit's state."""
-    from bundle.metadata.receipt import RECEIPT
-
-    return receiver.state / RECEIPT
-
-
-def own_receipt_path(receiver: Receiver) -> Path:
-    """Where this application's receipt stays when another application is installed with the same state."""
-    from bundle.metadata.receipt import RECEIPT
-
-    return inside(receiver.state, receiver.carried.bundle.manifest.name) / RECEIPT
-
-
-def last_receipt(receiver: Receiver) -> "tuple[Path, Receipt] | None":
-    """What the last install of this application left; None when there was none, or its receipt tells nothing."""
-    from bundle.metadata.receipt import Receipt
-
-    for path in (receipt_path(receiver), own_receipt_path(receiver)):
-        with contextlib.suppress(FormatError, StorageError), storage_errors("read the receipt", path):
-            if (
-                path.exists()
-                and (found := Receipt.decode(path.read_bytes())).name == receiver.carried.bundle.manifest.name
-            ):
-                return path, found
-    return None  # the next receipt puts it right
-
-
 def renew_releases(receiver: Receiver) -> None:
     """Have the receipt, where there is one, tell the charts and revisions that run now; all else of it stays."""
     if last := last_receipt(receiver):
-        _keep(receiver, replace(last[1], releases=tuple(_releases(receiver))))
+        keep_receipt(receiver, replace(last[1], releases=tuple(_releases(receiver))))
 
 
 def closing_notes(receiver: Receiver) -> str:
@@ -107,16 +75,9 @@ def _write(receiver: Receiver) -> None:
         charts=tuple(ReceivedChart(name=e.name, version=e.version, digest=e.digest) for e in manifest.charts),
         releases=tuple(_releases(receiver)),
     )
-    _keep(receiver, receipt)
+    keep_receipt(receiver, receipt)
     receiver.project.note("receipt", str(receipt_path(receiver)))
     receiver.project.closing = closing_notes(receiver)
-
-
-def _keep(receiver: Receiver, receipt: "Receipt") -> None:
-    own = own_receipt_path(receiver)
-    make_private(own.parent)
-    for path in (own, receipt_path(receiver)):
-        write_bytes(path, receipt.encode())
 
 
 def _image(receiver: Receiver, name: str) -> "ReceivedImage":

@@ -35,6 +35,7 @@ from tasks.install.verify import refuse_downgrade
 from tasks.runtime.version import VERSION
 from tasks.site.receiver import Receiver
 from tasks.site.records.last_backup import LastBackup
+from tasks.site.records.last_receipt import receipt_path
 
 FORMAT_VERSION = 1
 _SOON = 30  # days
@@ -118,7 +119,7 @@ def _place(receiver: Receiver) -> Path:
     if any(word.startswith("out=") for word in receiver.options.words):
         return receiver.options.out
     here = Path.cwd()
-    return receiver.state if receiver.carried.contains(here) else here
+    return receiver.options.state if receiver.carried.contains(here) else here
 
 
 class _BackupContents:
@@ -170,7 +171,7 @@ class _BackupContents:
         digests = {name: _digest(path) for name, path in self._files.items()}
         tar.data(f"{top}/backup.json", self._about(now, digests))
         tar.data(f"{top}/README.txt", _READ_ME.encode())
-        receipt = self._receiver.state / RECEIPT
+        receipt = receipt_path(self._receiver)
         if receipt.is_file():
             tar.data(f"{top}/{RECEIPT}", receipt.read_bytes())
         for name, path in sorted(self._files.items()):

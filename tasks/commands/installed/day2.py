@@ -1,5 +1,6 @@
 """What one does after an install: go back to what was before it, remove it, or find out why it does not come up."""
 
+import contextlib
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from tasks.cli.commands import COMMANDS
 from tasks.install.deploy import reachable, saying, watch
 from tasks.install.receipt import renew_releases
 from tasks.site.receiver import Receiver
+from tasks.site.records.history import recorded
 from tasks.site.records.revisions import Revision, Revisions
 
 _YES = {"name": "yes", "short": "y", "long": "yes", "type": bool, "default": False, "help": "do not ask first"}
@@ -101,12 +103,19 @@ class Diagnose(ReceiverCommand):
 
 def _rollback(receiver: Receiver) -> None:
     receiver.claim()
-    revisions, console = Revisions(receiver.state), receiver.project.console
+    revisions = Revisions(receiver.state)
     made = revisions.read()
     if not made:
         raise ProblemsError("there is no install to roll back from: the last one changed no release", [])
-    specs = {(each.namespace, each.name): each for each in receiver.carried.spec.install.releases}
     _check_unmoved(receiver, made)
+    with recorded(receiver, "rollback"):
+        _return_all(receiver, made, revisions)
+    revisions.clear()
+
+
+def _return_all(receiver: Receiver, made: Sequence[Revision], revisions: Revisions) -> None:
+    console = receiver.project.console
+    specs = {(each.namespace, each.name): each for each in receiver.carried.spec.install.releases}
     try:
         for each in reversed(made):
             if not each.before:
@@ -117,7 +126,6 @@ def _rollback(receiver: Receiver) -> None:
         if len(revisions.read()) < len(made):
             renew_releases(receiver)
             console.line(_DATABASES)
-    revisions.clear()
 
 
 def _check_unmoved(receiver: Receiver, made: Sequence[Revision]) -> None:
@@ -178,6 +186,17 @@ def _uninstall(receiver: Receiver, *, yes: bool, secrets: bool) -> None:
     if not yes and not _confirmed():
         raise ProblemsError("nothing was removed", [], hint="say yes when asked, or give --yes")
     receiver.claim()
+    with recorded(receiver, "uninstall"):
+        try:
+            _remove(receiver, releases, doomed)
+        finally:
+            receiver.cluster.changed_releases()
+            with contextlib.suppress(AirgapError):  # what went wrong before it is of more use
+                renew_releases(receiver)
+
+
+def _remove(receiver: Receiver, releases: Sequence[ReleaseSpec], doomed: Sequence[tuple[str, str]]) -> None:
+    console = receiver.project.console
     for release in releases:
         with saying(receiver, f"release {release.name}") as say:
             watching = watch(receiver, release)
@@ -195,7 +214,7 @@ def _diagnose(receiver: Receiver) -> None:
     scenes = survey(releases, helm=receiver.cluster.helm, cluster=receiver.cluster.kubectl)
     made = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     here = Path.cwd()
-    place = receiver.state if receiver.carried.contains(here) else here
+    place = receiver.options.state if receiver.carried.contains(here) else here
     path = place / f"diagnose-{receiver.carried.spec.bundle.name}-{made}.zip"
     with storage_errors("write the diagnosis", path), writing(path, mode=0o600) as file, ZipFile(file, "w") as archive:
         for name, text in sorted(gather(scenes, secrets=receiver.known).items()):

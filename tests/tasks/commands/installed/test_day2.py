@@ -13,9 +13,10 @@ from schema.spec.install import ReleaseSpec
 from tasks.commands.installed import day2
 from tasks.commands.installed.day2 import Diagnose, Rollback, Uninstall
 from tasks.install.deploy import install
-from tasks.install.receipt import receipt_path, receipt_steps
+from tasks.install.receipt import receipt_steps
 from tasks.install.secrets import namespace_steps, secret_steps
 from tasks.site.receiver import Receiver
+from tasks.site.records.last_receipt import receipt_path
 from tasks.site.records.revisions import Revisions
 from tests.fixtures.benches.receiving import MemoryHelm, cluster_of, commanded, named, run, said
 
@@ -171,7 +172,7 @@ def test_diagnose_writes_nothing_into_the_bundle(
     monkeypatch.chdir(carried_bundle)
     assert commanded(Diagnose, installed) == 0
     assert sorted(carried_bundle.rglob("*")) == before
-    assert len(list(installed.state.glob("diagnose-app-*.zip"))) == 1
+    assert len(list(installed.options.state.glob("diagnose-app-*.zip"))) == 1
 
 
 @pytest.fixture
