@@ -172,7 +172,7 @@ COMMANDS: Mapping[str, ListedCommand] = {
         ),
         ListedCommand(
             name="uninstall",
-            place="tasks.commands.installed.day2:Uninstall",
+            place="tasks.commands.installed.uninstall:Uninstall",
             purpose="remove the releases and secrets that install made; asks first",
             reads="the receipt",
             writes="releases and secrets",

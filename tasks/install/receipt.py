@@ -12,6 +12,7 @@ from tasks.runtime.step import Inputs, Step
 from tasks.runtime.version import VERSION
 from tasks.site.receiver import Receiver
 from tasks.site.records.last_receipt import keep_receipt, last_receipt, receipt_path
+from tasks.site.records.left_over import left_over, made_secrets, told
 
 if TYPE_CHECKING:
     from bundle.metadata.receipt import ReceivedImage, ReceivedRelease
@@ -36,9 +37,15 @@ def receipt_steps(receiver: Receiver) -> Iterator[Step]:
 
 
 def renew_releases(receiver: Receiver) -> None:
-    """Have the receipt, where there is one, tell the charts and revisions that run now; all else of it stays."""
+    """Have the receipt, where there is one, tell the charts and revisions that run now, and what is left over."""
     if last := last_receipt(receiver):
-        keep_receipt(receiver, replace(last[1], releases=tuple(_releases(receiver))))
+        now = replace(
+            last[1],
+            releases=tuple(_releases(receiver)),
+            secrets=tuple(made_secrets(receiver)),
+            left_over=left_over(receiver),
+        )
+        keep_receipt(receiver, now)
 
 
 def closing_notes(receiver: Receiver) -> str:
@@ -74,10 +81,12 @@ def _write(receiver: Receiver) -> None:
         images=tuple(_image(receiver, name) for name in receiver.images.references),
         charts=tuple(ReceivedChart(name=e.name, version=e.version, digest=e.digest) for e in manifest.charts),
         releases=tuple(_releases(receiver)),
+        secrets=tuple(made_secrets(receiver)),
+        left_over=left_over(receiver),
     )
     keep_receipt(receiver, receipt)
     receiver.project.note("receipt", str(receipt_path(receiver)))
-    receiver.project.closing = closing_notes(receiver)
+    receiver.project.closing = "\n".join([*told(receipt.left_over), closing_notes(receiver)])
 
 
 def _image(receiver: Receiver, name: str) -> "ReceivedImage":

@@ -123,7 +123,7 @@ def end(receiver: Receiver, result: Outcome, problem: str = "") -> HistoryEntry 
         ended = replace(entry, time=_now(), result=result, problem=problem, releases=releases)
         _append(receiver, ended)
     except AirgapError as err:
-        receiver.project.console.problem(f"warning: the history lacks this run: {err}")
+        receiver.project.console.problem(f"warning: this run is missing in the history: {err}")
         return None
     return ended
 
