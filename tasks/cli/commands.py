@@ -139,6 +139,14 @@ COMMANDS: Mapping[str, ListedCommand] = {
             variables=("from", "out", "trust", "jobs"),
         ),
         ListedCommand(
+            name="status",
+            place="tasks.commands.installed.status:Status",
+            purpose="show what is installed, whether it is healthy, and what is left over; as a table, JSON or metrics",
+            reads="the receipt, the cluster",
+            writes="nothing; with --metrics the file that it names",
+            variables=_INSTALLED,
+        ),
+        ListedCommand(
             name="history",
             place="tasks.commands.installed.history:HistoryCommand",
             purpose="list what was installed, upgraded, rolled back or removed, when, by whom, with what result",
