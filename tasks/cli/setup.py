@@ -20,11 +20,13 @@ from tasks.runtime.groups import GROUPS
 from tasks.runtime.options import Options
 from tasks.runtime.project import Project
 from tasks.runtime.state import JournalPlaces, StatChecker
+from tasks.runtime.variables import OptionError
 from tasks.site.receiver import Receiver
 
 # The best default by measurement (benchmarks/README.md): more transfers only take turns on the processors' hashing,
 # fewer leave a distant registry's latency unused.
 DEFAULT_JOBS = 4
+_FOR_ALL_SITES = ("plan", "status")
 
 
 def open_project(env: Mapping[str, str] | None = None) -> Project:
@@ -42,6 +44,9 @@ def open_project(env: Mapping[str, str] | None = None) -> Project:
             words=sys.argv[1:],
             comparing=_is_comparing(sys.argv[1:]),
         )
+        if options.all_sites and _command(sys.argv[1:]) not in _FOR_ALL_SITES:
+            hint = f"name one: site=sites/NAME.yaml; {' and '.join(_FOR_ALL_SITES)} take all"
+            raise OptionError("site=all is not for a command that changes something", hint=hint)
         if options.bundle:
             require_private(options.state)  # which says what is verified, and what is installed
         project = Project(options, env=env)
@@ -54,8 +59,13 @@ def open_project(env: Mapping[str, str] | None = None) -> Project:
 
 def _is_comparing(words: Sequence[str]) -> bool:
     """Whether the command that a command line names is one that compares."""
-    named = next((word for word in words if "=" not in word and not word.startswith("-")), "")
+    named = _command(words)
     return named in COMMANDS and COMMANDS[named].comparing
+
+
+def _command(words: Sequence[str]) -> str:
+    """The first word of a command line that is neither a variable nor an option."""
+    return next((word for word in words if "=" not in word and not word.startswith("-")), "")
 
 
 def _user_state(env: Mapping[str, str]) -> Path:

@@ -41,7 +41,7 @@ def summarise(
     for line in (*_left_out(project), *_unproven(project)):
         console.line(line)
     first = next(iter(archive_parts(project)), project.directory)
-    since = f" since={shlex.quote(_shown(project.options.since))}" if project.options.since else ""
+    since = f" since={shlex.quote(_shown(project.since))}" if project.since else ""
     console.line(f"next: doit verify bundle={shlex.quote(_shown(first))}{since}")
     console.line("      and transfer it to the air-gapped side")
 

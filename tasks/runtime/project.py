@@ -57,7 +57,7 @@ class Project:
     @cached_property
     def base(self) -> "Base | None":
         """What the other side has (`since=FILE`), None without; an AirgapError where the file can't tell it."""
-        since = self.options.since
+        since = self.since
         if since is None:
             return None
         from bundle.archive.parts import names_archive
@@ -71,6 +71,16 @@ class Project:
             whole = f"name the right file, or make a full bundle: {self.options.full}"
             raise SourceError(f"since={os.path.relpath(since)}: {err.what}", hint=err.hint or whole) from err
         return base
+
+    @cached_property
+    def since(self) -> Path | None:
+        """The file that tells what the other side has: as named, or of a site that is named, its newest receipt."""
+        since = self.options.since
+        if since is None or since.exists() or not self.has_spec:
+            return since
+        from bundle.metadata.received import RECEIPTS, last_received
+
+        return last_received(self.options.spec.parent / RECEIPTS, since.name, self.spec.bundle.name) or since
 
     def check(self) -> tuple[Spec | None, Lock | None, int | None, "Base | None"]:
         """All that a run begins with, read now, so that what is wrong with it is told before the first step."""

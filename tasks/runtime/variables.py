@@ -19,6 +19,7 @@ Side = Literal["connected", "air-gapped"]
 CONNECTED: frozenset[Side] = frozenset({"connected"})
 AIR_GAPPED: frozenset[Side] = frozenset({"air-gapped"})
 BOTH = CONNECTED | AIR_GAPPED
+ALL_SITES = Path("all")  # what `site=all` stands for; any other site is an absolute path
 _HTTP = "http://"
 _ARTIFACT = "write oci://HOST/REPOSITORY:TAG"
 
@@ -75,6 +76,8 @@ def _bundle(text: str, directory: Path) -> Path:
 def _site(text: str, directory: Path) -> Path | None:
     if not text:
         return None
+    if text == ALL_SITES.name:
+        return ALL_SITES
     path = directory / text
     if not path.is_file():
         raise OptionError(
@@ -221,10 +224,16 @@ VARIABLES: Mapping[str, Variable] = {
             "since",
             _path,
             BOTH,
-            "a receipt.json of the air-gapped side, or an earlier bundle's manifest.json or archive: the bundle leaves "
-            "out what is there; for report also an earlier bundle's directory: what it compares with",
+            "a receipt.json of the air-gapped side, the name of a site with one below receipts/, or an earlier "
+            "bundle's manifest.json or archive: the bundle leaves out what is there; for report also an earlier "
+            "bundle's directory: what it compares with",
         ),
-        Variable("site", _site, BOTH, "the site settings, a YAML file, for install"),
+        Variable(
+            "site",
+            _site,
+            BOTH,
+            "the site settings, a YAML file, for install; all: each of sites/*.yaml, for plan and status",
+        ),
         Variable(
             "trust",
             _list_of_signers,

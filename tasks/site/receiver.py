@@ -30,7 +30,7 @@ from schema.values.values import Values, counting, release_values
 from tasks.runtime.console import LocalWork
 from tasks.runtime.project import Project
 from tasks.site.carried import CarriedBundle
-from tasks.site.cluster import Cluster, Programs
+from tasks.site.cluster import Cluster, Programs, Reached
 from tasks.site.target import ClusterAddress, Target
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Receiver:
         plan = self.carried.plan
         in_cluster = plan.install.releases or plan.install.secrets or plan.install.actions
         return Target(
-            cluster=ClusterAddress.named(self.project.env) if in_cluster else ClusterAddress(),
+            cluster=ClusterAddress.named(self.project.env, **self._reached) if in_cluster else ClusterAddress(),
             registry=self.registry or plan.registry.prefix,
         )
 
@@ -175,9 +175,18 @@ class Receiver:
         """The cluster, and what is known of it."""
         with self._guard:
             if self._cluster is None:
-                programs = Programs(self.carried, self.project.env)
-                self._cluster = Cluster(programs, self.known, self.carried.spec.install.releases)
+                reached, releases = self._reached, self.carried.spec.install.releases
+                named = {"KUBECONFIG": str(reached["kubeconfig"])} if reached["kubeconfig"] else {}
+                programs = Programs(self.carried, {**self.project.env, **named})
+                self._cluster = Cluster(programs, self.known, releases, **reached)
             return self._cluster
+
+    @property
+    def _reached(self) -> Reached:
+        """How the site says that its cluster is reached; a rehearsal has a cluster of its own."""
+        if self.options.rehearsal:
+            return {"kubeconfig": None, "context": ""}
+        return {"kubeconfig": self.site_file.kubeconfig, "context": self.site_file.kube_context}
 
     # Names of the values.
 

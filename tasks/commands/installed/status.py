@@ -11,6 +11,7 @@ from bundle.storage.files import write_bytes
 from tasks.cli.command import PlainCommand
 from tasks.cli.commands import COMMANDS
 from tasks.commands.installed.condition import Condition, condition
+from tasks.commands.installed.sites import conditions
 from tasks.site.receiver import Receiver
 from tasks.site.records.left_over import told
 
@@ -36,15 +37,18 @@ class Status(PlainCommand, DoitCmdBase):  # type: ignore[misc]
     doc_description = (
         "Compares the cluster with the last receipt: releases and pods, what others changed, days of the certificates, "
         "age of the last backup, and what an earlier bundle left over. Changes nothing. A cluster that can't be "
-        "reached is described by the last receipt. It exits with 1 when something is wrong or can't be reached."
+        "reached is described by the last receipt. It exits with 1 when something is wrong or can't be reached. "
+        "site=all shows each of sites/*.yaml, by the kubeconfig that it names, else by the receipts in receipts/."
     )
     cmd_options = (_JSON, _METRICS)
 
     def _execute(self, as_json: bool, metrics: str) -> int:
         receiver: Receiver = self.loader.namespace["RECEIVER"]
-        found = [condition(receiver, receiver.options.site.stem if receiver.options.site else "")]
+        site, is_many = receiver.options.site, receiver.options.all_sites
+        found = [*conditions(receiver)] if is_many else [condition(receiver, site.stem if site else "")]
         show(receiver, found, as_json=as_json, metrics=metrics)
-        return 1 if any(each.unreached or [*each.troubles] for each in found) else 0
+        unreached = any(each.unreached for each in found) and not is_many
+        return 1 if unreached or any([*each.troubles] for each in found) else 0
 
 
 def show(receiver: Receiver, found: Sequence[Condition], *, as_json: bool, metrics: str) -> None:

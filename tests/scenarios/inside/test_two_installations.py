@@ -83,3 +83,35 @@ def test_none_is_taken_for_another(machine: Machine) -> None:
     failed = machine.run("app", "one", "install")
     assert failed.code == 1
     assert machine.entries("app")[-1]["problem"].startswith("preflight: ")
+
+
+def test_all_sites_at_once(machine: Machine) -> None:
+    """Each site names its kubeconfig, which counts for more than KUBECONFIG; one of the two is installed."""
+    bench = machine.apps["app"]
+    machine.run("app", "one", "history")  # which writes the kubeconfig
+    (bench.place / "sites").mkdir()
+    (bench.place / "receipts").mkdir()
+    for name in ("one", "two"):
+        (bench.place / f"sites/{name}.yaml").write_text(f"kubeconfig: {machine.place}/{name}.kubeconfig\n")
+    refused = machine.run("app", "one", "install", "site=all")
+    assert refused.code == 3
+    assert "name one: site=sites/NAME.yaml" in refused.err
+    assert machine.run("app", "two", "install", f"site={bench.place}/sites/one.yaml").code == 0
+    assert [each["cluster"] for each in machine.entries("app")] == ["https://one.example:6443"], "not KUBECONFIG's"
+    planned = machine.run("app", "two", "plan", "install", "site=all", "--json")
+    plans = json.loads(planned.out)["sites"]
+    assert [(each["site"], bool(each["plan"]), each["problem"]) for each in plans] == [
+        ("one", True, ""),
+        ("two", True, ""),
+    ]
+    due = [sum(step["run"] for step in each["plan"]["steps"]) for each in plans]
+    assert due[0] == 0
+    assert due[1] > 0
+    shown = machine.run("app", "two", "plan", "install", "site=all")
+    assert [line.split()[0] for line in shown.out.splitlines()] == ["SITE", "one", "two"]
+    status = machine.run("app", "two", "status", "site=all")
+    head, one, two = status.out.splitlines()[:3]
+    assert head.split() == ["SITE", "APPLICATION", "VERSION", "INSTALLED", "STATUS"]
+    assert one.split()[:3] == ["one", "app", "1.0"]
+    assert one.endswith("good")
+    assert two.split()[:3] == ["two", "app", "-"]

@@ -91,3 +91,16 @@ def test_each_target_has_a_state_of_its_own(carried_bundle: Path, tmp_path: Path
     assert len(set(places)) == 3
     assert {place.parent for place in places} == {tmp_path / "state/app"}
     assert at("a.example").state == places[0]
+
+
+def test_a_site_names_its_cluster_and_a_rehearsal_has_its_own(carried_bundle: Path, tmp_path: Path) -> None:
+    kubeconfig(tmp_path / "state/prod.conf", TWO, "a")
+    (tmp_path / "state").chmod(0o700)
+    (tmp_path / "state/site.yaml").write_text("host: h.example\nkubeconfig: prod.conf\nkube_context: b\n")
+    receiver = receiving(carried_bundle, tmp_path / "state")
+    assert receiver.target.cluster.server == TWO["b"]
+    assert receiver.cluster.programs.env["KUBECONFIG"] == str(tmp_path / "state/prod.conf")
+    words = {"rehearsal": "cluster", "registry": "http://127.0.0.1:5000/x"}
+    rehearsed = receiving(carried_bundle, tmp_path / "state", **words)
+    assert rehearsed.target.cluster == ClusterAddress()
+    assert "KUBECONFIG" not in rehearsed.cluster.programs.env
