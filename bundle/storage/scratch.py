@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bundle.errors import NO_ROOM, storage_errors
+from bundle.formats.numbers import number
 
 
 @contextmanager
@@ -47,12 +48,12 @@ def _held(place: Path) -> Iterator[None]:
 
 
 def _is_left(place: Path, prefix: str) -> bool:
-    owner = place.name.removeprefix(prefix).partition("-")[0]
+    owner = number(place.name.removeprefix(prefix).partition("-")[0])
     try:
-        if not owner.isdecimal() or place.stat().st_uid != os.geteuid():
+        if not owner or place.stat().st_uid != os.geteuid():
             return False
-        os.kill(int(owner), 0)
-    except ProcessLookupError:
+        os.kill(owner, 0)
+    except (ProcessLookupError, OverflowError):
         return not _is_held(place)
     except OSError:  # alive and not ours, or gone meanwhile
         return False
