@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bundle.errors import NO_ROOM, storage_errors
-from bundle.formats.numbers import number
 
 
 @contextmanager
@@ -48,12 +47,12 @@ def _held(place: Path) -> Iterator[None]:
 
 
 def _is_left(place: Path, prefix: str) -> bool:
-    owner = number(place.name.removeprefix(prefix).partition("-")[0])
+    owner = place.name.removeprefix(prefix).partition("-")[0]
     try:
-        if not owner or place.stat().st_uid != os.geteuid():
+        if not (owner.isascii() and owner.isdigit()) or place.stat().st_uid != os.geteuid():
             return False
-        os.kill(owner, 0)
-    except (ProcessLookupError, OverflowError):
+        os.kill(int(owner), 0)
+    except (ProcessLookupError, OverflowError):  # the latter for a number that no process has
         return not _is_held(place)
     except OSError:  # alive and not ours, or gone meanwhile
         return False

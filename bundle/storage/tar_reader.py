@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from bundle.errors import FormatError
-from bundle.formats.numbers import number
 
 MAX_MEMBERS = 200_000
 _MAX_EXTENDED = 1024 * 1024  # bytes of a pax or GNU long-name header
@@ -162,7 +161,7 @@ def _member(
     if any(key.startswith("GNU.sparse.") for key in extended):
         kind = "other"
     size_text = extended.get("size", str(info.size))
-    size = number(size_text)
+    size = _number(size_text)
     if size is None:
         raise FormatError(f"tar has an entry {name[:_SHOWN]!r} of size {size_text[:_SHOWN]!r}")
     if kind not in ("file", "other") and size:
@@ -185,5 +184,9 @@ def _member(
 
 def _owner(extended: Mapping[str, str], key: str, told: int) -> int:
     """A user's or group's number, which a pax header gives where the plain one has no room."""
-    found = number(extended.get(key, ""))
+    found = _number(extended.get(key, ""))
     return told if found is None else found
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
