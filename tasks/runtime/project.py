@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bundle.errors import AirgapError, EngineError, SourceError, storage_errors
+from bundle.formats.numbers import number
 from bundle.oci.locations import ImageLocation, RegistryImage
 from bundle.storage.blob_store import BlobStore
 from bundle.storage.files import locked
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from clients.engine.source import EngineImages
     from clients.http.transport import Transport
     from clients.registry.repository import Registries
+
+_YEAR_10000 = 253_402_300_800  # seconds; no date of Python's is as late
 
 
 class Project:
@@ -258,9 +261,10 @@ class Project:
         text = self.env.get("SOURCE_DATE_EPOCH", "")
         if not text:
             return None
-        if not text.isdecimal():
+        seconds = number(text)
+        if seconds is None or seconds >= _YEAR_10000:
             raise AirgapError(f"SOURCE_DATE_EPOCH={text!r} is not a number of seconds since 1970")
-        return int(text)
+        return seconds
 
     def note(self, task: str, text: str) -> None:
         """What the console shows beside a finished step."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bundle.errors import AirgapError, FormatError
+from bundle.formats.numbers import number
 from bundle.oci.reference import Reference, check_prefix, looks_like_host
 
 if TYPE_CHECKING:  # the commands' table is read where not even YAML may be installed
@@ -59,9 +60,10 @@ def read_variables(given: Mapping[str, str], directory: Path) -> Mapping[str, An
 
 
 def _jobs(text: str, _: Path) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 64:
+    jobs = number(text)
+    if jobs is None or not 1 <= jobs <= 64:
         raise OptionError(f"jobs={text} is not a number of transfers", hint="give a whole number from 1 to 64")
-    return int(text)
+    return jobs
 
 
 def _bundle(text: str, directory: Path) -> Path:
