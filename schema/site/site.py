@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bundle.errors import FormatError, SpecError, storage_errors
+from schema.site.hooks import Hook, read_hooks
 from schema.syntax.document import Node, describe, read
 from schema.syntax.problems import Problems, did_you_mean
 from schema.syntax.template import Name
@@ -16,7 +17,9 @@ TRUST = "trust"  # reserved: what the site demands of a bundle's origin, no fact
 OVERRIDES = "overrides"  # reserved: values of releases, no facts
 REGISTRY = "registry"  # reserved: where this site's images go
 KUBECONFIG = "kubeconfig"  # reserved: how this site's cluster is reached
+HOOKS = "on"  # reserved: whom to tell how an install ended, no facts
 CONTEXT = "kube_context"  # reserved: which of the kubeconfig's clusters that is
+_NO_FACTS = frozenset((TRUST, OVERRIDES, HOOKS))
 _KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -42,6 +45,7 @@ class Site:
     facts: Mapping[str, Any] = field(default_factory=dict)
     trust: SiteTrust | None = None
     overrides: Mapping[str, ValuesFile] = field(default_factory=dict)
+    hooks: Mapping[str, tuple[Hook, ...]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -49,7 +53,7 @@ class Site:
         problems = Problems(str(path))
         with storage_errors("read the site file", path):
             try:
-                root = read(path, problems, may_be_empty=True)
+                root = read(path, problems, may_be_empty=True, keys=(HOOKS,))
             except (FileNotFoundError, IsADirectoryError) as err:
                 raise SpecError(f"there is no site file {str(path)!r}", [], hint="name one with site=FILE") from err
         if root is not None and not isinstance(root.value, dict):
@@ -57,13 +61,14 @@ class Site:
         members = root.members() if root else {}
         trust = _trust(members[TRUST], path.parent, problems) if TRUST in members else None
         overrides = _overrides(members[OVERRIDES], problems) if OVERRIDES in members else {}
-        facts = {name: _plain(node, problems) for name, node in members.items() if name not in (TRUST, OVERRIDES)}
+        facts = {name: _plain(node, problems) for name, node in members.items() if name not in _NO_FACTS}
+        hooks = read_hooks(members[HOOKS], problems) if HOOKS in members else {}
         for name in (KUBECONFIG, CONTEXT):
             if name in members and not isinstance(members[name].value, str):
                 problems.add(members[name].place, f"{name!r} is {describe(members[name].value)}", expected="text")
         _check_keys(members, problems)
         problems.raise_all()
-        return cls(label=str(path), facts=facts, trust=trust, overrides=overrides)
+        return cls(label=str(path), facts=facts, trust=trust, overrides=overrides, hooks=hooks)
 
     @property
     def registry(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,15 +66,16 @@ class Node:
         return self.value
 
 
-def read(path: Path, problems: Problems, *, may_be_empty: bool = False) -> Node | None:
+def read(path: Path, problems: Problems, *, may_be_empty: bool = False, keys: Collection[str] = ()) -> Node | None:
     """The document's root; None when there is nothing to go on with. Findings go to `problems`.
 
-    A file that `may_be_empty` is an empty mapping then. Raises OSError when the file can't be read.
+    A file that `may_be_empty` is an empty mapping then. `keys` are text as they stand, whatever YAML 1.1 reads in them
+    (`on` is true). Raises OSError when the file can't be read.
     """
-    return parse(path.read_bytes(), problems, may_be_empty=may_be_empty)
+    return parse(path.read_bytes(), problems, may_be_empty=may_be_empty, keys=keys)
 
 
-def parse(raw: bytes, problems: Problems, *, may_be_empty: bool = False) -> Node | None:
+def parse(raw: bytes, problems: Problems, *, may_be_empty: bool = False, keys: Collection[str] = ()) -> Node | None:
     """As read, for the bytes of a file."""
     start = Place(line=1, column=1)
     try:
@@ -95,7 +96,7 @@ def parse(raw: bytes, problems: Problems, *, may_be_empty: bool = False) -> Node
         if tree is None:
             problems.add(start, "the file is empty", hint="begin it with `version: 1`")
             return None
-        return _Reader(loader, problems).node(tree, None)
+        return _Reader(loader, problems, keys).node(tree, None)
     except yaml.MarkedYAMLError as err:
         _syntax(err, problems)
     except yaml.reader.ReaderError as err:
@@ -119,8 +120,9 @@ def _too_deep(text: str) -> bool:
 class _Reader:
     """Turns PyYAML's nodes into ours, following aliases and merge keys."""
 
-    def __init__(self, loader: Any, problems: Problems) -> None:
+    def __init__(self, loader: Any, problems: Problems, keys: Collection[str]) -> None:
         self._loader = loader
+        self._keys = keys
         self._problems = problems
         self._open: set[int] = set()
         self._count = 0
@@ -178,7 +180,7 @@ class _Reader:
     def _key(self, node: yaml.Node, place: Place) -> str:
         if not isinstance(node, yaml.ScalarNode):
             raise yaml.MarkedYAMLError(None, None, "a key that is no text", node.start_mark)
-        value = self._scalar(node)
+        value = node.value if node.value in self._keys else self._scalar(node)
         if not isinstance(value, str):
             hint = trap(Node(place=place, key=None, value=value, text=node.value))
             self._problems.add(place, f"key {node.value!r} is no text", hint=hint)

@@ -132,5 +132,7 @@ class Reporter:
         if self._receiver is None or not any(_is_received(name) for name in self._selected):
             return
         from tasks.site.records.history import note_run  # most runs change nothing
+        from tasks.site.records.hooks import call_hooks
 
-        note_run(self._receiver, self._selected, result, "\n".join(self._problems))
+        if entry := note_run(self._receiver, self._selected, result, "\n".join(self._problems)):
+            call_hooks(self._receiver, entry)
