@@ -32,7 +32,7 @@ def call_hooks(receiver: Receiver, entry: HistoryEntry, *, seconds: float = SECO
                 _post(receiver, hook, record, seconds)
         except AirgapError as err:
             told = masked(str(err), receiver.known)
-            receiver.project.console.problem(f"warning: hook {hook.label!r} was not told: {told}")
+            receiver.project.console.problem(f"warning: hook {hook.label!r} failed: {told}")
 
 
 def _start(hook: Hook, record: bytes, place: Path, env: Mapping[str, str], seconds: float) -> None:

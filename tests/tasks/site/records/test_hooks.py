@@ -59,7 +59,7 @@ def test_others_are_told_nothing(carried_bundle: Path, tmp_path: Path) -> None:
             "ended with 1: ticket system is down",
         ),
         (["./gone.sh"], "gone.sh"),
-        ([sys.executable, "-c", "import time; time.sleep(60)"], "was not told"),
+        ([sys.executable, "-c", "import time; time.sleep(60)"], "failed: "),
     ],
 )
 def test_one_that_fails_is_a_warning_and_the_next_is_told(
@@ -67,7 +67,7 @@ def test_one_that_fails_is_a_warning_and_the_next_is_told(
 ) -> None:
     receiver = installation(carried_bundle, tmp_path / "state", {"installed": [command, ["./told.py"]]})
     call_hooks(receiver, entry(receiver), seconds=5.0 if "sleep" in command[-1] else 30.0)
-    assert f"warning: hook '{command[0]}' was not told: " in said(receiver)
+    assert f"warning: hook '{command[0]}' failed: " in said(receiver)
     assert told in said(receiver)
     assert (tmp_path / "state/told.json").exists()
 
@@ -87,5 +87,5 @@ def test_a_webhook_gets_it_as_its_body(carried_bundle: Path, tmp_path: Path, mon
     call_hooks(receiver, made := entry(receiver))
     record = made.to_dict()
     assert seen == [("POST", "https://chat.example/s3cret", record), ("POST", "https://t.example/x", record)]
-    assert "warning: hook '${env.CHAT}' was not told: *** does not answer" in said(receiver)
-    assert "warning: hook '${env.NONE}' was not told: ${env.NONE} holds no address of the web" in said(receiver)
+    assert "warning: hook '${env.CHAT}' failed: *** does not answer" in said(receiver)
+    assert "warning: hook '${env.NONE}' failed: ${env.NONE} holds no address of the web" in said(receiver)
