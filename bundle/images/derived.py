@@ -107,7 +107,7 @@ class _Making:
     def index(self, top: Manifest) -> Descriptor:
         """Each platform's image derived; attestations are left out, as they are about the base's."""
         entries = []
-        for entry, child in zip(top.data["manifests"], top.manifests, strict=True):
+        for entry, child in zip(top.entries, top.manifests, strict=True):
             if is_image(child):
                 base = self.load(child)
                 made = self.index(base) if base.is_index else self.image(base)
@@ -131,7 +131,7 @@ class _Making:
         )
         diff = self._blob(layer.tar, tar_type)
         made = self._json(_changed(config, layer, diff.digest), manifest.config.media_type)
-        data = {**manifest.data, "config": made.to_dict(), "layers": [*manifest.data["layers"], diff.to_dict()]}
+        data = {**manifest.data, "config": made.to_dict(), "layers": [*(manifest.data["layers"] or ()), diff.to_dict()]}
         if manifest.media_type == media_types.OCI_MANIFEST:
             data["annotations"] = {**(manifest.data.get("annotations") or {}), _BASE_DIGEST: str(manifest.digest)}
         return self._json(data, manifest.media_type)

@@ -178,7 +178,20 @@ def read_index(tree: Tree) -> tuple[Descriptor, ...]:
     entries = _object(read_small(tree, INDEX, _MAX_INDEX), INDEX).get("manifests")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise FormatError(f"{INDEX} has no list of manifests")
-    return tuple(descriptor for entry in entries if is_manifest(descriptor := Descriptor.from_dict(entry)))
+    return tuple(_readable(entries))
+
+
+def _readable(entries: Sequence[Mapping[str, Any]]) -> Sequence[Descriptor]:
+    """The entries that name manifests. One that can't be read is a FormatError only where there is no other."""
+    found, faults = list[Descriptor](), list[FormatError]()
+    for entry in entries:
+        try:
+            found.append(Descriptor.from_dict(entry))
+        except FormatError as err:
+            faults.append(err)
+    if faults and not found:
+        raise faults[0]
+    return [each for each in found if is_manifest(each)]
 
 
 def is_attached(entry: Descriptor) -> bool:

@@ -1,5 +1,6 @@
 """Content descriptors (OCI image-spec descriptor.md)."""
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -13,7 +14,8 @@ from bundle.oci.platform import Platform
 class Descriptor:
     """What a piece of content is: media type, digest and size in bytes; in an index also its platform.
 
-    `urls` are where else it may be had: the base layers of Windows are in no registry but Microsoft's.
+    `urls` are where else it may be had: the base layers of Windows are in no registry but Microsoft's. `data` is the
+    content itself, where the descriptor carries it and it has the digest; it need not lie anywhere else then.
     """
 
     media_type: str
@@ -22,6 +24,7 @@ class Descriptor:
     platform: Platform | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
     urls: tuple[str, ...] = ()
+    data: bytes = field(default=b"", repr=False)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -32,13 +35,15 @@ class Descriptor:
         if not isinstance(size, int) or isinstance(size, bool) or size < 0:
             raise FormatError(f"descriptor of {digest} has size {size!r}, expected a number of bytes")
         platform, annotations, urls = data.get("platform"), data.get("annotations"), data.get("urls")
+        named = Digest.parse(digest)
         return cls(
             media_type=media_type,
-            digest=Digest.parse(digest),
+            digest=named,
             size=size,
             platform=Platform.from_dict(platform) if isinstance(platform, Mapping) else None,
             annotations={str(k): str(v) for k, v in annotations.items()} if isinstance(annotations, Mapping) else {},
             urls=tuple(str(url) for url in urls) if isinstance(urls, list) else (),
+            data=_embedded(data.get("data"), named),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -50,4 +55,15 @@ class Descriptor:
             data["platform"] = self.platform.to_dict()
         if self.urls:
             data["urls"] = list(self.urls)
+        if self.data:
+            data["data"] = base64.b64encode(self.data).decode()
         return data
+
+
+def _embedded(text: object, digest: Digest) -> bytes:
+    """The content that a descriptor carries; empty for what has not its digest, which is then fetched as any other."""
+    try:
+        found = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
+    except ValueError:
+        return b""
+    return found if found and digest.matches(found) else b""

@@ -48,7 +48,7 @@ def fetch_image(
 
     def fetch(blob: Descriptor) -> None:
         def read(offset: int) -> Iterator[bytes]:
-            for chunk in source.read(blob, offset):
+            for chunk in _from_memory(blob.data, offset) if blob.data else source.read(blob, offset):
                 transfers.check()
                 yield chunk
 

@@ -107,7 +107,12 @@ class Manifest:
     @property
     def manifests(self) -> tuple[Descriptor, ...]:
         """The manifests that an index lists, in its order."""
-        return tuple(Descriptor.from_dict(item) for item in _objects(self.data, "manifests"))
+        return tuple(Descriptor.from_dict(_sized(item)) for item in self.entries)
+
+    @property
+    def entries(self) -> Sequence[Mapping[str, Any]]:
+        """The same as the index has them."""
+        return _objects(self.data, "manifests")
 
     @property
     def subject(self) -> Digest | None:
@@ -232,8 +237,18 @@ def _object(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return value
 
 
+def _sized(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An index's entry; its size is a hint, 0 where it can't be read."""
+    size = entry.get("size")
+    good = isinstance(size, int) and not isinstance(size, bool) and size >= 0
+    return entry if good else {**entry, "size": 0}
+
+
 def _objects(data: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
-    value = data.get(key)
+    """A list of objects; null is an empty one, as Go writes it."""
+    value = data.get(key, "none")
+    if value is None:
+        return ()
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise FormatError(f"manifest has no {key!r} list of objects")
     return value

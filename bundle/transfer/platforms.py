@@ -105,7 +105,7 @@ def own_platform(source: ImageSource, manifest: Manifest, subject: str) -> Platf
         return None
     if config.size > _MAX_CONFIG:
         raise SourceError(f"{subject}: its config has {config.size} bytes, expected at most {_MAX_CONFIG}")
-    raw = b"".join(source.read(config, 0))
+    raw = config.data or b"".join(source.read(config, 0))
     if not config.digest.matches(raw):
         raise IntegrityError(f"{subject}: its config does not have its digest {config.digest}")
     try:
@@ -126,7 +126,7 @@ def _candidates(source: ImageSource, index: Manifest, subject: str, depth: int) 
     """All that may be images, in their order; what an index in the index leaves open, the entry for that says."""
     if depth > MAX_DEPTH:
         raise SourceError(f"{subject}: its indexes are nested more than {MAX_DEPTH} deep ({index.digest})")
-    for entry, descriptor in zip(index.data["manifests"], index.manifests, strict=True):
+    for entry, descriptor in zip(index.entries, index.manifests, strict=True):
         if not is_image(descriptor):
             continue
         stated = descriptor.platform if descriptor.platform and str(descriptor.platform) else None

@@ -176,8 +176,8 @@ def list_bytes(manifests: Iterable[Manifest]) -> bytes:
 def merged_list(old: Manifest, new: Manifest) -> bytes:
     """A list with what either names: the old one's entries as they are, then what only the new one has."""
     known = {each.digest for each in old.manifests}
-    added = [raw for raw, each in zip(new.data["manifests"], new.manifests, strict=True) if each.digest not in known]
-    return strict_json.canonical({**old.data, "manifests": [*old.data["manifests"], *added]})
+    added = [raw for raw, each in zip(new.entries, new.manifests, strict=True) if each.digest not in known]
+    return strict_json.canonical({**old.data, "manifests": [*old.entries, *added]})
 
 
 def list_entry(manifest: Manifest) -> dict[str, Any]:

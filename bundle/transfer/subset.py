@@ -99,5 +99,5 @@ class _Made:
 
 def _about(index: Manifest, image: Descriptor) -> list[Mapping[str, Any]]:
     """The entries by which BuildKit attests to an image of the index."""
-    both = zip(index.data["manifests"], index.manifests, strict=True)
+    both = zip(index.entries, index.manifests, strict=True)
     return [entry for entry, each in both if each.annotations.get(ATTESTS_TO) == str(image.digest)]

@@ -24,7 +24,7 @@ from clients.http.transport import Transport
 from clients.registry._foreign import is_elsewhere, read_elsewhere
 from clients.registry._learned import Learned
 from clients.registry._referrers import list_referrers
-from clients.registry._refused import next_step_after
+from clients.registry._refused import AskedRepository, next_step_after
 
 _ACCEPT = ", ".join(media_types.ACCEPT_MANIFEST)
 T = TypeVar("T")
@@ -110,7 +110,7 @@ class RegistryRepository:
                 self._compare(descriptor, raw, endpoint)
             return raw
 
-        return self.first(ask)
+        return self.first(ask, descriptor.digest)
 
     def read(self, descriptor: Descriptor, offset: int) -> Iterator[bytes]:
         """A blob's bytes from `offset` on, not checked here.
@@ -124,7 +124,7 @@ class RegistryRepository:
             if endpoint.is_mirror and (self._registries.learned.unreachable(endpoint.name) or self._given[key]):
                 continue
             try:
-                with self._explained(endpoint, left):
+                with self._explained(endpoint, left, descriptor.digest):
                     for chunk in self._transport.stream(
                         f"{endpoint.url}/blobs/{descriptor.digest}",
                         subject=self._subject,
@@ -173,8 +173,8 @@ class RegistryRepository:
             self._registries.learned.note_unreachable(own.name, err, self._subject)
             raise
 
-    def first(self, ask: Callable[[RegistryEndpoint], T]) -> T:
-        """The answer of the first endpoint that has one."""
+    def first(self, ask: Callable[[RegistryEndpoint], T], part: Digest | None = None) -> T:
+        """The answer of the first endpoint that has one; `part` is what is asked for of the image."""
         left: list[str] = []
         for endpoint in self._endpoints[:-1]:
             if known := self._registries.learned.unreachable(endpoint.name):
@@ -184,7 +184,7 @@ class RegistryRepository:
                 return ask(endpoint)
             except (SourceError, IntegrityError) as err:
                 left.append(self._leave_mirror(endpoint, err))
-        with self._explained(self._endpoints[-1], left):
+        with self._explained(self._endpoints[-1], left, part):
             return ask(self._endpoints[-1])
 
     def _leave_mirror(self, endpoint: RegistryEndpoint, err: SourceError | IntegrityError) -> str:
@@ -285,15 +285,15 @@ class RegistryRepository:
         return RegistryEndpoint(name=name, url=url, access=access, is_mirror=is_mirror)
 
     @contextmanager
-    def _explained(self, endpoint: RegistryEndpoint, left: Sequence[str] = ()) -> Iterator[None]:
+    def _explained(
+        self, endpoint: RegistryEndpoint, left: Sequence[str] = (), part: Digest | None = None
+    ) -> Iterator[None]:
         """Give an error of the body the next step that fits who answered, and what mirrors said before (`left`)."""
         try:
             yield
         except (SourceError, IntegrityError) as err:
             if isinstance(err, RegistryError) and not err.hint:
-                err.hint = next_step_after(
-                    err, self._reference, transport=self._transport, url=endpoint.url, access=endpoint.access,
-                    subject=self._subject,
-                )  # fmt: skip
+                asked = AskedRepository(url=endpoint.url, access=endpoint.access, subject=self._subject)
+                err.hint = next_step_after(err, self._reference, part, asked, self._transport)
             err.what += f"; before that, {'; '.join(left)}" if left and not endpoint.is_mirror else ""
             raise

@@ -100,6 +100,19 @@ def test_two_that_share_a_name_are_told_apart(layout: Path) -> None:
     assert opened(layout, f"1@{CONTENT['api'].descriptor.digest}").resolve() == CONTENT["api"].descriptor
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param({"digest": f"sha256:{'a' * 64}", "size": 3}, id="no media type"),
+        pytest.param({"mediaType": "x", "digest": f"blake3:{'a' * 64}", "size": 3}, id="another hash"),
+        pytest.param({"mediaType": "x", "digest": f"sha256:{'a' * 64}", "size": 3}, id="no manifest"),
+    ],
+)
+def test_an_entry_that_can_not_be_read_is_no_matter_of_the_others(layout: Path, entry: dict[str, object]) -> None:
+    edit(layout / "index.json", lambda index: index["manifests"].append(entry))
+    assert opened(layout, f"{PREFIX}/api:1.0").resolve() == CONTENT["api"].descriptor
+
+
 def _drop(name: str) -> Callable[[Path], None]:
     return lambda layout: (layout / name).unlink()
 

@@ -4,6 +4,7 @@ import pytest
 
 from bundle.errors import FormatError
 from bundle.oci.descriptor import Descriptor
+from bundle.oci.digest import Digest
 
 HEX = "ab" * 32
 
@@ -20,6 +21,19 @@ def test_descriptor_round_trips() -> None:
         "platform": {"architecture": "arm", "os": "linux", "variant": "v7"},
     }
     assert Descriptor.from_dict(data).to_dict() == data
+
+
+def test_content_that_a_descriptor_carries() -> None:
+    data = {
+        "mediaType": "application/vnd.oci.empty.v1+json",
+        "digest": str(Digest.of(b"{}")),
+        "size": 2,
+        "data": "e30=",
+    }
+    found = Descriptor.from_dict(data)
+    assert (found.data, found.to_dict()) == (b"{}", data)
+    for wrong in ("e30K", "not base64!", 5, "", None):
+        assert Descriptor.from_dict({**data, "data": wrong}).data == b""
 
 
 @pytest.mark.parametrize(

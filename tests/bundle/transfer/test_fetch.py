@@ -94,7 +94,25 @@ def test_an_index_with_something_else_in_it(source: FakeSource, store: BlobStore
         fetch(source, root, store)
 
 
+def test_content_that_a_descriptor_carries_is_not_asked_for(source: FakeSource, store: BlobStore) -> None:
+    """The empty config of an artifact, which need not lie in its repository."""
+    empty = Descriptor(media_type=media_types.OCI_EMPTY, digest=Digest.of(b"{}"), size=2, data=b"{}")
+    layer = source.put(b"payload", "application/x-payload")
+    data = {"schemaVersion": 2, "mediaType": media_types.OCI_MANIFEST, "config": empty.to_dict()}
+    root = source.put(json.dumps({**data, "layers": [layer.to_dict()]}).encode(), media_types.OCI_MANIFEST)
+    fetch_image(source, root, store, subject="app", meter=SilentMeter(), transfers=Transfers(2))
+    assert store.get(empty.digest) == b"{}"
+
+
 # Pinning.
+
+
+@pytest.mark.parametrize("entries", [None, []])
+def test_pin_of_an_index_of_nothing(source: FakeSource, entries: object) -> None:
+    raw = json.dumps({"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": entries}).encode()
+    source.root = source.put(raw, media_types.OCI_INDEX)
+    with pytest.raises(SourceError, match="no image for platform linux/amd64; the index offers: none"):
+        pin_image(source, AMD64, subject="image 'app'")
 
 
 def pin(source: FakeSource, platform: Platform | None) -> tuple[Descriptor, int]:

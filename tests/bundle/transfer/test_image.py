@@ -48,6 +48,22 @@ def test_bytes_are_kept() -> None:
     ]
 
 
+@pytest.mark.parametrize("size", [None, -1, "7", True])
+def test_the_size_of_an_entry_is_a_hint(size: object) -> None:
+    data = index("linux/amd64", "linux/arm64")
+    data["manifests"][1]["size"] = size
+    found = Manifest.parse(json.dumps(data).encode())
+    assert [each.size for each in found.manifests] == [len("linux/amd64"), 0]
+    assert found.entries[1]["size"] == size
+
+
+def test_lists_that_go_writes_as_null_are_empty() -> None:
+    """What has only a config, and an index of nothing."""
+    alone = Manifest.parse(json.dumps(image(layers=None)).encode())
+    assert [str(each.digest) for each in alone.children()] == [str(Digest.of(b"{}"))]
+    assert Manifest.parse(json.dumps({**index(), "manifests": None}).encode()).children() == ()
+
+
 @pytest.mark.parametrize(
     ("data", "given", "expected"),
     [

@@ -228,6 +228,29 @@ def test_a_token_server_that_gives_none(app: RegistryRepository, tokens: FaultyR
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "challenges",
+    [
+        pytest.param('Negotiate, Basic realm="r", Bearer realm="{realm}",service="test"', id="three in one"),
+        pytest.param('Bearer realm="{realm}"', id="no service, no scope"),
+        pytest.param('bearer Realm="{realm}",error="invalid_token",error_description="a, b=c"', id="with its error"),
+    ],
+)
+@pytest.mark.parametrize("member", ["token", "access_token"])
+def test_challenges_and_tokens_as_registries_have_them(
+    app: RegistryRepository, tokens: FaultyRegistry, challenges: str, member: str
+) -> None:
+    """Azure, GitLab and Artifactory answer with `access_token`; some offer several schemes."""
+    image = tokens.put_image("team/app", "1")
+    tokens.tokens.add("from-there")
+    tokens.plan("/token", instead(200, f'{{"{member}": "from-there", "expires_in": 60}}'.encode()))
+    wanted = instead(401, WWW_Authenticate=challenges.format(realm=tokens.realm))
+    tokens.plan("HEAD", wanted)
+    assert app.resolve().digest == image.digest
+    assert tokens.seen[-1].headers["authorization"] == "Bearer from-there"
+    assert "scope=repository%3Ateam%2Fapp%3Apull" in tokens.requests("/token")[0].path
+
+
 @pytest.mark.parametrize("realm", ["", "/token", "nowhere"])
 def test_a_challenge_without_a_realm(app: RegistryRepository, faulty: FaultyRegistry, realm: str) -> None:
     faulty.put_image("team/app", "1")

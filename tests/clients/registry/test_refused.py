@@ -1,5 +1,7 @@
 """The cause decides the words: a repository that is not there, a tag of one that is, a login that is wrong."""
 
+from dataclasses import replace
+
 import pytest
 
 from bundle.errors import RegistryError
@@ -65,10 +67,18 @@ def test_a_repository_without_tags(registries: Registries, faulty: FaultyRegistr
     assert hint(registries, faulty, "team/app:2").endswith("has no tag '2'; it has none")
 
 
-def test_a_blob_is_no_matter_of_tags(registries: Registries, faulty: FaultyRegistry) -> None:
-    image = faulty.put_image("team/app", "1")
+@pytest.mark.parametrize("code", ["BLOB_UNKNOWN", "MANIFEST_UNKNOWN", ""])
+@pytest.mark.parametrize("what", ["blob", "manifest of an index"])
+def test_a_part_of_an_image_that_is_there(registries: Registries, faulty: FaultyRegistry, what: str, code: str) -> None:
+    """A sparse index, a blob that was removed: neither tag nor name is wrong."""
+    image = faulty.put_image("team/app", "1", b"layer")
     source = registries.repository(Reference.parse(f"{faulty.host}/team/app:1"), subject=SUBJECT)
-    faulty.plan("/blobs/", refusal(404, "BLOB_UNKNOWN", "gone"))
-    with pytest.raises(RegistryError, match="BLOB_UNKNOWN"):
-        b"".join(source.read(image, 0))
+    absent = replace(image, digest=ABSENT)
+    faulty.plan(str(ABSENT), refusal(404, code, "gone"))
+    with pytest.raises(RegistryError, match="404") as caught:
+        b"".join(source.read(absent, 0)) if what == "blob" else source.manifest(absent)
+    assert caught.value.hint == (
+        f"{faulty.host}/team/app has no {ABSENT}, which its own manifest or index names: push the image there again, "
+        "or choose a platform that is there"
+    )
     assert not faulty.requests("/tags/list")

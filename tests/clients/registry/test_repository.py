@@ -1,6 +1,7 @@
 """One repository of a registry as a source."""
 
 import gzip
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,8 +20,10 @@ from clients.http.credentials import Credentials
 from clients.registry.repository import Registries, RegistryRepository
 from tests.fixtures.connections import MakeTransport, RecordingMeter
 from tests.fixtures.servers.faulty_registry import (
+    Answer,
     Fault,
     FaultyRegistry,
+    Seen,
     corrupt,
     cut,
     instead,
@@ -212,6 +215,83 @@ def test_the_next_step_is_about_who_answered(
         f"check that {other.host} answers requests from here, also through a proxy: "
         f"{faulty.host} sends this request on to {other.host}"
     )
+
+
+def chunked(_: Seen, right: Answer) -> Answer:
+    body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (right.body[:7], right.body[7:]) if part)
+    headers = {**right.headers, "Content-Length": "", "Transfer-Encoding": "chunked"}
+    return Answer(status=right.status, headers=headers, body=body + b"0\r\n\r\n")
+
+
+def gzipped(_: Seen, right: Answer) -> Answer:
+    return Answer(
+        status=right.status, headers={**right.headers, "Content-Encoding": "gzip"}, body=gzip.compress(right.body)
+    )
+
+
+def moved(_: Seen, __: Answer) -> Answer:
+    """A store behind the registry, by an address that is relative to it."""
+    return Answer(status=307, headers={"Location": "../../../other/name/place?sig=a%2Fb"}, body=b"")
+
+
+AS_THEY_ARE = [
+    pytest.param([("GET", chunked)], id="chunked, no length"),
+    pytest.param([("GET", gzipped)], id="Artifactory: gzip that nobody asked for"),
+    pytest.param([("HEAD", instead(405))], id="no HEAD"),
+    pytest.param([("/manifests/", with_headers(Docker_Content_Digest=""))], id="no digest"),
+    pytest.param([("HEAD", with_headers(Content_Length="99999"))], id="Harbor, GAR: another size"),
+    pytest.param([("/manifests/", with_headers(Content_Type="text/plain"))], id="S3: another media type"),
+    pytest.param([("/manifests/", with_headers(Docker_Content_Digest="", Content_Type=""))], id="a web server"),
+    pytest.param([("HEAD", instead(405)), ("GET", chunked), ("GET", gzipped)], id="all at once"),
+]
+
+
+@pytest.mark.parametrize("quirks", AS_THEY_ARE)
+@pytest.mark.parametrize("name", ["team/app:1", "team/app@DIGEST"], ids=["tag", "digest"])
+def test_registries_as_they_are(
+    open_: Open, faulty: FaultyRegistry, image: Descriptor, tmp_path: Path, quirks: list[tuple[str, Fault]], name: str
+) -> None:
+    """A whole image, its digests right, whatever is optional is left out or wrong."""
+    for part, fault in quirks:
+        faulty.plan(part, *[fault] * 9)
+    repository = open_(name.replace("DIGEST", str(image.digest)))
+    assert repository.resolve().digest == image.digest
+    assert pull(repository, tmp_path) == LAYER
+
+
+@pytest.mark.parametrize("cut_first", [False, True], ids=["whole", "cut"])
+def test_a_store_behind_relative_addresses(
+    app: RegistryRepository, faulty: FaultyRegistry, other: FaultyRegistry, layer: Descriptor, *, cut_first: bool
+) -> None:
+    """The registry leads to another host, that one to a place of its own: the login stays at home."""
+    faulty.plan(f"GET /v2/team/app/blobs/{layer.digest}", *[redirect(f"{other.url}/v2/a/b/c/d")] * 3)
+    for _ in range(3):
+        other.plan("GET /v2/a/b/c/d", moved)
+    right = Answer(body=LAYER)
+    other.plan("other/name/place?sig=a%2Fb", *([lambda seen, _: cut(9000)(seen, right)] if cut_first else []),
+               *[lambda _, __: right] * 2)  # fmt: skip
+    assert b"".join(app.read(layer, 0)) == LAYER
+    assert {each.path for each in other.seen} == {"/v2/a/b/c/d", "/v2/other/name/place?sig=a%2Fb"}
+    assert all("authorization" not in each.headers for each in other.seen)
+
+
+def test_a_sha512_image(open_: Open, faulty: FaultyRegistry, tmp_path: Path) -> None:
+    digest = Digest(algorithm="sha512", hex=hashlib.sha512(LAYER).hexdigest())
+    described = Descriptor(media_type=media_types.OCI_LAYER, digest=digest, size=len(LAYER))
+    config = Descriptor(media_type=media_types.OCI_CONFIG, digest=faulty.put_blob(b"{}"), size=2)
+    raw = json.dumps({
+        "schemaVersion": 2, "mediaType": media_types.OCI_MANIFEST, "config": config.to_dict(),
+        "layers": [described.to_dict()],
+    }).encode()  # fmt: skip
+    name = f"sha512:{hashlib.sha512(raw).hexdigest()}"
+    faulty.blobs[str(digest)] = LAYER
+    faulty.manifests["team/app", name] = (raw, media_types.OCI_MANIFEST)
+    repository = open_(f"team/app@{name}")
+    found = repository.resolve()
+    assert (str(found.digest), repository.manifest(found)) == (name, raw)
+    store = BlobStore(tmp_path / "cache")
+    assert store.fetch(described, lambda offset: repository.read(described, offset), subject=SUBJECT)
+    assert store.path(digest).read_bytes() == LAYER
 
 
 # Blobs.

@@ -376,6 +376,30 @@ def test_an_absolute_location(push: Push, faulty: FaultyRegistry, source: FakeSo
     whole(faulty, source)
 
 
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        pytest.param(lambda place: place.partition("?")[0], id="without a query"),
+        pytest.param(lambda place: place.rpartition("/uploads/")[2], id="relative to where it began"),
+        pytest.param(lambda place: f"{place}&digest_hint=a%2Fb%3D%3D", id="with an escaped query"),
+    ],
+)
+def test_locations_as_registries_write_them(
+    push: Push, faulty: FaultyRegistry, source: FakeSource, rewrite: Callable[[str], str]
+) -> None:
+    def rewritten(_: Seen, right: Answer) -> Answer:
+        place = right.headers.get("Location")
+        return Answer(
+            status=right.status, body=right.body,
+            headers={**right.headers, **({"Location": rewrite(place)} if place else {})},
+        )  # fmt: skip
+
+    faulty.plan("/blobs/uploads/", *[rewritten] * 30)
+    push()
+    whole(faulty, source)
+    assert all("a%2Fb%3D%3D" in each.path for each in faulty.requests("PATCH ")) or "a%2Fb" not in rewrite("")
+
+
 # Tags.
 
 
