@@ -1,5 +1,6 @@
 """Every error a user can cause or meet, under one root class."""
 
+import contextlib
 import errno
 import os
 import re
@@ -145,6 +146,7 @@ _STORAGE_HINTS = {
     errno.ENOLCK: "this file system has no file locks: choose a place on a local disk with out=DIR or state=DIR",
 }
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_PASSING = "airgap-"  # how the names of our scratch directories there begin
 _MOUNTS = Path("/proc/self/mountinfo")
 _ESCAPED = re.compile(rb"\\([0-7]{3})")
 
@@ -172,7 +174,10 @@ def storage_errors(doing: str, place: Path, *, wanted: int = 0) -> Iterator[None
         where = "" if named == str(Path()) else f"{named}: "
         if err.errno in NO_ROOM and where:
             reason += _lack(Path(named), err.wanted if isinstance(err, NoRoomError) else wanted)
-        raise StorageError(f"can't {doing}: {where}{reason}", hint=_STORAGE_HINTS.get(err.errno or 0, "")) from err
+        hint = _STORAGE_HINTS.get(err.errno or 0, "")
+        if hint and _is_passing(Path(named)):
+            hint = "free some space there, or name another directory for temporary files: TMPDIR=DIR"
+        raise StorageError(f"can't {doing}: {where}{reason}", hint=hint) from err
 
 
 def free_space(path: Path) -> tuple[int, str]:
@@ -184,6 +189,16 @@ def free_space(path: Path) -> tuple[int, str]:
     found = os.statvfs(place)
     mount, kind = max(_mounts(place.resolve()), key=lambda each: len(each[0]), default=("", ""))
     return found.f_bavail * found.f_frsize, f"{mount} ({kind})" if mount else "its file system"
+
+
+def _is_passing(path: Path) -> bool:
+    """Whether a path is that of a scratch directory of ours in the system's place for temporary files, or below it."""
+    from tempfile import gettempdir  # noqa: PLC0415 - only failures ask for it
+
+    with contextlib.suppress(OSError):
+        place = Path(gettempdir())
+        return path.is_relative_to(place) and path != place and path.relative_to(place).parts[0].startswith(_PASSING)
+    return False
 
 
 def _lack(path: Path, wanted: int) -> str:

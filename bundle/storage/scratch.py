@@ -9,7 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bundle.errors import NO_ROOM, storage_errors
+from bundle.errors import NO_ROOM, StorageError, storage_errors
+
+
+def temporary_place() -> Path:
+    """The system's directory for temporary files; a StorageError where none of its candidates can be written to."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError as err:
+        raise StorageError(
+            "no place for temporary files: TMPDIR, /tmp, /var/tmp and the working directory are full or read-only",
+            hint="free some space in one of them, or name another: TMPDIR=DIR",
+        ) from err
 
 
 @contextmanager

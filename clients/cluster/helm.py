@@ -2,7 +2,6 @@
 
 import os
 import signal
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from bundle.errors import FormatError, ProgramError, ReleaseError, SignatureError
 from bundle.formats import strict_json
 from bundle.formats.versions import Version
-from bundle.storage.scratch import scratch_directory
+from bundle.storage.scratch import scratch_directory, temporary_place
 from clients.charts.documents import documents
 from clients.cluster._helm_errors import NOT_FOUND, helm_error
 from clients.cluster.manifests import name_of
@@ -244,7 +243,7 @@ class Helm:
         grace: float = 10.0,
         before: Sequence[str] = (),
     ) -> Completed:
-        with scratch_directory(Path(tempfile.gettempdir()), "airgap-helm-") as home:
+        with scratch_directory(temporary_place(), "airgap-helm-") as home:
             return self._runner(
                 [*before, self._program, *argv, *self._cluster],
                 subject=subject,

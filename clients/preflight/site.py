@@ -2,14 +2,13 @@
 
 import contextlib
 import os
-import shutil
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-from bundle.errors import AirgapError, NetworkError, RegistryError, SourceError, storage_errors
+from bundle.errors import AirgapError, NetworkError, RegistryError, SourceError, free_space, storage_errors
 from bundle.formats.sizes import human
 from bundle.meter import Meter
 from bundle.oci.digest import Digest
@@ -177,7 +176,8 @@ def _next_step(target: Reference, err: RegistryError, credential: Credential) ->
         405: f"{target.host} takes no pushes, as a mirror or in maintenance: name the registry that does",
         507: f"{target.host} is full: free some space there",
     }
-    return steps.get(err.status, "")
+    faulty = f"check the log and the free space of {target.host}: the fault is on its side"
+    return steps.get(err.status, faulty if err.status >= 500 else "")
 
 
 def _one_each(targets: Iterable[Reference]) -> tuple[Reference, ...]:
@@ -196,7 +196,7 @@ def _existing(path: Path) -> Path:
 
 def _space(path: Path, size: int) -> Findings:
     with storage_errors("look at the free space", path):
-        free = shutil.disk_usage(_existing(path)).free
+        free, file_system = free_space(path)
     if free >= size:
         return ()
     hint = f"free {human(size - free)} there, or choose another place with state=DIR"
@@ -205,7 +205,7 @@ def _space(path: Path, size: int) -> Findings:
             subject=f"disk {path}",
             what="not enough free space",
             expected=f"{human(size)} free",
-            observed=human(free),
+            observed=f"{human(free)} on {file_system}",
             hint=hint,
         ),
     )

@@ -4,13 +4,12 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from tempfile import gettempdir
 
 from bundle.errors import MissingToolError, ProgramError, storage_errors
 from bundle.signing.signers import Signers
 from bundle.signing.ssh_signature import NAMESPACE
 from bundle.signing.trust import SignedData
-from bundle.storage.scratch import scratch_directory
+from bundle.storage.scratch import scratch_directory, temporary_place
 from clients.programs.process import Completed, find_program, run
 
 _SIGNING = 900.0  # seconds; somebody may have to find the token, or the passphrase
@@ -54,7 +53,7 @@ class SshKeygen:
 
         False says that it is not over the message: who may sign was looked at before.
         """
-        place = Path(gettempdir())
+        place = temporary_place()
         with storage_errors("check a signature", place), scratch_directory(place, "airgap-sign-") as private:
             listed, signature = private / "signers", private / "signature"
             listed.write_bytes(signers.raw)

@@ -5,7 +5,6 @@ import hmac
 import json
 import os
 import secrets
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 from bundle.errors import FormatError, storage_errors
 from bundle.storage.files import locked, sync_directory, write_bytes
-from bundle.storage.scratch import scratch_directory
+from bundle.storage.scratch import scratch_directory, temporary_place
 
 _KEY_BYTES = 32
 _PRIVATE = "airgap-values-"
@@ -76,4 +75,4 @@ def _in_memory() -> Path:
     for place in (os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm"):  # noqa: S108 - a directory of mode 0700 is made in it
         if place and os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK):
             return Path(place)
-    return Path(tempfile.gettempdir())
+    return temporary_place()

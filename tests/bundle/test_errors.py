@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,17 @@ def test_a_full_disk_that_can_not_be_asked(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(os, "statvfs", refuse)
     with pytest.raises(StorageError, match="No space left on device\n"), storage_errors("write", tmp_path):
         raise NoRoomError(errno.ENOSPC, str(tmp_path), 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("airgap-sign-1/signers", "TMPDIR=DIR"), ("airgap-helm-1", "TMPDIR=DIR"), ("mine/state", "out=DIR or state=DIR"),
+     ("", "out=DIR or state=DIR")],
+)  # fmt: skip
+def test_where_temporary_files_lie_is_another_question_than_where_state_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, hint: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(StorageError, match="can't check") as caught, storage_errors("check", tmp_path):
+        raise OSError(errno.ENOSPC, "full", str(tmp_path / name))
+    assert hint in caught.value.hint

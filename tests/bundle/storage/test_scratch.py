@@ -4,13 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from bundle.errors import StorageError
 from bundle.storage import scratch
-from bundle.storage.scratch import scratch_directory
+from bundle.storage.scratch import scratch_directory, temporary_place
 from tests.fixtures.places import ROOT
 
 HOLDER = """
@@ -94,3 +95,13 @@ def test_a_number_that_no_process_has(tmp_path: Path, owner: str) -> None:
     (tmp_path / f"airgap-x-{owner}-a").mkdir()
     with scratch_directory(tmp_path, "airgap-x-") as place:
         assert place.is_dir()
+
+
+def test_no_place_for_temporary_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "none")])
+    with pytest.raises(StorageError, match="no place for temporary files") as caught:
+        temporary_place()
+    assert "TMPDIR=DIR" in caught.value.hint
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert temporary_place() == tmp_path

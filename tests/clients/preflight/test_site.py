@@ -1,6 +1,7 @@
 """Free space, and registries that take pushes or say why not. Nothing of a try stays behind."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from bundle.oci import media_types
 from bundle.oci.locations import HostSettings
 from bundle.oci.reference import Reference
 from clients.http.credentials import Credentials
+from clients.preflight import site
 from clients.preflight.findings import Findings
 from clients.preflight.site import _PATIENT, disk, registry
 from tests.fixtures.connections import RecordingMeter
@@ -212,15 +214,26 @@ def test_too_little_space(tmp_path: Path) -> None:
     (found,) = disk({tmp_path / "state": 10**18})
     assert found.subject == f"disk {tmp_path / 'state'}"
     assert found.expected == "1000000 TB free"
-    assert found.observed
+    assert re.fullmatch(r"[0-9.]+ .?B on /.* \(\w+\)", found.observed), "the file system"
     assert found.hint.startswith("free ")
 
 
 def test_what_goes_to_one_file_system_adds_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 100}))
+    monkeypatch.setattr(site, "free_space", lambda _: (100, "/ (ext4)"))
     assert disk({tmp_path / "a": 60, tmp_path / "b": 40}) == ()
     (found,) = disk({tmp_path / "a": 60, tmp_path / "b": 41})
-    assert (found.expected, found.observed) == ("101 B free", "100 B")
+    assert (found.expected, found.observed) == ("101 B free", "100 B on / (ext4)")
+
+
+def test_a_registry_with_a_fault_of_its_own_is_named_as_the_place_to_look(
+    check: Check, faulty: FaultyRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk there is answered so by the CNCF registry."""
+    monkeypatch.setattr(site, "_PATIENCE", 0.0)
+    faulty.plan("POST ", *[refusal(500, "UNKNOWN", "unknown error")] * 9)
+    (found,) = check(faulty.host)
+    assert f"{faulty.host} answered 500 Internal Server Error (UNKNOWN: unknown error)" in found.what
+    assert found.hint == f"check the log and the free space of {faulty.host}: the fault is on its side"
 
 
 KINDS = {media_types.DOCKER_MANIFEST: ["web", "api", "db", "old"], media_types.OCI_MANIFEST: ["new"]}
