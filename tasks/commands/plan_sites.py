@@ -1,6 +1,5 @@
 """`doit plan install site=all`: what an install would do at each of `sites/*.yaml`, each asked by this same program."""
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 import doit
 
 from bundle.errors import AirgapError
+from bundle.formats import strict_json
 from bundle.formats.sizes import human
 from clients.programs.process import Completed, run
 from tasks.runtime.options import Options
@@ -84,7 +84,7 @@ def _plan(path: Path, ask: Callable[[Path], Completed]) -> SitePlan:
     except AirgapError as err:
         return SitePlan(site=path.stem, problem=err.what)
     try:
-        return SitePlan(site=path.stem, plan=json.loads(done.text))
+        return SitePlan(site=path.stem, plan=strict_json.loads(done.text))
     except ValueError:
         said = done.stderr.strip().removeprefix("ERROR: ").removeprefix("FAILED plan: ")
         return SitePlan(site=path.stem, problem=said or f"the plan ended with exit code {done.code}")
