@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from bundle.formats.node_budget import NOT_MADE
+from bundle.storage.files import read_small
 from schema.syntax.problems import Place, Problems
 
 try:
@@ -71,7 +72,7 @@ def read(path: Path, problems: Problems, *, may_be_empty: bool = False) -> Node 
 
     A file that `may_be_empty` is an empty mapping then. Raises OSError when the file can't be read.
     """
-    return parse(path.read_bytes(), problems, may_be_empty=may_be_empty)
+    return parse(read_small(path), problems, may_be_empty=may_be_empty)
 
 
 def parse(raw: bytes, problems: Problems, *, may_be_empty: bool = False) -> Node | None:
