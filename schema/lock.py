@@ -12,7 +12,7 @@ from bundle.errors import FormatError, LockError, storage_errors
 from bundle.formats import strict_json
 from bundle.oci.digest import Digest
 from bundle.oci.platform import platform_text
-from bundle.storage.files import write_bytes
+from bundle.storage.files import read_small, write_bytes
 from bundle.transfer.referrers import Referrer
 from schema.spec.contents import ChartSpec, FileSpec, ImageSpec
 
@@ -156,7 +156,7 @@ class Lock:
         """The lock at `path`; an absent file is an empty lock, one that can't be understood a LockError."""
         with storage_errors("read the lock file", path):
             try:
-                text = path.read_bytes()
+                text = read_small(path)
             except FileNotFoundError:
                 return cls()
         try:

@@ -8,6 +8,7 @@ import itertools
 import os
 import re
 import shutil
+import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ _SHARING = ("(xfs)", "(btrfs)", "(bcachefs)")  # file systems with reflinks
 _TOO_LARGE = NO_ROOM | {errno.EFBIG}
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 _TEMPORARY = re.compile(r"\..+\.([0-9]{1,18})-[0-9]+-[0-9]+\.tmp")
+_LARGEST_SMALL = 64 * 1024 * 1024  # bytes of what is read whole
 _counter = itertools.count()
 _placing = tuple(threading.Lock() for _ in range(64))  # a target always has the same one
 
@@ -51,6 +53,21 @@ def is_left(path: Path) -> bool:
     except OSError:  # alive, and another account's
         return False
     return False
+
+
+def read_small(path: Path) -> bytes:
+    """The bytes of a file that people write or a program keeps; an OSError for a pipe, a device and a huge file.
+
+    A pipe would be waited for, and a device would never end.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError("it is not a regular file")
+        data = file.read(_LARGEST_SMALL + 1)
+    if len(data) > _LARGEST_SMALL:
+        raise OSError(f"it has more than {_LARGEST_SMALL} bytes")
+    return data
 
 
 @contextmanager

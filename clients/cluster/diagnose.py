@@ -161,19 +161,39 @@ def _text(lines: Iterable[str]) -> str:
 MASK = "***"
 
 _WORD = (
-    r"(?:passw(?:or)?d|passphrase|passwd|(?<![A-Za-z])(?:pass|pwd)(?![A-Za-z])|token|credential|secret(?!s?_?-?name)"
-    r"|(?:api|private|access)[_-]?key)"
+    r"(?:passw(?:or)?d|passphrase|passwd|(?<![A-Za-z])(?:pass|pwd)(?![A-Za-z])|token|credential|(?<!pull)secret(?!s?_?-?name)"
+    r"|(?:api|private|access|encrypt(?:ion)?|signing|master)[_-]?key)"
 )
 _REST = r"[\w.-]{0,60}"
 _GAP = r"[ \t]{0,8}+"
-_VALUE = r"""(?:\\?"[^"\n]{0,4096}"|'[^'\n]{0,4096}'|[^\s,;&"']{1,65536})"""
+_VALUE = (
+    r"(?!(?:true|false|null)\b)"
+    r"""(?:\\"(?:[^"\\\n]|\\[^"\n]){0,4096}\\"|"(?:[^"\\\n]|\\.){0,4096}"|'[^'\n]{0,4096}'"""
+    r"""|\[[^\]\n]{0,4096}\]|[^\s,;&"']{1,65536})"""
+)
 # Each begins at a word that is searched for and has a bound, so that no text takes more than its length.
 _SOUNDS_SECRET = re.compile(_WORD, re.IGNORECASE)
-_ASSIGNED = re.compile(rf"({_WORD}{_REST}[\\\"']{{0,4}}{_GAP}(?:=>|[=:]){_GAP}){_VALUE}", re.IGNORECASE)
-_ARGUMENT = re.compile(rf"(?<![\w-])(--?[\w-]{{0,60}}{_WORD}[\w-]{{0,60}}[ \t]{{1,8}}){_VALUE}", re.IGNORECASE)
+_ASSIGNED = re.compile(
+    rf"({_WORD}{_REST}(?:%22|[\\\"']){{0,4}}{_GAP}(?:=>|[=:]|%3[AaDd]){_GAP}){_VALUE}", re.IGNORECASE
+)
+_ARGUMENT = re.compile(
+    rf"(?<![\w-])(--?[\w-]{{0,60}}{_WORD}[\w-]{{0,60}}(?:[ \t]{{1,8}}|[\"'],[ \t]{{0,8}})){_VALUE}", re.IGNORECASE
+)
 _OPTION = re.compile(rf"--?[\w-]{{0,60}}{_WORD}[\w-]{{0,60}}", re.IGNORECASE)
-_LINE = re.compile(
-    rf"^([ \t]{{0,40}}[\w.-]{{0,60}}{_WORD}{_REST}:[ \t]{{1,8}})(?!\*\*\*)[^\s{{\[].*$", re.IGNORECASE | re.MULTILINE
+_LINE = re.compile(  # not the head of a block
+    rf"^([ \t]{{0,40}}[\w.-]{{0,60}}{_WORD}{_REST}:[ \t]{{1,8}})"
+    r"(?!\*\*\*|[|>][-+0-9]{0,2}[ \t]*$|(?:true|false|null)$)[^\s{\[].*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_BLOCK = re.compile(  # a text of several lines in YAML
+    rf"^(([ \t]{{0,40}})[\w.-]{{0,60}}{_WORD}{_REST}:[ \t]{{0,8}}[|>][-+0-9]{{0,2}}[ \t]{{0,8}}\n)"
+    r"(?:\2[ \t]{1,80}[^\n]*(?:\n|\Z)){1,2000}",
+    re.IGNORECASE | re.MULTILINE,
+)
+_IDENTIFIED = re.compile(r"(\bidentified (?:with \S{1,60} )?(?:by|as) )'[^'\n]{0,4096}'", re.IGNORECASE)
+_SHAPES = re.compile(  # tokens that say of themselves what they are
+    r"(?<![\w-])(?:gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_\w{20,255}|glpat-[\w-]{20,255}|xox[abprs]-[\w-]{10,255}"
+    r"|eyJ[\w-]{5,4096}\.eyJ[\w-]{5,8192}\.[\w-]{0,4096})"
 )
 _LOGIN = re.compile(r"(://)[^/\s@]+@")
 _HEADER = re.compile(r"\b(bearer|basic)\s{1,8}[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
@@ -193,9 +213,10 @@ _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"  # repeats wh
 
 def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
     """A log or message without known secrets, and without what stands where secrets usually do."""
-    text = _PEM.sub(MASK, masked(text, secrets))
+    text = _SHAPES.sub(MASK, _PEM.sub(MASK, masked(text, secrets)))
+    text = _BLOCK.sub(rf"\1\2  {MASK}\n", text)
     text = _HEADER.sub(rf"\1 {MASK}", _LOGIN.sub(rf"\1{MASK}@", text))
-    for pattern in (_AUTHORIZED, _LINE, _ARGUMENT, _ASSIGNED):
+    for pattern in (_AUTHORIZED, _IDENTIFIED, _LINE, _ARGUMENT, _ASSIGNED):
         text = pattern.sub(rf"\1{MASK}", text)
     return text
 
@@ -211,7 +232,7 @@ def redact_object(thing: Any, secrets: Iterable[str] = ()) -> Any:
         if _SOUNDS_SECRET.search(str(thing.get("name", ""))) and "value" in thing:
             thing = {**thing, "value": MASK}
         return {
-            key: MASK if isinstance(value, str) and _SOUNDS_SECRET.search(str(key)) else redact_object(value, secrets)
+            key: MASK if _is_text(value) and _SOUNDS_SECRET.search(str(key)) else redact_object(value, secrets)
             for key, value in thing.items()
             if key not in _LONG_TAIL and key != _LAST_APPLIED
         }
@@ -222,3 +243,10 @@ def redact_object(thing: Any, secrets: Iterable[str] = ()) -> Any:
             for after, each in zip(options, thing, strict=False)
         ]
     return redact_text(thing, secrets) if isinstance(thing, str) else thing
+
+
+def _is_text(value: Any) -> bool:
+    """Whether it is a text, or a list of texts."""
+    return isinstance(value, str) or (
+        isinstance(value, list) and bool(value) and all(isinstance(each, str) for each in value)
+    )

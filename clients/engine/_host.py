@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from bundle.errors import EngineError
 from bundle.formats import strict_json
+from bundle.storage.files import read_small
 from clients.http.tls import client_context
 
 USUAL_SOCKET = "/var/run/docker.sock"
@@ -121,7 +122,7 @@ def _config_directory(environment: Mapping[str, str]) -> Path:
 
 def _current_context(config: Path) -> str:
     try:
-        data = strict_json.loads((config / "config.json").read_bytes() or b"{}")
+        data = strict_json.loads(read_small(config / "config.json") or b"{}")
     except FileNotFoundError:
         return ""
     except (OSError, ValueError) as err:
@@ -138,7 +139,7 @@ def _context(name: str, config: Path) -> EngineHost:
     place = hashlib.sha256(name.encode()).hexdigest()
     file = config / "contexts" / "meta" / place / "meta.json"
     try:
-        data: Any = strict_json.loads(file.read_bytes())
+        data: Any = strict_json.loads(read_small(file))
         endpoint = data["Endpoints"]["docker"]
         host, skip = str(endpoint["Host"]), bool(endpoint.get("SkipTLSVerify"))
     except FileNotFoundError as err:

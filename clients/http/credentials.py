@@ -15,6 +15,7 @@ from typing import Any
 from bundle.errors import MissingToolError, ProgramError, SourceError
 from bundle.formats import strict_json
 from bundle.oci.reference import DOCKER_HUB
+from bundle.storage.files import read_small
 from clients.programs.process import run
 
 _HUB_KEY = "https://index.docker.io/v1/"
@@ -97,11 +98,11 @@ class Credentials:
 
 def _load(file: Path, subject: str) -> Mapping[str, Any]:
     try:
-        data = strict_json.loads(file.read_bytes() or b"{}")
+        data = strict_json.loads(read_small(file) or b"{}")
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as err:
-        reason = err.strerror if isinstance(err, OSError) else "it is not JSON"
+        reason = err.strerror or err if isinstance(err, OSError) else "it is not JSON"
         raise SourceError(
             f"{subject}: the logins in {file} can't be read: {reason}", hint=f"fix {file}, or set DOCKER_CONFIG"
         ) from err

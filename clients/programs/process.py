@@ -5,6 +5,7 @@ interrupts, or (`tied`) when this process is killed outright.
 """
 
 import base64
+import html
 import json
 import os
 import re
@@ -27,6 +28,8 @@ GRACE = 10.0  # seconds between TERM and KILL
 _DRAIN = 1.0  # seconds for what a program's own children still have to say after its end
 _POLL = 0.1  # seconds
 Ending = Literal["by itself", "late", "cancelled", "interrupted"]
+_SHORTEST_CODE = 6  # letters of base64 that no other text has by chance
+_CODE = re.compile("%[0-9A-F]{2}")
 _SHORTEST_SECRET = 4  # characters; masking "1" or "yes" would only make a message unreadable
 
 
@@ -149,7 +152,7 @@ def background(argv: Sequence[str], *, subject: str, log: Path, grace: float = G
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:
-    """`text` with each of the secrets replaced by ***, also as base64, in JSON and in addresses.
+    """`text` with each of the secrets replaced by ***, also as base64, hexadecimal, quoted and in addresses.
 
     Of a secret of several lines, each line counts. What is shorter than four characters stays: it occurs everywhere.
     """
@@ -163,10 +166,26 @@ def _forms(secret: str) -> Iterable[str]:
     for part in {secret, secret.strip(), *secret.splitlines()}:
         if len(part.strip()) >= _SHORTEST_SECRET:
             raw = part.encode(errors="surrogateescape")
-            yield from (part, json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1], raw.hex())
-            yield from (quote(raw, safe=""), quote(raw), quote_plus(raw))
-            for encoded in (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()):
-                yield from (encoded, encoded.rstrip("="))
+            yield from (part, raw.hex(), raw.hex().upper(), repr(part)[1:-1])
+            for plain in (json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1]):
+                yield from (plain, plain.replace("/", "\\/"), json.dumps(plain)[1:-1])
+            yield from (part.replace("'", "''"), part.replace("'", "'\\''"))  # as YAML and as a shell quote it
+            yield from (html.escape(part), html.escape(part, quote=False), html.escape(part).replace("&#x27;", "&#39;"))
+            for encoded in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
+                yield from (encoded, _CODE.sub(lambda code: code[0].lower(), encoded))
+            yield from _base64_forms(raw)
+
+
+def _base64_forms(raw: bytes) -> Iterable[str]:
+    """Alone, and within something longer, where it begins at any of three places of a group."""
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        alone = encode(raw).decode()
+        yield from (alone, alone.rstrip("="))
+        for before in range(3):
+            size = before + len(raw)
+            within = encode(bytes(before) + raw).decode()[(0, 2, 3)[before] : size * 4 // 3]
+            if len(within) >= _SHORTEST_CODE:
+                yield within
 
 
 def _last_words(done: Completed) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from bundle.formats.node_budget import NOT_MADE
+from bundle.storage.files import read_small
 from schema.syntax.problems import Place, Problems
 
 try:
@@ -72,7 +73,7 @@ def read(path: Path, problems: Problems, *, may_be_empty: bool = False, keys: Co
     A file that `may_be_empty` is an empty mapping then. `keys` are text as they stand, whatever YAML 1.1 reads in them
     (`on` is true). Raises OSError when the file can't be read.
     """
-    return parse(path.read_bytes(), problems, may_be_empty=may_be_empty, keys=keys)
+    return parse(read_small(path), problems, may_be_empty=may_be_empty, keys=keys)
 
 
 def parse(raw: bytes, problems: Problems, *, may_be_empty: bool = False, keys: Collection[str] = ()) -> Node | None:

@@ -19,7 +19,7 @@ from schema.values.flat import shown_values
 from schema.values.values import KeyPath
 from tasks.install.charts.judge import judge_releases
 from tasks.install.push import image_entry, image_parts
-from tasks.install.verify import downgrade
+from tasks.install.verify import refused
 from tasks.site.receiver import Receiver
 from tasks.site.records.left_over import left_over, told
 
@@ -139,7 +139,7 @@ def plan_install(receiver: Receiver, due: Mapping[str, str]) -> InstallPlan:
         releases=tuple(releases),
         unknown=tuple(dict.fromkeys(unknown)),
         lacking=tuple(lacking),
-        refused=downgrade(receiver),
+        refused=refused(receiver),
         findings=findings,
         left_over=left,
     )

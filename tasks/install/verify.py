@@ -17,7 +17,7 @@ from tasks.runtime.console import LocalWork
 from tasks.runtime.project import archive_parts
 from tasks.runtime.step import Inputs, Step
 from tasks.site.receiver import Receiver
-from tasks.site.records.last_receipt import is_older, last_receipt
+from tasks.site.records.last_receipt import is_older, last_receipt, other_receipts
 from tasks.transfer.record import compared_whole, note_whole
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _must(receiver: Receiver) -> str:
         return "it is asked for"
     if not _reads_later(receiver) and not compared_whole(receiver):
         return "not every file of the bundle was compared since it came, or was changed"
-    return downgrade(receiver) if receiver.carried.has_plan else "the bundle does not tell its steps"
+    return refused(receiver) if receiver.carried.has_plan else "the bundle does not tell its steps"
 
 
 def _asked(receiver: Receiver) -> bool:
@@ -105,7 +105,7 @@ def _verify(receiver: Receiver) -> None:
             if path == receiver.options.bundle:
                 receiver.carried.resolved()  # undamaged, it may still be of another format
                 if not _asked(receiver):
-                    refuse_downgrade(receiver)
+                    refuse_misplaced(receiver)
         except AirgapError as err:
             bad.append(str(err))
         else:
@@ -198,8 +198,38 @@ def downgrade(receiver: Receiver) -> str:
     )
 
 
-def refuse_downgrade(receiver: Receiver) -> None:
-    """Raise a BundleError where `downgrade` finds one."""
+def replacement(receiver: Receiver) -> str:
+    """Why this bundle would take the place of another application; empty where it does not, or the site names it.
+
+    Whoever signs several products vouches for each of them, and for none in the place of another.
+    """
+    if receiver.options.bundle is None or receiver.carried.is_expected:
+        return ""
+    name = receiver.carried.bundle.manifest.name
+    own = last_receipt(receiver)
+    wanted = {(release.name, release.namespace) for release in receiver.carried.resolved().install.releases}
+    wanted -= {(release.name, release.namespace) for release in own[1].releases} if own else set()
+    for path, receipt in other_receipts(receiver):
+        if taken := sorted(wanted & {(release.name, release.namespace) for release in receipt.releases}):
+            release, namespace = taken[0]
+            return (
+                f"bundle {name!r} has release {release!r} in namespace {namespace!r}, which belongs to bundle "
+                f"{receipt.name} {receipt.version} here, says {path}"
+            )
+    return ""
+
+
+def refused(receiver: Receiver) -> str:
+    """Why this bundle may not come into the place of what is installed; empty where it may."""
+    return downgrade(receiver) or replacement(receiver)
+
+
+def refuse_misplaced(receiver: Receiver) -> None:
+    """Raise a BundleError for a bundle that is older than what it would replace, or that is another application."""
     if reason := downgrade(receiver):
         hint = "carry the newer one over; to go back on purpose, give downgrade=allow"
         raise BundleError(reason, [], hint=hint)
+    if reason := replacement(receiver):
+        name = receiver.carried.bundle.manifest.name
+        hint = "name the right bundle with bundle=PATH; one that is to replace the other on purpose is named in the "
+        raise BundleError(reason, [], hint=f"{hint}site file, trust: {{bundles: [{name}]}}, or has another state=DIR")

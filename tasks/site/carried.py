@@ -99,6 +99,12 @@ class CarriedBundle:
         """Raise a TrustError for a bundle of a name that the site does not take."""
         refuse_other_bundle(self._site(), opened.manifest.name)
 
+    @property
+    def is_expected(self) -> bool:
+        """Whether the site names the bundles that it takes, so that this one is one of them."""
+        trust = self._site().trust
+        return bool(trust and trust.bundles)
+
     def trust(self, path: Path) -> "Trust | None":
         """What the site demands of the origin of the bundle at `path`; None where it demands nothing."""
         return site_trust(self._options, self._site(), path, self._project.env)

@@ -31,7 +31,7 @@ from schema.spec.backup import DumpSpec
 from schema.syntax import template
 from tasks.cli.commands import COMMANDS
 from tasks.commands.installed.day2 import ReceiverCommand
-from tasks.install.verify import refuse_downgrade
+from tasks.install.verify import refuse_misplaced
 from tasks.runtime.version import VERSION
 from tasks.site.receiver import Receiver
 from tasks.site.records.last_backup import LastBackup
@@ -93,7 +93,7 @@ class BackupCertificate:
 
 def _backup(receiver: Receiver) -> None:
     assert receiver.options.key  # noqa: S101 - looked at before
-    refuse_downgrade(receiver)
+    refuse_misplaced(receiver)
     recipient = Recipient.read(receiver.options.key, search=receiver.project.env.get("PATH"))
     now = datetime.now(UTC).replace(microsecond=0)
     place = _place(receiver)

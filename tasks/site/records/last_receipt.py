@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,20 @@ def last_receipt(receiver: Receiver) -> "tuple[Path, Receipt] | None":
         if path.exists():
             return path, Receipt.decode(path.read_bytes())
     return None  # the next receipt puts it right
+
+
+def other_receipts(receiver: Receiver) -> "Iterator[tuple[Path, Receipt]]":
+    """What the last installs of other applications left on this cluster's host, as far as their receipts can be read.
+
+    Their images may have another place in the registry, which makes another target.
+    """
+    from bundle.metadata.receipt import RECEIPT, Receipt
+
+    own, host = receipt_path(receiver), receiver.target.name.rpartition("-")[0]
+    for path in sorted(receiver.options.state.glob(f"*/*/{RECEIPT}")):
+        if path.parent.name.rpartition("-")[0] == host and path.parent.parent != own.parent.parent:
+            with contextlib.suppress(FormatError, StorageError), storage_errors("read the receipt", path):
+                yield path, Receipt.decode(path.read_bytes())
 
 
 def keep_receipt(receiver: Receiver, receipt: "Receipt") -> None:

@@ -211,3 +211,24 @@ def test_names_are_on_the_disk_before_a_directory_takes_its_place(
     monkeypatch.setattr(Path, "rename", lambda *both: calls.append("swap") or rename(*both))
     replace_directory(new, target)
     assert calls == ["deep", "new", "swap", "at"]
+
+
+def test_a_small_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"data")
+    (tmp_path / "link").symlink_to("file")
+    assert files.read_small(tmp_path / "link") == b"data"
+
+
+def test_what_is_no_small_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read, a pipe that nobody writes to would be waited for, and a device would never end."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    for name in ("pipe", "device"):
+        with pytest.raises(OSError, match="it is not a regular file"):
+            files.read_small(tmp_path / name)
+    with pytest.raises(IsADirectoryError):
+        files.read_small(tmp_path)
+    monkeypatch.setattr(files, "_LARGEST_SMALL", 3)
+    (tmp_path / "file").write_bytes(b"data")
+    with pytest.raises(OSError, match="it has more than 3 bytes"):
+        files.read_small(tmp_path / "file")

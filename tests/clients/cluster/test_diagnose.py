@@ -314,3 +314,62 @@ def test_the_runs_own_secrets_are_masked_in_every_encoding() -> None:
     forms += [quote(secret, safe=""), base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()]
     for form in forms:
         assert redact_text(f"a {form} b", [secret]).replace('"', "").rstrip("= b") == "a ***"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'password = "Xq9z\\"Xq9z", kept',
+        '{\\"password\\": \\"Xq9zXq9z\\", \\"user\\": \\"kept\\"}',
+        "password: |\n  Xq9zXq9z\n  Xq9z\nuser: kept\n",
+        "  clientSecret: >-\n    Xq9zXq9z\n  user: kept\n",
+        "passwords: [Xq9zXq9z, Xq9zXq9z], user: kept",
+        'command: ["mysql", "--password", "Xq9zXq9z", "kept"]',
+        "CREATE USER kept IDENTIFIED BY 'Xq9zXq9z'",
+        "encryptionKey: Xq9zXq9z # of kept",
+        "ENCRYPTION_KEY=Xq9zXq9z kept=1",
+        "body=%22password%22%3A%22Xq9zXq9z%22&user=kept",
+        f"pushed by ghp_{'Xq9z' * 9} as kept",
+        "got eyJhbGciOiJIUzI1NiJ9.eyJXq9zIjoiMSJ9.Xq9zXq9z for kept",
+        "X-Vault-Token: Xq9zXq9z\nHost: kept",
+        "Set-Cookie: sid=Xq9zXq9z; Path=/\nHost: kept",
+    ],
+)
+def test_more_notations(text: str) -> None:
+    found = redact_text(text)
+    assert "Xq9z" not in found
+    assert "***" in found
+    assert ("kept" in found) == ("# of kept" not in text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the token bucket is empty",
+        "password changed for user admin",
+        "secret 'db' not found in namespace app",
+        "secretName: db-login",
+        "imagePullSecrets: [registry-login]",
+        "automountServiceAccountToken: false",
+        "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+        "pass 3 of 5, passing probes: 3, 7 tokens per second",
+        "user=admin host=db keys: a, b",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert redact_text(text) == text
+
+
+def test_lists_under_a_name_that_sounds_secret() -> None:
+    assert redact_object({"passwords": ["Xq9z", "Xq9z"], "imagePullSecrets": [{"name": "login"}]}) == {
+        "passwords": "***",
+        "imagePullSecrets": [{"name": "login"}],
+    }
+
+
+@pytest.mark.parametrize(
+    "text", ["eyJ-", "password: |\n", "password: |\n  x\n", '"password": "\\', "ghp_", "%22token%22"]
+)
+def test_each_notation_is_searched_in_linear_time(text: str) -> None:
+    """Quadratic, a million characters would take hours."""
+    redact_text(text * (1_000_000 // len(text)))

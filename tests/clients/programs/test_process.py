@@ -1,12 +1,18 @@
 """Running programs: output, time, cancellation, what is left of them, and masking."""
 
+import base64
+import html
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -212,3 +218,36 @@ def test_a_missing_tool_tells_where_was_looked(tmp_path: Path) -> None:
 )
 def test_masking(text: str, secrets: list[str], expected: str) -> None:
     assert masked(text, secrets) == expected
+
+
+SECRET = "hunter2-Secr3t/w\u00efth'\"<&>x"
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+@pytest.mark.parametrize("before", [b"", b"u", b"u:", b"user:", b"usr:"])
+@pytest.mark.parametrize("after", [b"", b"z", b"zz", b"\n"])
+def test_a_secret_within_something_in_base64(encode: Callable[[bytes], bytes], before: bytes, after: bytes) -> None:
+    raw = SECRET.encode()
+    found = masked(f"Basic {encode(before + raw + after).decode()} end", [SECRET])
+    assert re.fullmatch(r"Basic [\w+/-]{0,8}\*\*\*[\w+/=-]{0,8} end", found), found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SECRET.encode().hex().upper(),
+        html.escape(SECRET),
+        html.escape(SECRET, quote=False),
+        "'" + SECRET.replace("'", "''") + "'",
+        "'" + SECRET.replace("'", "'\\''") + "'",
+        repr(SECRET),
+        json.dumps(json.dumps(SECRET)),
+        json.dumps(SECRET).replace("/", "\\/"),
+        quote(SECRET).replace("%C3%AF", "%c3%af").replace("%3C", "%3c").replace("%3E", "%3e"),
+    ],
+)
+def test_a_secret_as_others_quote_it(text: str) -> None:
+    found = masked(f"a {text} b", [SECRET])
+    assert "***" in found
+    assert "hunter2" not in found
+    assert SECRET.encode().hex().upper() not in found

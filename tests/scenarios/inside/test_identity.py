@@ -150,6 +150,29 @@ def test_the_site_names_the_bundles_that_it_takes(site: SignedSite, name: str) -
     assert (site.state / "carried").exists() == (name == "app")
 
 
+def test_another_product_of_the_same_signer_replaces_nothing(site: SignedSite) -> None:
+    """Release and namespace are those that another application left here, whatever the signature says."""
+    site.installed()
+    (site.state / "app").rename(site.state / "other")
+    (place,) = (site.state / "other").glob("*/receipt.json")
+    data = json.loads(place.read_text())
+    data["bundle"]["name"] = "other"
+    place.write_text(json.dumps(data))
+    before = site.ran
+    words = "which belongs to bundle other 1.0 here, says "
+    for command in (["install"], ["preflight"], ["plan", "install"], ["backup", "key=/nowhere"]):
+        ran = site.run(*command)
+        assert ran.code == 1
+        assert words in ran.out + ran.err, (command, ran.out, ran.err)
+    assert "next: name the right bundle with bundle=PATH" in site.run("install").err
+    assert site.ran == before
+    (site.place / "site/site.yaml").write_text(json.dumps({"trust": {"signers": "signers", "bundles": ["app"]}}))
+    assert words not in site.run("plan", "install", "site=site.yaml", trust=False).out
+    data["releases"] = []
+    place.write_text(json.dumps(data))
+    assert site.run("install").code == 0, "applications of other releases share a state"
+
+
 def test_bundles_alone_ask_for_no_signature(site: SignedSite) -> None:
     (site.bundle / "SHA256SUMS.sig").unlink()
     data = json.loads((site.bundle / "manifest.json").read_text()) | {"signed": False}
