@@ -9,6 +9,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
+from bundle.errors import FormatError, SpecError
 from bundle.oci.locations import HostSettings
 from bundle.secret import KnownSecrets, Secret
 from bundle.storage.private import make_private
@@ -23,6 +24,7 @@ from schema.site.settings import Settings, completed
 from schema.site.site import Site
 from schema.site.uses import gather, uses
 from schema.spec.install import ReleaseSpec, SecretSpec
+from schema.syntax.template import Name
 from schema.values.file import Lookup, ValuesFile
 from schema.values.rendered import digest, state_key
 from schema.values.values import Values, counting, release_values
@@ -132,7 +134,6 @@ class Receiver:
     def _environment(self) -> Mapping[str, str]:
         spec = self.carried.spec
         overrides = self.site.overrides
-        settings = Settings.of_spec(spec, self.all_values)
         counted = counting(spec.install.releases, self.values_files, self.site.value)
         used = uses(spec, [*counted, *overrides.values()])
         with self._guard:
@@ -142,8 +143,12 @@ class Receiver:
                 env=self.project.env,
                 directory=Path.cwd(),
                 ask=self.ask,
-                faults=[*settings.faults(self.site_file), *self.override_faults()],
+                faults=[*self._settings.faults(self.site_file), *self.override_faults()],
             )
+
+    @property
+    def _settings(self) -> Settings:
+        return Settings.of_spec(self.carried.spec, self.all_values)
 
     @property
     def ask(self) -> Callable[[str], str] | None:
@@ -198,7 +203,25 @@ class Receiver:
     @property
     def facts_before_secrets(self) -> Facts:
         """The facts that are known before anything is made: what secrets themselves and checks are made of."""
-        names, env = self.destination.named(), self.environment()
+        return self._facts(self.environment())
+
+    @property
+    def facts_at_hand(self) -> Lookup:
+        """As facts_before_secrets; where some are missing or wrong, a FormatError for each of those only."""
+        try:
+            return self.facts_before_secrets
+        except SpecError:
+            facts, wrong = self._facts(self.project.env), self._settings.wrong(self.site_file)
+
+        def lookup(name: Name) -> Any:
+            if name.space == "site" and name.rest in wrong:
+                raise FormatError(f"{name} is not as declared")
+            return facts(name)
+
+        return lookup
+
+    def _facts(self, env: Mapping[str, str]) -> Facts:
+        names = self.destination.named()
         return Facts(images=names, site=self.site, env=env, directory=Path.cwd(), known=self.known)
 
     def _single_secrets(self) -> Sequence[tuple[str, Secret]]:
