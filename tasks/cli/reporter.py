@@ -9,6 +9,8 @@ from tasks.cli.command import unforeseen
 from tasks.cli.summary import summarise
 from tasks.runtime.project import Project
 
+_FAR = 10  # steps done after a failure, after which it is repeated
+
 
 def _broken(fail: BaseFail) -> str:
     """What is said of a step that raised what nobody foresaw."""
@@ -31,6 +33,7 @@ class Reporter:
         self.skipped = 0
         self._selected: list[str] = []
         self._causes: dict[str, str] = {}
+        self._reported: list[tuple[str, int]] = []  # failures, with how many steps were done by then
 
     def initialize(self, tasks: Any, selected_tasks: list[str]) -> None:
         """Before the first step."""
@@ -42,10 +45,12 @@ class Reporter:
     def execute_task(self, task: Any) -> None:
         """A step begins; called in its thread."""
         if task.actions:
+            self._console.begin(task.name)
             self._console.open()
 
     def add_success(self, task: Any) -> None:
         """A step is done."""
+        self._console.end(task.name)
         if task.actions:
             self.ran += 1
             note = self._project.notes.pop(task.name, "")
@@ -53,16 +58,29 @@ class Reporter:
 
     def add_failure(self, task: Any, fail: BaseFail) -> None:
         """A step failed, broke, or could not be reached."""
+        self._console.end(task.name)
         if isinstance(fail, TaskFailed):
             self.failed.append(task.name)
             same = self._causes.setdefault(fail.message, task.name)
             cause = fail.message if same == task.name else f"for the same reason as {same}"
-            self._console.problem(f"FAILED {task.name}: {cause}")
+            self._problem(f"FAILED {task.name}: {cause}")
         elif not fail.report or fail.get_name() == "UnmetDependency":
             self.unreached.append(task.name)
         else:
             self.broken.append(task.name)
-            self._console.problem(f"BROKEN {task.name}: {_broken(fail)}")
+            self._problem(f"BROKEN {task.name}: {_broken(fail)}")
+
+    def _problem(self, text: str) -> None:
+        self._reported.append((text, self.ran))
+        self._console.problem(text)
+
+    def _repeat(self) -> None:
+        """Of a long run, the failures that many lines were printed after, once more: nobody need look for them."""
+        above = [text for text, ran in self._reported if self.ran - ran >= _FAR]
+        if above:
+            self._console.problem("failed above:")
+        for text in above:
+            self._console.problem(f"  {text}")
 
     def skip_uptodate(self, task: Any) -> None:
         """A step has nothing to do."""
@@ -87,8 +105,8 @@ class Reporter:
 
     def complete_run(self) -> None:
         """After the last step."""
-        self._console.close()
         stopped = sys.exc_info()[1]
+        self._console.close(for_good=stopped is not None)  # threads may be at work still
         if isinstance(stopped, KeyboardInterrupt):
             self._console.problem(f"stopped by {stopped}; what is done is kept, run the same command again to go on")
             return
@@ -96,7 +114,8 @@ class Reporter:
             parts = [f"{len(self.failed) + len(self.broken)} failed", f"{self.ran} done", f"{self.skipped} up to date"]
             if self.unreached:
                 parts.append(f"{len(self.unreached)} not reached")
-            again = "; what is done is kept, run the same command again" if self.ran or self.unreached else ""
-            self._console.problem(", ".join(parts) + again)
+            kept = "; completed steps are kept" if self.ran or self.unreached else ""
+            self._repeat()
+            self._console.problem(", ".join(parts) + kept)
             return
         summarise(self._project, self._selected, ran=self.ran, skipped=self.skipped)

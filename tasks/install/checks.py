@@ -1,6 +1,7 @@
 """The checks of `preflight`: disk, registry, facts and secrets, cluster and helm, and the spec's own."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
@@ -19,9 +20,9 @@ from clients.programs.process import masked, run
 from schema.site.secrets import read_data
 from schema.site.tls_pair import check_pair
 from schema.spec.checks import CheckSpec
-from schema.spec.install import SecretSpec
+from schema.spec.install import ReleaseSpec, SecretSpec
 from schema.syntax import template
-from schema.values.placeholders import placeholders
+from schema.values.placeholders import Placeholder, placeholders
 from schema.values.values import without_secrets
 from tasks.install.charts.judge import judge
 from tasks.install.charts.rendered import brought_kinds, joined, render_releases
@@ -42,7 +43,8 @@ def probe_site(receiver: Receiver) -> None:
             receiver.project.console.line(f"   {finding}")
     if errors:
         shown = [str(finding).removeprefix("error: ") for finding in errors]
-        raise ProblemsError(f"the site is not ready, {len(errors)} found:", shown, hint="fix these and run it again")
+        hint = "fix these and run it again" if len(errors) > 1 else ""
+        raise ProblemsError(f"the site is not ready, {len(errors)} found:", shown, hint=hint)
     warnings = sum(finding.severity == "warning" for finding in findings)
     receiver.project.note("preflight", f"ready, {warnings} warnings" if warnings else "ready")
 
@@ -138,16 +140,26 @@ def _facts(receiver: Receiver) -> Findings:
     except SpecError as err:
         found += _each("values", err)
     severity: Severity = "warning" if receiver.options.rehearsal else "error"
-    hint, lookup, incomplete = "fill in the real value", without_secrets(receiver.facts_at_hand), bool(found)
+    lookup, incomplete = without_secrets(receiver.facts_at_hand), bool(found)
     for release in receiver.carried.spec.install.releases:
         try:
-            left = list(placeholders(receiver.values(release, lookup)))
+            left = placeholders(receiver.values(release, lookup))
         except (SpecError, FormatError) as err:
             found += () if incomplete else _each("values", err)
             continue
-        subject = f"release {release.name!r}"
-        found += [Finding(subject=subject, what=str(each), hint=hint, severity=severity) for each in left]
+        found += [replace(_not_filled_in(receiver, release, each), severity=severity) for each in left]
     return tuple(found)
+
+
+def _not_filled_in(receiver: Receiver, release: ReleaseSpec, left: Placeholder) -> Finding:
+    """An example that is left: of the setting that it comes from, whatever uses it; else of the values file."""
+    site = receiver.site_file
+    for name in site.names():
+        if left.found in str(site.found(name)):
+            what = f"{name} is still the example value {site.found(name)!r}"
+            return Finding(subject=site.label, what=what, hint=f"write the real value into {site.label}")
+    hint = "the values file is in the bundle: have it corrected on the connected side, and the bundle built again"
+    return Finding(subject=f"release {release.name!r}", what=str(left), hint=hint)
 
 
 def _each(subject: str, err: SpecError | FormatError) -> Iterator[Finding]:

@@ -153,7 +153,11 @@ class Receiver:
     @property
     def ask(self) -> Callable[[str], str] | None:
         """Reads without echo; None without a terminal."""
-        return getpass.getpass if sys.stdin is not None and sys.stdin.isatty() else None
+        return self._ask if sys.stdin is not None and sys.stdin.isatty() else None
+
+    def _ask(self, prompt: str) -> str:
+        with self.project.console.asking():
+            return getpass.getpass(prompt)
 
     # The cluster.
 

@@ -81,6 +81,7 @@ class Init(PlainCommand, Command):  # type: ignore[misc]
         if len(pos_args) > 1:
             raise InvalidCommand(f"init takes one directory, not {len(pos_args)}")
         console, cwd = Console(), Path.cwd()
+        console.watch(self.name)
         directory = cwd / (pos_args[0] if pos_args else ".")
         asked = Asked(
             text=opt_values["source"], directory=cwd, chart=opt_values["chart"], version=opt_values["chart_version"]

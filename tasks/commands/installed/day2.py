@@ -23,6 +23,7 @@ from tasks.cli.command import PlainCommand
 from tasks.cli.commands import COMMANDS
 from tasks.install.deploy import reachable, saying, watch
 from tasks.install.receipt import renew_releases
+from tasks.runtime.console import Console
 from tasks.site.receiver import Receiver
 from tasks.site.records.revisions import Revision, Revisions
 
@@ -175,7 +176,7 @@ def _uninstall(receiver: Receiver, *, yes: bool, secrets: bool) -> None:
         console.line(f"release {release.name} in namespace {release.namespace}")
     for name, namespace in doomed:
         console.line(f"secret {name} in namespace {namespace}")
-    if not yes and not _confirmed():
+    if not yes and not _confirmed(console):
         raise ProblemsError("nothing was removed", [], hint="say yes when asked, or give --yes")
     receiver.claim()
     for release in releases:
@@ -213,5 +214,8 @@ def _secrets(receiver: Receiver, *, generated: bool) -> Iterator[tuple[str, str]
     return ((name, namespace) for name, namespace in names if receiver.cluster.secret(name, namespace) is not None)
 
 
-def _confirmed() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty() and input("remove all of this? type yes: ") == "yes"
+def _confirmed(console: Console) -> bool:
+    if sys.stdin is None or not sys.stdin.isatty():
+        return False
+    with console.asking():
+        return input("remove all of this? type yes: ") == "yes"

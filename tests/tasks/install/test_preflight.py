@@ -9,7 +9,7 @@ from bundle.errors import ClusterError, ProblemsError
 from tasks.install.checks import probe_site
 from tasks.install.preflight import CHANGING, preflight_steps
 from tasks.site.receiver import Receiver
-from tests.fixtures.benches.receiving import INSTALL, make_carried, receiving
+from tests.fixtures.benches.receiving import INSTALL, VALUES, make_carried, receiving
 from tests.fixtures.benches.workbench import Workbench, bundled
 
 
@@ -68,3 +68,15 @@ def test_a_setting_that_is_missing_or_wrong_hides_nothing_else(tmp_path: Path) -
 
 def refuse(what: str) -> NoReturn:
     raise ClusterError(what)
+
+
+def test_an_example_value_is_told_once_where_it_was_written(tmp_path: Path) -> None:
+    bench = make_carried(tmp_path / "made", registry="127.0.0.1:9/team", values=f"{VALUES}mail: a@mycompany.com\n")
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/site.yaml").write_text("host: web.mycompany.com\n")
+    receiver = receiving(bench.bundle, tmp_path / "state")
+    receiver.cluster.kubectl.version = lambda: refuse("the cluster did not answer")  # type: ignore[method-assign]
+    with pytest.raises(ProblemsError) as caught:
+        probe_site(receiver)
+    problems = "\n".join(caught.value.problems)
+    assert problems.count("state/site.yaml: host is still the example value 'web.mycompany.com'") == 1
