@@ -40,7 +40,8 @@ def probe_site(receiver: Receiver) -> None:
     errors = [finding for finding in findings if finding.severity == "error"]
     for finding in findings:
         if finding.severity != "error":
-            receiver.project.console.line(f"   {finding}")
+            for line in str(finding).splitlines():
+                receiver.project.console.line(f"   {line}")
     if errors:
         shown = [str(finding).removeprefix("error: ") for finding in errors]
         hint = "fix these and run it again" if len(errors) > 1 else ""

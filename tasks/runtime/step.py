@@ -287,7 +287,8 @@ class EngineUndo:
             for told in self._names.remove(self._step):
                 self._say(f"   {told}")
         except AirgapError as err:
-            self._say(f"   {self._step}: {err}")
+            for line in f"{self._step}: {err}".splitlines():
+                self._say(f"   {line}")
 
     @property
     def _names(self) -> "EngineNames":

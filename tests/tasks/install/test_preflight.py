@@ -46,8 +46,11 @@ CHECKS = [
 
 def test_a_setting_that_is_missing_or_wrong_hides_nothing_else(tmp_path: Path) -> None:
     """One line for each setting; the checks that do not need it are made, those that do are not."""
-    install = {**INSTALL, "checks": CHECKS}
+    install = {**INSTALL, "checks": [*CHECKS, {"run": ["./warn.sh"]}]}
     settings = {"host": {"type": "string"}, "port": {"type": "integer"}}
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made/warn.sh").write_text("#!/bin/sh\necho 'look next: do it' >&2\n")
+    (tmp_path / "made/warn.sh").chmod(0o755)
     bench = make_carried(tmp_path / "made", registry="127.0.0.1:9/team", install=install, site=settings)
     (tmp_path / "state").mkdir()
     (tmp_path / "state/site.yaml").write_text("port: many\n")
@@ -55,6 +58,8 @@ def test_a_setting_that_is_missing_or_wrong_hides_nothing_else(tmp_path: Path) -
     receiver.cluster.kubectl.version = lambda: refuse("the cluster did not answer")  # type: ignore[method-assign]
     with pytest.raises(ProblemsError) as caught:
         probe_site(receiver)
+    shown = receiver.project.console._out.getvalue()  # type: ignore[attr-defined]
+    assert "   warning: check ./warn.sh: look\n     next: do it\n" in shown
     found = [problem.split("\n")[0] for problem in caught.value.problems]
     assert found[:2] == ["check sh: looked at it", "cluster: the cluster did not answer"]
     assert [line.partition(": ")[0] for line in found[2:4]] == ["registry 127.0.0.1:9", "tcp 127.0.0.1:1"]
