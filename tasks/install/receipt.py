@@ -109,7 +109,8 @@ def _write(receiver: Receiver) -> None:
     )
     _keep(receiver, receipt)
     receiver.project.note("receipt", str(receipt_path(receiver)))
-    receiver.project.closing = closing_notes(receiver)
+    if not receiver.options.rehearsal:  # nobody has anything to do in a throwaway target
+        receiver.project.closing = closing_notes(receiver)
 
 
 def _keep(receiver: Receiver, receipt: "Receipt") -> None:

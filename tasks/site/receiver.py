@@ -22,7 +22,7 @@ from schema.site.rehearsal import stand_in_outputs
 from schema.site.secrets import read_data, single_value
 from schema.site.settings import Settings, completed
 from schema.site.site import Site
-from schema.site.uses import gather, uses
+from schema.site.uses import gather, is_user, uses
 from schema.spec.install import ReleaseSpec, SecretSpec
 from schema.syntax.template import Name
 from schema.values.file import Lookup, ValuesFile
@@ -152,12 +152,12 @@ class Receiver:
 
     @property
     def ask(self) -> Callable[[str], str] | None:
-        """Reads without echo; None without a terminal."""
+        """Reads without echo, but for the name of a user; None without a terminal."""
         return self._ask if sys.stdin is not None and sys.stdin.isatty() else None
 
     def _ask(self, prompt: str) -> str:
         with self.project.console.asking():
-            return getpass.getpass(prompt)
+            return input(prompt) if is_user(prompt.partition(" ")[0]) else getpass.getpass(prompt)
 
     # The cluster.
 

@@ -124,4 +124,4 @@ def test_an_engine_that_is_away_is_said_and_ends_nothing(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(EngineNames, "remove", away)
     undo(tmp_path / "engine.json", told).remove()
-    assert told == ["   load:one: no Docker Engine answers\n  next: start it"]
+    assert told == ["   load:one: no Docker Engine answers", "     next: start it"]
