@@ -160,6 +160,8 @@ def _not_filled_in(receiver: Receiver, release: ReleaseSpec, left: Placeholder) 
             what = f"{name} is still the example value {site.found(name)!r}"
             return Finding(subject=site.label, what=what, hint=f"write the real value into {site.label}")
     hint = "the values file is in the bundle: have it corrected on the connected side, and the bundle built again"
+    if site.label and left.place.startswith(site.label):  # one of its overrides
+        hint = f"write the real value into {site.label}"
     return Finding(subject=f"release {release.name!r}", what=str(left), hint=hint)
 
 
