@@ -18,7 +18,7 @@ from tasks.transfer import step as transfer
 
 PROJECT = open_project()
 RECEIVER = Receiver(PROJECT)
-DOIT_CONFIG = doit_config(PROJECT)
+DOIT_CONFIG = doit_config(RECEIVER)
 
 if PROJECT.has_spec:
 

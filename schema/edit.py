@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from bundle.errors import FormatError
+from schema.syntax.plain import composed, plain_documents
 
 _ORDER = ("images", "charts", "files", "discovery", "install")  # of docs/spec.md: where a new list goes
 
@@ -120,7 +121,7 @@ def _changed(entry: Mapping[str, Any], wanted: Mapping[str, NewSource]) -> dict[
 
 
 def _root(text: str) -> yaml.MappingNode:
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    root = composed(text)
     if not isinstance(root, yaml.MappingNode):
         raise FormatError("the spec is no mapping")
     return root
@@ -209,8 +210,8 @@ def _check(
 ) -> None:
     """Refuse a result that says anything else than the same with this change: aliases and the like."""
     try:
-        old, now = yaml.safe_load(before), yaml.safe_load(after)
-    except (yaml.YAMLError, ValueError):
+        (old,), (now,) = plain_documents(before), plain_documents(after)
+    except (FormatError, ValueError):
         old, now = {}, None
     if now != {**old, key: change(old.get(key) or ())}:
         lines = "".join(f"\n  - {item}" for item in new)

@@ -16,7 +16,7 @@ from tests.fixtures.places import ROOT
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
-SCRIPTS = (".ci/run", "tools/build", "tools/cosign", "tools/parts", "tools/venv")
+SCRIPTS = (".ci/run", "tools/build", "tools/cosign", "tools/parts", "tools/registry", "tools/venv")
 DOIT = """#!/bin/sh
 echo "doit $*"
 [ "$3" != "$BAD" ]
@@ -26,9 +26,11 @@ TOOLS = {
     "venv": f"mkdir -p $1/bin; cat >$1/bin/doit <<'END'\n{DOIT}END\nchmod +x $1/bin/doit",
     "build": '[ "$BAD" != build ]; echo /made/kubernetes',
     "cosign": "echo /made/cosign",
+    "registry": "echo /made/registry",
 }
 PYTEST = (
-    '$ python3 -m venv --help >/dev/null && echo "$KUBEBUILDER_ASSETS $COSIGN $PYTEST_ADDOPTS" && [ "$BAD" != pytest'
+    "$ python3 -m venv --help >/dev/null && "
+    'echo "$KUBEBUILDER_ASSETS $COSIGN $REGISTRY_V3 $PYTEST_ADDOPTS" && [ "$BAD" != pytest'
 )
 
 
@@ -123,7 +125,9 @@ def test_ci_tells_of_every_stage(bad: str, tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text(f"{PYTEST} ] && echo 5 passed, by pytest\n")
     (tmp_path / "bin").mkdir()  # with no other Python
     (tmp_path / "bin" / "python3").symlink_to(sys.executable)
-    kept = {key: value for key, value in os.environ.items() if key not in ("KUBEBUILDER_ASSETS", "COSIGN")}
+    kept = {
+        key: value for key, value in os.environ.items() if key not in ("KUBEBUILDER_ASSETS", "COSIGN", "REGISTRY_V3")
+    }
     env = {**kept, "BAD": bad, "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
     done = subprocess.run(tmp_path / ".ci/run", cwd="/", env=env, capture_output=True, text=True, check=False)
     stages = dict(re.findall(r"^-- (.*): (ok|FAILED)(?: \(\d+\))?, \d+ s$", done.stdout, re.M))
@@ -136,6 +140,7 @@ def test_ci_tells_of_every_stage(bad: str, tmp_path: Path) -> None:
         "locked versions",
         "tools",
         "cosign",
+        "registry 3",
         "other Pythons, unit tests",
         "tests, as README.md says",
     ]
@@ -143,7 +148,10 @@ def test_ci_tells_of_every_stage(bad: str, tmp_path: Path) -> None:
     assert re.fullmatch(r"== \d+ s in all, failed: " + names[bad], done.stdout.splitlines()[-1])
     assert done.returncode == (1 if bad else 0)
     assert "doit -f dev.py types" in done.stdout
-    assert f"{'' if bad == 'build' else '/made/kubernetes'} /made/cosign -n 2 --dist loadfile --cov" in done.stdout
+    assert (
+        f"{'' if bad == 'build' else '/made/kubernetes'} /made/cosign /made/registry -n 2 --dist loadfile --cov"
+        in done.stdout
+    )
     assert ("5 passed, by pytest" in done.stdout.splitlines()) == (bad != "pytest")
 
 

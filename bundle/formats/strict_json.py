@@ -1,10 +1,13 @@
 """JSON: from outside, read in the one way that every reader agrees on; of ours, the same bytes for the same value."""
 
 import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from bundle.errors import FormatError
 
+_BLANK = re.compile(r"[ \t\r\n]*")
 _MAX_VALUES = 1_000_000  # values of one document: what a megabyte of `[[],[],` becomes takes a hundred times as much
 
 
@@ -40,6 +43,24 @@ def _count(raw: bytes | str) -> None:
     signs = (raw.count(sign) if text else raw.count(sign.encode()) for sign in "[{,")  # type: ignore[arg-type]
     if sum(signs) > _MAX_VALUES:
         raise ValueError(f"it has more than {_MAX_VALUES} values")
+
+
+def stream(text: str) -> Iterator[Any]:
+    """The values that stand one after another in what a program of ours wrote; a ValueError for all that is none."""
+    decoder, at = json.JSONDecoder(), _blank(text, 0)
+    try:
+        while at < len(text):
+            value, end = decoder.raw_decode(text, at)
+            yield value
+            at = _blank(text, end)
+    except RecursionError as err:
+        raise ValueError("it is nested too deeply") from err
+
+
+def _blank(text: str, at: int) -> int:
+    """Where the white space ends that begins here."""
+    found = _BLANK.match(text, at)
+    return found.end() if found else at
 
 
 def exact(text: str) -> Any:

@@ -19,7 +19,8 @@ _TAG = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _COMMIT = re.compile(r"(?<![0-9a-z])g?(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{7,40}(?![0-9a-z])")
-_RUN = re.compile(r"\d+")
+_RUN = re.compile(r"[0-9]+")
+_DIGITS = 18  # of one number; dates with a time have 14
 _YEARS = range(1990, 2100)
 
 
@@ -42,6 +43,8 @@ class TagScheme:
         if not found:
             return None
         separator = found["separator"] or ""
+        if len(max(_RUN.findall(tag), key=len)) > _DIGITS:
+            return None
         numbers = tuple(map(int, re.split(r"[.-]", found["numbers"])))
         variant = _COMMIT.sub("COMMIT", found["variant"])
         dated = _is_date(found["numbers"], numbers)

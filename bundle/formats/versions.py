@@ -6,7 +6,7 @@ from typing import Self
 
 from bundle.errors import FormatError
 
-_PATTERN = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?(.*)", re.ASCII | re.DOTALL)
+_PATTERN = re.compile(r"v?(\d{1,18})\.(\d{1,18})(?:\.(\d{1,18}))?(?!\d)(.*)", re.ASCII | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

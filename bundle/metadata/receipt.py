@@ -92,6 +92,56 @@ class ReceivedRelease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedSecret:
+    """A secret that an installation made, by its name; `generated` when what it holds was made inside."""
+
+    name: str
+    namespace: str
+    generated: bool = False
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read one entry of `secrets`."""
+        fields = Fields(data=data, subject=RECEIPT)
+        return cls(
+            name=fields.text("name"),
+            namespace=fields.name("namespace", "label"),
+            generated=fields.typed("generated", bool),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The exact inverse of from_dict."""
+        return {"name": self.name, "namespace": self.namespace, "generated": self.generated}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOver:
+    """What an earlier bundle brought, and the one that is installed now no longer names."""
+
+    releases: tuple[ReceivedRelease, ...] = ()
+    secrets: tuple[ReceivedSecret, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.releases or self.secrets)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read `left_over`."""
+        fields = Fields(data=data, subject=RECEIPT)
+        return cls(
+            releases=fields.each("releases", ReceivedRelease.from_dict),
+            secrets=fields.each("secrets", ReceivedSecret.from_dict),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The exact inverse of from_dict."""
+        return {
+            "releases": [each.to_dict() for each in self.releases],
+            "secrets": [each.to_dict() for each in self.secrets],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What is inside. `installed` is UTC in whole seconds, `tool` the version that installed; `name`, `version`, `id`,
     `created` and `platform` (None for all) are those of the bundle. `sums` is the digest of its SHA256SUMS, which was
@@ -109,6 +159,8 @@ class Receipt:
     images: tuple[ReceivedImage, ...] = ()
     charts: tuple[ReceivedChart, ...] = ()
     releases: tuple[ReceivedRelease, ...] = ()
+    secrets: tuple[ReceivedSecret, ...] = ()
+    left_over: LeftOver = LeftOver()
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -133,10 +185,14 @@ class Receipt:
             images=fields.each("images", ReceivedImage.from_dict),
             charts=fields.each("charts", ReceivedChart.from_dict),
             releases=fields.each("releases", ReceivedRelease.from_dict),
+            secrets=fields.each("secrets", ReceivedSecret.from_dict) if "secrets" in fields else (),
+            left_over=LeftOver.from_dict(fields.object("left_over").data) if "left_over" in fields else LeftOver(),
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The exact inverse of from_dict."""
+        """The exact inverse of from_dict; what there is none of is left out."""
+        secrets = {"secrets": [each.to_dict() for each in self.secrets]} if self.secrets else {}
+        left_over = {"left_over": self.left_over.to_dict()} if self.left_over else {}
         sums = {"sums": str(self.sums)} if self.sums else {}
         return {
             "format": FORMAT_VERSION,
@@ -153,6 +209,8 @@ class Receipt:
             "images": [image.to_dict() for image in self.images],
             "charts": [chart.to_dict() for chart in self.charts],
             "releases": [release.to_dict() for release in self.releases],
+            **secrets,
+            **left_over,
         }
 
     @classmethod

@@ -13,7 +13,7 @@ _PART = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _DEFAULT_VARIANT = {"arm64": "v8", "arm": "v7", "amd64": "v1"}
 # What other tools call these architectures (containerd's platform rules).
 _ALIASES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"}
-_VARIANT = re.compile(r"v([0-9]+)(?:\.([0-9]+))?")
+_VARIANT = re.compile(r"v([0-9]{1,3})(?:\.([0-9]{1,3}))?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

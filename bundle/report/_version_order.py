@@ -7,12 +7,14 @@ end of a version. It decides what a report calls up or down, nothing else.
 import re
 from itertools import zip_longest
 
+from bundle.formats.numbers import order_of
+
 _EARLIER = {
     "apk": re.compile(r"_(?=alpha|beta|pre|rc)"),
     "pypi": re.compile(r"[._-]?(?=(?:a|b|c|rc|alpha|beta|pre|preview|dev)[._-]?\d)", re.IGNORECASE),
 }
 _SEMANTIC = ("npm", "golang", "cargo", "gem", "nuget")
-_RUNS = re.compile(r"(\D*)(\d*)")
+_RUNS = re.compile(r"([^0-9]*)([0-9]*)")
 
 
 def compare(kind: str, left: str, right: str) -> int:
@@ -23,27 +25,25 @@ def compare(kind: str, left: str, right: str) -> int:
     return _compare_parts(_parts(kind, left), _parts(kind, right))
 
 
-def _parts(kind: str, version: str) -> tuple[int, str, str]:
+def _parts(kind: str, version: str) -> tuple[str, str, str]:
     """Epoch, upstream version and revision."""
     if kind in _SEMANTIC:
         core = version.removeprefix("v").partition("+")[0]
-        return 0, core.replace("-", "~", 1), ""
+        return "", core.replace("-", "~", 1), ""
     epoch, colon, rest = version.partition(":" if kind in ("deb", "rpm") else "!")
-    if not colon or not epoch.isdecimal():
+    if not colon or not (epoch.isascii() and epoch.isdigit()):
         epoch, rest = "0", version
     if kind == "pypi":
-        return int(epoch), _EARLIER[kind].sub("~", rest, count=1), ""
+        return epoch, _EARLIER[kind].sub("~", rest, count=1), ""
     upstream, _, revision = rest.rpartition("-") if "-" in rest else (rest, "", "")
     if kind == "apk":
         upstream = _EARLIER[kind].sub("~", upstream, count=1)
     # rpm's ^ comes after the end of a version and before anything that goes on with a dot: as a letter does here.
-    return int(epoch), upstream.replace("^", "a"), revision
+    return epoch, upstream.replace("^", "a"), revision
 
 
-def _compare_parts(left: tuple[int, str, str], right: tuple[int, str, str]) -> int:
-    if left[0] != right[0]:
-        return left[0] - right[0]
-    return _compare_text(left[1], right[1]) or _compare_text(left[2], right[2])
+def _compare_parts(left: tuple[str, str, str], right: tuple[str, str, str]) -> int:
+    return _compare_digits(left[0], right[0]) or _compare_text(left[1], right[1]) or _compare_text(left[2], right[2])
 
 
 def _compare_text(left: str, right: str) -> int:
@@ -53,9 +53,14 @@ def _compare_text(left: str, right: str) -> int:
         for weight, another in zip_longest(signs, others, fillvalue=0):
             if weight != another:
                 return weight - another
-        if difference := int(one[1] or 0) - int(other[1] or 0):
+        if difference := _compare_digits(one[1], other[1]):
             return difference
     return 0
+
+
+def _compare_digits(left: str, right: str) -> int:
+    one, other = order_of(left), order_of(right)
+    return (one > other) - (one < other)
 
 
 def _weight(sign: str) -> int:

@@ -28,7 +28,7 @@ _KEEP_SIZE = 1  # linux/falloc.h
 _SHARING = ("(xfs)", "(btrfs)", "(bcachefs)")  # file systems with reflinks
 _TOO_LARGE = NO_ROOM | {errno.EFBIG}
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
-_TEMPORARY = re.compile(r"\..+\.([0-9]+)-[0-9]+-[0-9]+\.tmp")
+_TEMPORARY = re.compile(r"\..+\.([0-9]{1,18})-[0-9]+-[0-9]+\.tmp")
 _counter = itertools.count()
 _placing = tuple(threading.Lock() for _ in range(64))  # a target always has the same one
 
@@ -50,7 +50,7 @@ def is_left(path: Path) -> bool:
         return False
     try:
         os.kill(int(match[1]), 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # the latter for a number that no process has
         return True
     except OSError:  # alive, and another account's
         return False

@@ -18,10 +18,16 @@ _LOCK = ".lock"
 
 
 def make_private(path: Path) -> None:
-    """Make a directory that only its owner can enter, whatever the umask; one that is there is left as it is."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Make a directory that only its owner can enter, whatever the umask, and so are those above it that are missing.
+
+    One that is there is left as it is.
+    """
     with contextlib.suppress(FileExistsError):
-        path.mkdir(mode=_ONLY_OURS)
+        try:
+            path.mkdir(mode=_ONLY_OURS)
+        except FileNotFoundError:
+            make_private(path.parent)
+            path.mkdir(mode=_ONLY_OURS)
         path.chmod(_ONLY_OURS)
 
 

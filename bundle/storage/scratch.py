@@ -49,10 +49,10 @@ def _held(place: Path) -> Iterator[None]:
 def _is_left(place: Path, prefix: str) -> bool:
     owner = place.name.removeprefix(prefix).partition("-")[0]
     try:
-        if not owner.isdecimal() or place.stat().st_uid != os.geteuid():
+        if not (owner.isascii() and owner.isdigit()) or place.stat().st_uid != os.geteuid():
             return False
         os.kill(int(owner), 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # the latter for a number that no process has
         return not _is_held(place)
     except OSError:  # alive and not ours, or gone meanwhile
         return False

@@ -4,6 +4,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from bundle.formats.versions import Version
 from bundle.storage.scratch import scratch_directory
 from clients.charts.documents import documents
 from clients.cluster._helm_errors import NOT_FOUND, helm_error
-from clients.cluster.release import Release, last_good
+from clients.cluster.manifests import name_of
+from clients.cluster.release import Release, last_good, read_release
 from clients.programs.offline import offline_prefix
 from clients.programs.process import Completed, Runner, masked, run
 
@@ -98,7 +100,7 @@ class Helm:
         argv += [f"--description={description}"] if description else []
         argv += self._schema_skipped(skip_schema)
         done = self._run(argv, subject=subject, timeout=_PHASES * timeout + _QUICK, cancelled=cancelled, grace=_GRACE)
-        return Release.upgraded(_object(self._ok(done, subject), subject))
+        return read_release(Release.upgraded, _object(self._ok(done, subject), subject), subject)
 
     def template(
         self, release: str, chart: Path, *, namespace: str, values: Path, kube_version: str = "",
@@ -136,7 +138,7 @@ class Helm:
             subject = f"the releases in namespace {namespace!r}"
             argv = ["list", "--deployed", "--failed", "--pending", "--uninstalling", f"--max={_MOST}", "--output=json"]
             done = self._run([*argv, f"--namespace={namespace}"], subject=subject, timeout=_QUICK)
-            found += [Release.listed(each) for each in _array(self._ok(done, subject), subject)]
+            found += [read_release(Release.listed, each, subject) for each in _array(self._ok(done, subject), subject)]
         return tuple(found)
 
     def history(self, release: str, *, namespace: str) -> tuple[Release, ...]:
@@ -146,9 +148,8 @@ class Helm:
         done = self._run(argv, subject=subject, timeout=_QUICK)
         if _is_missing(done):
             return ()
-        found = [
-            Release.past(each, name=release, namespace=namespace) for each in _array(self._ok(done, subject), subject)
-        ]
+        read = partial(Release.past, name=release, namespace=namespace)
+        found = [read_release(read, each, subject) for each in _array(self._ok(done, subject), subject)]
         return tuple(sorted(found, key=lambda each: each.revision))
 
     def status(self, release: str, *, namespace: str) -> Release | None:
@@ -172,7 +173,7 @@ class Helm:
             raise ReleaseError(
                 f"release {release!r}: helm gives hooks that are no YAML", hint="helm get hooks"
             ) from err
-        return frozenset(str(each["metadata"]["name"]) for each in found if each.get("kind") == "Job")
+        return frozenset(name_of(each) for each in found if each.get("kind") == "Job")
 
     def rollback(self, release: str, revision: int, *, namespace: str, timeout: float, wait: bool = True) -> None:
         """Make a new revision like an old one; `wait` until it is ready, at most `timeout` seconds."""

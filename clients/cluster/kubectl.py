@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bundle.errors import ClusterError, FormatError, ProgramError
+from bundle.formats import strict_json
 from bundle.formats.versions import Version
 from clients.cluster.errors import cluster_error
 from clients.cluster.pods.trouble import Event
@@ -284,15 +285,10 @@ def _object(done: Completed, subject: str) -> JsonObject:
 
 def documents(done: Completed, subject: str) -> Iterator[JsonObject]:
     """The JSON objects that stand one after another in what kubectl answered; a ClusterError when it is no JSON."""
-    text, decoder, at = done.text.strip(), json.JSONDecoder(), 0
-    while at < len(text):
-        try:
-            data, at = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError) as err:
-            raise ClusterError(f"{subject}: kubectl gave an answer that is no JSON", hint="try it by hand") from err
-        if isinstance(data, dict):
-            yield data
-        at = len(text) - len(text[at:].lstrip())
+    try:
+        yield from (each for each in strict_json.stream(done.text) if isinstance(each, dict))
+    except ValueError as err:
+        raise ClusterError(f"{subject}: kubectl gave an answer that is no JSON", hint="try it by hand") from err
 
 
 def _items(answer: JsonObject) -> list[JsonObject]:

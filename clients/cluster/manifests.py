@@ -46,6 +46,12 @@ def manifests(text: str, *, subject: str) -> tuple[Manifest, ...]:
     return tuple(_objects(found))
 
 
+def name_of(manifest: Manifest) -> str:
+    """The object's name; empty where it has none."""
+    metadata = manifest.get("metadata")
+    return str(metadata.get("name") or "") if isinstance(metadata, dict) else ""
+
+
 def _objects(found: Iterable[Any]) -> Iterator[Manifest]:
     for each in found:
         if not isinstance(each, dict):

@@ -1,8 +1,11 @@
 """Helm releases and their revisions, as `helm ... --output json` tells them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
+
+from bundle.errors import ReleaseError
+from bundle.formats.numbers import count
 
 DEPLOYED = "deployed"
 SUPERSEDED = "superseded"
@@ -37,7 +40,7 @@ class Release:
         return cls(
             name=str(data["name"]),
             namespace=str(data["namespace"]),
-            revision=int(data["revision"]),
+            revision=count(data["revision"]),
             status=str(data["status"]),
             chart=str(data["chart"]),
             updated=str(data.get("updated") or ""),
@@ -50,7 +53,7 @@ class Release:
         return cls(
             name=str(data["name"]),
             namespace=str(data["namespace"]),
-            revision=int(data["version"]),
+            revision=count(data["version"]),
             status=str(info["status"]),
             chart=f"{metadata['name']}-{metadata['version']}",
             updated=str(info.get("last_deployed") or ""),
@@ -64,12 +67,23 @@ class Release:
         return cls(
             name=name,
             namespace=namespace,
-            revision=int(data["revision"]),
+            revision=count(data["revision"]),
             status=str(data["status"]),
             chart=str(data["chart"]),
             updated=str(data.get("updated") or ""),
             description=str(data.get("description") or ""),
         )
+
+
+def read_release(read: Callable[[Mapping[str, Any]], Release], data: Mapping[str, Any], subject: str) -> Release:
+    """What `read` makes of helm's answer; a ReleaseError where that has another form."""
+    try:
+        release = read(data)
+    except (KeyError, TypeError, AttributeError) as err:
+        raise ReleaseError(f"{subject}: helm gave an answer of another form", hint="try the same by hand") from err
+    if not release.revision:
+        raise ReleaseError(f"{subject}: helm named no revision", hint="try the same by hand")
+    return release
 
 
 def was_deployed(revision: Release) -> bool:

@@ -15,6 +15,7 @@ from docker import APIClient
 from docker.utils.json_stream import json_stream
 
 from bundle.errors import EngineError, FormatError
+from bundle.formats.numbers import count
 from bundle.meter import Meter
 from bundle.oci.digest import Digest
 from bundle.oci.platform import Platform
@@ -27,7 +28,7 @@ from clients.engine._host import find_engine
 from clients.http.credentials import Credentials
 
 _OLDEST = (1, 32)  # the API version that can be asked for a platform
-_VERSION = re.compile(r"(\d+)\.(\d+)")
+_VERSION = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})")
 _DIGEST = re.compile(r"Digest: (sha256:[0-9a-f]{64})")  # what a pull says near its end
 _PUSHED = re.compile(r": digest: (sha256:[0-9a-f]{64}) size: ")  # what a push says at its end
 _NO_SUCH_CALL = ("Not Found", "page not found")  # Podman's and Docker's words for a path that they do not know
@@ -59,7 +60,7 @@ class EngineImage:
             digests=tuple(_references(data.get("RepoDigests") or ())),
             platform=Platform.from_dict({key.lower(): data.get(key, "") for key in ("Os", "Architecture", "Variant")}),
             layers=tuple(str(layer) for layer in layers),
-            size=int(data.get("Size") or 0),
+            size=count(data.get("Size")),
         )
 
 
@@ -256,7 +257,7 @@ class LayerProgress:
             if layer not in self._sizes:
                 self._sizes[layer] = max(0, detail["total"])
                 self._meter.expect(self._subject, self._sizes[layer], 1)
-            self._advance(layer, int(detail.get("current") or 0))
+            self._advance(layer, count(detail.get("current")))
         elif message.get("status") in _DONE and layer in self._sizes:
             self._advance(layer, self._sizes[layer])
 

@@ -75,7 +75,8 @@ class Attachments:
         try:
             return self._attach(artifact, empty)
         except RegistryError as err:
-            err.hint = err.hint or next_push_step(self._reference, err.status, err.code)
+            refused = self._client.refused if err.status == 401 else ""
+            err.hint = err.hint or refused or next_push_step(self._reference, err.status, err.code)
             raise
 
     def _attach(self, artifact: Attached, empty: Path) -> tuple[Digest, bool]:
@@ -112,6 +113,11 @@ class _Client(oras.provider.Registry):  # type: ignore[misc]
         host, _, path = rest.partition("/v2/")
         self.container = Container("name", registry=host)  # given whole: oras takes a dot in a path for a host
         self.container.namespace, _, self.container.repository = path.rpartition("/")
+
+    @property
+    def refused(self) -> str:
+        """What to do, where the user's login was not accepted."""
+        return self._access.refused
 
     def do_request(
         self,

@@ -7,7 +7,7 @@ from bundle.oci.reference import DOCKER_HUB, Reference
 _ECR = re.compile(r"[0-9]+\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)")
 _PUBLIC_ECR = "public.ecr.aws"
 _NO_REPOSITORY = frozenset({"NAME_UNKNOWN", "NAME_INVALID"})
-_GONE = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
+NO_BLOB = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
 _OTHER_BYTES = "DIGEST_INVALID"
 _NO_MANIFEST = frozenset({"MANIFEST_UNKNOWN", "NOT_FOUND"})
 
@@ -80,7 +80,7 @@ def next_push_step(reference: Reference, status: int, code: str) -> str:
         429: f"wait and run again; what is pushed stays at {host}",
         507: f"free space in the storage of {host}, or raise its quota, then run again; what is pushed stays",
     }
-    if code in _GONE:
+    if code in NO_BLOB:
         return f"run again: {host} has lost a blob that it had a moment ago"
     if code == _OTHER_BYTES:
         return f"run again; when it comes again, look for what changes bytes on the way to {host} (a proxy, a filter)"

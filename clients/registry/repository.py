@@ -15,7 +15,7 @@ from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
 from bundle.transfer.image import MAX_MANIFEST, Manifest
-from clients.http.addresses import netloc, registry_address
+from clients.http.addresses import registry_address
 from clients.http.auth import Authenticator, RepositoryAccess
 from clients.http.credentials import Credentials
 from clients.http.messages import Response
@@ -24,7 +24,7 @@ from clients.http.transport import Transport
 from clients.registry._foreign import is_elsewhere, read_elsewhere
 from clients.registry._learned import Learned
 from clients.registry._referrers import list_referrers
-from clients.registry.hints import next_step, next_step_elsewhere
+from clients.registry._refused import next_step_after
 
 _ACCEPT = ", ".join(media_types.ACCEPT_MANIFEST)
 T = TypeVar("T")
@@ -291,9 +291,9 @@ class RegistryRepository:
             yield
         except (SourceError, IntegrityError) as err:
             if isinstance(err, RegistryError) and not err.hint:
-                own = err.host in ("", netloc(endpoint.url))
-                refused = endpoint.access.refused if err.status == 401 else ""
-                step = refused or next_step(self._reference, err.status, err.code)
-                err.hint = step if own else next_step_elsewhere(self._reference, err.status, err.host)
+                err.hint = next_step_after(
+                    err, self._reference, transport=self._transport, url=endpoint.url, access=endpoint.access,
+                    subject=self._subject,
+                )  # fmt: skip
             err.what += f"; before that, {'; '.join(left)}" if left and not endpoint.is_mirror else ""
             raise

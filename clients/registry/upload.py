@@ -260,5 +260,6 @@ class RegistrySink:
         try:
             yield
         except RegistryError as err:
-            err.hint = err.hint or next_push_step(self._reference, err.status, err.code)
+            refused = self._access.refused if err.status == 401 else ""
+            err.hint = err.hint or refused or next_push_step(self._reference, err.status, err.code)
             raise

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from bundle.errors import FormatError
 from bundle.formats import strict_json
+from bundle.formats.numbers import number
 from bundle.oci.digest import Digest
 from bundle.storage.files import CHUNK, write_bytes
 
@@ -103,8 +104,8 @@ class _Handler(BaseHTTPRequestHandler):
             if not place.exists():
                 self._refuse(HTTPStatus.NOT_FOUND, "BLOB_UPLOAD_UNKNOWN")
                 return
-            first = self.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
-            if first.isdecimal() and int(first) != place.stat().st_size:
+            first = number(self.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0])
+            if first is not None and first != place.stat().st_size:
                 self._refuse(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "BLOB_UPLOAD_INVALID")
                 return
             self._receive(place)
@@ -156,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.rfile.readline()
             self.rfile.readline()
             return
-        left = int(self.headers.get("Content-Length") or 0)
+        left = number(self.headers.get("Content-Length") or "") or 0
         while left and (chunk := self.rfile.read(min(CHUNK, left))):
             left -= len(chunk)
             yield chunk

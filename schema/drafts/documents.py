@@ -3,20 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from bundle.errors import FormatError
-
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from schema.syntax.plain import plain_documents
 
 
 def documents(text: str, name: str) -> Sequence[Mapping[str, Any]]:
     """The mappings among a file's documents; a FormatError where it is not YAML."""
     try:
-        return [each for each in yaml.load_all(text, Loader=_LOADER) if isinstance(each, dict)]
-    except (yaml.YAMLError, ValueError, RecursionError) as err:
-        line = " ".join(str(err).split())
-        raise FormatError(f"{name} is not YAML: {line}", hint="check the file with a YAML linter") from err
+        return [each for each in plain_documents(text) if isinstance(each, dict)]
+    except FormatError as err:
+        what = err.what.replace("no YAML", "not YAML", 1)
+        raise FormatError(f"{name} is {what}", hint="check the file with a YAML linter") from err
 
 
 def entries(data: object, *keys: str) -> Iterator[Mapping[str, Any]]:

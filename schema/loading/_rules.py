@@ -3,8 +3,6 @@
 import posixpath
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-import yaml
-
 from bundle.charts.artifact import chart_tag
 from bundle.charts.package import read_archive
 from bundle.errors import FormatError
@@ -13,6 +11,7 @@ from schema.spec.contents import ChartSpec, DerivedImageSpec, ImageSpec
 from schema.spec.spec import RegistrySpec
 from schema.syntax import template
 from schema.syntax.document import Node
+from schema.syntax.plain import TEXTS, plain_documents
 from schema.syntax.problems import Problems, did_you_mean, listed
 
 
@@ -84,8 +83,8 @@ def _stated(chart: ChartSpec) -> tuple[str, str]:
             raw = files.get("Chart.yaml", b"")
         else:
             raw = (path / "Chart.yaml").read_bytes()
-        data = yaml.load(raw, Loader=yaml.BaseLoader)  # noqa: S506 - makes texts, lists and mappings only
-    except (OSError, FormatError, yaml.YAMLError):
+        data = next(iter(plain_documents(raw, loader=TEXTS)), None)
+    except (OSError, FormatError):
         return "", ""
     stated = data if isinstance(data, dict) else {}
     return str(stated.get("name") or ""), str(stated.get("version") or "")

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from bundle.formats import strict_json
 from schema.syntax.document import Node, describe, trap
 from schema.syntax.problems import Problems, did_you_mean, listed
 from schema.syntax.secrecy import hide_login, sounds_secret
@@ -72,7 +73,7 @@ def validate(root: Node, problems: Problems) -> Node | None:
 def _validator() -> Draft202012Validator:
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - takes 100 ms, and most runs need no validation
 
-    return Draft202012Validator(json.loads(SCHEMA_FILE.read_bytes()))
+    return Draft202012Validator(strict_json.loads(SCHEMA_FILE.read_bytes()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from schema.site.site import OVERRIDES, REGISTRY, TRUST, Site
+from schema.site.site import CONTEXT, KUBECONFIG, OVERRIDES, REGISTRY, TRUST, Site
 from schema.site.uses import Use, known_uses
 from schema.spec.settings import SettingSpec
 from schema.spec.spec import Spec
@@ -14,6 +14,8 @@ from schema.values.file import ValuesFile
 
 _OURS = {
     REGISTRY: "Where the images go, HOST[:PORT][/PATH], as the cluster names it; instead of the bundle's own.",
+    KUBECONFIG: "How this site's cluster is reached: a kubeconfig, beside this file; else as the environment says.",
+    CONTEXT: "The context of the kubeconfig; else its current one.",
     OVERRIDES: "Values of charts by release, stronger than the bundle's: {RELEASE: {KEY: VALUE}}.",
     TRUST: "Who may sign bundles for this site: {signers: FILE, require: true, bundles: [NAME]}.",
 }

@@ -15,6 +15,8 @@ from schema.values.file import ValuesFile, helm_scalar, values_of
 TRUST = "trust"  # reserved: what the site demands of a bundle's origin, no fact
 OVERRIDES = "overrides"  # reserved: values of releases, no facts
 REGISTRY = "registry"  # reserved: where this site's images go
+KUBECONFIG = "kubeconfig"  # reserved: how this site's cluster is reached
+CONTEXT = "kube_context"  # reserved: which of the kubeconfig's clusters that is
 _KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -56,6 +58,9 @@ class Site:
         trust = _trust(members[TRUST], path.parent, problems) if TRUST in members else None
         overrides = _overrides(members[OVERRIDES], problems) if OVERRIDES in members else {}
         facts = {name: _plain(node, problems) for name, node in members.items() if name not in (TRUST, OVERRIDES)}
+        for name in (KUBECONFIG, CONTEXT):
+            if name in members and not isinstance(members[name].value, str):
+                problems.add(members[name].place, f"{name!r} is {describe(members[name].value)}", expected="text")
         _check_keys(members, problems)
         problems.raise_all()
         return cls(label=str(path), facts=facts, trust=trust, overrides=overrides)
@@ -64,6 +69,18 @@ class Site:
     def registry(self) -> str:
         """Where this site's images go, `HOST[:PORT][/PATH]`, instead of the spec's registry.prefix; empty for there."""
         found = self.facts.get(REGISTRY)
+        return found if isinstance(found, str) else ""
+
+    @property
+    def kubeconfig(self) -> Path | None:
+        """The file that says how the site's cluster is reached; None for what the environment names."""
+        found = self.facts.get(KUBECONFIG)
+        return Path(self.label).parent / Path(found).expanduser() if isinstance(found, str) and found else None
+
+    @property
+    def kube_context(self) -> str:
+        """The context of the kubeconfig; empty for its current one."""
+        found = self.facts.get(CONTEXT)
         return found if isinstance(found, str) else ""
 
     def value(self, name: Name) -> Any:

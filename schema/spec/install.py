@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, cast
 
 from bundle.errors import FormatError
+from bundle.formats.numbers import number
 from schema.spec.backup import NO_BACKUP, BackupSpec
 from schema.spec.checks import CheckSpec, HealthSpec
 from schema.syntax.notation import path_text
@@ -32,9 +33,9 @@ class Generate:
     def parse(cls, text: str) -> Self:
         """Read `hex<N>` or `alnum<N>` with N from 1 to 999."""
         for alphabet in ("hex", "alnum"):
-            number = text.removeprefix(alphabet)
-            if number != text and number.isascii() and number.isdigit() and 0 < int(number) < 1000:
-                return cls(alphabet=alphabet, length=int(number))
+            length = number(text.removeprefix(alphabet)) if text.startswith(alphabet) else None
+            if length and length < 1000:
+                return cls(alphabet=alphabet, length=length)
         raise FormatError(f"{text!r} is no way to generate a secret", hint="write hex64 or alnum32, for example")
 
     def __str__(self) -> str:

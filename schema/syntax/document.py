@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from bundle.formats.node_budget import NOT_MADE
 from schema.syntax.problems import Place, Problems
 
 try:
@@ -21,6 +22,7 @@ except ImportError:  # PyYAML was built without libyaml
 Scalar = None | bool | int | float | str | datetime.date | bytes
 _MAX_NODES = 200_000
 _STR = "tag:yaml.org,2002:str"
+_DATE = "tag:yaml.org,2002:timestamp"
 _BRACKETS = re.compile(r"[\[\]{}]")
 _INDENTED = re.compile(r"^[ ?-]{200}", re.M)
 _MERGE = "tag:yaml.org,2002:merge"
@@ -145,8 +147,9 @@ class _Reader:
             return str(node.value)
         try:
             return self._loader.construct_object(node)  # type: ignore[no-any-return]
-        except ValueError as err:  # a date such as 2024-13-01
-            raise yaml.MarkedYAMLError(None, None, f"this is read as a date, but {err}", node.start_mark) from err
+        except NOT_MADE as err:  # a date such as 2024-13-01, a number of thousands of digits, `!!bool x`
+            told = f"this is read as a date, but {err}" if node.tag == _DATE else "this is not what its form says"
+            raise yaml.MarkedYAMLError(None, None, told, node.start_mark) from err
 
     def _mapping(self, node: yaml.Node) -> dict[str, Node]:
         own: dict[str, Node] = {}
@@ -232,6 +235,7 @@ _SYNTAX = {
     "could not determine a constructor": ("an unknown tag", "quote text that begins with !"),
     "found undefined alias": ("an undefined alias", "quote text that begins with *"),
     "this is read as a date": ("", "quote it"),
+    "this is not what": ("a number, date or value with a tag that can't be read", "quote it"),
 }
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from bundle.errors import FormatError
 
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([A-Za-z]+)")
+_SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)([A-Za-z]+)")
 _UNITS = {
     "B": 1,
     **{f"{letter}B": 1000**power for power, letter in enumerate("KMGT", start=1)},
     **{f"{letter}iB": 1024**power for power, letter in enumerate("KMGT", start=1)},
     "kB": 1000,
 }
-_DURATION = re.compile(r"(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?")
+_DURATION = re.compile(r"(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})s)?")
 
 
 def parse_size(text: str) -> int:

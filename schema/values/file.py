@@ -71,6 +71,9 @@ def helm_scalar(node: Node, problems: Problems) -> Scalar:
     What has no form in JSON is noted.
     """
     value, text = node.value, node.text
+    plain = text.replace("_", "") if isinstance(value, str) else ""
+    if _FLOAT.fullmatch(plain):
+        value = float(plain)
     if isinstance(value, bytes) or (isinstance(value, float) and not math.isfinite(value)):
         problems.add(node.place, f"{text or 'binary data'} can't be given to Helm", hint="write it in quotes")
         return text
@@ -78,11 +81,8 @@ def helm_scalar(node: Node, problems: Problems) -> Scalar:
         return text
     if not isinstance(value, str) or not text:
         return cast("Scalar", value)
-    plain = text.replace("_", "")
     if _OCTAL.fullmatch(plain):
         return int(plain, 8)
-    if _FLOAT.fullmatch(plain):
-        return float(plain)
     return _BOOLEANS.get(text, value)
 
 

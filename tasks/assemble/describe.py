@@ -48,8 +48,8 @@ def _base(project: Project) -> "Snapshot | None":
     from bundle.report.snapshot import Snapshot
     from tasks.runtime.project import carried_manifest
 
-    if not project.base or not project.options.since:
+    if not project.base or not project.since:
         return None
-    since = project.options.since
+    since = project.since
     raw = carried_manifest(since) if names_archive(since) else since.read_bytes()
     return Snapshot.decode(raw, str(project.base.named))

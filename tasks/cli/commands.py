@@ -139,6 +139,22 @@ COMMANDS: Mapping[str, ListedCommand] = {
             variables=("from", "out", "trust", "jobs"),
         ),
         ListedCommand(
+            name="status",
+            place="tasks.commands.installed.status:Status",
+            purpose="show what is installed, whether it is healthy, and what is left over; as a table, JSON or metrics",
+            reads="the receipt, the cluster",
+            writes="nothing; with --metrics the file that it names",
+            variables=_INSTALLED,
+        ),
+        ListedCommand(
+            name="history",
+            place="tasks.commands.installed.history:HistoryCommand",
+            purpose="list what was installed, upgraded, rolled back or removed, when, by whom, with what result",
+            reads="the state",
+            writes="nothing",
+            variables=("bundle", "state"),
+        ),
+        ListedCommand(
             name="diagnose",
             place="tasks.commands.installed.day2:Diagnose",
             purpose="collect logs, events and states of the releases in one archive, and print the likely cause",
@@ -164,7 +180,7 @@ COMMANDS: Mapping[str, ListedCommand] = {
         ),
         ListedCommand(
             name="uninstall",
-            place="tasks.commands.installed.day2:Uninstall",
+            place="tasks.commands.installed.uninstall:Uninstall",
             purpose="remove the releases and secrets that install made; asks first",
             reads="the receipt",
             writes="releases and secrets",

@@ -20,7 +20,7 @@ from tasks.transfer.verify_only import can_install, verify_only
 
 _WRONG = 3  # doit's exit code for what is wrong before a task could begin
 
-_PLUGINS = {"BACKEND": {"journal": "tasks.runtime.state:JournalDB"}, "GLOBAL": {"backend": "journal"}}
+_PLUGINS = {"BACKEND": {"journal": "tasks.runtime.state:Journals"}, "GLOBAL": {"backend": "journal"}}
 
 
 class Program(DoitMain):  # type: ignore[misc]

@@ -1,13 +1,26 @@
 """What the operator sees of a run: each step that did something, each failure once, and a summary."""
 
 import sys
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from doit.exceptions import BaseFail, TaskFailed
 
 from tasks.cli.command import unforeseen
 from tasks.cli.summary import summarise
+from tasks.runtime.groups import GROUPS
 from tasks.runtime.project import Project
+from tasks.runtime.variables import AIR_GAPPED
+
+if TYPE_CHECKING:
+    from tasks.site.receiver import Receiver
+    from tasks.site.records.history import Outcome
+
+
+def _is_received(step: str) -> bool:
+    group = GROUPS.get(step.partition(":")[0])
+    return group is not None and group.sides == AIR_GAPPED
+
 
 _FAR = 10  # steps done after a failure, after which it is repeated
 
@@ -23,8 +36,10 @@ class Reporter:
 
     desc = "one line for each step that ran, failures with their next step, a summary"
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, receiver: "Receiver | None" = None) -> None:
+        """`receiver` is the installation whose history tells of runs that change it."""
         self._project = project
+        self._receiver = receiver
         self._console = project.console
         self.failed: list[str] = []
         self.unreached: list[str] = []
@@ -33,7 +48,7 @@ class Reporter:
         self.skipped = 0
         self._selected: list[str] = []
         self._causes: dict[str, str] = {}
-        self._reported: list[tuple[str, int]] = []  # failures, with how many steps were done by then
+        self._problems: list[tuple[str, int]] = []  # each, with how many steps were done by then
 
     def initialize(self, tasks: Any, selected_tasks: list[str]) -> None:
         """Before the first step."""
@@ -63,20 +78,20 @@ class Reporter:
             self.failed.append(task.name)
             same = self._causes.setdefault(fail.message, task.name)
             cause = fail.message if same == task.name else f"for the same reason as {same}"
-            self._problem(f"FAILED {task.name}: {cause}")
+            self._problem("FAILED", task, cause)
         elif not fail.report or fail.get_name() == "UnmetDependency":
             self.unreached.append(task.name)
         else:
             self.broken.append(task.name)
-            self._problem(f"BROKEN {task.name}: {_broken(fail)}")
+            self._problem("BROKEN", task, _broken(fail))
 
-    def _problem(self, text: str) -> None:
-        self._reported.append((text, self.ran))
-        self._console.problem(text)
+    def _problem(self, kind: str, task: Any, text: str) -> None:
+        self._problems.append((f"{task.name}: {text}", self.ran))
+        self._console.problem(f"{kind} {task.name}: {text}")
 
     def _repeat(self) -> None:
         """Of a long run, the failures that many lines were printed after, once more: nobody need look for them."""
-        above = [text for text, ran in self._reported if self.ran - ran >= _FAR]
+        above = [text for text, ran in self._problems if self.ran - ran >= _FAR]
         if above:
             self._console.problem("failed above:")
         for text in above:
@@ -109,6 +124,7 @@ class Reporter:
         self._console.close(for_good=stopped is not None)  # threads may be at work still
         if isinstance(stopped, KeyboardInterrupt):
             self._console.problem(f"stopped by {stopped}; what is done is kept, run the same command again to go on")
+            self._note("stopped")
             return
         if self.failed or self.broken:
             parts = [f"{len(self.failed) + len(self.broken)} failed", f"{self.ran} done", f"{self.skipped} up to date"]
@@ -117,5 +133,20 @@ class Reporter:
             kept = "; completed steps are kept" if self.ran or self.unreached else ""
             self._repeat()
             self._console.problem(", ".join(parts) + kept)
+            self._note("failed")
             return
-        summarise(self._project, self._selected, ran=self.ran, skipped=self.skipped)
+        summarise(self._project, self._selected, ran=self.ran, skipped=self.skipped, receipt=self._receipt)
+        if self.ran:
+            self._note("done")
+
+    def _receipt(self) -> Path:
+        """Where the receipt of this installation is."""
+        return (self._receiver or self._project.options).state / "receipt.json"
+
+    def _note(self, result: "Outcome") -> None:
+        """What an installation's history is to know of this run."""
+        if self._receiver is None or not any(_is_received(name) for name in self._selected):
+            return
+        from tasks.site.records.history import note_run  # most runs change nothing
+
+        note_run(self._receiver, self._selected, result, "\n".join(text for text, _ in self._problems))

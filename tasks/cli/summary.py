@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bundle.formats.sizes import counted, human
@@ -12,11 +12,13 @@ from tasks.proof.prove import results
 from tasks.runtime.project import Project, archive_parts
 
 
-def summarise(project: Project, selected: Sequence[str], *, ran: int, skipped: int) -> None:
-    """Print the summary of a run that did what it should."""
+def summarise(
+    project: Project, selected: Sequence[str], *, ran: int, skipped: int, receipt: Callable[[], Path]
+) -> None:
+    """Print the summary of a run that did what it should; `receipt` is that of an install."""
     console = project.console
     if "install" in selected:
-        _installed(project, ran=ran, skipped=skipped)
+        _installed(project, ran=ran, skipped=skipped, receipt=receipt)
         return
     if "bundle" not in selected or not project.has_spec:
         if ran == 0 and skipped:
@@ -39,7 +41,7 @@ def summarise(project: Project, selected: Sequence[str], *, ran: int, skipped: i
     for line in (*_left_out(project), *_unproven(project)):
         console.line(line)
     first = next(iter(archive_parts(project)), project.directory)
-    since = f" since={shlex.quote(_shown(project.options.since))}" if project.options.since else ""
+    since = f" since={shlex.quote(_shown(project.since))}" if project.since else ""
     console.line(f"next: doit verify bundle={shlex.quote(_shown(first))}{since}")
     console.line("      and transfer it to the air-gapped side")
 
@@ -68,7 +70,7 @@ def _unproven(project: Project) -> Iterator[str]:
         yield f"             to prove it: {INSTALL_HINT}"
 
 
-def _installed(project: Project, *, ran: int, skipped: int) -> None:
+def _installed(project: Project, *, ran: int, skipped: int, receipt: Callable[[], Path]) -> None:
     console = project.console
     if ran == 0:
         console.line(f"nothing to do: the bundle is installed, {skipped} steps are up to date")
@@ -77,9 +79,7 @@ def _installed(project: Project, *, ran: int, skipped: int) -> None:
     console.line(f"installed: {ran} steps run in {console.seconds:.1f} s, {skipped} up to date")
     if console.moved or console.reused:  # what a Docker Engine pushes is not counted
         console.line(f"  pushed     {human(console.moved)}, already present {human(console.reused)}")
-    console.line(
-        f"  receipt    {_shown(project.options.state / 'receipt.json')}: bring it back, it records what is installed"
-    )
+    console.line(f"  receipt    {_shown(receipt())}: bring it back, it records what is installed")
     for line in project.closing.splitlines():
         console.line(line)
 

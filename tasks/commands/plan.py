@@ -76,7 +76,7 @@ class Plan(FlagsAnywhere, DoitCmdBase):  # type: ignore[misc]
     doc_description = (
         "For a bundle it touches no network and writes nothing; for an install it asks registry and cluster, and "
         "changes nothing there. It exits with 1 when install would refuse the bundle as older than what is installed, "
-        "and with --exit-code when something would run."
+        "and with --exit-code when something would run. site=all plans the install at each of sites/*.yaml."
     )
     cmd_options = (_JSON, _EXIT_CODE)
 
@@ -87,6 +87,8 @@ class Plan(FlagsAnywhere, DoitCmdBase):  # type: ignore[misc]
         if unknown:
             raise InvalidCommand(not_found=unknown[0])
         console = self.loader.namespace["PROJECT"].console
+        if self.loader.namespace["PROJECT"].options.all_sites:
+            return self._sites(selected, as_json=as_json, exit_code=exit_code)
         planned = tuple(self._steps(selected))
         due = [step for step in planned if step.reason]
         try:
@@ -108,6 +110,21 @@ class Plan(FlagsAnywhere, DoitCmdBase):  # type: ignore[misc]
                 console.line(line)
         refused = any(isinstance(detail, InstallPlan) and detail.refused for detail in details)
         return 1 if refused or (due and exit_code) else 0
+
+    def _sites(self, selected: list[str], *, as_json: bool, exit_code: bool) -> int:
+        """The plans of all sites."""
+        if selected != ["install"]:
+            raise InvalidCommand("site=all is for plan install")
+        from tasks.commands.installed.sites import site_files
+        from tasks.commands.plan_sites import plan_sites, table
+
+        project = self.loader.namespace["PROJECT"]
+        plans = plan_sites(project.options, site_files(project.options))
+        if as_json:
+            project.console.text(json.dumps({"format": 1, "sites": [each.to_dict() for each in plans]}, indent=2))
+        else:
+            project.console.table(table(plans))
+        return 1 if any(each.is_bad or (exit_code and each.due) for each in plans) else 0
 
     def _details(self, selected: list[str], due: Mapping[str, str]) -> Iterator[FetchEstimate | Carried | InstallPlan]:
         """What is known of the bytes, and of the releases."""

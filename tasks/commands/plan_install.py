@@ -1,13 +1,14 @@
 """What `doit plan install` adds: the bytes to send, how values would change, and what stands in a release's way."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from secrets import token_hex
-from typing import Any
+from typing import Any, TypeVar
 
 from bundle.errors import AirgapError
 from bundle.formats.sizes import counted, human
+from bundle.metadata.receipt import LeftOver
 from bundle.oci.digest import Digest
 from clients.preflight.findings import Finding, Findings, render
 from clients.programs.process import masked
@@ -20,9 +21,11 @@ from tasks.install.charts.judge import judge_releases
 from tasks.install.push import image_entry, image_parts
 from tasks.install.verify import downgrade
 from tasks.site.receiver import Receiver
+from tasks.site.records.left_over import left_over, told
 
 _BASES = ("values", "helm", "health")  # of a release's steps
 _VALUES_CHANGED = "values changed"  # as the steps say it
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,7 @@ class InstallPlan:
     lacking: tuple[str, ...] = ()
     refused: str = ""
     findings: Findings = ()
+    left_over: LeftOver = field(default_factory=LeftOver)
 
     def to_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -90,6 +94,7 @@ class InstallPlan:
             "lacking": list(self.lacking),
             "refused": self.refused,
             "findings": [asdict(each) for each in self.findings],
+            "left_over": self.left_over.to_dict(),
         }
 
     def lines(self) -> Iterator[str]:
@@ -104,6 +109,7 @@ class InstallPlan:
         ):
             yield from reason.splitlines()
         yield from render(self.findings)
+        yield from told(self.left_over)
         yield f"to send: {human(self.bytes_to_send)} in {counted(len(self.images), 'image')}"
 
 
@@ -117,12 +123,8 @@ def plan_install(receiver: Receiver, due: Mapping[str, str]) -> InstallPlan:
                 missing[name] = _missing(receiver, name)
             except AirgapError as err:
                 unknown.append(str(err))
-    lacking: list[str] = []
-    if receiver.crossing.inside:
-        try:
-            lacking = [str(err) for _, err in receiver.crossing.inside.lacking()]
-        except AirgapError as err:
-            unknown.append(str(err))
+    inside = receiver.crossing.inside
+    lacking = _look(lambda: [str(err) for _, err in inside.lacking()], list[str](), unknown) if inside else []
     releases = []
     for release in receiver.carried.spec.install.releases:
         try:
@@ -131,10 +133,8 @@ def plan_install(receiver: Receiver, due: Mapping[str, str]) -> InstallPlan:
             unknown.append(str(err))
     findings: Findings = ()
     if "preflight" in due and receiver.carried.spec.install.releases:
-        try:
-            findings = tuple(_shown(receiver, each) for each in judge_releases(receiver))
-        except AirgapError as err:
-            unknown.append(str(err))
+        findings = _look(lambda: tuple(_shown(receiver, each) for each in judge_releases(receiver)), (), unknown)
+    left = _look(lambda: left_over(receiver), LeftOver(), unknown)
     together = {digest: size for parts in missing.values() for digest, size in parts.items()}
     return InstallPlan(
         images={name: sum(parts.values()) for name, parts in missing.items()},
@@ -144,7 +144,17 @@ def plan_install(receiver: Receiver, due: Mapping[str, str]) -> InstallPlan:
         lacking=tuple(lacking),
         refused=downgrade(receiver),
         findings=findings,
+        left_over=left,
     )
+
+
+def _look(look: Callable[[], _T], otherwise: _T, unknown: list[str]) -> _T:
+    """What a look gives; what can't be known for it is told."""
+    try:
+        return look()
+    except AirgapError as err:
+        unknown.append(str(err))
+        return otherwise
 
 
 def _shown(receiver: Receiver, finding: Finding) -> Finding:

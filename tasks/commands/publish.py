@@ -131,11 +131,11 @@ def _attach(receiver: Receiver, registries: Registries, reference: Reference, ro
     from clients.registry.artifacts import Attachments
 
     attachments = Attachments(Uploads(registries), reference, root, subject=subject)
-    with scratch_directory(receiver.state, "attach-") as place:
+    with scratch_directory(receiver.options.state, "attach-") as place:
         empty = place / "empty.json"
         empty.write_bytes(b"{}")
         try:
-            found = attachable(open_bundle(receiver.carried.path), receiver.state / KEPT, place)
+            found = attachable(open_bundle(receiver.carried.path), receiver.options.state / KEPT, place)
             new = [title for title, artifact in found.items() if attachments.attach(artifact, empty)[1]]
         except (SourceError, FormatError) as err:
             return f"warning: report, SBOMs and the result of the rehearsal are not attached: {err.what}"

@@ -119,7 +119,7 @@ def _checksums(receiver: Receiver, bundle: OpenedBundle, base: Base | None) -> R
 
 def _rehearsal(receiver: Receiver, bundle: OpenedBundle) -> Result:
     """What the last rehearsal on this machine found, if it was one of these very files."""
-    kept = receiver.state / KEPT
+    kept = receiver.options.state / KEPT
     if not kept.is_file():
         return Result(state="open", summary="not rehearsed on this machine: doit rehearse")
     with storage_errors("read the last rehearsal's result", kept):
@@ -169,7 +169,7 @@ def _place(receiver: Receiver) -> Path:
     for place in (receiver.carried.path.resolve().parent, Path.cwd()):
         if os.access(place, os.W_OK) and not receiver.carried.contains(place):
             return place
-    return receiver.state
+    return receiver.options.state
 
 
 def _say(receiver: Receiver, report: Report, page: Path, uncompared: str) -> None:

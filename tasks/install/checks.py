@@ -53,7 +53,7 @@ def probe_site(receiver: Receiver) -> None:
 def _probes(receiver: Receiver) -> Iterator[Probe]:
     spec, manifest = receiver.carried.spec, receiver.carried.bundle.manifest
     small = sum(chart.size for chart in manifest.charts) + sum(file.size for file in manifest.files if file.tool)
-    yield lambda: disk({receiver.state: small + 10_000_000})
+    yield lambda: disk({receiver.options.state: small + 10_000_000})
     yield receiver.crossing.findings
     yield partial(_left_out, receiver)
     yield partial(_facts, receiver)

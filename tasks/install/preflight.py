@@ -26,8 +26,10 @@ def _asked(receiver: Receiver) -> bool:
 
 
 def _preflight(receiver: Receiver) -> None:
-    from tasks.install.checks import probe_site  # only a run that changes something needs the probes
+    from tasks.install.checks import probe_site  # only a run that changes something needs these
+    from tasks.site.records.history import begin
 
     if not _asked(receiver):
         receiver.claim()
+        begin(receiver)
     probe_site(receiver)

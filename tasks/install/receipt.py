@@ -1,24 +1,21 @@
 """`receipt`: what is inside now, for the people outside; a later bundle can be made against it. No secret."""
 
-import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundle.errors import FormatError, StorageError, storage_errors
-from bundle.storage.files import inside, write_bytes
-from bundle.storage.private import make_private
 from schema.syntax import template
 from tasks.install.push import image_entry, image_parts
 from tasks.runtime.step import Inputs, Step
 from tasks.runtime.version import VERSION
 from tasks.site.receiver import Receiver
+from tasks.site.records.last_receipt import keep_receipt, last_receipt, receipt_path
+from tasks.site.records.left_over import left_over, made_secrets, told
 
 if TYPE_CHECKING:
-    from bundle.metadata.receipt import Receipt, ReceivedImage, ReceivedRelease
+    from bundle.metadata.receipt import ReceivedImage, ReceivedRelease
 
 
 def receipt_steps(receiver: Receiver) -> Iterator[Step]:
@@ -39,38 +36,16 @@ def receipt_steps(receiver: Receiver) -> Iterator[Step]:
     )
 
 
-def receipt_path(receiver: Receiver) -> Path:
-    """Where the receipt is written: beside doit's state."""
-    from bundle.metadata.receipt import RECEIPT
-
-    return receiver.state / RECEIPT
-
-
-def own_receipt_path(receiver: Receiver) -> Path:
-    """Where this application's receipt stays when another application is installed with the same state."""
-    from bundle.metadata.receipt import RECEIPT
-
-    return inside(receiver.state, receiver.carried.bundle.manifest.name) / RECEIPT
-
-
-def last_receipt(receiver: Receiver) -> "tuple[Path, Receipt] | None":
-    """What the last install of this application left; None when there was none, or its receipt tells nothing."""
-    from bundle.metadata.receipt import Receipt
-
-    for path in (receipt_path(receiver), own_receipt_path(receiver)):
-        with contextlib.suppress(FormatError, StorageError), storage_errors("read the receipt", path):
-            if (
-                path.exists()
-                and (found := Receipt.decode(path.read_bytes())).name == receiver.carried.bundle.manifest.name
-            ):
-                return path, found
-    return None  # the next receipt puts it right
-
-
 def renew_releases(receiver: Receiver) -> None:
-    """Have the receipt, where there is one, tell the charts and revisions that run now; all else of it stays."""
+    """Have the receipt, where there is one, tell the charts and revisions that run now, and what is left over."""
     if last := last_receipt(receiver):
-        _keep(receiver, replace(last[1], releases=tuple(_releases(receiver))))
+        now = replace(
+            last[1],
+            releases=tuple(_releases(receiver)),
+            secrets=tuple(made_secrets(receiver)),
+            left_over=left_over(receiver),
+        )
+        keep_receipt(receiver, now)
 
 
 def closing_notes(receiver: Receiver) -> str:
@@ -106,18 +81,13 @@ def _write(receiver: Receiver) -> None:
         images=tuple(_image(receiver, name) for name in receiver.images.references),
         charts=tuple(ReceivedChart(name=e.name, version=e.version, digest=e.digest) for e in manifest.charts),
         releases=tuple(_releases(receiver)),
+        secrets=tuple(made_secrets(receiver)),
+        left_over=left_over(receiver),
     )
-    _keep(receiver, receipt)
+    keep_receipt(receiver, receipt)
     receiver.project.note("receipt", str(receipt_path(receiver)))
-    if not receiver.options.rehearsal:  # nobody has anything to do in a throwaway target
-        receiver.project.closing = closing_notes(receiver)
-
-
-def _keep(receiver: Receiver, receipt: "Receipt") -> None:
-    own = own_receipt_path(receiver)
-    make_private(own.parent)
-    for path in (own, receipt_path(receiver)):
-        write_bytes(path, receipt.encode())
+    notes = "" if receiver.options.rehearsal else closing_notes(receiver)  # a throwaway target needs nobody
+    receiver.project.closing = "\n".join([*told(receipt.left_over), notes])
 
 
 def _image(receiver: Receiver, name: str) -> "ReceivedImage":

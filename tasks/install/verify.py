@@ -9,21 +9,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundle.errors import AirgapError, BundleError, FormatError
+from bundle.errors import AirgapError, BundleError
 from bundle.formats.fields import time_text
 from bundle.formats.sizes import human
-from bundle.formats.versions import Version
 from bundle.oci.digest import Digest
-from tasks.install.receipt import last_receipt
 from tasks.runtime.console import LocalWork
 from tasks.runtime.project import archive_parts
 from tasks.runtime.step import Inputs, Step
 from tasks.site.receiver import Receiver
+from tasks.site.records.last_receipt import is_older, last_receipt
 from tasks.transfer.record import compared_whole, note_whole
 
 if TYPE_CHECKING:
     from bundle.archive.verify import VerifyReport
-    from bundle.metadata.receipt import Receipt
     from bundle.signing.trust import Trust
 
 
@@ -192,7 +190,7 @@ def downgrade(receiver: Receiver) -> str:
         return ""
     path, receipt = last
     manifest, sums = receiver.carried.bundle.manifest, receiver.carried.bundle.sums_digest
-    if receipt.sums == sums or not _older(receiver, receipt):
+    if receipt.sums == sums or not is_older(receiver, receipt):
         return ""
     return (
         f"bundle {manifest.name} {manifest.version} of {time_text(manifest.created)} is older than what is installed: "
@@ -205,19 +203,3 @@ def refuse_downgrade(receiver: Receiver) -> None:
     if reason := downgrade(receiver):
         hint = "carry the newer one over; to go back on purpose, give downgrade=allow"
         raise BundleError(reason, [], hint=hint)
-
-
-def _older(receiver: Receiver, last: "Receipt") -> bool:
-    """By version; where versions are the same or have no order, by the time of making."""
-    manifest = receiver.carried.bundle.manifest
-    there, here = _order(last.version), _order(manifest.version)
-    if there and here and there != here:
-        return here < there
-    return manifest.created < last.created
-
-
-def _order(version: str) -> Version | None:
-    try:
-        return Version.parse(version)
-    except FormatError:
-        return None

@@ -13,6 +13,7 @@ from secrets import token_hex
 from typing import Any
 
 from bundle.errors import AirgapError, MissingToolError
+from bundle.formats import strict_json
 from bundle.formats.sizes import counted
 from bundle.storage.files import write_bytes
 from clients.cluster.kubectl import Kubectl
@@ -40,7 +41,7 @@ _HOURS = 4 * 3600.0  # seconds; what one command inside may take
 
 def main() -> int:
     """Rehearse what standard input describes; the result is a file, this ends with 0 whatever it is."""
-    scene = Scene.from_dict(json.load(sys.stdin))
+    scene = Scene.from_dict(strict_json.loads(sys.stdin.read()))
     open_network = "the named cluster is reached over it" if scene.kubeconfig else isolate()
     try:
         stage = _Stage(scene, open_network)

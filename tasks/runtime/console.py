@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
@@ -98,6 +98,12 @@ class Console:
         """A result of several lines, all of them ours."""
         with self._guard:
             self._write(self._out, visible(as_called(text)), style=None)
+
+    def table(self, rows: Sequence[Sequence[str]]) -> None:
+        """Print rows of as many columns each, the first being the heads, as wide as they need to be."""
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        for row in rows:
+            self.line("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
     def problem(self, text: str) -> None:
         """A failure, on standard error. Only its first line begins at the margin, so that no value forges another."""

@@ -9,7 +9,7 @@ from bundle.oci.locations import HostSettings
 from bundle.oci.reference import Reference
 from schema.site.rehearsal import Extent
 from schema.spec.spec import EngineKind
-from tasks.runtime.variables import NamedRegistry, OptionError, host_of, is_loopback, read_variables
+from tasks.runtime.variables import ALL_SITES, NamedRegistry, OptionError, host_of, is_loopback, read_variables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,7 @@ class Options:
     `plain_http` says that `registry`, a loopback one, speaks no TLS, `plain_hosts` that those of `to` and
     `source` (what is fetched) don't. `receiving` is the half that a bundle carries: it
     makes no bundle, and reads no spec that happens to lie where it is run.
+    `all_sites` stands for each of `sites/*.yaml`, and there is no one `site` then.
     `words` are all words of the command line: a check that is asked for by its name is made, however fresh the last is.
     """
 
@@ -28,6 +29,7 @@ class Options:
     state: Path
     bundle: Path | None
     site: Path | None
+    all_sites: bool = False
     registry: str
     jobs: int
     engine: EngineKind | None = None
@@ -68,7 +70,8 @@ class Options:
             out=values.get("out", cwd / "dist"),
             state=values.get("state", spec.parent / ".airgap" if at_home else user_state),
             bundle=bundle,
-            site=values.get("site"),
+            site=None if values.get("site") == ALL_SITES else values.get("site"),
+            all_sites=values.get("site") == ALL_SITES,
             registry=registry.place,
             jobs=values.get("jobs", default_jobs),
             engine=values.get("engine"),

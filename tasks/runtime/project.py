@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bundle.errors import AirgapError, EngineError, SourceError, storage_errors
+from bundle.formats.numbers import number
 from bundle.oci.locations import ImageLocation, RegistryImage
 from bundle.storage.blob_store import BlobStore
 from bundle.storage.files import locked
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from clients.engine.source import EngineImages
     from clients.http.transport import Transport
     from clients.registry.repository import Registries
+
+_YEAR_10000 = 253_402_300_800  # seconds; no date of Python's is as late
 
 
 class Project:
@@ -57,7 +60,7 @@ class Project:
     @cached_property
     def base(self) -> "Base | None":
         """What the other side has (`since=FILE`), None without; an AirgapError where the file can't tell it."""
-        since = self.options.since
+        since = self.since
         if since is None:
             return None
         from bundle.archive.parts import names_archive
@@ -71,6 +74,16 @@ class Project:
             whole = f"name the right file, or make a full bundle: {self.options.full}"
             raise SourceError(f"since={os.path.relpath(since)}: {err.what}", hint=err.hint or whole) from err
         return base
+
+    @cached_property
+    def since(self) -> Path | None:
+        """The file that tells what the other side has: as named, or of a site that is named, its newest receipt."""
+        since = self.options.since
+        if since is None or since.exists() or not self.has_spec:
+            return since
+        from bundle.metadata.received import RECEIPTS, last_received
+
+        return last_received(self.options.spec.parent / RECEIPTS, since.name, self.spec.bundle.name) or since
 
     def check(self) -> tuple[Spec | None, Lock | None, int | None, "Base | None"]:
         """All that a run begins with, read now, so that what is wrong with it is told before the first step."""
@@ -248,9 +261,10 @@ class Project:
         text = self.env.get("SOURCE_DATE_EPOCH", "")
         if not text:
             return None
-        if not text.isdecimal():
+        seconds = number(text)
+        if seconds is None or seconds >= _YEAR_10000:
             raise AirgapError(f"SOURCE_DATE_EPOCH={text!r} is not a number of seconds since 1970")
-        return int(text)
+        return seconds
 
     def note(self, task: str, text: str) -> None:
         """What the console shows beside a finished step."""

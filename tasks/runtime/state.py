@@ -7,7 +7,8 @@ anew. Here each success is one appended line, and the file is rewritten (atomica
 import contextlib
 import json
 import os
-from collections.abc import Iterator, MutableSet
+from collections.abc import Callable, Collection, Iterator, MutableSet
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -124,6 +125,63 @@ class JournalDB:
                 os.write(handle, line)
             finally:
                 os.close(handle)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalPlaces:
+    """Where successes are noted: those of the connected side in `built`, those of one installation in `installed()`.
+
+    The latter is asked for when the first step of an installation is met: it takes reading what the site is.
+    """
+
+    built: Path
+    installed: Callable[[], Path]
+    receiving: Collection[str]  # the names of an installation's tasks; the steps of one are NAME:...
+
+
+class Journals:
+    """A doit backend of two journals: what is installed elsewhere makes no step of this installation stale."""
+
+    desc = JournalDB.desc
+
+    def __init__(self, name: str | JournalPlaces, codec: Codec, *, module_name: str | None = None) -> None:
+        self._places = name if isinstance(name, JournalPlaces) else JournalPlaces(Path(name), lambda: Path(name), ())
+        self._codec = codec
+        self._open: dict[Path, JournalDB] = {}
+        self.name = str(self._places.built)
+
+    def _journal(self, task_id: str) -> JournalDB:
+        is_received = task_id.partition(":")[0] in self._places.receiving
+        path = self._places.installed() if is_received else self._places.built
+        if path not in self._open:
+            self._open[path] = JournalDB(str(path), self._codec)
+        return self._open[path]
+
+    def get(self, task_id: str, dependency: str) -> Any:
+        """One value of a task, None when there is none."""
+        return self._journal(task_id).get(task_id, dependency)
+
+    def set(self, task_id: str, dependency: str, value: Any) -> None:
+        """Remember one value."""
+        self._journal(task_id).set(task_id, dependency, value)
+
+    def in_(self, task_id: str) -> bool:
+        """Whether anything is known of a task."""
+        return self._journal(task_id).in_(task_id)
+
+    def remove(self, task_id: str) -> None:
+        """Forget a task."""
+        self._journal(task_id).remove(task_id)
+
+    def remove_all(self) -> None:
+        """Forget everything, of the connected side and of this installation."""
+        for task_id in ("", *self._places.receiving):
+            self._journal(task_id).remove_all()
+
+    def dump(self) -> None:
+        """End of a run."""
+        for journal in self._open.values():
+            journal.dump()
 
 
 class StatChecker(FileChangedChecker):  # type: ignore[misc]

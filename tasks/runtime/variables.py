@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bundle.errors import AirgapError, FormatError
+from bundle.formats.numbers import number
 from bundle.oci.reference import Reference, check_prefix, looks_like_host
 
 if TYPE_CHECKING:  # the commands' table is read where not even YAML may be installed
@@ -19,6 +20,7 @@ Side = Literal["connected", "air-gapped"]
 CONNECTED: frozenset[Side] = frozenset({"connected"})
 AIR_GAPPED: frozenset[Side] = frozenset({"air-gapped"})
 BOTH = CONNECTED | AIR_GAPPED
+ALL_SITES = Path("all")  # what `site=all` stands for; any other site is an absolute path
 _HTTP = "http://"
 _ARTIFACT = "write oci://HOST/REPOSITORY:TAG"
 
@@ -58,9 +60,10 @@ def read_variables(given: Mapping[str, str], directory: Path) -> Mapping[str, An
 
 
 def _jobs(text: str, _: Path) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 64:
+    jobs = number(text)
+    if jobs is None or not 1 <= jobs <= 64:
         raise OptionError(f"jobs={text} is not a number of transfers", hint="give a whole number from 1 to 64")
-    return int(text)
+    return jobs
 
 
 def _bundle(text: str, directory: Path) -> Path:
@@ -75,6 +78,8 @@ def _bundle(text: str, directory: Path) -> Path:
 def _site(text: str, directory: Path) -> Path | None:
     if not text:
         return None
+    if text == ALL_SITES.name:
+        return ALL_SITES
     path = directory / text
     if not path.is_file():
         raise OptionError(
@@ -221,10 +226,16 @@ VARIABLES: Mapping[str, Variable] = {
             "since",
             _path,
             BOTH,
-            "a receipt.json of the air-gapped side, or an earlier bundle's manifest.json or archive: the bundle leaves "
-            "out what is there; for report also an earlier bundle's directory: what it compares with",
+            "a receipt.json of the air-gapped side, the name of a site with one below receipts/, or an earlier "
+            "bundle's manifest.json or archive: the bundle leaves out what is there; for report also an earlier "
+            "bundle's directory: what it compares with",
         ),
-        Variable("site", _site, BOTH, "the site settings, a YAML file, for install"),
+        Variable(
+            "site",
+            _site,
+            BOTH,
+            "the site settings, a YAML file, for install; all: each of sites/*.yaml, for plan and status",
+        ),
         Variable(
             "trust",
             _list_of_signers,

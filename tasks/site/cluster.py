@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from bundle.errors import ClusterError
 from bundle.secret import KnownSecrets, Secret
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from clients.cluster.pods.steadiness import Steadiness
     from clients.cluster.pods.workloads import NamespaceState
     from clients.cluster.release import Release
+
+
+class Reached(TypedDict):
+    """How a cluster is reached, as helm and kubectl take it."""
+
+    kubeconfig: Path | None
+    context: str
 
 
 class Programs:
@@ -48,9 +55,21 @@ class Programs:
 class Cluster:
     """What the steps of `install` know of the cluster. Used by several threads at once."""
 
-    def __init__(self, programs: Programs, known: KnownSecrets, releases: Sequence[ReleaseSpec]) -> None:
-        """What is read of secrets becomes `known`; `releases` are those of the spec."""
+    def __init__(
+        self,
+        programs: Programs,
+        known: KnownSecrets,
+        releases: Sequence[ReleaseSpec],
+        *,
+        kubeconfig: Path | None = None,
+        context: str = "",
+    ) -> None:
+        """What is read of secrets becomes `known`; `releases` are those of the spec.
+
+        Without `kubeconfig` and `context` it is the cluster that the environment names.
+        """
         self.programs = programs
+        self._reached: Reached = {"kubeconfig": kubeconfig, "context": context}
         self._known = known
         self._namespaces = {each.name: each.namespace for each in releases}
         self._guard = threading.RLock()
@@ -65,14 +84,14 @@ class Cluster:
         """The cluster, by kubectl."""
         from clients.cluster.kubectl import Kubectl
 
-        return Kubectl(self.programs.find("kubectl"))
+        return Kubectl(self.programs.find("kubectl"), **self._reached)
 
     @cached_property
     def helm(self) -> "Helm":
         """The cluster, by helm."""
         from clients.cluster.helm import Helm
 
-        return Helm(self.programs.find("helm"), secrets=self._known)
+        return Helm(self.programs.find("helm"), secrets=self._known, **self._reached)
 
     def release(self, spec: ReleaseSpec) -> "Release | None":
         """The release as the cluster has it; all of them are asked for at once."""

@@ -182,10 +182,11 @@ def derivations(
     source: Callable[[ImageEntry], ImageSource],
     options: Options,
     *,
+    place: Path,
     facts: Callable[[], Facts],
     meter: Meter,
 ) -> Mapping[str, Derivation]:
-    """The images that are made of a bundle's, by name; a FormatError when it lacks the base of one."""
+    """The images that are made of a bundle's, by name, kept at `place`; a FormatError when it lacks the base of one."""
     entries = {entry.name: entry for entry in manifest.images}
     if lacking := [image.base for image in spec.derived if image.base not in entries]:
         raise FormatError(f"the bundle holds no image {lacking[0]!r}", hint="make the bundle again")
@@ -195,7 +196,6 @@ def derivations(
         facts=facts,
         rehearsal=bool(options.rehearsal),
     )
-    place = options.state / "derived"
     return {
         image.name: Derivation(
             image, base=entries[image.base], source=source, certificates=certificates, place=place, meter=meter

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bundle.errors import FormatError, SpecError
 from bundle.oci.locations import HostSettings
 from bundle.secret import KnownSecrets, Secret
+from bundle.storage.files import inside
 from bundle.storage.private import make_private
 from bundle.storage.run_lock import RunLock, sweep_state
 from schema.loading.values import override_faults, read_all
@@ -31,7 +32,8 @@ from schema.values.values import Values, counting, release_values
 from tasks.runtime.console import LocalWork
 from tasks.runtime.project import Project
 from tasks.site.carried import CarriedBundle
-from tasks.site.cluster import Cluster, Programs
+from tasks.site.cluster import Cluster, Programs, Reached
+from tasks.site.target import ClusterAddress, Target
 
 if TYPE_CHECKING:
     from tasks.site.derivation import Derivation
@@ -72,10 +74,20 @@ class Receiver:
         """The bundle."""
         return CarriedBundle(self.project, site=lambda: self.site_file)
 
-    @property
+    @cached_property
+    def target(self) -> Target:
+        """The cluster and the registry that this run is about, of which neither is asked anything for it."""
+        plan = self.carried.plan
+        in_cluster = plan.install.releases or plan.install.secrets or plan.install.actions
+        return Target(
+            cluster=ClusterAddress.named(self.project.env, **self._reached) if in_cluster else ClusterAddress(),
+            registry=self.registry or plan.registry.prefix,
+        )
+
+    @cached_property
     def state(self) -> Path:
-        """Where this installation's state lies."""
-        return self.options.state
+        """Where the state of this installation lies: of this application, on this target."""
+        return inside(self.options.state, self.carried.plan.bundle.name) / self.target.name
 
     # The site.
 
@@ -109,7 +121,13 @@ class Receiver:
         facts, meter = lambda: self.facts_before_secrets, LocalWork(self.project.console)
         read = lambda entry: self.crossing.image(entry)  # noqa: E731, PLW0108 - which needs the names of these first
         return derivations(
-            self.carried.spec, self.carried.bundle.manifest, read, self.options, facts=facts, meter=meter
+            self.carried.spec,
+            self.carried.bundle.manifest,
+            read,
+            self.options,
+            place=self.state / "derived",
+            facts=facts,
+            meter=meter,
         )
 
     @cached_property
@@ -166,9 +184,18 @@ class Receiver:
         """The cluster, and what is known of it."""
         with self._guard:
             if self._cluster is None:
-                programs = Programs(self.carried, self.project.env)
-                self._cluster = Cluster(programs, self.known, self.carried.spec.install.releases)
+                reached, releases = self._reached, self.carried.spec.install.releases
+                named = {"KUBECONFIG": str(reached["kubeconfig"])} if reached["kubeconfig"] else {}
+                programs = Programs(self.carried, {**self.project.env, **named})
+                self._cluster = Cluster(programs, self.known, releases, **reached)
             return self._cluster
+
+    @property
+    def _reached(self) -> Reached:
+        """How the site says that its cluster is reached; a rehearsal has a cluster of its own."""
+        if self.options.rehearsal:
+            return {"kubeconfig": None, "context": ""}
+        return {"kubeconfig": self.site_file.kubeconfig, "context": self.site_file.kube_context}
 
     # Names of the values.
 
@@ -202,7 +229,8 @@ class Receiver:
 
     def sealed(self, values: Any) -> str:
         """A digest for the state, which does not give secrets away."""
-        return digest(values, state_key(self.state / "state.key"))
+        make_private(self.options.state)
+        return digest(values, state_key(self.options.state / "state.key"))
 
     @property
     def facts_before_secrets(self) -> Facts:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -60,12 +61,25 @@ def tls_files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
 
 
 @pytest.fixture(scope="session")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegistry]:
-    """A CNCF registry over plain HTTP, shared by the session: use repository names of your own."""
+def _registries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[int], RunningRegistry]]:
     with ExitStack() as stack:
-        with _part():
-            running = stack.enter_context(cncf_registry(tmp_path_factory.mktemp("registry")))
-        yield running
+
+        @cache
+        def started(version: int) -> RunningRegistry:
+            return stack.enter_context(cncf_registry(tmp_path_factory.mktemp(f"registry-{version}"), version=version))
+
+        yield started
+
+
+@pytest.fixture
+def registry(request: pytest.FixtureRequest, _registries: Callable[[int], RunningRegistry]) -> RunningRegistry:
+    """A CNCF registry over plain HTTP, shared by the session: use repository names of your own.
+
+    It is Debian's version 2, and version 3 too for a test that is marked with `each_version`.
+    """
+    with _part():
+        return _registries(getattr(request, "param", 2))
+    raise AssertionError("unreachable: a part that is missing skips")
 
 
 @pytest.fixture(scope="session")

@@ -152,7 +152,7 @@ def unseen(site: SignedSite, name: str) -> None:
     """Other bytes in a file of the bundle, on a medium that keeps no account: they look as those that were verified."""
     target, before = site.bundle / name, str(fingerprint(site.bundle))
     target.write_text(EVIL[name])
-    for noted in (site.state / "doit.journal", site.state / "whole.json"):
+    for noted in (site.installation / "doit.journal", site.installation / "whole.json"):
         assert before in noted.read_text()
         noted.write_text(noted.read_text().replace(before, str(fingerprint(site.bundle))))
 

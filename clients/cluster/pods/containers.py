@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bundle.formats.numbers import count
 from clients.cluster.pods.pulls import pull_fault
 from clients.cluster.pods.trouble import Event, Patience, Trouble, plain
 from clients.cluster.pods.workloads import Object
@@ -79,7 +80,7 @@ def ended_words(status: Object) -> str:
 
 def ends(status: Object) -> int:
     """How often a container has ended, now included when it does not run."""
-    return int(status.get("restartCount") or 0) + (0 if "running" in (status.get("state") or {}) else 1)
+    return count(status.get("restartCount")) + (0 if "running" in (status.get("state") or {}) else 1)
 
 
 class _Container:
@@ -148,7 +149,7 @@ class _Container:
         killed = [each for each in self._own_events() if each.message.startswith("Liveness probe failed")]
         message = f"{self._named} {ended_words(self._status)}"
         message += f"; {killed[-1].message}" if killed else ""
-        tried = int(self._status.get("restartCount") or 0) >= self._patience.restarts
+        tried = count(self._status.get("restartCount")) >= self._patience.restarts
         seconds = self._patience.crash_loop if tried and not self._in_job else math.inf
         return self._trouble("crash", reason, message, self._crash_hint(end), seconds)
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
+from bundle.formats.numbers import count
+
 _CONTAINER = re.compile(r"spec\.\w+\{(.+)\}")
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)", re.DOTALL)
 
@@ -48,7 +50,7 @@ class Event:
             type=str(data.get("type") or ""),
             reason=str(data.get("reason") or ""),
             message=plain(data.get("message")),
-            count=int(data.get("count") or series.get("count") or 1),
+            count=count(data.get("count")) or count(series.get("count")) or 1,
             last=str(next((each for each in newest if each), made)),
             first=str(next((each for each in oldest if each), made)),
             uid=str(involved.get("uid") or ""),

@@ -21,7 +21,8 @@ CONNECTED: Sequence[str] = (
     "publish",
 )
 AIR_GAPPED: Sequence[str] = (
-    "fetch", "verify", "plan", "preflight", "install", "diagnose", "backup", "rollback", "uninstall",
+    "fetch", "verify", "plan", "preflight", "install",
+    "status", "history", "diagnose", "backup", "rollback", "uninstall",
 )  # fmt: skip
 ANYWHERE: Sequence[str] = ("list", "info", "graph", "clean", "forget", "schema", "completion", "help")
 UNLISTED = frozenset({"run", "ignore"})  # `run` is what happens without the word; `ignore` is rarely needed

@@ -35,6 +35,8 @@ from tasks.install.verify import refuse_downgrade
 from tasks.runtime.version import VERSION
 from tasks.site.receiver import Receiver
 from tasks.site.records.last_backup import LastBackup
+from tasks.site.records.last_receipt import receipt_path
+from tasks.site.records.left_over import left_over
 
 FORMAT_VERSION = 1
 _SOON = 30  # days
@@ -118,7 +120,7 @@ def _place(receiver: Receiver) -> Path:
     if any(word.startswith("out=") for word in receiver.options.words):
         return receiver.options.out
     here = Path.cwd()
-    return receiver.state if receiver.carried.contains(here) else here
+    return receiver.options.state if receiver.carried.contains(here) else here
 
 
 class _BackupContents:
@@ -141,8 +143,9 @@ class _BackupContents:
 
     def gather(self) -> None:
         """Releases first: without any there is nothing to keep. Dumps last, as they take longest."""
-        for release in self._receiver.carried.spec.install.releases:
-            found = self._receiver.cluster.release(release)
+        named = self._receiver.carried.spec.install.releases
+        left = left_over(self._receiver).releases
+        for found in (*(self._receiver.cluster.release(each) for each in named), *left):
             if found:
                 about = {
                     "name": found.name,
@@ -150,7 +153,7 @@ class _BackupContents:
                     "revision": found.revision,
                     "chart": found.chart,
                 }
-                self.releases.append(about)
+                self.releases.append({**about, **({"left_over": True} if found in left else {})})
                 values = self._receiver.cluster.helm.get_values(found.name, namespace=found.namespace)
                 self._encrypted(f"values/{found.namespace}.{found.name}.json", values)
         if not self.releases:
@@ -170,7 +173,7 @@ class _BackupContents:
         digests = {name: _digest(path) for name, path in self._files.items()}
         tar.data(f"{top}/backup.json", self._about(now, digests))
         tar.data(f"{top}/README.txt", _READ_ME.encode())
-        receipt = self._receiver.state / RECEIPT
+        receipt = receipt_path(self._receiver)
         if receipt.is_file():
             tar.data(f"{top}/{RECEIPT}", receipt.read_bytes())
         for name, path in sorted(self._files.items()):
@@ -261,7 +264,8 @@ def _certificate(secret: Mapping[str, Any]) -> BackupCertificate | None:
 def _told(making: _BackupContents, now: datetime) -> Iterator[str]:
     """What is in it, a line each."""
     for each in making.releases:
-        yield f"release {each['name']}: chart {each['chart']}, revision {each['revision']}, its values"
+        left = ", no longer in the bundle" if "left_over" in each else ""
+        yield f"release {each['name']}: chart {each['chart']}, revision {each['revision']}, its values{left}"
     yield f"secrets: {len(making.secrets)}, encrypted"
     for held in making.certificates:
         days = (held.not_after - now).days

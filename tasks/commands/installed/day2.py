@@ -1,7 +1,6 @@
 """What one does after an install: go back to what was before it, remove it, or find out why it does not come up."""
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,31 +13,22 @@ from bundle.errors import AirgapError, ProblemsError, storage_errors
 from bundle.storage.files import writing
 from clients.cluster.diagnose import gather, likely_causes
 from clients.cluster.release import stands_for, was_deployed
-from clients.cluster.rollout import remove_release, return_to
+from clients.cluster.rollout import return_to
 from clients.cluster.survey import survey
 from clients.cluster.waiting import await_ready, let_hooks_end
-from schema.site.actions import record_name
 from schema.spec.install import ReleaseSpec
 from tasks.cli.command import PlainCommand
 from tasks.cli.commands import COMMANDS
 from tasks.install.deploy import reachable, saying, watch
 from tasks.install.receipt import renew_releases
-from tasks.runtime.console import Console
 from tasks.site.receiver import Receiver
+from tasks.site.records.history import recorded
 from tasks.site.records.revisions import Revision, Revisions
 
-_YES = {"name": "yes", "short": "y", "long": "yes", "type": bool, "default": False, "help": "do not ask first"}
 _DATABASES = (
     "databases stay as they are: a schema that the newer version has migrated is not taken back by this; if the older "
     "version does not work with it, restore the dump from before the upgrade"
 )
-_SECRETS = {
-    "name": "secrets",
-    "long": "secrets",
-    "type": bool,
-    "default": False,
-    "help": "remove generated secrets too; what was encrypted with them is lost",
-}
 
 
 class ReceiverCommand(PlainCommand, DoitCmdBase):  # type: ignore[misc]
@@ -70,21 +60,6 @@ class Rollback(ReceiverCommand):
         return self._told(_rollback)
 
 
-class Uninstall(ReceiverCommand):
-    """Removes what install made."""
-
-    name = "uninstall"
-    doc_purpose = COMMANDS["uninstall"].purpose
-    doc_usage = "[--yes] [--secrets]"
-    doc_description = (
-        "Generated secrets stay unless --secrets says otherwise. Namespaces, volumes and the registry's images stay."
-    )
-    cmd_options = (_YES, _SECRETS)
-
-    def _execute(self, yes: bool, secrets: bool) -> int:
-        return self._told(lambda receiver: _uninstall(receiver, yes=yes, secrets=secrets))
-
-
 class Diagnose(ReceiverCommand):
     """Finds out why something does not come up."""
 
@@ -102,12 +77,19 @@ class Diagnose(ReceiverCommand):
 
 def _rollback(receiver: Receiver) -> None:
     receiver.claim()
-    revisions, console = Revisions(receiver.state), receiver.project.console
+    revisions = Revisions(receiver.state)
     made = revisions.read()
     if not made:
         raise ProblemsError("there is no install to roll back from: the last one changed no release", [])
-    specs = {(each.namespace, each.name): each for each in receiver.carried.spec.install.releases}
     _check_unmoved(receiver, made)
+    with recorded(receiver, "rollback"):
+        _return_all(receiver, made, revisions)
+    revisions.clear()
+
+
+def _return_all(receiver: Receiver, made: Sequence[Revision], revisions: Revisions) -> None:
+    console = receiver.project.console
+    specs = {(each.namespace, each.name): each for each in receiver.carried.spec.install.releases}
     try:
         for each in reversed(made):
             if not each.before:
@@ -118,7 +100,6 @@ def _rollback(receiver: Receiver) -> None:
         if len(revisions.read()) < len(made):
             renew_releases(receiver)
             console.line(_DATABASES)
-    revisions.clear()
 
 
 def _check_unmoved(receiver: Receiver, made: Sequence[Revision]) -> None:
@@ -165,38 +146,13 @@ def _revision(receiver: Receiver, release: ReleaseSpec) -> int:
     return found.revision if found else 0
 
 
-def _uninstall(receiver: Receiver, *, yes: bool, secrets: bool) -> None:
-    console = receiver.project.console
-    releases = [each for each in reversed(receiver.carried.spec.install.releases) if receiver.cluster.release(each)]
-    doomed = list(_secrets(receiver, generated=secrets))
-    if not releases and not doomed:
-        console.line("nothing to remove")
-        return
-    for release in releases:
-        console.line(f"release {release.name} in namespace {release.namespace}")
-    for name, namespace in doomed:
-        console.line(f"secret {name} in namespace {namespace}")
-    if not yes and not _confirmed(console):
-        raise ProblemsError("nothing was removed", [], hint="say yes when asked, or give --yes")
-    receiver.claim()
-    for release in releases:
-        with saying(receiver, f"release {release.name}") as say:
-            watching = watch(receiver, release)
-            left = remove_release(receiver.cluster.helm, watching, timeout=release.timeout, say=say)
-        for each in left:
-            console.line(f"{each} has not ended yet: kubectl get pods --namespace {release.namespace}")
-    for name, namespace in doomed:
-        receiver.cluster.kubectl.delete("secret", name, namespace=namespace)
-    console.line(f"removed {len(releases)} releases and {len(doomed)} secrets")
-
-
 def _diagnose(receiver: Receiver) -> None:
     console = receiver.project.console
     releases = [(release.name, release.namespace) for release in receiver.carried.spec.install.releases]
     scenes = survey(releases, helm=receiver.cluster.helm, cluster=receiver.cluster.kubectl)
     made = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     here = Path.cwd()
-    place = receiver.state if receiver.carried.contains(here) else here
+    place = receiver.options.state if receiver.carried.contains(here) else here
     path = place / f"diagnose-{receiver.carried.spec.bundle.name}-{made}.zip"
     with storage_errors("write the diagnosis", path), writing(path, mode=0o600) as file, ZipFile(file, "w") as archive:
         for name, text in sorted(gather(scenes, secrets=receiver.known).items()):
@@ -204,18 +160,3 @@ def _diagnose(receiver: Receiver) -> None:
     for cause in likely_causes(scenes, secrets=receiver.known) or ["no problems found"]:
         console.line(cause)
     console.line(f"gathered in {path}")
-
-
-def _secrets(receiver: Receiver, *, generated: bool) -> Iterator[tuple[str, str]]:
-    """The secrets of the spec that are there, and the records of its actions."""
-    install = receiver.carried.spec.install
-    names = [(s.name, n) for s in install.secrets if generated or not s.generate for n in s.namespaces]
-    names += [(record_name(action.name), receiver.cluster.record_namespace(action)) for action in install.actions]
-    return ((name, namespace) for name, namespace in names if receiver.cluster.secret(name, namespace) is not None)
-
-
-def _confirmed(console: Console) -> bool:
-    if sys.stdin is None or not sys.stdin.isatty():
-        return False
-    with console.asking():
-        return input("remove all of this? type yes: ") == "yes"

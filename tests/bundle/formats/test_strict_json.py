@@ -3,6 +3,7 @@
 import pytest
 
 from bundle.errors import FormatError
+from bundle.formats import strict_json
 from bundle.formats.strict_json import canonical, decode, readable
 
 
@@ -38,3 +39,15 @@ def test_the_same_value_has_the_same_bytes() -> None:
 def test_what_people_read_too() -> None:
     assert readable({"b": ["é"], "a": 1}) == '{\n  "a": 1,\n  "b": [\n    "é"\n  ]\n}\n'.encode()
     assert readable({"a": "é"}, indent=1, escaped=True) == b'{\n "a": "\\u00e9"\n}\n'
+
+
+def test_values_one_after_another() -> None:
+    assert list(strict_json.stream(' {"a": 1}\n[2]\t3 ')) == [{"a": 1}, [2], 3]
+    assert list(strict_json.stream(" \n")) == []
+    assert len(list(strict_json.stream("{} " * 100_000))) == 100_000
+
+
+@pytest.mark.parametrize("text", ["{", "1 x", "[" * 100_000])
+def test_what_is_no_stream_of_values(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - whatever it says, it is not repeated
+        list(strict_json.stream(text))

@@ -1,11 +1,12 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bundle.errors import FormatError
-from bundle.metadata.receipt import Receipt
+from bundle.metadata.receipt import LeftOver, Receipt, ReceivedSecret
 from tests.fixtures.made.receipts import RECEIPT
 
 
@@ -19,6 +20,14 @@ def test_of_an_earlier_release() -> None:
     assert data["bundle"].pop("sums") == str(RECEIPT.sums)
     assert Receipt.from_dict(data).sums is None
     assert Receipt.from_dict(data).to_dict() == data
+
+
+def test_what_is_left_over_round_trips() -> None:
+    secret = ReceivedSecret(name="db", namespace="shop", generated=True)
+    receipt = replace(RECEIPT, secrets=(secret,), left_over=LeftOver(releases=RECEIPT.releases, secrets=(secret,)))
+    assert Receipt.decode(receipt.encode()) == receipt
+    assert {"secrets", "left_over"} & RECEIPT.to_dict().keys() == set(), "what there is none of is left out"
+    assert not LeftOver()
 
 
 def test_for_all_platforms() -> None:

@@ -85,3 +85,9 @@ def test_unfinished_files_go_when_nobody_else_can_be_writing_them(tmp_path: Path
     os.close(hold(tmp_path / "carried", "one"))
     assert not half.exists()
     assert half.parent.exists()
+
+
+def test_what_is_missing_above_it_is_private_too(tmp_path: Path) -> None:
+    make_private(tmp_path / "state/app/target")
+    for place in ("state", "state/app", "state/app/target"):
+        assert (tmp_path / place).stat().st_mode & 0o777 == 0o700

@@ -86,3 +86,11 @@ def test_a_place_that_is_not_there(tmp_path: Path) -> None:
         scratch_directory(tmp_path / "no", "job-"),
     ):
         pytest.fail("made")
+
+
+@pytest.mark.parametrize("owner", ["9" * 40, "²", "٣", "0x1", ""])
+def test_a_number_that_no_process_has(tmp_path: Path, owner: str) -> None:
+    """Whatever others name their files: nothing breaks."""
+    (tmp_path / f"airgap-x-{owner}-a").mkdir()
+    with scratch_directory(tmp_path, "airgap-x-") as place:
+        assert place.is_dir()

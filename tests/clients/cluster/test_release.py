@@ -1,8 +1,12 @@
 """Revisions of a release, and which of them was good."""
 
+from functools import partial
+from typing import Any
+
 import pytest
 
-from clients.cluster.release import Release, last_good, stands_for
+from bundle.errors import ReleaseError
+from clients.cluster.release import Release, last_good, read_release, stands_for
 from tests.fixtures.made.objects import past
 
 
@@ -48,3 +52,21 @@ def test_what_was_taken_back_stands_for_what_was_there(later: list[tuple[str, st
 
 def test_nothing_stands_for_a_release_that_is_gone() -> None:
     assert not stands_for([], 2)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"revision": 1},
+        {"revision": "x", "status": "deployed", "chart": "app-1"},
+        {"revision": "9" * 5000, "status": "deployed", "chart": "app-1"},
+        {"revision": [1], "status": "deployed", "chart": "app-1"},
+        "text",
+        None,
+        ["revision"],
+    ],
+)
+def test_an_answer_of_another_form(data: Any) -> None:
+    with pytest.raises(ReleaseError, match=r"^the history: helm (gave an answer of another form|named no revision)"):
+        read_release(partial(Release.past, name="app", namespace="app"), data, "the history")

@@ -138,7 +138,7 @@ def test_what_is_no_image(
 @pytest.mark.parametrize(
     ("rest", "message", "hint"),
     [
-        pytest.param("team/app:2", "MANIFEST_UNKNOWN: not known here", "has no tag '2'", id="tag"),
+        pytest.param("team/app:2", "MANIFEST_UNKNOWN: not known here", "has no tag '2'; it has 1 other tag", id="tag"),
         pytest.param("team/web:1", "NAME_UNKNOWN: not known here", "has no repository team/web", id="repository"),
         pytest.param(f"team/app@{ABSENT}", "MANIFEST_UNKNOWN: not known here", "has no digest sha256", id="digest"),
     ],

@@ -303,6 +303,15 @@ def test_a_certificate_that_is_not_trusted(
 # Logins.
 
 
+def test_a_wrong_login_is_named_as_one(push: Push, faulty: FaultyRegistry, logins: Path) -> None:
+    log_in(logins, faulty.host)
+    faulty.basic = "me:other"
+    with pytest.raises(RegistryError, match=f"{faulty.host} answered 401") as caught:
+        push()
+    told = f"the login for {faulty.host} in {logins} is wrong, or has expired: docker login {faulty.host}"
+    assert caught.value.hint == told
+
+
 def log_in(logins: Path, host: str) -> None:
     logins.write_text(json.dumps({"auths": {host: {"username": "me", "password": "secret"}}}))
 

@@ -14,7 +14,7 @@ from bundle.formats.sizes import human
 from bundle.oci.digest import Digest
 from tests.fixtures.benches.crossing import BASE, Crossing, images_below
 from tests.fixtures.images.images import layer
-from tests.fixtures.parts.registries import RunningRegistry
+from tests.fixtures.parts.registries import RunningRegistry, each_version
 
 
 @pytest.fixture
@@ -60,6 +60,7 @@ def test_it_ends_as_a_full_bundle_does(
     assert {request.method for request in requests} == {"HEAD"}
 
 
+@each_version
 def test_layers_are_mounted_into_other_repositories(tmp_path: Path, registry: RunningRegistry, prefix: str) -> None:
     crossing = Crossing.make(tmp_path, registry, prefix)
     crossing.installed(crossing.carry())
@@ -144,6 +145,7 @@ def test_what_is_gone_inside_is_refused_before_any_change(
     crossing.check(delta, prefix, names=("api",))
 
 
+@each_version
 def test_a_registry_that_never_had_the_base(tmp_path: Path, registry: RunningRegistry, prefix: str) -> None:
     crossing = Crossing.make(tmp_path, registry, prefix)
     first = crossing.carry()

@@ -122,7 +122,7 @@ def test_an_upgrade_waits_for_a_backup_of_what_runs(site: Site, keys: Path) -> N
     assert "python3 airgap.pyz backup key=RECIPIENT.crt" in told
     assert site.revision("web") == 1
     backup(site, keys)
-    noted = site.state / "backup.json"
+    noted = site.installation / "backup.json"
     before = noted.read_text()
     noted.write_text(re.sub(r'"created": "\d{4}', '"created": "2020', before))
     assert "hours old, more than 24" in site.refused("site=site.yaml").err
@@ -158,4 +158,4 @@ def test_what_fails_leaves_no_archive_and_no_plaintext(site: Site, keys: Path) -
     site.env["PATH"] = "/nonexistent"
     assert "openssl" in site.run("backup", f"key={keys / 'backup.crt'}", "site=site.yaml").err
     assert not list(site.inside.glob("*backup-*"))
-    assert not (site.state / "backup.json").exists()
+    assert not (site.installation / "backup.json").exists()

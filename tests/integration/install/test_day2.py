@@ -97,6 +97,25 @@ def test_rollback_goes_back_from_what_we_took_back(site: Site) -> None:
     assert site.get("deployment", "web")["spec"]["replicas"] == 1
 
 
+def test_a_release_that_left_the_bundle_stays_in_sight_until_it_is_removed(site: Site) -> None:
+    install = site.bench.spec["install"]
+    assert isinstance(install, dict)
+    install["releases"] = [*install["releases"], {**install["releases"][0], "name": "web2"}]
+    site.carry()
+    site.install()
+    install["releases"].pop()
+    site.carry()
+    gone = f"release web2 in namespace {site.namespace} still runs (revision 1, chart web-1.0.0)"
+    assert gone in site.run("plan", "install").out
+    assert gone in site.install().out
+    assert gone in site.run("plan", "install").out
+    assert site.revision("web2") == 1
+    ran = site.run("uninstall", "--left-over", "--yes")
+    assert ran.code == 0, ran.err
+    assert (site.revision("web"), site.revision("web2")) == (1, 0)
+    assert gone not in site.run("plan", "install").out
+
+
 def test_uninstall_asks_first_and_keeps_generated_secrets(site: Site) -> None:
     install = site.bench.spec["install"]
     assert isinstance(install, dict)

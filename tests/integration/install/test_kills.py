@@ -87,7 +87,7 @@ def test_killed_in_every_step_in_turn(tmp_path: Path, registry: RunningRegistry,
         told = kill(site, lambda: bool(faulty.requests("PUT /v2/in/web/blobs")))
         assert "push:web" not in told
 
-        released = site.state / "revisions.json"
+        released = site.installation / "revisions.json"
         for part, step in (("apply --server-side", "secret:login"), (f"get {KINDS}", "health:web")):
             hold.write_text(part)
             (tmp_path / "bin/when").write_text("/" if step == "secret:login" else str(released))

@@ -13,7 +13,7 @@ import urllib3
 
 from tests.fixtures.images.images import AMD64, ARM64, Image, Index, image, index, layer
 from tests.fixtures.parts.parts import Engine, PartError, Skopeo, docker_engine, running
-from tests.fixtures.parts.registries import Request, RunningRegistry
+from tests.fixtures.parts.registries import Request, RunningRegistry, cncf_registry, each_version
 
 BASE = layer("base", 3000)
 
@@ -22,6 +22,7 @@ def oci_index() -> Index:
     return index(image(BASE, platform=AMD64), image(layer("arm", 100), platform=ARM64))
 
 
+@each_version
 @pytest.mark.parametrize(
     "content",
     [
@@ -39,11 +40,19 @@ def test_registry_serves_what_was_put(registry: RunningRegistry, content: Image 
     assert answer.headers["Docker-Content-Digest"] == str(content.descriptor.digest)
 
 
+def test_a_version_that_is_not_here_says_how_to_come_by_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REGISTRY_V3", raising=False)
+    started = cncf_registry(tmp_path / "registry", version=3)
+    with pytest.raises(PartError, match=r"registry 3 is not here: REGISTRY_V3 is not set \(tools/registry"), started:
+        pass
+
+
 def test_images_are_the_same_every_time() -> None:
     assert image(layer("same", 10)).descriptor == image(layer("same", 10)).descriptor
     assert image(layer("same", 10)).descriptor != image(layer("other", 10)).descriptor
 
 
+@each_version
 def test_requests_are_recorded(registry: RunningRegistry) -> None:
     accept = {"Accept": registry.put_image("parts/recorded", "1").media_type}
     with registry.recorded() as requests:

@@ -20,7 +20,7 @@ from bundle.oci.digest import Digest
 from tests.fixtures.benches.workbench import Ran, Workbench, make, write_layout
 from tests.fixtures.images.images import image, layer
 from tests.fixtures.parts.parts import Skopeo
-from tests.fixtures.parts.registries import RunningRegistry
+from tests.fixtures.parts.registries import RunningRegistry, each_version
 from tests.fixtures.parts.ssh_keys import Key, make_key
 from tests.fixtures.places import ROOT
 
@@ -104,6 +104,7 @@ def manifest(registry: RunningRegistry, name: str, tag: str = "1.0") -> dict[str
     return found
 
 
+@each_version
 @pytest.mark.parametrize("form", ["directory", "parts"])
 def test_there_and_back(made: Made, registry: RunningRegistry, far: Far, form: str) -> None:
     path = made.bench.bundle if form == "directory" else made.parts
@@ -164,6 +165,7 @@ def test_oras_pulls_what_we_publish(made: Made, registry: RunningRegistry, tmp_p
         assert found == {name: data for name, data in wanted.items() if "/" not in name}
 
 
+@each_version
 def test_what_is_attached_is_listed_under_the_tag_of_the_referrers(made: Made, registry: RunningRegistry) -> None:
     """This registry has no referrers API: the list is a tag (distribution-spec, "Referrers Tag Schema")."""
     assert "attached to it: report, SBOMs\n" in published(made, registry, "attached").out
@@ -245,6 +247,7 @@ def big(place: Path, size: int) -> Workbench:
     return bench
 
 
+@each_version
 def test_killed_half_way_both_go_on(registry: RunningRegistry, tmp_path: Path, far: Far) -> None:
     bench = big(tmp_path / "big", 60_000_000)
     to = f"to={at(registry, 'killed')}"

@@ -28,7 +28,7 @@ from clients.http.credentials import Credentials
 from clients.http.transport import Transport
 from clients.registry.repository import Registries
 from tests.fixtures.images.images import AMD64, image, index, layer, random_chunks
-from tests.fixtures.parts.registries import RunningRegistry
+from tests.fixtures.parts.registries import RunningRegistry, each_version
 from tests.fixtures.places import ROOT
 
 MIB = 1024 * 1024
@@ -88,6 +88,7 @@ def store(tmp_path: Path) -> BlobStore:
     return BlobStore(tmp_path / "cache")
 
 
+@each_version
 @pytest.mark.parametrize("docker", [False, True], ids=["oci", "docker"])
 def test_an_image(registry: RunningRegistry, store: BlobStore, docker: bool) -> None:
     root = registry.put_image(f"pull/{docker}".lower(), "1", sizes=(MIB, 3 * MIB, 1), docker=docker)
@@ -95,6 +96,7 @@ def test_an_image(registry: RunningRegistry, store: BlobStore, docker: bool) -> 
     assert root.media_type == (media_types.DOCKER_MANIFEST if docker else media_types.OCI_MANIFEST)
 
 
+@each_version
 @pytest.mark.parametrize("docker", [False, True], ids=["oci", "docker"])
 def test_an_index(registry: RunningRegistry, store: BlobStore, docker: bool) -> None:
     arm = Platform.parse("linux/arm64/v8")
@@ -125,11 +127,14 @@ def test_with_a_login(auth_registry: RunningRegistry, store: BlobStore, tmp_path
     assert pull(auth_registry, "pull/private:1", store, login=tmp_path).root == root
 
 
+@each_version
 @pytest.mark.parametrize(
     ("name", "code", "hint"),
     [
         pytest.param("pull/there:2", "MANIFEST_UNKNOWN", "has no tag '2'", id="tag"),
-        pytest.param("pull/nowhere:1", "MANIFEST_UNKNOWN|NAME_UNKNOWN", "check the", id="repository"),
+        pytest.param(
+            "pull/nowhere:1", "MANIFEST_UNKNOWN|NAME_UNKNOWN", "has no repository pull/nowhere", id="repository"
+        ),
     ],
 )
 def test_what_is_not_there(registry: RunningRegistry, store: BlobStore, name: str, code: str, hint: str) -> None:
@@ -170,6 +175,7 @@ def part_size(store: BlobStore) -> int:
     return sum(path.stat().st_size for path in (store.root / "partial").glob("*"))
 
 
+@each_version
 def test_killed_and_run_again_continues_by_range(registry: RunningRegistry, store: BlobStore) -> None:
     size = 400 * MIB
     digest = put_large(registry, "pull/killed", size)
@@ -200,6 +206,7 @@ def test_two_at_once_on_one_cache_fetch_once(registry: RunningRegistry, store: B
     assert digest.matches(store.path(digest).read_bytes())
 
 
+@each_version
 def test_a_damaged_blob_of_the_registry_is_refused(registry: RunningRegistry, store: BlobStore) -> None:
     registry.put_image("pull/damaged", "1", sizes=(MIB,))
     fetched = pull(registry, "pull/damaged:1", BlobStore(store.root / "good"))

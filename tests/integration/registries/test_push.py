@@ -40,7 +40,7 @@ from tests.fixtures.images.fake_images import FakeSource
 from tests.fixtures.images.images import image, layer
 from tests.fixtures.made.made_bundle import SHARED, make_bundle
 from tests.fixtures.parts.parts import Skopeo
-from tests.fixtures.parts.registries import RunningRegistry, cncf_registry
+from tests.fixtures.parts.registries import RunningRegistry, cncf_registry, each_version
 from tests.fixtures.places import ROOT
 
 MIB = 1024 * 1024
@@ -148,6 +148,7 @@ def test_with_a_login(auth_registry: RunningRegistry, tmp_path: Path) -> None:
     assert sum(image.mounted for image in done) > 0
 
 
+@each_version
 def test_shared_layers_are_mounted(registry: RunningRegistry, tmp_path: Path) -> None:
     digest = Digest.of(SHARED.data)
     with registry.recorded() as requests:
@@ -157,6 +158,7 @@ def test_shared_layers_are_mounted(registry: RunningRegistry, tmp_path: Path) ->
     assert about == [("HEAD", 404), ("PUT", 201), ("HEAD", 404), ("POST", 201)]
 
 
+@each_version
 def test_a_layer_of_a_given_sibling_is_mounted(registry: RunningRegistry) -> None:
     registry.put_image("push/sibling", "1", sizes=(2 * MIB,))
     source = FakeSource()
@@ -281,6 +283,7 @@ def test_memory_does_not_grow_with_the_layer(registry: RunningRegistry, tmp_path
     assert int(output.split()[1]) < 100 * 1024
 
 
+@each_version
 def test_two_pushes_of_one_image_at_once(registry: RunningRegistry, tmp_path: Path) -> None:
     bundle = carried(tmp_path, "directory", "oci")
     errors: list[BaseException] = []

@@ -190,3 +190,16 @@ def test_overrides_that_are_none(tmp_path: Path, text: str, told: str) -> None:
         load(tmp_path, text)
     (problem,) = caught.value.problems
     assert f"site.yaml:{told}" in problem
+
+
+def test_the_cluster_of_a_site(tmp_path: Path) -> None:
+    path = tmp_path / "prod.yaml"
+    path.write_text("kubeconfig: keys/prod.conf\nkube_context: admin\n")
+    site = Site.load(path)
+    assert (site.kubeconfig, site.kube_context) == (tmp_path / "keys/prod.conf", "admin")
+    assert (Site().kubeconfig, Site().kube_context) == (None, "")
+    path.write_text("kubeconfig: [a]\nkube_context: 3\n")
+    with pytest.raises(SpecError) as caught:
+        Site.load(path)
+    assert "'kubeconfig' is a list" in str(caught.value)
+    assert "'kube_context' is" in str(caught.value)

@@ -68,3 +68,11 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     root = schema.syntax.document.read(tmp_path / "f", Problems("f"))
     assert root
     assert root.plain() == {"a": 1}
+
+
+@pytest.mark.parametrize("text", ["a: !!bool x", "a: !!timestamp x", f"a: {'9' * 5000}", "a: !!float x", "!!int 0x: 1"])
+def test_a_scalar_that_is_not_what_its_form_says(text: str) -> None:
+    problems = Problems("x.yaml")
+    parse(text.encode(), problems)
+    (problem,) = problems
+    assert "can't be read" in problem.what or "read as a date" in problem.what

@@ -40,3 +40,14 @@ def test_started_elsewhere(bench: Workbench, command: str) -> None:
     assert done.returncode == 3
     assert "Traceback" not in done.stdout + done.stderr
     assert f"start it there: cd {ROOT} && doit spec={bench.place / 'airgap.yaml'}" in done.stderr
+
+
+def test_what_is_wrong_with_a_variable_is_told_where_there_is_a_spec(bench: Workbench) -> None:
+    """And a bundle is asked for only where there is none."""
+    argv = [sys.executable, "-P", "-m", "airgap", "install", "site=nowhere.yaml"]
+    done = subprocess.run(argv, cwd=bench.place, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert "nowhere.yaml: there is no such file" in done.stderr
+    (bench.place / "airgap.yaml").unlink()
+    done = subprocess.run(argv[:-1], cwd=bench.place, capture_output=True, text=True, check=False)
+    assert "'install' needs a bundle" in done.stderr

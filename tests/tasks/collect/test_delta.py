@@ -277,3 +277,19 @@ def make_delta(bench: Workbench, base: Path) -> dict[str, bytes]:
     ran = bench.doit("bundle", f"since={base}")
     assert ran.code == 0, ran.out + ran.err
     return {name: data for name, data in bench.files().items() if "-since-" in name}
+
+
+def test_a_site_is_named_and_its_receipt_is_found(bench: Workbench) -> None:
+    first(bench)
+    manifest = json.loads((bench.bundle / "manifest.json").read_text())
+    receipts = bench.place / "receipts"
+    receipts.mkdir()
+    bundle = {key: manifest[key] for key in ("name", "version", "id", "created", "platform")}
+    about = {"format": 1, "tool": "1", "installed": "2026-03-01T08:00:00Z", "bundle": bundle}
+    images = [{key: each[key] for key in ("name", "ref", "digest", "blobs")} for each in manifest["images"]]
+    (receipts / "prod.json").write_text(json.dumps({**about, "images": images, "charts": [], "releases": []}))
+    change(bench)
+    ran = bench.doit("bundle", "since=prod")
+    assert ran.code == 0, ran.err
+    assert (bench.dist / "app-2.0-since-1.0").is_dir()
+    assert "since=test" in bench.doit("bundle", "since=test").err

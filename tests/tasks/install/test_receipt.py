@@ -1,23 +1,16 @@
 """The receipt: what is inside now, for the people outside."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bundle.metadata.receipt import Receipt
-from tasks.install.receipt import (
-    closing_notes,
-    last_receipt,
-    own_receipt_path,
-    receipt_path,
-    receipt_steps,
-    renew_releases,
-)
+from tasks.install.receipt import closing_notes, receipt_steps, renew_releases
 from tasks.install.secrets import secret_steps
 from tasks.site.receiver import Receiver
-from tests.fixtures.benches.receiving import cluster_of, named, receiving, run
+from tasks.site.records.last_receipt import receipt_path
+from tests.fixtures.benches.receiving import cluster_of, named, run
 
 
 @pytest.fixture
@@ -49,24 +42,7 @@ def test_it_tells_images_charts_and_the_releases_that_are_there(installed: Recei
     assert installed.project.closing == "\ngo to h.example"
 
 
-def test_another_applications_receipt_is_no_answer_and_stays_as_it_is(installed: Receiver) -> None:
-    (step,) = receipt_steps(installed)
-    assert last_receipt(installed) is None
-    step.action()
-    path, receipt = last_receipt(installed) or pytest.fail("there is none")
-    assert path == receipt_path(installed)
-    other = replace(receipt, name="shop").encode()
-    path.write_bytes(other)
-    assert last_receipt(installed) == (own_receipt_path(installed), receipt)
-    assert own_receipt_path(installed).parent.stat().st_mode & 0o777 == 0o700
-    own_receipt_path(installed).unlink()
-    renew_releases(installed)
-    assert path.read_bytes() == other
-
-
-def test_another_revision_or_registry_is_a_reason_to_write_it_again(
-    installed: Receiver, carried_bundle: Path, tmp_path: Path
-) -> None:
+def test_another_revision_is_a_reason_to_write_it_again(installed: Receiver) -> None:
     (step,) = receipt_steps(installed)
     before = step.inputs()
     _, helm = cluster_of(installed)
@@ -76,12 +52,6 @@ def test_another_revision_or_registry_is_a_reason_to_write_it_again(
     assert before
     assert after
     assert {key for key in after if before[key] != after[key]} == {"releases"}
-    other = receiving(carried_bundle, tmp_path / "other", registry="other.example.com/team")
-    (step,) = receipt_steps(other)
-    elsewhere = step.inputs()
-    assert elsewhere
-    assert elsewhere["images"]["one"] == "other.example.com/team/one:1.0"
-    assert elsewhere["digests"] == before["digests"]
 
 
 def test_after_a_rollback_only_the_releases_are_told_anew(installed: Receiver) -> None:

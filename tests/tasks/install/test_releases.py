@@ -55,7 +55,7 @@ def test_what_it_follows_from(prepared: Receiver, carried_bundle: Path, tmp_path
     assert "h.example" not in str(before)
     (tmp_path / "later").mkdir()
     (tmp_path / "later/site.yaml").write_text("host: other.example\n")
-    (tmp_path / "later/state.key").write_bytes((prepared.state / "state.key").read_bytes())
+    (tmp_path / "later/state.key").write_bytes((prepared.options.state / "state.key").read_bytes())
     (tmp_path / "later/state.key").chmod(0o600)
     later = receiving(carried_bundle, tmp_path / "later")
     cluster_of(later)[0].objects, cluster_of(later)[1].releases = kubectl.objects, helm.releases

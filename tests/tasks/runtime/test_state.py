@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from doit.dependency import Dependency, JSONCodec
 
-from tasks.runtime.state import JournalDB, StatChecker
+from tasks.runtime.state import JournalDB, JournalPlaces, Journals, StatChecker
 
 
 def journal(path: Path) -> JournalDB:
@@ -130,3 +130,34 @@ def test_the_end_of_a_run_puts_names_and_journal_on_the_disk(tmp_path: Path, mon
     synced.clear()
     db.dump()
     assert synced == []
+
+
+def test_an_installation_has_a_journal_of_its_own(tmp_path: Path) -> None:
+    asked: list[Path] = []
+
+    def at(target: str) -> Journals:
+        def installed() -> Path:
+            asked.append(tmp_path / target / "doit.journal")
+            return asked[-1]
+
+        return Journals(JournalPlaces(tmp_path / "doit.journal", installed, {"push", "verify"}), JSONCodec())
+
+    first = at("a")
+    succeed(first, "pin:one", x=1)
+    assert asked == [], "what is made here does not ask what the target is"
+    succeed(first, "push:one", x=1)
+    second = at("b")
+    assert second.in_("pin:one")
+    assert not second.in_("push:one")
+    succeed(second, "push:one", x=2)
+    second.dump()
+    assert at("a").get("push:one", "_values_:") == {"x": 1}
+    at("a").remove_all()
+    assert not at("a").in_("pin:one")
+    assert not at("a").in_("push:one")
+    assert at("b").get("push:one", "_values_:") == {"x": 2}
+
+
+def test_one_journal_may_be_named_for_all(tmp_path: Path) -> None:
+    succeed(Journals(str(tmp_path / "j"), JSONCodec()), "push:one", x=1)
+    assert journal(tmp_path / "j").get("push:one", "_values_:") == {"x": 1}

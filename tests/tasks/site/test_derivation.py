@@ -139,4 +139,12 @@ def test_a_bundle_without_the_base_is_refused() -> None:
     spec: Any = type("Spec", (), {"derived": (image("ca.pem"),), "path": Path("/x/airgap.yaml")})
     manifest: Any = type("Manifest", (), {"images": ()})
     with pytest.raises(FormatError, match="the bundle holds no image 'client'"):
-        derivations(spec, manifest, Reads(), cast("Any", None), facts=lambda: cast("Any", None), meter=SilentMeter())
+        derivations(
+            spec,
+            manifest,
+            Reads(),
+            cast("Any", None),
+            place=Path("/x"),
+            facts=lambda: cast("Any", None),
+            meter=SilentMeter(),
+        )

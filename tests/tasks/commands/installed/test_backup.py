@@ -3,16 +3,20 @@
 import json
 import subprocess
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from doit.exceptions import InvalidCommand
 
+from bundle.metadata.receipt import LeftOver, Receipt, ReceivedRelease
 from tasks.commands.installed.backup import Backup
+from tasks.install.receipt import receipt_steps
 from tasks.install.secrets import secret_steps
 from tasks.site.receiver import Receiver
 from tasks.site.records.last_backup import LastBackup
+from tasks.site.records.last_receipt import keep_receipt, receipt_path
 from tests.fixtures.benches.receiving import cluster_of, commanded, make_carried, named, receiving, run, said
 from tests.fixtures.parts.parts import program
 
@@ -128,3 +132,23 @@ def test_dumps_are_kept_whole_or_nothing_is(dumping: Path, tmp_path: Path, keys:
         assert list(out.iterdir()) == [], "no archive, and no plain text"
     else:
         assert decrypted(keys, contents(tmp_path)["dumps/db.0001.cms"]) == b"hunter2"
+
+
+def test_what_is_left_over_is_in_it_too(installed: Receiver, tmp_path: Path) -> None:
+    """An earlier bundle brought it, it still runs, and this one does not name it."""
+    (step,) = receipt_steps(installed)
+    step.action()
+    receipt = Receipt.decode(receipt_path(installed).read_bytes())
+    old = ReceivedRelease(name="old", namespace="past", revision=3, chart="old-1.0.0")
+    keep_receipt(installed, replace(receipt, left_over=LeftOver(releases=(old,))))
+    _, helm = cluster_of(installed)
+    helm.put("old", "past", revision=4, chart="old-1.0.0")
+    helm.values["old"] = {"keep": "me"}
+    assert commanded(Backup, installed) == 0, said(installed)
+    assert "release old: chart old-1.0.0, revision 4, its values, no longer in the bundle" in said(installed)
+    about = json.loads(contents(tmp_path)["backup.json"])
+    assert [(each["name"], each.get("left_over", False)) for each in about["releases"]] == [
+        ("app", False),
+        ("old", True),
+    ]
+    assert "values/past.old.json.cms" in contents(tmp_path)

@@ -11,11 +11,12 @@ from bundle.errors import ProblemsError, ReleaseError
 from clients.cluster.release import Release
 from schema.spec.install import ReleaseSpec
 from tasks.commands.installed import day2
-from tasks.commands.installed.day2 import Diagnose, Rollback, Uninstall
+from tasks.commands.installed.day2 import Diagnose, Rollback
 from tasks.install.deploy import install
-from tasks.install.receipt import receipt_path, receipt_steps
+from tasks.install.receipt import receipt_steps
 from tasks.install.secrets import namespace_steps, secret_steps
 from tasks.site.receiver import Receiver
+from tasks.site.records.last_receipt import receipt_path
 from tasks.site.records.revisions import Revisions
 from tests.fixtures.benches.receiving import MemoryHelm, cluster_of, commanded, named, run, said
 
@@ -126,32 +127,6 @@ def test_rollback_leaves_what_an_install_has_left_half_way(installed: Receiver, 
     assert helm.changes == []
 
 
-def test_uninstall_asks_first(installed: Receiver) -> None:
-    kubectl, helm = cluster_of(installed)
-    before = list(kubectl.changes)
-    assert commanded(Uninstall, installed, yes=False, secrets=False) == 1
-    assert "nothing was removed" in said(installed)
-    assert (helm.changes, kubectl.changes) == ([], before)
-
-
-@pytest.mark.parametrize("secrets", [False, True])
-def test_uninstall_removes_what_was_made_and_generated_secrets_only_if_asked(
-    installed: Receiver, secrets: bool
-) -> None:
-    kubectl, helm = cluster_of(installed)
-    assert commanded(Uninstall, installed, yes=True, secrets=secrets) == 0, said(installed)
-    assert helm.changes == ["uninstalled web/web", "uninstalled app/app"], "the last one goes first"
-    left = {name for kind, _, name in kubectl.objects if kind == "secret"}
-    assert left == (set() if secrets else {"seed"})
-    assert {name for kind, _, name in kubectl.objects if kind == "namespace"} == {"app", "web"}
-    assert f"removed 2 releases and {5 if secrets else 3} secrets" in said(installed)
-
-
-def test_uninstall_of_nothing(receiver: Receiver) -> None:
-    assert commanded(Uninstall, receiver, yes=False, secrets=True) == 0
-    assert said(receiver) == "nothing to remove\n"
-
-
 def test_diagnose_gathers_without_secrets(installed: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert commanded(Diagnose, installed) == 0, said(installed)
@@ -171,7 +146,7 @@ def test_diagnose_writes_nothing_into_the_bundle(
     monkeypatch.chdir(carried_bundle)
     assert commanded(Diagnose, installed) == 0
     assert sorted(carried_bundle.rglob("*")) == before
-    assert len(list(installed.state.glob("diagnose-app-*.zip"))) == 1
+    assert len(list(installed.options.state.glob("diagnose-app-*.zip"))) == 1
 
 
 @pytest.fixture
@@ -228,19 +203,6 @@ def test_a_rollback_that_stops_goes_on_with_the_rest(deployed: Receiver, monkeyp
     helm.changes.clear()
     day2._rollback(deployed)
     assert helm.changes == ["rolled back app/app to 1"]
-
-
-def test_what_is_removed_is_waited_for(deployed: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One pod does not end in its time: it is named, and the rest goes on."""
-    kubectl, helm = cluster_of(deployed)
-    mark = {"annotations": {"meta.helm.sh/release-name": "app"}, "uid": "1", "name": "app-0", "namespace": "app"}
-    pod = {"kind": "Pod", "metadata": mark, "spec": {"terminationGracePeriodSeconds": -15}, "status": {}}
-    kubectl.apply([pod])
-    day2._uninstall(deployed, yes=True, secrets=False)
-    assert helm.releases == {}
-    told = said(deployed)
-    assert "pod app-0 has not ended yet: kubectl get pods --namespace app" in told
-    assert "removed 2 releases" in told
 
 
 def test_a_diagnosis_of_what_is_well(deployed: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,7 @@ def test_what_was_noted_is_read_again(receiver: Receiver) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"created": "now", "archive": "", "revisions": {}}'])
 def test_what_can_not_be_read_is_none(receiver: Receiver, text: str) -> None:
+    receiver.state.mkdir(parents=True)
     (receiver.state / "backup.json").write_text(text)
     assert LastBackup.read(receiver) is None
 
