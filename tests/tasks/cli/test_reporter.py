@@ -43,11 +43,11 @@ def test_a_failure_far_above_is_repeated_at_the_end() -> None:
     reporter.add_failure(SimpleNamespace(name="pull:last"), TaskFailed("refused"))
     reporter.complete_run()
     told = err.getvalue()
-    assert told.count("FAILED pull:api: no such tag\n") == 2
-    assert told.count("FAILED pull:last: refused\n") == 1, "what stands right above is not repeated"
+    assert told.count("pull:api: no such tag\n") == 2
+    assert told.count("pull:last: refused\n") == 1, "what stands right above is not repeated"
     assert told.splitlines()[3:] == [
         "failed above:",
-        "  FAILED pull:api: no such tag",
+        "  pull:api: no such tag",
         "  next: check the tag",
         "2 failed, 10 done, 0 up to date; completed steps are kept",
     ]
