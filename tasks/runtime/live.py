@@ -1,10 +1,15 @@
-"""The live view of a terminal: a row for each transfer with a known size, and one for each step that takes its time."""
+"""A terminal: its live view, with a row for each transfer and each step that takes its time, and what it asks."""
 
+import getpass
 import shutil
+import sys
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, TextIO
 
 from bundle.formats.sizes import human
+from schema.site.uses import is_user
 
 _ROOM = 34  # columns besides a name: bar, bytes, and what lies between
 _LEAST = 12  # characters of a name
@@ -87,3 +92,16 @@ class LiveView:
     def stop(self) -> None:
         """Take the rows away."""
         self._live.stop()
+
+
+def reader(asking: Callable[[], AbstractContextManager[None]]) -> Callable[[str], str] | None:
+    """Asks the person at this terminal, without echo but for the name of a user; None without a terminal.
+
+    Each question is put in the context that `asking` gives: nothing else is shown meanwhile.
+    """
+
+    def ask(prompt: str) -> str:
+        with asking():
+            return input(prompt) if is_user(prompt.partition(" ")[0]) else getpass.getpass(prompt)
+
+    return ask if sys.stdin is not None and sys.stdin.isatty() else None

@@ -1,15 +1,13 @@
 """One installation: the site's facts, and the systems inside, each met when it is first needed."""
 
-import getpass
-import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from bundle.errors import FormatError, SpecError
+from bundle.errors import SpecError
 from bundle.oci.locations import HostSettings
 from bundle.secret import KnownSecrets, Secret
 from bundle.storage.files import inside
@@ -18,18 +16,18 @@ from bundle.storage.run_lock import RunLock, sweep_state
 from schema.loading.values import override_faults, read_all
 from schema.site.actions import ActionRecord
 from schema.site.image_names import ImageNames
-from schema.site.lookup import Facts
+from schema.site.lookup import Facts, without
 from schema.site.rehearsal import stand_in_outputs
 from schema.site.secrets import read_data, single_value
 from schema.site.settings import Settings, completed
 from schema.site.site import Site
-from schema.site.uses import gather, is_user, uses
+from schema.site.uses import gather, uses
 from schema.spec.install import ReleaseSpec, SecretSpec
-from schema.syntax.template import Name
 from schema.values.file import Lookup, ValuesFile
 from schema.values.rendered import digest, state_key
 from schema.values.values import Values, counting, release_values
 from tasks.runtime.console import LocalWork
+from tasks.runtime.live import reader
 from tasks.runtime.project import Project
 from tasks.site.carried import CarriedBundle
 from tasks.site.cluster import Cluster, Programs, Reached
@@ -150,8 +148,8 @@ class Receiver:
 
     @cached_property
     def _environment(self) -> Mapping[str, str]:
-        spec = self.carried.spec
-        overrides = self.site.overrides
+        spec, overrides = self.carried.spec, self.site.overrides
+        settings = Settings.of_spec(spec, self.all_values)
         counted = counting(spec.install.releases, self.values_files, self.site.value)
         used = uses(spec, [*counted, *overrides.values()])
         with self._guard:
@@ -160,22 +158,9 @@ class Receiver:
                 site=self.site,
                 env=self.project.env,
                 directory=Path.cwd(),
-                ask=self.ask,
-                faults=[*self._settings.faults(self.site_file), *self.override_faults()],
+                ask=reader(self.project.console.asking),
+                faults=[*settings.faults(self.site_file), *self.override_faults()],
             )
-
-    @property
-    def _settings(self) -> Settings:
-        return Settings.of_spec(self.carried.spec, self.all_values)
-
-    @property
-    def ask(self) -> Callable[[str], str] | None:
-        """Reads without echo, but for the name of a user; None without a terminal."""
-        return self._ask if sys.stdin is not None and sys.stdin.isatty() else None
-
-    def _ask(self, prompt: str) -> str:
-        with self.project.console.asking():
-            return input(prompt) if is_user(prompt.partition(" ")[0]) else getpass.getpass(prompt)
 
     # The cluster.
 
@@ -243,14 +228,8 @@ class Receiver:
         try:
             return self.facts_before_secrets
         except SpecError:
-            facts, wrong = self._facts(self.project.env), self._settings.wrong(self.site_file)
-
-        def lookup(name: Name) -> Any:
-            if name.space == "site" and name.rest in wrong:
-                raise FormatError(f"{name} is not as declared")
-            return facts(name)
-
-        return lookup
+            settings = Settings.of_spec(self.carried.spec, self.all_values)
+            return without(self._facts(self.project.env), settings.wrong(self.site_file))
 
     def _facts(self, env: Mapping[str, str]) -> Facts:
         names = self.destination.named()

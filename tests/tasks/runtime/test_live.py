@@ -4,7 +4,8 @@ import io
 
 import pytest
 
-from tasks.runtime.live import LiveView
+from tasks.runtime.console import Console
+from tasks.runtime.live import LiveView, reader
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
@@ -29,3 +30,15 @@ def test_rows_fit_and_vanish(monkeypatch: pytest.MonkeyPatch, width: int) -> Non
     assert "all: 12.0 MB transf" in out.getvalue()
     assert "a line [of] markup" in out.getvalue()
     assert "\x1b[?25h" in out.getvalue()[-20:], "the cursor is back"
+
+
+def test_who_is_asked_sees_a_user_and_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(io.StringIO(), io.StringIO())
+    monkeypatch.setattr("sys.stdin", io.StringIO("robot\n"))
+    assert reader(console.asking) is None, "nobody is there"
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: f"hidden {prompt}")
+    ask = reader(console.asking)
+    assert ask
+    assert ask("REGISTRY_USER (secret 'pull'): ") == "robot"
+    assert ask("REGISTRY_PASSWORD (secret 'pull'): ") == "hidden REGISTRY_PASSWORD (secret 'pull'): "
