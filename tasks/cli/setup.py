@@ -70,8 +70,8 @@ def _unnamed(words: Sequence[str], given: Mapping[str, str]) -> str:
     word = _command(words)
     base = word.partition(":")[0]
     is_known = base in COMMANDS or base in GROUPS
-    has_either = bool({"bundle", "spec"} & given.keys()) or Path("airgap.yaml").is_file()
-    needs_bundle = base in GROUPS and GROUPS[base].sides == AIR_GAPPED and not has_either
+    is_named = bool({"bundle", "spec"} & given.keys()) or _carried() is not None or Path("airgap.yaml").is_file()
+    needs_bundle = base in GROUPS and GROUPS[base].sides == AIR_GAPPED and not is_named
     return unknown(word, ()) if word and (needs_bundle or not is_known) else ""
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.benches.workbench import Workbench
+from tests.fixtures.benches.workbench import Workbench, bundled
 from tests.fixtures.places import ROOT
 
 
@@ -51,3 +51,10 @@ def test_what_is_wrong_with_a_variable_is_told_where_there_is_a_spec(bench: Work
     (bench.place / "airgap.yaml").unlink()
     done = subprocess.run(argv[:-1], cwd=bench.place, capture_output=True, text=True, check=False)
     assert "'install' needs a bundle" in done.stderr
+
+
+def test_the_carried_program_has_its_bundle(bench: Workbench, tmp_path: Path) -> None:
+    argv = [sys.executable, "-I", str(bundled(bench).bundle / "airgap.pyz"), "install", "registry=https://r.internal/x"]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert "'https://r.internal/x' is an address" in done.stderr
