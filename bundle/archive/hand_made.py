@@ -1,16 +1,19 @@
 """Directories of images and charts that somebody made by hand: which images are in them, and whether they are whole.
 
-Archives are those of `docker save` and skopeo.
+Archives are those of `docker save` and skopeo; OCI layouts are taken as well.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from bundle.archive.parts import sums_path
+from bundle.charts.package import MAX_UNPACKED, read_archive
 from bundle.errors import AbsentError, AirgapError, FormatError, IntegrityError, SourceError, storage_errors
 from bundle.formats import strict_json
 from bundle.images.compressed import OpenZstd
+from bundle.images.layout import INDEX, OCI_LAYOUT
 from bundle.images.local import holds_images, names_in, open_local
 from bundle.metadata.checksums import SUMS
 from bundle.metadata.names import MANIFEST
@@ -29,7 +32,9 @@ _OURS = (MANIFEST, SUMS, "airgap.json", "airgap.pyz")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedImage:
-    """One image of an archive. `ref` is its name there, empty when it has none; `size` is the bytes of its blobs.
+    """One image of an archive or of an OCI layout, which is a directory then.
+
+    `ref` is its name there, empty when it has none; `size` is the bytes of its blobs.
 
     `platform` is what its config says, of an index what all say that are there; `partial` where some are not.
     """
@@ -40,28 +45,50 @@ class SavedImage:
     size: int
     partial: bool = False
 
+    @property
+    def location(self) -> LocalImage:
+        """Where it is, as a spec names it."""
+        transport: Literal["oci", "docker-archive"] = "oci" if self.file.is_dir() else "docker-archive"
+        return LocalImage(transport=transport, path=self.file, ref=self.ref)
+
 
 def is_hand_made(path: Path) -> bool:
-    """Whether a directory holds image archives or `charts/*.tgz`, and nothing of what `doit bundle` adds."""
+    """Whether a directory holds images or packaged charts, and nothing of what `doit bundle` adds."""
     if not path.is_dir() or any((path / name).exists() for name in _OURS):
         return False
     return bool(image_files(path) or chart_files(path))
 
 
 def image_files(path: Path) -> list[Path]:
-    """The image archives of such a directory, compressed ones among them: in images/, and beside it.
+    """The image archives (compressed ones too) and OCI layouts of such a directory: in images/, and beside it.
 
     Beside it lie bundles of ours as well, each with its checksums: those are none.
     """
+    places = (path, *_below(path), *_below(path / "images"))
+    layouts = [each for each in places if (each / OCI_LAYOUT).is_file() and (each / INDEX).is_file()]
     within = [file for pattern in _ARCHIVES for file in (path / "images").glob(pattern) if file.is_file()]
     beside = [file for pattern in _ARCHIVES for file in path.glob(pattern) if file.is_file()]
     flat = [each for each in beside if not sums_path(each).exists()]
-    return [*sorted(within), *(sorted(flat) if any(map(holds_images, flat)) else ())]
+    return [*sorted(within), *(sorted(flat) if any(map(holds_images, flat)) else ()), *layouts]
+
+
+def _below(path: Path) -> list[Path]:
+    return sorted(each for each in path.iterdir() if each.is_dir()) if path.is_dir() else []
 
 
 def chart_files(path: Path) -> list[Path]:
-    """The packaged charts of such a directory."""
-    return sorted(file for file in (path / "charts").glob("*.tgz") if file.is_file())
+    """The packaged charts of such a directory: all that is packed in charts/, and what is a chart beside it."""
+    within = (file for file in (path / "charts").glob("*.tgz") if file.is_file())
+    return [*sorted(within), *sorted(file for file in path.glob("*.tgz") if _is_chart(file))]
+
+
+def _is_chart(file: Path) -> bool:
+    try:
+        if not file.is_file() or file.stat().st_size > MAX_UNPACKED:
+            return False
+        return bool(read_archive(file.read_bytes(), keep="Chart.yaml".__eq__, subject=file.name))
+    except (AirgapError, OSError):
+        return False
 
 
 def read_archive_images(
@@ -87,8 +114,8 @@ def read_archive_images(
 
 def _checked(file: Path, ref: str, meter: Meter, open_zstd: OpenZstd | None) -> SavedImage:
     subject = f"{file.name}: image {ref!r}" if ref else file.name
-    location = LocalImage(transport="docker-archive", path=file, ref=ref)
-    source = open_local(location, subject=subject, open_zstd=open_zstd)
+    saved = SavedImage(file=file, ref=ref, platform="", size=0)
+    source = open_local(saved.location, subject=subject, open_zstd=open_zstd)
     top = parse_manifest(source.manifest, source.resolve(), subject)
     parts = [each for each in top.manifests if is_image(each)] if top.is_index else [top.descriptor]
     whole, first = list[Manifest](), None
@@ -104,9 +131,8 @@ def _checked(file: Path, ref: str, meter: Meter, open_zstd: OpenZstd | None) -> 
     for blob in blobs.values():
         for chunk in _verified(source, blob, subject):
             meter.advance(subject, len(chunk))
-    return SavedImage(
-        file=file,
-        ref=ref,
+    return replace(
+        saved,
         platform=",".join(dict.fromkeys(filter(None, (_platform(source, each) for each in whole)))),
         size=sum(blob.size for blob in blobs.values()),
         partial=first is not None,

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from bundle.storage.volume import FilePiece, Part, Volume
 FAT32_MOST = 2**32 - 1  # bytes in one file of that file system, which most sticks have
 MAX_PARTS = 999  # three digits, so that `cat x.tar.*` joins them in order
 _BORDERED = 1024 * 1024  # bytes of a part that may end a few bytes early
+_ARCHIVE = re.compile(r"\.tar(\.sha256|\.\d+)?\Z|\ASHA256SUMS")
 _PART = re.compile(r"(?P<archive>.+)\.(?P<number>[0-9]{3})")
 _SUMS_SUFFIX = ".sha256"
 
@@ -207,23 +209,35 @@ def find_archive(path: Path) -> ArchiveFiles:
 
 
 def named_bundle(path: Path) -> Path:
-    """The bundle that a name stands for: the path itself, or the one archive in a directory that is no bundle.
+    """The bundle that a name stands for: the path itself, or the one archive or bundle in a directory that is none.
 
-    A SourceError where several archives lie in it. Archives of images (`docker save`) are no bundles.
+    A SourceError where several lie in it, and for a file that is something else. Archives of images (`docker save`) are
+    no bundles.
     """
+    if path.is_file() and not (_ARCHIVE.search(path.name) or _is_tar(path)):
+        hint = "name the bundle's directory, its .tar, or the first part (.tar.001)"
+        raise SourceError(f"{str(path)!r} is not a bundle", hint=hint)
     if not path.is_dir() or any((path / name).exists() for name in (SUMS, "images", "charts")):
         return path
     with storage_errors("look for a bundle", path):
         names = [each.name for each in path.iterdir() if each.is_file()]
+        directories = [each.name for each in path.iterdir() if (each / SUMS).is_file()]
     listed = {name.removesuffix(_SUMS_SUFFIX) for name in names if name.endswith(f".tar{_SUMS_SUFFIX}")}
     parts = (match["archive"] for name in names if (match := _PART.fullmatch(name)))
     tars = [name for name in names if name.endswith(".tar")]
-    if not listed and _are_images(path / name for name in tars):
+    if not listed and not directories and _are_images(path / name for name in tars):
         return path
     found = sorted(listed or {*tars, *parts})
+    whole = {name.removesuffix(".tar") for name in found}
+    found += sorted(name for name in directories if name not in whole)  # beside its archive, it is the same bundle
     if len(found) > 1:
         raise SourceError(f"{str(path)!r} holds several bundles: {', '.join(found)}", hint="name one of them")
     return path / found[0] if found else path
+
+
+def _is_tar(path: Path) -> bool:
+    with storage_errors("look for a bundle", path), path.open("rb") as file:
+        return tarfile.is_tarfile(file)
 
 
 def _are_images(tars: Iterable[Path]) -> bool:

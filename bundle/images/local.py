@@ -33,11 +33,11 @@ def open_local(
 def names_in(
     path: Path, *, subject: str, scratch: Path | None = None, open_zstd: OpenZstd | None = None
 ) -> tuple[str, ...]:
-    """What the images of a `docker-archive:` or `oci-archive:` file are called there, each once; "" for one without.
+    """What the images of an archive or of an `oci:` directory are called there, each once; "" for one without.
 
-    A SourceError for a file that is no such archive.
+    A SourceError for what is neither.
     """
-    tree = _open_tar(path, subject, scratch, open_zstd)
+    tree = DirectoryTree(path) if path.is_dir() else _open_tar(path, subject, scratch, open_zstd)
     try:
         return layout_names(tree) if _has(tree, INDEX) else save_names(tree)
     except FileNotFoundError as err:

@@ -38,6 +38,16 @@ class LocalImage:
     def __str__(self) -> str:
         return f"{self.transport}:{self.path}:{self.ref}" if self.ref else f"{self.transport}:{self.path}"
 
+    @property
+    def reference(self) -> Reference | None:
+        """The image that its name there stands for; None for a bare tag, a digest, or no name at all."""
+        if not {"/", ":"} & set(self.ref) or self.ref.startswith("@"):
+            return None
+        try:
+            return Reference.parse(self.ref)
+        except FormatError:
+            return None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonImage:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from shlex import quote
 
+from bundle.formats.sizes import human
 from bundle.formats.visible import one_line
 from bundle.metadata.checksums import SUMS
 from bundle.metadata.entries import ChartEntry, FileEntry, ProofEntry
@@ -11,7 +12,14 @@ from bundle.oci import media_types
 from bundle.oci.platform import ALL_PLATFORMS
 from bundle.signing.trust import CHECK_COMMAND
 
-_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+_SUMMED = (
+    "Get-Content -Encoding UTF8 '{list}' | ForEach-Object {{ $sum, $name = $_ -split ' [ *]', 2; "
+    'if ((Get-FileHash -Algorithm SHA256 -LiteralPath $name).Hash -ne $sum) {{ "DAMAGED: $name" }} }}'
+)
+_JOINED = (
+    "$to = [IO.File]::Create(\"$PWD\\{archive}\"); Get-ChildItem '{archive}.[0-9][0-9][0-9]' | Sort-Object Name | "
+    "ForEach-Object {{ $from = [IO.File]::OpenRead($_.FullName); $from.CopyTo($to); $from.Dispose() }}; $to.Dispose()"
+)
 _OCI = frozenset({media_types.OCI_MANIFEST, media_types.OCI_INDEX})
 
 
@@ -28,6 +36,7 @@ def manifest_text(manifest: BundleManifest) -> str:
         "airgap.pyz carries": [f"{name} {manifest.carries[name]}" for name in sorted(manifest.carries, key=str.lower)],
         "Proof that every image of the releases is here": [_proof(entry) for entry in manifest.proof],
         "Check this bundle before anything of it is run (in this directory)": list(_checking(manifest)),
+        "Check this bundle on Windows, by PowerShell": list(_powershell(manifest)),
         "Load the images by hand (in this directory)": list(_loading(manifest)),
     }
     return "\n".join(_section(title, lines) for title, lines in sections.items() if lines)
@@ -137,6 +146,19 @@ def _checking(manifest: BundleManifest) -> Iterator[str]:
         yield "airgap.pyz checks the same, but a changed bundle may have a changed airgap.pyz too."
 
 
+def _powershell(manifest: BundleManifest) -> Iterator[str]:
+    """The same for a machine with nothing but Windows: its own PowerShell sums, and joins parts byte by byte."""
+    archive = f"{manifest.stem}.tar"
+    yield "in this directory; expected output: none"
+    yield f"  {_SUMMED.format(list=SUMS)}"
+    if manifest.archive:
+        yield f"beside {archive} or its parts, for the files as they are transferred; expected output: none"
+        yield f"  {_SUMMED.format(list=f'{archive}.sha256')}"
+    if manifest.split:
+        yield f"to join the parts to {archive}"
+        yield f"  {_JOINED.format(archive=archive)}"
+
+
 def _loading(manifest: BundleManifest) -> Iterator[str]:
     """Commands for the engine, and for skopeo of one image: it keeps the digest, but knows OCI manifests only."""
     if not manifest.images or any(manifest.lacks(image) for image in manifest.images):
@@ -154,7 +176,4 @@ def _loading(manifest: BundleManifest) -> Iterator[str]:
 
 
 def _size(size: int) -> str:
-    amount, unit = float(size), 0
-    while amount >= 1024 and unit < len(_UNITS) - 1:
-        amount, unit = amount / 1024, unit + 1
-    return f"{amount:.1f} {_UNITS[unit]} ({size} bytes)" if unit else f"{size} bytes"
+    return f"{human(size)} ({size} bytes)"

@@ -7,7 +7,6 @@ while the system writes it.
 
 import contextlib
 import ctypes
-import fcntl
 import os
 import struct
 from collections import deque
@@ -19,6 +18,11 @@ from typing import TYPE_CHECKING, Self
 from bundle.oci.digest import Digest
 from bundle.storage.files import CHUNK, c_function
 from bundle.storage.volume import FilePiece
+
+try:
+    import fcntl
+except ImportError:  # Windows, where bundles are only verified: nothing is cloned
+    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

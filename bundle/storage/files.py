@@ -3,7 +3,6 @@
 import contextlib
 import ctypes
 import errno
-import fcntl
 import itertools
 import os
 import re
@@ -16,6 +15,11 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from bundle.errors import NO_ROOM, FormatError, NoRoomError, free_space
+
+try:
+    import fcntl
+except ImportError:  # Windows, where bundles are only verified: nothing is locked, nothing cloned
+    fcntl = None  # type: ignore[assignment]
 
 CHUNK = 512 * 1024  # bytes; small enough to stay in a core's own cache until it is copied, hashed and written
 _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file

@@ -72,9 +72,16 @@ class FilePiece:
     def read(self) -> Iterator[bytes]:
         """The bytes, in chunks; fewer where the file ends."""
         at, end = self.offset, self.offset + self.size
-        while at < end and (chunk := os.pread(self.file.fileno(), min(CHUNK, end - at), at)):
+        while at < end and (chunk := _read_at(self.file, min(CHUNK, end - at), at)):
             at += len(chunk)
             yield chunk
+
+
+def _read_at(file: BinaryIO, size: int, at: int) -> bytes:
+    if hasattr(os, "pread"):
+        return os.pread(file.fileno(), size, at)
+    file.seek(at)  # Windows, where each reader has a file of its own
+    return file.read(size)
 
 
 class Extent(Protocol):

@@ -1,5 +1,6 @@
 """What kubectl and helm say about the Kubernetes API, turned into one clear error with the next step."""
 
+import os
 import re
 
 from bundle.errors import ClusterError, ClusterReason
@@ -9,6 +10,7 @@ MAX_WORDS = 600  # characters of a program's own words
 _LOG_LINE = re.compile(r"^([EWIF]\d{4} [\d:.]+ |time=\S+ level=|level=|WARNING: |Warning: |warning: )")
 _REVIEW_CONFIG = "check the cluster's address in the kubeconfig (KUBECONFIG), and that this host reaches it"
 _LOG_IN = "get a fresh token or certificate into the kubeconfig; test it with: kubectl auth whoami"
+_NO_CONFIG = "localhost:8080"  # what kubectl and helm try where no kubeconfig says more
 _CHOOSE_CONFIG = "point KUBECONFIG to the cluster's kubeconfig and check its current context"
 
 # First match wins: what is told about TLS contains "unable to connect" too.
@@ -47,7 +49,7 @@ _FAULTS: tuple[tuple[tuple[str, ...], ClusterReason, str], ...] = (
             "error loading config file",
             "Error in configuration",
             r"context \S+ does not exist",
-            "localhost:8080",
+            _NO_CONFIG,
             "stat .*: no such file or directory",
         ),
         "unreachable",
@@ -131,12 +133,23 @@ def cluster_error(text: str, *, subject: str) -> ClusterError:
 def known_fault(text: str, *, subject: str) -> ClusterError | None:
     """The error for words that are known; None for any others."""
     words = spoken(text)
+    if _NO_CONFIG in words and (absent := _absent_config(os.environ.get("KUBECONFIG", ""))):
+        what = f"{subject}: KUBECONFIG names {absent!r}, which is not there"
+        return ClusterError(
+            what, reason="unreachable", hint="point KUBECONFIG to the cluster's kubeconfig, or unset it"
+        )
     for pattern, reason, hint in _COMPILED:
         if pattern.search(words):
             if reason == "forbidden" and (found := _FORBIDDEN.search(words)):
                 return _forbidden(found, subject)
             return ClusterError(f"{subject}: {words}", reason=reason, hint=hint)
     return None
+
+
+def _absent_config(paths: str) -> str:
+    """The first of the files that KUBECONFIG names, where none is there; else empty."""
+    named = [path for path in paths.split(os.pathsep) if path]
+    return "" if any(map(os.path.exists, named)) else next(iter(named), "")
 
 
 def spoken(text: str) -> str:

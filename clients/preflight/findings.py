@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from bundle.errors import AirgapError
@@ -43,10 +43,18 @@ Probe = Callable[[], Findings]
 
 
 def collect(probes: Iterable[Probe]) -> Findings:
-    """Run all probes side by side; each finding once, errors before warnings before notes, then by subject."""
+    """Run all probes side by side; each finding once, errors before warnings before notes, then by subject.
+
+    Of findings of one subject with the same next step, only the last one keeps it.
+    """
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="probe") as pool:
         found = [finding for findings in pool.map(_run, probes) for finding in findings]
-    return tuple(sorted(dict.fromkeys(found), key=lambda each: (_ORDER.index(each.severity), each.subject, each.what)))
+    ordered = sorted(dict.fromkeys(found), key=lambda each: (_ORDER.index(each.severity), each.subject, each.what))
+    nexts = [(each.subject, each.hint) for each in ordered[1:]]
+    return tuple(
+        replace(each, hint="") if (each.subject, each.hint) == following else each
+        for each, following in zip(ordered, [*nexts, None], strict=False)
+    )
 
 
 def render(findings: Sequence[Finding]) -> list[str]:

@@ -79,7 +79,8 @@ def find_program(name: str, *, directories: Sequence[Path] = (), path: str | Non
         places = [*map(str, directories), f"PATH ({search})"]
         raise MissingToolError(
             f"{name} is not installed; looked in {', '.join(places)}",
-            hint=f"install {name}, or carry it in the bundle: files: [{{name: {name}, source: ..., tool: true}}]",
+            hint=f"install {name} on this machine, or have the bundle carry it: files: [{{name: {name}, source: ..., "
+            "tool: true}] in its spec",
         )
     return Path(found)
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from bundle.errors import FormatError
 from bundle.oci.reference import Reference
@@ -60,10 +61,14 @@ class LeftOut:
 
 @dataclass(slots=True, kw_only=True)
 class Draft:
-    """The entries in the order in which they came; `values` are files to write beside the spec, by path."""
+    """The entries in the order in which they came; `values` are files to write beside the spec, by path.
+
+    `prefix` is where the images go inside, as far as the source tells.
+    """
 
     name: str
     version: str = "0.1.0"
+    prefix: str = ""
     images: list[NewImage] = field(default_factory=list)
     charts: list[NewChart] = field(default_factory=list)
     files: list[NewFile] = field(default_factory=list)
@@ -122,6 +127,12 @@ class Draft:
         free = _free(name, f"{namespace}-{name}", {each.name for each in self.releases})
         self.releases.append(NewRelease(name=free, chart=chart, namespace=namespace, values=tuple(values)))
 
+    @property
+    def plain_hosts(self) -> Sequence[str]:
+        """The hosts that the source names with http://."""
+        sources = (*(chart.source for chart in self.charts), *(file.source for file in self.files))
+        return sorted({urlsplit(source).netloc for source in sources if source.startswith("http://")})
+
     def leave_out(self, what: str, reason: str) -> None:
         """Note what has no counterpart, once."""
         item = LeftOut(what=what, reason=reason)
@@ -136,8 +147,11 @@ class Draft:
         yield f"# yaml-language-server: $schema={schema}"
         yield "version: 1"
         yield f"bundle: {_flow({'name': tidy(self.name), 'version': self.version})}"
-        prefix = f"registry.internal.example.com/{tidy(self.name).lower()}"
-        yield f"registry: {{prefix: {prefix}}}  # where the images go, as the cluster names it: write yours"
+        prefix = self.prefix or f"registry.internal.example.com/{tidy(self.name).lower()}"
+        yield f"registry: {_flow({'prefix': prefix})}  # where the images go, as the cluster names it: write yours"
+        if self.plain_hosts:
+            yield "registries:"
+            yield from (f"  {json.dumps(host)}: {{plain_http: true}}" for host in self.plain_hosts)
         sections = (("images", self.images), ("charts", self.charts), ("files", self.files))
         for title, entries in sections:
             if entries:

@@ -73,7 +73,8 @@ class _Scope:
 
     def outside(self, node: Node, text: str) -> Value:
         """What a text outside of `install` stands for."""
-        return template.render(self._parse(node, text), lambda name: self._lookup(name, node).value)
+        pieces = self._parse(node, text, is_open=True)
+        return template.render(pieces, lambda name: self._lookup(name, node).value)
 
     def inside(self, node: Node, text: str) -> Value:
         """What a text below `install` stands for: a template in which variables are resolved."""
@@ -134,7 +135,7 @@ class _Scope:
     def _resolve(self, variable: str, node: Node) -> _Var:
         value = node.value
         if isinstance(value, str):
-            pieces = self._parse(node, value)
+            pieces = self._parse(node, value, is_open=not sounds_secret(variable))
             used = [self._lookup(name, node) for name in template.names(pieces)]
             remaining = iter(used)
             return _Var(
@@ -164,9 +165,9 @@ class _Scope:
         taken = self._resolve(variable, choose.members()[found])
         return _Var(value=taken.value, from_env=taken.from_env or decisive.from_env)
 
-    def _parse(self, node: Node, text: str) -> template.Template:
+    def _parse(self, node: Node, text: str, *, is_open: bool = False) -> template.Template:
         try:
-            return template.parse(text)
+            return template.parse(text, is_open=is_open)
         except FormatError as err:
             return self._fail(node, err.what, hint=err.hint)
 

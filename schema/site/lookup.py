@@ -1,6 +1,6 @@
 """What is known inside: the one place that says what a `${...}` of values, secrets and actions stands for."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,17 @@ class Facts:
     def _secret(self, value: str) -> str:
         self.known.add(value)
         return value
+
+
+def without(facts: Facts, settings: Collection[str]) -> Callable[[Name], Any]:
+    """The same lookup without these settings: a FormatError for each of them, as for one that is missing."""
+
+    def lookup(name: Name) -> Any:
+        if name.space == "site" and name.rest in settings:
+            raise FormatError(f"{name} is not as declared")
+        return facts(name)
+
+    return lookup
 
 
 def remember(value: Any, known: KnownSecrets) -> None:

@@ -1,6 +1,6 @@
 """What a site file may hold: the settings that the spec declares or uses, and whether a file keeps to them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -61,10 +61,14 @@ class Settings:
             if not any(f"{name}.".startswith(f"{each}.") or f"{each}.".startswith(f"{name}.") for each in names):
                 hint = did_you_mean(name, names)
                 yield f"{site.label}: unknown setting {name!r}" + (f"; {hint}" if hint else "")
-        for setting in self.known.values():
-            value = site.found(setting.name)
-            if value is not None and (right := expected(setting, value)):
-                yield f"{site.label}: setting {setting.name!r} is {_shown(value)}, expected {right}"
+        for name in self.wrong(site):
+            right, value = expected(self.known[name], site.found(name)), _shown(site.found(name))
+            yield f"{site.label}: setting {name!r} is {value}, expected {right}"
+
+    def wrong(self, site: Site) -> Sequence[str]:
+        """The settings whose values are not as declared."""
+        values = ((setting, site.found(setting.name)) for setting in self.known.values())
+        return [setting.name for setting, value in values if value is not None and expected(setting, value)]
 
     def schema(self) -> dict[str, Any]:
         """The JSON Schema of a site file."""

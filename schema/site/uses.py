@@ -60,7 +60,7 @@ def gather(
     ask: Callable[[str], str] | None,
     faults: Iterable[str] = (),
 ) -> Mapping[str, str]:
-    """The environment with what it lacked asked for: `ask` gets a prompt and reads without echo; None: no terminal.
+    """The environment with what it lacked asked for, names of users first; `ask` gets a prompt, None: no terminal.
 
     A SpecError lists everything at once that is missing, each with the places that use it, after the `faults` of the
     site file; nothing is asked then.
@@ -70,12 +70,18 @@ def gather(
         places.setdefault(use.name, []).append(use.where)
     missing = {name: what for name in places if (what := _missing(name, site, env, directory))}
     asked = [name for name in missing if name.space == "env" and ask]
+    asked.sort(key=lambda name: not is_user(name.rest))
     told = {name: what for name, what in missing.items() if name not in asked}
     problems = [*faults, *_told(told, places, site)]
     if problems:
         count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
         raise SpecError(f"the settings are not complete, {count}:", problems, hint=_next_step(told, site))
     return {**env, **{name.rest: ask(f"{name.rest} ({places[name][0]}): ") for name in asked if ask}}
+
+
+def is_user(variable: str) -> bool:
+    """Whether a variable of the environment holds the name of a user, which may be seen while it is typed."""
+    return variable.upper().endswith(("USER", "USERNAME"))
 
 
 def _told(told: Mapping[Name, str], places: Mapping[Name, Sequence[str]], site: Site) -> Iterator[str]:

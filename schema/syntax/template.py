@@ -58,8 +58,11 @@ class Name:
 Template = tuple[str | Name, ...]
 
 
-def parse(text: str) -> Template:
-    """Split text into literal pieces (unescaped) and names. A FormatError never repeats more than the faulty name."""
+def parse(text: str, *, is_open: bool = False) -> Template:
+    """Split text into literal pieces (unescaped) and names. A FormatError never repeats more than the faulty name.
+
+    One that is not close to any name may be a piece of a secret: it is repeated only in an `is_open` text.
+    """
     pieces: list[str | Name] = []
     literal, end = "", 0
     for match in _TOKEN.finditer(text):
@@ -72,7 +75,7 @@ def parse(text: str) -> Template:
             raise FormatError("a ${ without its }", hint="close it, or write $${ for a plain ${")
         if literal:
             pieces.append(literal)
-        pieces.append(_name(match["name"]))
+        pieces.append(_name(match["name"], is_open=is_open))
         literal = ""
     literal += text[end:]
     return (*pieces, literal) if literal else tuple(pieces)
@@ -114,14 +117,14 @@ def names(template: Template) -> tuple[Name, ...]:
     return tuple(piece.plain for piece in template if isinstance(piece, Name))
 
 
-def _name(text: str) -> Name:
+def _name(text: str, *, is_open: bool) -> Name:
     encoding = next((each for each in ENCODINGS if text.endswith(f"|{each}")), "")
     space, _, rest = text.removesuffix(f"|{encoding}").partition(".")
     if space not in SPACES:
         if guess := get_close_matches(space, SPACES, n=1):
             raise FormatError(f"unknown name ${{{text}}}", hint=f"did you mean ${{{guess[0]}.{rest or 'NAME'}}}?")
-        raise FormatError(  # what is not close to a name may be a piece of a secret
-            "a ${...} that is no known name",
+        raise FormatError(
+            f"unknown name ${{{text}}}" if is_open else "a ${...} that is no known name",
             hint=f"write one of {', '.join(f'${{{known}.…}}' for known in SPACES)}, or $${{ for a plain ${{",
         )
     name = Name(space=space, rest=rest, encoding=encoding)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -47,11 +48,10 @@ def _sign(project: Project) -> None:
 
     project.claim()
     interactive = sys.stdin is not None and sys.stdin.isatty()
-    if interactive:
-        project.console.close()  # what ssh-keygen asks for must be seen
-    made = SshKeygen(project.env).sign(
-        project.tree / SUMS, _key(project), place=project.work, interactive=interactive, say=project.console.line
-    )
+    with project.console.asking() if interactive else nullcontext():  # what ssh-keygen asks for must be seen
+        made = SshKeygen(project.env).sign(
+            project.tree / SUMS, _key(project), place=project.work, interactive=interactive, say=project.console.line
+        )
     try:
         signed = SshSignature.parse(made)
     except FormatError as err:

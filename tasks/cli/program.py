@@ -12,10 +12,11 @@ from doit.version import VERSION as DOIT
 
 from tasks.cli.command import plain
 from tasks.cli.commands import COMMANDS
-from tasks.runtime.calling import CALLED, NAME
+from tasks.runtime.calling import CALLED, NAME, SIDE
 from tasks.runtime.console import Console
-from tasks.runtime.installation import missing_package
+from tasks.runtime.installation import CHECKOUT, missing_package
 from tasks.runtime.version import VERSION
+from tasks.transfer.verify_only import can_install, verify_only
 
 _WRONG = 3  # doit's exit code for what is wrong before a task could begin
 
@@ -45,6 +46,8 @@ class Program(DoitMain):  # type: ignore[misc]
             return 0
         if words[:1] in (["--help"], ["-h"]) or (not words and CALLED == NAME):
             words[:1] = ["help"]
+        if not can_install() and words[:1] not in (["help"], ["completion"]):
+            return verify_only(words, CHECKOUT.parent if SIDE == "air-gapped" else None)
         if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # so it was while all was imported
             signal.signal(signal.SIGINT, signal.default_int_handler)
         try:

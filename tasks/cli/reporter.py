@@ -22,6 +22,9 @@ def _is_received(step: str) -> bool:
     return group is not None and group.sides == AIR_GAPPED
 
 
+_FAR = 10  # steps done after a failure, after which it is repeated
+
+
 def _broken(fail: BaseFail) -> str:
     """What is said of a step that raised what nobody foresaw."""
     lines = [line for part in fail.traceback or () for line in str(part).splitlines() if line.strip()]
@@ -45,7 +48,7 @@ class Reporter:
         self.skipped = 0
         self._selected: list[str] = []
         self._causes: dict[str, str] = {}
-        self._problems: list[str] = []
+        self._problems: list[tuple[str, int]] = []  # each, with how many steps were done by then
 
     def initialize(self, tasks: Any, selected_tasks: list[str]) -> None:
         """Before the first step."""
@@ -57,10 +60,12 @@ class Reporter:
     def execute_task(self, task: Any) -> None:
         """A step begins; called in its thread."""
         if task.actions:
+            self._console.begin(task.name)
             self._console.open()
 
     def add_success(self, task: Any) -> None:
         """A step is done."""
+        self._console.end(task.name)
         if task.actions:
             self.ran += 1
             note = self._project.notes.pop(task.name, "")
@@ -68,19 +73,29 @@ class Reporter:
 
     def add_failure(self, task: Any, fail: BaseFail) -> None:
         """A step failed, broke, or could not be reached."""
+        self._console.end(task.name)
         if isinstance(fail, TaskFailed):
             self.failed.append(task.name)
             same = self._causes.setdefault(fail.message, task.name)
             cause = fail.message if same == task.name else f"for the same reason as {same}"
-            self._console.problem(f"FAILED {task.name}: {cause}")
-            self._problems.append(f"{task.name}: {cause}")
+            self._problem("FAILED", task, cause)
         elif not fail.report or fail.get_name() == "UnmetDependency":
             self.unreached.append(task.name)
         else:
             self.broken.append(task.name)
-            told = _broken(fail)
-            self._console.problem(f"BROKEN {task.name}: {told}")
-            self._problems.append(f"{task.name}: {told}")
+            self._problem("BROKEN", task, _broken(fail))
+
+    def _problem(self, kind: str, task: Any, text: str) -> None:
+        self._problems.append((f"{task.name}: {text}", self.ran))
+        self._console.problem(f"{kind} {task.name}: {text}")
+
+    def _repeat(self) -> None:
+        """Of a long run, the failures that many lines were printed after, once more: nobody need look for them."""
+        above = [text for text, ran in self._problems if self.ran - ran >= _FAR]
+        if above:
+            self._console.problem("failed above:")
+        for text in above:
+            self._console.problem(f"  {text}")
 
     def skip_uptodate(self, task: Any) -> None:
         """A step has nothing to do."""
@@ -105,8 +120,8 @@ class Reporter:
 
     def complete_run(self) -> None:
         """After the last step."""
-        self._console.close()
         stopped = sys.exc_info()[1]
+        self._console.close(for_good=stopped is not None)  # threads may be at work still
         if isinstance(stopped, KeyboardInterrupt):
             self._console.problem(f"stopped by {stopped}; what is done is kept, run the same command again to go on")
             self._note("stopped")
@@ -115,8 +130,9 @@ class Reporter:
             parts = [f"{len(self.failed) + len(self.broken)} failed", f"{self.ran} done", f"{self.skipped} up to date"]
             if self.unreached:
                 parts.append(f"{len(self.unreached)} not reached")
-            again = "; what is done is kept, run the same command again" if self.ran or self.unreached else ""
-            self._console.problem(", ".join(parts) + again)
+            kept = "; completed steps are kept" if self.ran or self.unreached else ""
+            self._repeat()
+            self._console.problem(", ".join(parts) + kept)
             self._note("failed")
             return
         summarise(self._project, self._selected, ran=self.ran, skipped=self.skipped, receipt=self._receipt)
@@ -134,5 +150,6 @@ class Reporter:
         from tasks.site.records.history import note_run  # most runs change nothing
         from tasks.site.records.hooks import call_hooks
 
-        if entry := note_run(self._receiver, self._selected, result, "\n".join(self._problems)):
+        problems = "\n".join(text for text, _ in self._problems)
+        if entry := note_run(self._receiver, self._selected, result, problems):
             call_hooks(self._receiver, entry)

@@ -16,11 +16,12 @@ from bundle.errors import AirgapError
 from bundle.storage.private import require_private
 from tasks.cli.commands import COMMANDS
 from tasks.cli.reporter import Reporter
+from tasks.cli.suggest import unknown
 from tasks.runtime.groups import GROUPS
 from tasks.runtime.options import Options
 from tasks.runtime.project import Project
 from tasks.runtime.state import JournalPlaces, StatChecker
-from tasks.runtime.variables import OptionError
+from tasks.runtime.variables import AIR_GAPPED, OptionError
 from tasks.site.receiver import Receiver
 
 # The best default by measurement (benchmarks/README.md): more transfers only take turns on the processors' hashing,
@@ -50,9 +51,10 @@ def open_project(env: Mapping[str, str] | None = None) -> Project:
         if options.bundle:
             require_private(options.state)  # which says what is verified, and what is installed
         project = Project(options, env=env)
+        project.console.watch(_command(sys.argv[1:]) or "bundle")
         project.check()
     except AirgapError as err:
-        raise InvalidDodoFile(str(err)) from err
+        raise InvalidDodoFile(_unnamed(sys.argv[1:], given) or str(err)) from err
     gc.freeze()  # what is loaded by now stays to the end: the collector need not go through it again, nor at the exit
     return project
 
@@ -61,6 +63,16 @@ def _is_comparing(words: Sequence[str]) -> bool:
     """Whether the command that a command line names is one that compares."""
     named = _command(words)
     return named in COMMANDS and COMMANDS[named].comparing
+
+
+def _unnamed(words: Sequence[str], given: Mapping[str, str]) -> str:
+    """What is to be said of a command line before its spec or bundle: a word that is none, a bundle that it needs."""
+    word = _command(words)
+    base = word.partition(":")[0]
+    is_known = base in COMMANDS or base in GROUPS
+    is_named = bool({"bundle", "spec"} & given.keys()) or _carried() is not None or Path("airgap.yaml").is_file()
+    needs_bundle = base in GROUPS and GROUPS[base].sides == AIR_GAPPED and not is_named
+    return unknown(word, ()) if word and (needs_bundle or not is_known) else ""
 
 
 def _command(words: Sequence[str]) -> str:

@@ -10,7 +10,9 @@ from tasks.runtime.project import Project
 if TYPE_CHECKING:
     from clients.cluster.helm import Helm
 
-INSTALL_HINT = "install helm (3.8 or later), or carry it: files: [{name: helm, source: ..., tool: true}]"
+INSTALL_HINT = (
+    "install helm (3.8 or later), or have the bundle carry it: files: [{name: helm, source: ..., tool: true}]"
+)
 
 
 def find_helm(project: Project) -> Path | None:

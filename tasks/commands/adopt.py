@@ -5,7 +5,7 @@ import os
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from doit.cmd_base import DoitCmdBase
@@ -14,6 +14,7 @@ from doit.exceptions import InvalidCommand
 from bundle.archive.hand_made import SavedImage, is_hand_made
 from bundle.errors import AirgapError, FormatError
 from bundle.oci.locations import LocalChart, LocalImage
+from schema.drafts.draft import LeftOut
 from schema.edit import NewChart, NewImage, NewSource, add_charts, add_images, change_sources
 from schema.spec.spec import Spec
 from tasks.cli.command import PlainCommand
@@ -36,6 +37,7 @@ class Adoption:
     new_images: list[NewImage] = field(default_factory=list)
     new_charts: list[NewChart] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
     @property
     def count(self) -> int:
@@ -92,7 +94,7 @@ def _adopt(project: Project, path: Path) -> int:
         if adoption.count:
             rewrite_spec(target, adoption.apply)
     else:
-        adoption = _into_new(target.parent, made)
+        adoption = adopted_anew(target.parent, made)
         rewrite_spec(target, adoption.apply, new=_head(made, project.options.registry))
     for line in adoption.told:
         project.console.line(line)
@@ -136,7 +138,8 @@ def adopted(spec: Spec, made: HandMade) -> Adoption:
     return adoption
 
 
-def _into_new(base: Path, made: HandMade) -> Adoption:
+def adopted_anew(base: Path, made: HandMade) -> Adoption:
+    """All that is in the directory, as the entries of a spec in `base`."""
     adoption = Adoption()
     _add_images(adoption, made.images, base, set(), set())
     _add_charts(adoption, made.charts, base, set())
@@ -155,6 +158,7 @@ def _add_images(
         if target and target in targets:
             why = f"another image is {target} already; give it a `target` of its own in the spec"
             adoption.told.append(f"left out: {source}: {why}")
+            adoption.left_out.append(LeftOut(what=source, reason=why))
             continue
         names.add(name.lower())
         targets.add(target)
@@ -192,21 +196,28 @@ def _head(made: HandMade, registry: str) -> str:
 
 def _prefix(made: HandMade, registry: str) -> str:
     """Where the images go inside: as told, else what all their names in the archives begin with."""
-    if registry:
+    if registry or (registry := common_prefix(made)):
         return registry
-    places = {posixpath.dirname(reference.repository) for each in made.images if (reference := reference_of(each))}
-    if len(places) == 1 and (place := places.pop()) != "docker.io/library":
-        return place
-    found = ", ".join(sorted(places)) or "none"
+    found = ", ".join(sorted(_places(made))) or "none"
     raise FormatError(
         f"the images' names do not tell which registry they go to: they begin with {found}",
         hint="say it: registry=registry.mycompany.com/zenml",
     )
 
 
+def common_prefix(made: HandMade) -> str:
+    """What all names of the images begin with, where that can be a place inside; else empty."""
+    places = _places(made)
+    return places.pop() if len(places) == 1 and places != {"docker.io/library"} else ""
+
+
+def _places(made: HandMade) -> set[str]:
+    return {posixpath.dirname(reference.repository) for each in made.images if (reference := reference_of(each))}
+
+
 def _image_source(saved: SavedImage, base: Path) -> str:
-    source = f"docker-archive:{_relative(saved.file, base)}"
-    return f"{source}:{saved.ref}" if saved.ref else source
+    place = saved.location
+    return str(replace(place, path=Path(_relative(place.path, base))))
 
 
 def _same(one: Path, other: Path) -> bool:

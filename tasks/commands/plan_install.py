@@ -103,8 +103,11 @@ class InstallPlan:
             yield f"refused: {self.refused}"
         for release in self.releases:
             yield from release.lines()
-        yield from (f"not known: {reason}" for reason in self.unknown)
-        yield from (f"not there: {reason}" for reason in self.lacking)
+        for reason in (
+            *(f"not known: {each}" for each in self.unknown),
+            *(f"not there: {each}" for each in self.lacking),
+        ):
+            yield from reason.splitlines()
         yield from render(self.findings)
         yield from told(self.left_over)
         yield f"to send: {human(self.bytes_to_send)} in {counted(len(self.images), 'image')}"

@@ -1,11 +1,12 @@
 """The checks of `preflight`: disk, registry, facts and secrets, cluster and helm, and the spec's own."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
-from bundle.errors import AirgapError, ClusterError, MissingToolError, ProblemsError, SpecError
+from bundle.errors import AirgapError, ClusterError, FormatError, MissingToolError, ProblemsError, SpecError
 from bundle.formats.x509 import out_of_date
 from bundle.oci.platform import chosen
 from clients.preflight.cluster import ClusterNeeds, cluster
@@ -19,9 +20,9 @@ from clients.programs.process import masked, run
 from schema.site.secrets import read_data
 from schema.site.tls_pair import check_pair
 from schema.spec.checks import CheckSpec
-from schema.spec.install import SecretSpec
+from schema.spec.install import ReleaseSpec, SecretSpec
 from schema.syntax import template
-from schema.values.placeholders import placeholders
+from schema.values.placeholders import Placeholder, placeholders
 from schema.values.values import without_secrets
 from tasks.install.charts.judge import judge
 from tasks.install.charts.rendered import brought_kinds, joined, render_releases
@@ -39,10 +40,12 @@ def probe_site(receiver: Receiver) -> None:
     errors = [finding for finding in findings if finding.severity == "error"]
     for finding in findings:
         if finding.severity != "error":
-            receiver.project.console.line(f"   {finding}")
+            for line in str(finding).splitlines():
+                receiver.project.console.line(f"   {line}")
     if errors:
         shown = [str(finding).removeprefix("error: ") for finding in errors]
-        raise ProblemsError(f"the site is not ready, {len(errors)} found:", shown, hint="fix these and run it again")
+        hint = "fix these and run it again" if len(errors) > 1 else ""
+        raise ProblemsError(f"the site is not ready, {len(errors)} found:", shown, hint=hint)
     warnings = sum(finding.severity == "warning" for finding in findings)
     receiver.project.note("preflight", f"ready, {warnings} warnings" if warnings else "ready")
 
@@ -107,12 +110,16 @@ def _cluster(receiver: Receiver) -> Findings:
 
 
 def _told(receiver: Receiver, text: str) -> str:
-    """A template with the site's settings; empty where they are missing, which `_facts` reports once."""
+    """A template with the site's settings; empty where one is missing, which `_facts` reports once."""
+    return _filled(receiver, text) or ""
+
+
+def _filled(receiver: Receiver, text: str) -> str | None:
+    """As `_told`, and None where a setting is missing."""
     try:
-        facts = receiver.facts_before_secrets
-    except SpecError:
-        return ""
-    return template.in_text(template.render(template.parse(text), facts))
+        return template.in_text(template.render(template.parse(text), receiver.facts_at_hand))
+    except FormatError:
+        return None
 
 
 def _helm(receiver: Receiver) -> Findings:
@@ -128,19 +135,39 @@ def _facts(receiver: Receiver) -> Findings:
 
     A rehearsal only warns of those: it has placeholders of its own for what nobody knows yet.
     """
-    severity: Severity = "warning" if receiver.options.rehearsal else "error"
+    found: list[Finding] = []
     try:
-        facts = receiver.facts_before_secrets
-        problems = [
-            Finding(
-                subject=f"release {release.name!r}", what=str(each), hint="fill in the real value", severity=severity
-            )
-            for release in receiver.carried.spec.install.releases
-            for each in placeholders(receiver.values(release, without_secrets(facts)))
-        ]
+        receiver.environment()
     except SpecError as err:
-        return tuple(Finding(subject="values", what=problem, hint=err.hint) for problem in err.problems or (err.what,))
-    return tuple(problems)
+        found += _each("values", err)
+    severity: Severity = "warning" if receiver.options.rehearsal else "error"
+    lookup, incomplete = without_secrets(receiver.facts_at_hand), bool(found)
+    for release in receiver.carried.spec.install.releases:
+        try:
+            left = placeholders(receiver.values(release, lookup))
+        except (SpecError, FormatError) as err:
+            found += () if incomplete else _each("values", err)
+            continue
+        found += [replace(_not_filled_in(receiver, release, each), severity=severity) for each in left]
+    return tuple(found)
+
+
+def _not_filled_in(receiver: Receiver, release: ReleaseSpec, left: Placeholder) -> Finding:
+    """An example that is left: of the setting that it comes from, whatever uses it; else of the values file."""
+    site = receiver.site_file
+    for name in site.names():
+        if left.found in str(site.found(name)):
+            what = f"{name} is still the example value {site.found(name)!r}"
+            return Finding(subject=site.label, what=what, hint=f"write the real value into {site.label}")
+    hint = "the values file is in the bundle: have it corrected on the connected side, and the bundle built again"
+    if site.label and left.place.startswith(site.label):  # one of its overrides
+        hint = f"write the real value into {site.label}"
+    return Finding(subject=f"release {release.name!r}", what=str(left), hint=hint)
+
+
+def _each(subject: str, err: SpecError | FormatError) -> Iterator[Finding]:
+    problems = err.problems if isinstance(err, SpecError) else ()
+    return (Finding(subject=subject, what=problem, hint=err.hint) for problem in problems or (err.what,))
 
 
 def _backups(receiver: Receiver) -> Findings:
@@ -154,11 +181,9 @@ def _backups(receiver: Receiver) -> Findings:
 def _authorities(receiver: Receiver, derivation: Derivation) -> Findings:
     """The certificates of a derived image are there and valid now."""
     try:
-        receiver.environment()
+        told = out_of_date(derivation.authorities, datetime.now(UTC))
     except SpecError:  # what is missing is told once, by _facts
         return ()
-    try:
-        told = out_of_date(derivation.authorities, datetime.now(UTC))
     except AirgapError as err:
         return (finding_of(err, derivation.subject),)
     hint = "give the authority's present certificate"
@@ -167,13 +192,11 @@ def _authorities(receiver: Receiver, derivation: Derivation) -> Findings:
 
 def _secret(receiver: Receiver, secret: SecretSpec) -> Findings:
     """A secret's values are there; a certificate and its key serve its hosts now, for whoever trusts the site's CA."""
-    try:
-        facts = receiver.facts_before_secrets
-    except SpecError:  # what is missing is told once, by _facts
-        return ()
+    if any(_filled(receiver, text) is None for text in (*secret.data.values(), *secret.hosts, secret.ca)):
+        return ()  # what is missing is told once, by _facts
     subject = f"secret {secret.name!r}"
     try:
-        data = read_data(secret, facts, receiver.known)
+        data = read_data(secret, receiver.facts_at_hand, receiver.known)
         if secret.type == "tls":
             check_pair(
                 subject,
@@ -190,9 +213,11 @@ def _secret(receiver: Receiver, secret: SecretSpec) -> Findings:
 
 
 def check_findings(receiver: Receiver, check: CheckSpec) -> Findings:
-    """What one check of the spec finds."""
-    found = template.render(template.parse(check.subject), receiver.facts_before_secrets)
-    subject = template.in_text(found)
+    """What one check of the spec finds; nothing where a setting that it needs is missing, which `_facts` reports."""
+    subject, words = _filled(receiver, check.subject), [_filled(receiver, word) for word in check.run]
+    if subject is None or None in words:
+        return ()
+    argv = [word for word in words if word is not None]
     probes: dict[str, Probe] = {
         "dns": lambda: dns(subject),
         "tcp": lambda: tcp(subject),
@@ -201,7 +226,7 @@ def check_findings(receiver: Receiver, check: CheckSpec) -> Findings:
         "mysql": lambda: mysql(subject, min_version=check.min_version),
         "postgres": lambda: postgres(subject),
         "database": lambda: _database(subject, check.min_version),
-        "run": lambda: _run(receiver, check),
+        "run": lambda: _run(receiver, check, argv),
     }
     warning = (not_from_pod(check.kind, subject),) if check.from_pod else ()
     return (*probes[check.kind](), *warning)
@@ -220,12 +245,9 @@ def _database(address: str, min_version: str) -> Findings:
     )
 
 
-def _run(receiver: Receiver, check: CheckSpec) -> Findings:
+def _run(receiver: Receiver, check: CheckSpec, argv: list[str]) -> Findings:
     """What a check of the spec's own says: each line of its standard error, an error when it fails, else a warning."""
     base = receiver.carried.base
-    argv = [
-        template.in_text(template.render(template.parse(word), receiver.facts_before_secrets)) for word in check.run
-    ]
     subject = f"check {next((word for word in check.run if '/' in word or '.' in word), check.run[0])}"
     if "/" in argv[0] and (base / argv[0]).is_file():
         argv[0] = str((base / argv[0]).absolute())

@@ -99,9 +99,13 @@ def match_chart(chart: ChartSpec, saved: Sequence[SavedChart]) -> SavedChart | N
 
 
 def reference_of(saved: SavedImage) -> Reference | None:
-    """The name in the archive as a reference; None when it is none."""
+    """The name in the archive as a reference; None when it is none. A layout's bare tag is one of its directory."""
+    if saved.file.is_dir() and saved.ref and not {"/", ":", "@"} & set(saved.ref):
+        name = f"{saved.file.name}:{saved.ref}"
+    else:
+        name = saved.ref
     try:
-        return Reference.parse(saved.ref)
+        return Reference.parse(name)
     except FormatError:
         return None
 

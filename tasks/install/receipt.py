@@ -86,7 +86,8 @@ def _write(receiver: Receiver) -> None:
     )
     keep_receipt(receiver, receipt)
     receiver.project.note("receipt", str(receipt_path(receiver)))
-    receiver.project.closing = "\n".join([*told(receipt.left_over), closing_notes(receiver)])
+    notes = "" if receiver.options.rehearsal else closing_notes(receiver)  # a throwaway target needs nobody
+    receiver.project.closing = "\n".join([*told(receipt.left_over), notes])
 
 
 def _image(receiver: Receiver, name: str) -> "ReceivedImage":

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from bundle.errors import ProofError
 from bundle.oci.digest import Digest
-from bundle.oci.locations import RegistryImage
+from bundle.oci.locations import DaemonImage
 from bundle.oci.platform import ALL_PLATFORMS, platform_text
 from bundle.oci.reference import Reference
 from clients.charts.images import FoundImage, is_about, pulls
@@ -23,7 +23,7 @@ _PLACES = 3  # shown of the places that use one image
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarriedImage:
-    """An image of the bundle: the name and digest that it has inside, and its registry source where it has one.
+    """An image of the bundle: the name and digest that it has inside, and its name at the source where it has one.
 
     `digest` is None while it is not pinned. `indexes` are digests of the index that it was taken of, `platform` what
     was taken of it.
@@ -39,7 +39,7 @@ class CarriedImage:
     @classmethod
     def of(cls, image: ImageSpec, pin: ImagePin | None) -> Self:
         """What the bundle pushes for an image of the spec."""
-        source = image.source.reference if isinstance(image.source, RegistryImage) else None
+        source = None if isinstance(image.source, DaemonImage) else image.source.reference
         digest = pin.digest if pin else None
         whole = {pin.index, pin.subset_of, source.digest if source else None} if pin else set()
         return cls(

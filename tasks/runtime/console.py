@@ -1,22 +1,32 @@
-"""The one place that prints: plain lines without a terminal, a live view with one."""
+"""The one place that prints: plain lines without a terminal, a live view with one. Neither is silent for long."""
 
+import atexit
 import math
 import os
 import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
+from bundle.formats.sizes import counted, human
 from bundle.formats.visible import one_line, visible
 from tasks.runtime.calling import as_called
 
-_ALL = "all"
+if TYPE_CHECKING:
+    from tasks.runtime.live import LiveView
+
 _FIRST = 10.0  # seconds of a wait before a log is told of it
 _AGAIN = 15.0  # seconds before it is told something else, twice as many before the same
 _LONGEST = 240  # characters
+_BEAT = 1.0  # seconds between two looks at whether anything was shown
+_SILENCE = 4.0  # seconds after which a terminal is shown what runs
+_LOG_SILENCE = 25.0  # seconds after which a log is told so
+_SLOW = 2.0  # seconds after which a step without a bar gets a row
+_NAMED = 3  # running steps that a log names
 
 
 class Console:
@@ -28,10 +38,12 @@ class Console:
     def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self._out = out or sys.stdout
         self._err = err or sys.stderr
-        self._guard = threading.Lock()
-        self._live: Any = None
-        self._bars: Any = None
-        self._waits: Any = None
+        self._guard = threading.RLock()
+        self._live: LiveView | None = None
+        self._is_over = False
+        self._asking = 0
+        self._command = ""
+        self._running: dict[str, _Running] = {}
         self._waiting: dict[str, _Wait] = {}
         self._rows: dict[str, Any] = {}
         self._parts: dict[str, int] = defaultdict(int)
@@ -39,12 +51,43 @@ class Console:
         self._done: dict[str, int] = defaultdict(int)
         self.moved = 0
         self.reused = 0
-        self._started = time.monotonic()
+        self._started = self._shown = time.monotonic()
 
     @property
     def seconds(self) -> float:
         """The time since the run began."""
         return time.monotonic() - self._started
+
+    def watch(self, command: str) -> None:
+        """Show from now on to the end of the process that this command runs, whenever nothing else is shown."""
+        self._command = command
+        atexit.register(self.close)
+        threading.Thread(target=self._beats, name="heartbeat", daemon=True).start()
+
+    def begin(self, step: str) -> None:
+        """A step runs from now on."""
+        with self._guard:
+            self._running[step] = _Running(began=time.monotonic())
+
+    def end(self, step: str) -> None:
+        """A step is over."""
+        with self._guard:
+            found = self._running.pop(step, None)
+            if found and found.row is not None and self._live:
+                self._live.drop_text(found.row)
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """While the body runs, a person is asked for something at this terminal: nothing is shown."""
+        with self._guard:
+            self._asking += 1
+            self.close()
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._asking -= 1
+                self._shown = time.monotonic()
 
     def line(self, text: str = "") -> None:
         """One line of result, on standard output, above the live view; a newline in a value makes no second one."""
@@ -73,8 +116,7 @@ class Console:
         """Part of Meter."""
         with self._guard:
             self._parts[subject] += parts
-            for row in (subject, _ALL):
-                self._expected[row] += size
+            self._expected[subject] += size
             self._show(subject)
 
     def advance(self, subject: str, size: int) -> None:
@@ -106,75 +148,112 @@ class Console:
             if not text:
                 self._waiting.pop(subject)
                 if wait.row is not None and self._live:
-                    self._waits.remove_task(wait.row)
+                    self._live.drop_text(wait.row)
             elif self._live:
                 if wait.row is None:
-                    wait.row = self._waits.add_task("", total=None)
-                self._waits.update(wait.row, description=f"{subject}: {shown}")
+                    wait.row = self._live.text("")
+                self._live.change(wait.row, f"{subject}: {shown}")
             elif wait.is_due(shown, time.monotonic()):
                 seconds = time.monotonic() - wait.began
                 self._write(self._out, f"   {subject}: waiting for {seconds:.0f} s: {shown}", style=None)
 
+    @property
+    def _is_terminal(self) -> bool:
+        """Whether standard output is a terminal that can show a live view."""
+        return self._out.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+
     def open(self) -> None:
-        """Begin the live view, when standard output is a terminal that can show one."""
+        """Begin the live view, where there is a terminal for it and nobody is asked for anything."""
         with self._guard:
-            if self._live or not self._out.isatty() or os.environ.get("TERM") == "dumb" or os.environ.get("CI"):
+            if self._live or self._is_over or self._asking or not self._is_terminal:
                 return
             try:
-                from rich import console, live, progress, table  # a run with nothing to do never needs it
+                from tasks.runtime.live import LiveView
+
+                self._live = LiveView(self._out)
             except ImportError:
                 return
-            self._bars = progress.Progress(
-                progress.TextColumn("{task.description}"),
-                progress.BarColumn(),
-                progress.DownloadColumn(),
-                progress.TransferSpeedColumn(),
-                progress.TimeRemainingColumn(),
-            )
-            one_line = table.Column(no_wrap=True, overflow="ellipsis")
-            text = progress.TextColumn("{task.description}", markup=False, table_column=one_line)
-            self._waits = progress.Progress(progress.TimeElapsedColumn(), text)
-            self._live = live.Live(
-                console.Group(self._bars, self._waits),
-                console=console.Console(file=self._out),
-                transient=True,
-                refresh_per_second=8,
-            )
-            self._live.start()
 
-    def close(self) -> None:
-        """End the live view."""
+    def close(self, *, for_good: bool = False) -> None:
+        """End the live view; `for_good` says that threads which still work must not begin it again."""
         with self._guard:
             live, self._live = self._live, None
+            self._is_over = self._is_over or for_good
             self._rows.clear()
             self._waiting.clear()
-        if live:
-            live.stop()
+            for each in self._running.values():
+                each.row = None
+            if live:
+                live.stop()
 
     def _write(self, stream: TextIO, text: str, *, style: str | None) -> None:
+        self._shown = time.monotonic()
         if self._live:
-            self._live.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+            self._live.print(text, style=style)
         else:
             encoding = stream.encoding or "utf-8"
             stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
             stream.flush()
 
+    def _beats(self) -> None:
+        while not self._is_over:
+            time.sleep(_BEAT)
+            self.beat(time.monotonic())
+
+    def beat(self, now: float) -> None:
+        """Show what runs, where nothing has been shown for long; called every second."""
+        with self._guard:
+            silent = now - self._shown
+            if self._asking or self._is_over:
+                return
+            if self._is_terminal:
+                if silent >= _SILENCE:
+                    self.open()
+                self._show_running(now)
+            elif silent >= _LOG_SILENCE:
+                names = list(self._running) or [self._command]
+                more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+                sent = f", {human(self.moved)} transferred" if self.moved else ""
+                running = f"   still running after {self.seconds:.0f} s: {', '.join(names[:_NAMED])}{more}{sent}"
+                self._write(self._err, one_line(running), style=None)
+
+    def _show_running(self, now: float) -> None:
+        if not self._live:
+            return
+        if not self._running:
+            self._running[self._command] = _Running(began=self._started)
+        for name, each in self._running.items():
+            if each.row is None and now - each.began >= _SLOW and name not in self._waiting:
+                each.row = self._live.text(name)
+                self._live.refresh()
+
     def _count(self, subject: str, size: int) -> None:
-        for row in (subject, _ALL):
-            self._done[row] += size
+        self._done[subject] += size
         self._show(subject)
 
     def _show(self, subject: str) -> None:
         """Bring a subject's row and the sum of all up to date; a row is there while its subject moves."""
-        if not self._live or not self._expected[subject]:
-            return
-        for row in (_ALL, subject):
-            if row not in self._rows:
-                layers = f" ({self._parts[row]} layers)" if self._parts[row] else ""
-                self._rows[row] = self._bars.add_task(f"{row}{layers}", total=None)
-            self._bars.update(self._rows[row], completed=self._done[row], total=self._expected[row])
-        if self._done[subject] >= self._expected[subject]:
-            self._bars.remove_task(self._rows.pop(subject))
+        expected, done = self._expected[subject], self._done[subject]
+        if self._live and expected:
+            if subject not in self._rows:
+                parts = f" ({counted(self._parts[subject], 'blob')})" if self._parts[subject] else ""
+                self._rows[subject] = self._live.bar(f"{subject}{parts}")
+            self._live.fill(self._rows[subject], done=done, expected=expected)
+            if self.moved or self.reused:
+                self._live.sums(self.moved, self.reused)
+        if expected and done >= expected:  # what is expected of it later begins anew
+            for counts in (self._parts, self._expected, self._done):
+                del counts[subject]
+            if self._live and (row := self._rows.pop(subject, None)) is not None:
+                self._live.drop_bar(row)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Running:
+    """A step that runs since `began`, and its row."""
+
+    began: float
+    row: Any = None
 
 
 @dataclass(slots=True, kw_only=True)

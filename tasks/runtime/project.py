@@ -21,9 +21,9 @@ from schema.lock import Lock
 from schema.spec.contents import ImageSpec
 from schema.spec.spec import Spec
 from tasks.runtime.console import Console, LocalWork
-from tasks.runtime.engine_undo import EngineUndo
 from tasks.runtime.options import Options
 from tasks.runtime.state import ValidatedSpecs
+from tasks.runtime.step import EngineUndo
 from tasks.runtime.work_directory import sweep_out, sweep_work, work_directory
 
 if TYPE_CHECKING:

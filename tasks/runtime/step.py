@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from doit.dependency import UptodateCalculator
 from doit.exceptions import InvalidDodoFile, TaskFailed
@@ -16,6 +16,9 @@ from bundle.errors import AirgapError, storage_errors
 from tasks.runtime.groups import GROUPS
 from tasks.runtime.installation import missing_package
 from tasks.runtime.state import signature
+
+if TYPE_CHECKING:
+    from clients.engine.names import EngineNames
 
 Inputs = Mapping[str, Any]
 NOT_KNOWN = "what it depends on is not known yet"  # why a step would run, before others have
@@ -255,3 +258,41 @@ def _difference(old: Inputs, new: Inputs) -> str:
 def _readable(value: Any) -> bool:
     """Whether a value means something to whoever reads a plan: neither a sealed digest nor a path of ours."""
     return isinstance(value, int) or (isinstance(value, str) and not value.startswith(("hmac-", "/")))
+
+
+class EngineUndo:
+    """What `doit clean` takes back on a Docker Engine: the names that `step` made there, as `state` notes them.
+
+    The Engine is asked only to remove them.
+    """
+
+    def __init__(self, step: str, state: Path, *, env: Mapping[str, str], say: Callable[[str], None]) -> None:
+        self._step = step
+        self._state = state
+        self._env = env
+        self._say = say
+
+    def made(self) -> tuple[str, ...]:
+        """The names, without asking the Engine."""
+        try:
+            return self._names.made(self._step) if self._state.exists() else ()
+        except AirgapError:
+            return ()
+
+    def remove(self) -> None:
+        """Take them away, and say so; what stays, and why, is said too."""
+        if not self._state.exists():
+            return
+        try:
+            for told in self._names.remove(self._step):
+                self._say(f"   {told}")
+        except AirgapError as err:
+            for line in f"{self._step}: {err}".splitlines():
+                self._say(f"   {line}")
+
+    @property
+    def _names(self) -> "EngineNames":
+        from clients.engine.engine import Engine  # only cleaning up needs it
+        from clients.engine.names import EngineNames
+
+        return EngineNames(self._state, Engine(self._env))

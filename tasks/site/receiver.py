@@ -1,14 +1,13 @@
 """One installation: the site's facts, and the systems inside, each met when it is first needed."""
 
-import getpass
-import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
+from bundle.errors import SpecError
 from bundle.oci.locations import HostSettings
 from bundle.secret import KnownSecrets, Secret
 from bundle.storage.files import inside
@@ -17,7 +16,7 @@ from bundle.storage.run_lock import RunLock, sweep_state
 from schema.loading.values import override_faults, read_all
 from schema.site.actions import ActionRecord
 from schema.site.image_names import ImageNames
-from schema.site.lookup import Facts
+from schema.site.lookup import Facts, without
 from schema.site.rehearsal import stand_in_outputs
 from schema.site.secrets import read_data, single_value
 from schema.site.settings import Settings, completed
@@ -28,6 +27,7 @@ from schema.values.file import Lookup, ValuesFile
 from schema.values.rendered import digest, state_key
 from schema.values.values import Values, counting, release_values
 from tasks.runtime.console import LocalWork
+from tasks.runtime.live import reader
 from tasks.runtime.project import Project
 from tasks.site.carried import CarriedBundle
 from tasks.site.cluster import Cluster, Programs, Reached
@@ -148,8 +148,7 @@ class Receiver:
 
     @cached_property
     def _environment(self) -> Mapping[str, str]:
-        spec = self.carried.spec
-        overrides = self.site.overrides
+        spec, overrides = self.carried.spec, self.site.overrides
         settings = Settings.of_spec(spec, self.all_values)
         counted = counting(spec.install.releases, self.values_files, self.site.value)
         used = uses(spec, [*counted, *overrides.values()])
@@ -159,14 +158,9 @@ class Receiver:
                 site=self.site,
                 env=self.project.env,
                 directory=Path.cwd(),
-                ask=self.ask,
+                ask=reader(self.project.console.asking),
                 faults=[*settings.faults(self.site_file), *self.override_faults()],
             )
-
-    @property
-    def ask(self) -> Callable[[str], str] | None:
-        """Reads without echo; None without a terminal."""
-        return getpass.getpass if sys.stdin is not None and sys.stdin.isatty() else None
 
     # The cluster.
 
@@ -226,7 +220,19 @@ class Receiver:
     @property
     def facts_before_secrets(self) -> Facts:
         """The facts that are known before anything is made: what secrets themselves and checks are made of."""
-        names, env = self.destination.named(), self.environment()
+        return self._facts(self.environment())
+
+    @property
+    def facts_at_hand(self) -> Lookup:
+        """As facts_before_secrets; where some are missing or wrong, a FormatError for each of those only."""
+        try:
+            return self.facts_before_secrets
+        except SpecError:
+            settings = Settings.of_spec(self.carried.spec, self.all_values)
+            return without(self._facts(self.project.env), settings.wrong(self.site_file))
+
+    def _facts(self, env: Mapping[str, str]) -> Facts:
+        names = self.destination.named()
         return Facts(images=names, site=self.site, env=env, directory=Path.cwd(), known=self.known)
 
     def _single_secrets(self) -> Sequence[tuple[str, Secret]]:

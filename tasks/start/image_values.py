@@ -15,7 +15,8 @@ _LOOKS = re.compile(r"[/:]")  # a plain word is as often something else
 def image_values(chart: ChartValues, images: Mapping[str, str]) -> Overrides:
     """What to set of a chart's values; `images` are names of the spec by their sources' repositories.
 
-    Found are texts that are a whole reference, and mappings with `repository` and perhaps `registry`, `tag`, `digest`.
+    Found are texts that are a whole reference, and mappings with `repository` and perhaps `registry`, `tag`, `digest`;
+    some charts call the first one `image`.
     """
     found = _of_mapping(chart.defaults, images)
     for key, subchart in chart.subcharts.items():
@@ -50,15 +51,16 @@ def _of_mapping(values: Mapping[str, Any], images: Mapping[str, str]) -> Overrid
 
 def _of_image(values: Mapping[str, Any], images: Mapping[str, str]) -> Overrides:
     """The mapping's own image: `{registry: ..., repository: ..., tag: ...}` in the usual forms."""
-    repository, registry = values.get("repository"), values.get("registry")
+    has_registry, registry = "registry" in values, values.get("registry")
+    key = "image" if has_registry and "repository" not in values else "repository"
+    repository = values.get(key)
     if not isinstance(repository, str) or not repository:
         return {}
-    has_registry = "registry" in values
     name = _named(f"{registry}/{repository}" if has_registry and registry else repository, images)
     if not name:
         return {}
     part = "path" if has_registry else "repository"
-    set_to = {"repository": f"${{image.{name}.{part}}}", "tag": f"${{image.{name}.tag}}"}
+    set_to = {key: f"${{image.{name}.{part}}}", "tag": f"${{image.{name}.tag}}"}
     if has_registry:
         set_to = {"registry": f"${{image.{name}.registry}}", **set_to}
     if values.get("digest"):

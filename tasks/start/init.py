@@ -3,17 +3,20 @@
 import os
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from doit.cmd_base import Command
 from doit.exceptions import InvalidCommand
 
 from bundle.errors import AirgapError, storage_errors
+from bundle.formats.sizes import counted
+from bundle.oci.locations import DaemonImage, HostSettings
 from schema.drafts.draft import Draft, tidy
 from schema.values.chart import ChartValues
 from tasks.cli.command import PlainCommand
@@ -22,7 +25,7 @@ from tasks.collect.charts import packaged
 from tasks.collect.helm import find_helm
 from tasks.commands.additions import add_to_spec, lacking
 from tasks.commands.images import list_images
-from tasks.runtime.console import Console
+from tasks.runtime.console import Console, LocalWork
 from tasks.runtime.options import Options
 from tasks.runtime.project import Project
 from tasks.start.image_values import image_values, values_text
@@ -78,6 +81,7 @@ class Init(PlainCommand, Command):  # type: ignore[misc]
         if len(pos_args) > 1:
             raise InvalidCommand(f"init takes one directory, not {len(pos_args)}")
         console, cwd = Console(), Path.cwd()
+        console.watch(self.name)
         directory = cwd / (pos_args[0] if pos_args else ".")
         asked = Asked(
             text=opt_values["source"], directory=cwd, chart=opt_values["chart"], version=opt_values["chart_version"]
@@ -96,7 +100,7 @@ def _make(asked: Asked, directory: Path, console: Console) -> int:
     name = tidy(directory.resolve().name)
     draft = None
     if asked.text and asked.text != _HELLO:
-        draft = read_source(asked, directory, partial(_charts, console))
+        draft = read_source(asked, directory, partial(_charts, console, asked.text), LocalWork(console))
     files = dict(project_files(draft.name if draft else name))
     if asked.text == _HELLO:
         files |= _example()
@@ -148,7 +152,7 @@ def _summed(draft: Draft, console: Console) -> Draft:
     if any(file.unsummed for file in draft.files):
         from clients.download import checksum
 
-        registries = _registries(console)
+        registries = _registries(console, draft.plain_hosts)
         for number, file in enumerate(draft.files):
             if file.unsummed:
                 digest = checksum(file.source, subject=f"file {file.name!r}", registries=registries)
@@ -157,18 +161,19 @@ def _summed(draft: Draft, console: Console) -> Draft:
     return draft
 
 
-def _registries(console: Console) -> "Registries":
-    """How hosts are reached before there is a spec that says more."""
+def _registries(console: Console, plain_hosts: Sequence[str]) -> "Registries":
+    """How hosts are reached before there is a spec that says more: without TLS where the user wrote http://."""
     from clients.http.transport import Transport
     from clients.registry.repository import Registries
 
-    return Registries(Transport({}, meter=console, pool_size=1), meter=console)
+    hosts = {host: HostSettings(plain_http=True) for host in plain_hosts}
+    return Registries(Transport(hosts, meter=console, pool_size=1), meter=console)
 
 
-def _charts(console: Console) -> "Charts":
+def _charts(console: Console, url: str) -> "Charts":
     from clients.charts.source import Charts
 
-    return Charts(_registries(console))
+    return Charts(_registries(console, [urlsplit(url).netloc] if url.startswith("http://") else ()))
 
 
 def _project(directory: Path, console: Console) -> Project:
@@ -184,7 +189,8 @@ def _tell(draft: Draft, directory: Path, console: Console) -> None:
         _discover(draft, project, directory)
         project = _project(directory, console)
     spec = project.spec
-    console.line(f"{len(spec.images)} images, {len(spec.charts)} charts, {len(spec.files)} files in {_SPEC}")
+    contents = ((spec.images, "image"), (spec.charts, "chart"), (spec.files, "file"))
+    console.line(f"{', '.join(counted(len(items), noun) for items, noun in contents)} in {_SPEC}")
     if draft.left_out:
         console.line("without a counterpart, also in the comments of airgap.yaml:")
         for item in draft.left_out:
@@ -201,17 +207,31 @@ def _discover(draft: Draft, project: Project, directory: Path) -> None:
     missing = [each.found for each in listed if each.found.certain and each.standing.kind == "missing"]
     for image in add_to_spec(project.options.spec, lacking(project.spec, missing)):
         console.line(f"image  {image.source}")
-    for text in sorted({each.found.text for each in listed if not each.found.certain}):
+    suspected = sorted({each.found.text for each in listed if not each.found.certain})
+    for text in suspected:
         console.line(f"suspected, not added: {text}")
+    if suspected:
+        console.line("  next: doit images shows where each is used; doit images --add --suspected adds them")
     for failure in failures:
         console.problem(str(failure))
-    _set_images(draft, _project(directory, console), directory)
+    if not failures:
+        _set_images(draft, _project(directory, console), directory)
+        for line in _not_set(_project(directory, console)):
+            console.line(line)
+
+
+def _not_set(project: Project) -> Iterator[str]:
+    """The images of the spec that a chart still calls by their names at the source, with where it does."""
+    for each in list_images(project)[0]:
+        if each.found.certain and each.standing.kind == "source":
+            yield f"not set by a value: {each.found.text} ({each.found.object}, {each.found.field})"
+            yield f"  next: set it in values/{each.release.name}.yaml, or change the chart where it has no value for it"
 
 
 def _set_images(draft: Draft, project: Project, directory: Path) -> None:
     """Write into each release's new values file how the chart is to name its images."""
-    sources = {image.source_text.partition("@")[0]: image for image in project.spec.images}
-    names = {source.rpartition(":")[0] or source: image.name for source, image in sources.items()}
+    sources = {image.name: image.source for image in project.spec.images if not isinstance(image.source, DaemonImage)}
+    names = {place.reference.repository: name for name, place in sources.items() if place.reference}
     for release in draft.releases:
         for path in (each for each in release.values if draft.values.get(each) == "{}\n"):
             chart = next(each for each in project.spec.charts if each.name == release.chart)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bundle.charts.package import package_chart
 from bundle.errors import FormatError, SourceError, storage_errors
+from bundle.meter import Meter
 from bundle.oci.reference import Reference
 from schema.drafts.compose import read_compose
 from schema.drafts.documents import documents
@@ -15,12 +16,16 @@ from schema.drafts.draft import Draft, tidy
 from schema.drafts.hauler import is_hauler, read_hauler
 from schema.drafts.image_list import read_image_list
 from schema.drafts.zarf import KIND, read_zarf
+from tasks.start.by_hand import draft_by_hand, holds_a_bundle
 
 if TYPE_CHECKING:
     from clients.charts.metadata import ChartMetadata
     from clients.charts.source import Charts
 
-KINDS = "a chart (directory, .tgz, oci://, https:// repository), an image list, a Hauler, Zarf or Compose file"
+KINDS = (
+    "a chart (directory, .tgz, oci://, https:// repository), an image list, a Hauler, Zarf or Compose file, "
+    "or a directory with image archives"
+)
 _MOST = 16 * 1024 * 1024  # bytes of a file with YAML or images
 
 
@@ -44,11 +49,15 @@ class Asked:
         return self.directory / self.text
 
 
-def read_source(asked: Asked, target: Path, charts: "Callable[[], Charts]") -> Draft:
+def read_source(asked: Asked, target: Path, charts: "Callable[[], Charts]", meter: Meter) -> Draft:
     """The draft of a spec that will lie in `target`; a FormatError or SourceError for what is none of the kinds."""
     if asked.is_remote:
         return _remote_chart(asked, charts)
     path = asked.path
+    if holds_a_bundle(path):
+        from clients.sbom.zstd import open_zstd
+
+        return draft_by_hand(path, target, meter=meter, open_zstd=open_zstd)
     if path.is_dir() or path.name.endswith((".tgz", ".tar.gz")):
         return _local_chart(path, target)
     with storage_errors(f"read {asked.text}", path):
@@ -77,7 +86,8 @@ def _read_text(text: str, path: Path) -> Draft:
 
 
 def _moved(draft: Draft, base: Path, target: Path) -> Draft:
-    """The draft with paths as from `target`, and with copies of the values files."""
+    """The draft with paths as from `target`, with copies of the values files, and without what is not there."""
+    _leave_out_what_is_gone(draft, base)
 
     def there(source: str) -> str:
         return source if "://" in source else os.path.relpath(base / source, target)
@@ -88,6 +98,21 @@ def _moved(draft: Draft, base: Path, target: Path) -> Draft:
         replace(each, values=tuple(_copied(draft, base, values) for values in each.values)) for each in draft.releases
     ]
     return draft
+
+
+def _leave_out_what_is_gone(draft: Draft, base: Path) -> None:
+    """Sources of paths that are not there; a release of such a chart goes with it."""
+
+    def is_here(what: str, source: str) -> bool:
+        here = "://" in source or (base / source).exists()
+        if not here:
+            draft.leave_out(what, f"{source} is not here; bring it, and add it to the spec")
+        return here
+
+    draft.charts = [each for each in draft.charts if is_here(f"chart {each.name}", each.source)]
+    draft.files = [each for each in draft.files if is_here(f"file {each.name}", each.source)]
+    charts = {chart.name for chart in draft.charts}
+    draft.releases = [each for each in draft.releases if each.chart in charts]
 
 
 def _copied(draft: Draft, base: Path, source: str) -> str:
@@ -109,7 +134,8 @@ def _local_chart(path: Path, target: Path) -> Draft:
         if path.is_dir():
             if not (path / "Chart.yaml").is_file():
                 hint = f"name the directory that Chart.yaml is in, or {KINDS}"
-                raise SourceError(f"--from {path}: the directory holds no Chart.yaml", hint=hint)
+                said = "the directory holds no Chart.yaml, no image archive and no charts/*.tgz"
+                raise SourceError(f"--from {path}: {said}", hint=hint)
             metadata = ChartMetadata.parse((path / "Chart.yaml").read_bytes(), subject=str(path))
             package_chart(path, name=metadata.name, subject=str(path))
         else:

@@ -191,4 +191,4 @@ def test_the_first_hour(programs: Path, tmp_path: Path) -> None:
     again = tmp_path / "list"
     again.mkdir()
     (again / "images.txt").write_text("redis:7\n")
-    assert "1 images" in good([programs / "airgap", "init", "--from", "images.txt"], again)
+    assert "1 image, " in good([programs / "airgap", "init", "--from", "images.txt"], again)

@@ -1,12 +1,15 @@
 """A bundle on another file system than the cache: each blob is written there once, and then never again."""
 
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.fixtures.benches.workbench import make
+from tests.fixtures.benches.workbench import Workbench, make
+from tests.fixtures.places import ROOT
 
 IMAGES = [f"i{number}" for number in range(8)]  # all on one base layer
 OTHER = Path("/dev/shm")
@@ -36,3 +39,36 @@ def test_each_blob_is_written_once_and_the_next_run_writes_nothing(tmp_path: Pat
     for blob in blobs:
         places = {path.stat().st_ino for path in stick.rglob(blob.name)}
         assert places == {blob.stat().st_ino}, "what grows and what is finished share their bytes there"
+
+
+# flock(2) fails below a directory, as on an NFS mount without its lock service.
+WITHOUT_LOCKS = """
+import errno, fcntl, os, runpy, sys
+real, below = fcntl.flock, sys.argv.pop(1)
+def flock(handle, how):
+    if os.readlink(f"/proc/self/fd/{handle}").startswith(below):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+    return real(handle, how)
+fcntl.flock = flock
+sys.argv[0] = "doit"
+runpy.run_module("doit", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_a_file_system_without_locks_is_told_with_what_to_do(bench: Workbench, tmp_path: Path) -> None:
+    """And what is said is done: with out= and state= elsewhere the same command works."""
+
+    def bundle(*words: str) -> "subprocess.CompletedProcess[str]":
+        given, env = bench.command("bundle", *words)
+        argv = [sys.executable, "-c", WITHOUT_LOCKS, str(bench.place), *given]
+        return subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=120)
+
+    refused = bundle()
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
+    assert f"{bench.place}/.airgap/" in refused.stderr
+    assert "No locks available" in refused.stderr
+    hint = "  next: this file system has no file locks: choose a place on a local disk with out=DIR or state=DIR"
+    assert hint in refused.stderr
+    done = bundle(f"out={tmp_path / 'local'}", f"state={tmp_path / 'state'}")
+    assert done.returncode == 0, done.stderr

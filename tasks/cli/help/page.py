@@ -10,7 +10,7 @@ from tasks.cli.command import PlainCommand
 from tasks.cli.commands import COMMANDS, ListedCommand
 from tasks.cli.help.overview import overview, wrapped
 from tasks.cli.suggest import unknown
-from tasks.runtime.calling import CALLED, SIDE
+from tasks.runtime.calling import CALLED, NAME, SIDE
 from tasks.runtime.console import Console
 from tasks.runtime.groups import GROUPS, ListedGroup
 from tasks.runtime.variables import VARIABLES
@@ -61,6 +61,8 @@ class HelpCommand(PlainCommand, Command):  # type: ignore[misc]
             return f"{CALLED} {listed.name} {self._command(listed).doc_usage}".rstrip()
         if SIDE in listed.sides:
             return f"{CALLED} {listed.name} [NAME=VALUE ...]"
+        if SIDE == "air-gapped":
+            return f"{NAME} {listed.name} [NAME=VALUE ...], on the connected side"
         return f"python3 airgap.pyz {listed.name} [NAME=VALUE ...], beside the bundle on the air-gapped side"
 
     def _details(self, listed: ListedCommand) -> Iterator[str]:

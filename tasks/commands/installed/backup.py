@@ -32,6 +32,7 @@ from schema.syntax import template
 from tasks.cli.commands import COMMANDS
 from tasks.commands.installed.day2 import ReceiverCommand
 from tasks.install.verify import refuse_misplaced
+from tasks.runtime.live import reader
 from tasks.runtime.version import VERSION
 from tasks.site.receiver import Receiver
 from tasks.site.records.last_backup import LastBackup
@@ -238,7 +239,7 @@ class _BackupContents:
 def _facts(receiver: Receiver, commands: tuple[DumpSpec, ...]) -> Facts:
     """What the commands' names stand for; a SpecError lists all that is missing, and only of what they use."""
     used, project = backup_uses(commands), receiver.project
-    env = gather(used, site=receiver.site, env=project.env, directory=Path.cwd(), ask=receiver.ask)
+    env = gather(used, site=receiver.site, env=project.env, directory=Path.cwd(), ask=reader(project.console.asking))
     secrets = {}
     for secret in receiver.carried.spec.install.secrets:
         stored = receiver.cluster.secret(secret.name, secret.namespaces[0])

@@ -13,6 +13,7 @@ from tasks.cli.commands import COMMANDS
 from tasks.commands.installed.day2 import ReceiverCommand
 from tasks.install.deploy import saying, watch
 from tasks.install.receipt import renew_releases
+from tasks.runtime.console import Console
 from tasks.site.receiver import Receiver
 from tasks.site.records.history import recorded
 from tasks.site.records.left_over import left_over, told
@@ -69,7 +70,7 @@ def _uninstall(receiver: Receiver, *, yes: bool, secrets: bool, left: bool) -> N
         console.line(f"release {watching.release} in namespace {watching.namespace}")
     for name, namespace in doomed:
         console.line(f"secret {name} in namespace {namespace}")
-    if not yes and not _confirmed():
+    if not yes and not _confirmed(receiver.project.console):
         raise ProblemsError("nothing was removed", [], hint="say yes when asked, or give --yes")
     receiver.claim()
     with recorded(receiver, "uninstall"):
@@ -101,5 +102,8 @@ def _secrets(receiver: Receiver, *, generated: bool) -> Iterator[tuple[str, str]
     return ((name, namespace) for name, namespace in names if receiver.cluster.secret(name, namespace) is not None)
 
 
-def _confirmed() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty() and input("remove all of this? type yes: ") == "yes"
+def _confirmed(console: Console) -> bool:
+    if sys.stdin is None or not sys.stdin.isatty():
+        return False
+    with console.asking():
+        return input("remove all of this? type yes: ") == "yes"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from bundle.errors import AirgapError, FormatError, ReleaseError
+from bundle.errors import AirgapError, FormatError, ReleaseError, SpecError
 from bundle.oci.digest import Digest
 from clients.charts.images import FoundImage, find_images, ignored, pulls
 from clients.cluster.crds import split_crds
@@ -55,7 +55,7 @@ def render_releases(receiver: Receiver) -> tuple[list[RenderedRelease], Findings
         except ReleaseError as err:
             subject = f"release {release.name!r}"
             findings.append(Finding(subject=subject, what=err.what, hint=err.hint, severity=severity))
-        except FormatError:  # a fact that is missing is told once, with the other facts
+        except (FormatError, SpecError):  # a setting that is missing is told once, with the other settings
             continue
     return rendered, tuple(findings)
 

@@ -105,7 +105,9 @@ def test_lists_of_parts_that_are_none(tmp_path: Path, listed: list[str]) -> None
         pytest.param(["x.tar", "x.tar.sha256", "backup.tar"], "x.tar", id="the one with a list"),
         pytest.param(["SHA256SUMS", "x.tar"], "", id="a bundle"),
         pytest.param(["images/x.tar", "y.tar"], "", id="made by hand"),
-        pytest.param(["notes.txt", "x.tar.d/y.tar"], "", id="none"),
+        pytest.param(["x.tar.d/y.tar", "notes.txt"], "", id="none"),
+        pytest.param(["x-1/SHA256SUMS", "notes.txt", "y/notes.txt"], "x-1", id="one bundle"),
+        pytest.param(["x-1.tar", "x-1.tar.sha256", "x-1/SHA256SUMS"], "x-1.tar", id="archive and directory of one"),
     ],
 )
 def test_what_a_directory_means(tmp_path: Path, files: list[str], meant: str) -> None:
@@ -116,10 +118,17 @@ def test_what_a_directory_means(tmp_path: Path, files: list[str], meant: str) ->
     assert named_bundle(tmp_path / files[0]) == tmp_path / files[0]
 
 
+def test_another_file_is_not_a_bundle(tmp_path: Path) -> None:
+    (tmp_path / "airgap.yaml").write_text("version: 1\n")
+    with pytest.raises(SourceError, match=r"airgap\.yaml' is not a bundle"):
+        named_bundle(tmp_path / "airgap.yaml")
+
+
 def test_several_archives_in_a_directory(tmp_path: Path) -> None:
-    for name in ("x.tar", "y.tar.001"):
+    for name in ("x.tar", "y.tar.001", "z-1/SHA256SUMS"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    with pytest.raises(SourceError, match=r"holds several bundles: x\.tar, y\.tar"):
+    with pytest.raises(SourceError, match=r"holds several bundles: x\.tar, y\.tar, z-1"):
         named_bundle(tmp_path)
 
 

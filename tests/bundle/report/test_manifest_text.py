@@ -53,3 +53,18 @@ def test_the_text_names_what_the_program_carries(manifest: BundleManifest) -> No
 def test_the_text_leaves_out_what_there_is_not(manifest: BundleManifest) -> None:
     text = manifest_text(replace(manifest, images=(), charts=(), files=()))
     assert not any(word in text for word in ("Images\n", "Charts\n", "Files\n", "Proof", "carries", "docker load"))
+
+
+def test_the_text_has_lines_for_powershell(manifest: BundleManifest) -> None:
+    text = manifest_text(replace(manifest, archive=False, split=None))
+    assert "Get-Content -Encoding UTF8 'SHA256SUMS' | ForEach-Object { $sum, $name = $_ -split ' [ *]', 2; " in text
+    assert "join the parts" not in text
+    text = manifest_text(replace(manifest, archive=True, split=1_000_000))
+    archive = f"{manifest.stem}.tar"
+    assert f"Get-Content -Encoding UTF8 '{archive}.sha256' | " in text
+    assert f"Get-ChildItem '{archive}.[0-9][0-9][0-9]' | Sort-Object Name | ForEach-Object {{ $from = " in text
+
+
+def test_sizes_are_in_the_units_of_the_terminal(manifest: BundleManifest) -> None:
+    large = replace(manifest, files=tuple(replace(file, size=1_400_000_000) for file in manifest.files))
+    assert "  size:    1.4 GB (1400000000 bytes)" in manifest_text(large)

@@ -1,5 +1,7 @@
 """What kubectl says, as a cause and a next step."""
 
+from pathlib import Path
+
 import pytest
 
 from clients.cluster.errors import cluster_error, spoken
@@ -106,3 +108,13 @@ def test_words_are_bounded_and_clean() -> None:
     assert spoken("Error: a\x1b[31m\n\tb\n") == "a [31m b"
     assert len(spoken("x" * 5000)) == 603
     assert spoken("E0101 00:00:00.0 1 x.go:1] only this\n") == "E0101 00:00:00.0 1 x.go:1] only this"
+
+
+def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = "The connection to the server localhost:8080 was refused - did you specify the right host or port?"
+    absent, present = tmp_path / "absent", tmp_path / "present"
+    present.write_text("")
+    monkeypatch.setenv("KUBECONFIG", f"{absent}")
+    assert cluster_error(words, subject="s").what == f"s: KUBECONFIG names {str(absent)!r}, which is not there"
+    monkeypatch.setenv("KUBECONFIG", f"{absent}:{present}")
+    assert words in cluster_error(words, subject="s").what

@@ -1,6 +1,5 @@
 """Charts through a real registry."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import pytest
 
 from bundle.charts.package import package_chart
 from bundle.errors import RegistryError
-from bundle.oci import media_types
 from bundle.oci.digest import Digest
 from bundle.oci.locations import HostSettings, parse_chart
 from clients.charts.source import Charts
@@ -31,26 +29,15 @@ def package() -> bytes:
     return package_chart(CHART, name="hello", subject="chart 'hello'")
 
 
-def push(registry: RunningRegistry, repository: str, tag: str, package: bytes, provenance: bytes = b"") -> None:
-    """As `helm push` does."""
-    layers = [(media_types.HELM_CHART, package), *([(media_types.HELM_PROVENANCE, provenance)] if provenance else [])]
-    described = []
-    for media_type, data in [(media_types.HELM_CONFIG, b'{"name":"hello"}'), *layers]:
-        registry.put_blob(repository, Digest.of(data), [data], len(data))
-        described.append({"mediaType": media_type, "digest": str(Digest.of(data)), "size": len(data)})
-    manifest = {"schemaVersion": 2, "config": described[0], "layers": described[1:]}
-    registry.put_manifest(repository, tag, json.dumps(manifest).encode(), media_types.OCI_MANIFEST)
-
-
 def test_from_a_registry(registry: RunningRegistry, charts: Charts, package: bytes, tmp_path: Path) -> None:
-    push(registry, "charts-a/hello", "1.0.0", package, b"signed")
+    registry.put_chart("charts-a/hello", "1.0.0", package, b"signed")
     source = parse_chart(f"oci://{registry.host}/charts-a/hello", tmp_path)
     fetched = charts.fetch(source, name="hello", version="1.0.0", expected=Digest.of(package))
     assert (fetched.data, fetched.provenance) == (package, b"signed")
 
 
 def test_an_absent_version(registry: RunningRegistry, charts: Charts, package: bytes, tmp_path: Path) -> None:
-    push(registry, "charts-b/hello", "1.0.0", package)
+    registry.put_chart("charts-b/hello", "1.0.0", package)
     source = parse_chart(f"oci://{registry.host}/charts-b/hello", tmp_path)
     with pytest.raises(RegistryError, match="chart 'hello'") as caught:
         charts.fetch(source, name="hello", version="2.0.0")
@@ -59,7 +46,7 @@ def test_an_absent_version(registry: RunningRegistry, charts: Charts, package: b
 
 
 def test_tls_registry(tls_registry: RunningRegistry, package: bytes, tmp_path: Path) -> None:
-    push(tls_registry, "charts/hello", "1.0.0", package)
+    tls_registry.put_chart("charts/hello", "1.0.0", package)
     source = parse_chart(f"oci://{tls_registry.host}/charts/hello", tmp_path)
     with Transport({tls_registry.host: HostSettings(ca=tls_registry.ca)}) as transport:
         assert Charts(Registries(transport)).fetch(source, name="hello", version="1.0.0").data == package

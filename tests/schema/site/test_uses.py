@@ -7,7 +7,7 @@ import pytest
 from bundle.errors import SpecError
 from schema.loading.values import read_all
 from schema.site.site import Site
-from schema.site.uses import Use, gather, known_uses, uses
+from schema.site.uses import Use, gather, is_user, known_uses, uses
 from schema.syntax.template import Name
 from tests.fixtures.made.installs import WITH_CHART, spec
 
@@ -107,6 +107,20 @@ def test_a_terminal_is_asked_for_what_is_not_set(used: tuple[Use, ...], tmp_path
     found = gather(used, site=SITE, env={"A": "1"}, directory=tmp_path, ask=ask)
     assert prompts == ["URL (secret 'db': 'url'): ", "T (action 'a': 'env' T): "]
     assert found == {"A": "1", "URL": "answer 1", "T": "answer 2"}
+
+
+def test_a_user_is_asked_for_before_the_password(tmp_path: Path) -> None:
+    names = ("REGISTRY_PASSWORD", "REGISTRY_USER")
+    used = [Use(name=Name(space="env", rest=name), where="secret 'pull'") for name in names]
+    prompts: list[str] = []
+
+    def ask(prompt: str) -> str:
+        prompts.append(prompt.partition(" ")[0])
+        return "x"
+
+    gather(used, site=SITE, env={}, directory=tmp_path, ask=ask)
+    assert prompts == ["REGISTRY_USER", "REGISTRY_PASSWORD"]
+    assert [is_user(name) for name in names] == [False, True]
 
 
 def test_nothing_is_asked_while_something_else_is_missing(used: tuple[Use, ...], tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.benches.workbench import Workbench
+from tests.fixtures.benches.workbench import Workbench, bundled
 from tests.fixtures.places import ROOT
 
 
@@ -40,3 +40,21 @@ def test_started_elsewhere(bench: Workbench, command: str) -> None:
     assert done.returncode == 3
     assert "Traceback" not in done.stdout + done.stderr
     assert f"start it there: cd {ROOT} && doit spec={bench.place / 'airgap.yaml'}" in done.stderr
+
+
+def test_what_is_wrong_with_a_variable_is_told_where_there_is_a_spec(bench: Workbench) -> None:
+    """And a bundle is asked for only where there is none."""
+    argv = [sys.executable, "-P", "-m", "airgap", "install", "site=nowhere.yaml"]
+    done = subprocess.run(argv, cwd=bench.place, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert "nowhere.yaml: there is no such file" in done.stderr
+    (bench.place / "airgap.yaml").unlink()
+    done = subprocess.run(argv[:-1], cwd=bench.place, capture_output=True, text=True, check=False)
+    assert "'install' needs a bundle" in done.stderr
+
+
+def test_the_carried_program_has_its_bundle(bench: Workbench, tmp_path: Path) -> None:
+    argv = [sys.executable, "-I", str(bundled(bench).bundle / "airgap.pyz"), "install", "registry=https://r.internal/x"]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert "'https://r.internal/x' is an address" in done.stderr

@@ -28,7 +28,7 @@ def receiver(place: Path) -> Receiver:
     found: Any = SimpleNamespace(
         carried=SimpleNamespace(base=place),
         known=known,
-        facts_before_secrets=Site(label="site.yaml", facts={"word": "a b", "kind": "mysql"}).value,
+        facts_at_hand=Site(label="site.yaml", facts={"word": "a b", "kind": "mysql"}).value,
         cluster=SimpleNamespace(programs=SimpleNamespace(env={**os.environ, "GIVEN": "yes"})),
     )
     return cast("Receiver", found)
@@ -101,7 +101,7 @@ def pair(place: Path, *hosts: str) -> Receiver:
     AUTHORITY.cert_pem.write_to_path(place / "ca.crt")
     found: Any = receiver(place)
     lookup = facts(place)
-    found.facts_before_secrets, found.known = lookup, lookup.known
+    found.facts_at_hand, found.known = lookup, lookup.known
     return cast("Receiver", found)
 
 

@@ -1,6 +1,8 @@
 """What is printed without a terminal."""
 
 import io
+import re
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -77,9 +79,9 @@ def test_a_terminal_sees_rows_with_layers_bytes_and_rate(monkeypatch: pytest.Mon
     console.close()
     console.line("after")
     text = out.getvalue()
-    assert "api (3 layers)" in text
-    assert "all" in text
-    assert "2.0 MB" in text
+    assert "api (3 blobs)" in text
+    assert "all: 500 KB transferred" in text
+    assert "0.5/2.0 MB" in text
     assert "pull:other done" in text
     assert text.endswith("after\n")
 
@@ -139,6 +141,97 @@ def test_a_terminal_sees_what_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> 
     assert "helm:web: image [a/b]:1 is being pulled" in text
     assert "waiting for" not in text
     assert "push:other done" in text
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> "Terminal":
+    """One of 60 columns."""
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "60")
+    return Terminal()
+
+
+def test_sixty_columns_are_enough_for_names_and_bytes(terminal: "Terminal") -> None:
+    console = Console(terminal, io.StringIO())
+    console.open()
+    console.expect("zenml-pro-dashboard-of-a-long-name", 2_000_000_000, 3)
+    console.advance("zenml-pro-dashboard-of-a-long-name", 1_500_000_000)
+    console.close()
+    assert "zenml-pro-dashboard-of-a" in terminal.getvalue()
+    assert "1.5/2.0 GB" in terminal.getvalue()
+    assert "all: 1.5 GB transferred" in terminal.getvalue()
+    assert all(len(line) <= 60 for line in seen(terminal.getvalue()))
+
+
+def seen(text: str) -> list[str]:
+    """The lines of a terminal's output without what moves the cursor and colours."""
+    return re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text))
+
+
+def test_what_a_subject_does_later_begins_anew(terminal: "Terminal") -> None:
+    """A pull and a save of one image are two rows: the second one begins at nothing, not in the middle."""
+    console = Console(terminal, io.StringIO())
+    console.expect("api", 4_000_000)
+    console.advance("api", 4_000_000)
+    console.open()
+    console.expect("api", 8_000_000)
+    console.worked("api", 1_000_000)
+    console.close()
+    assert "1.0/8.0 MB" in terminal.getvalue()
+    assert "5.0/" not in terminal.getvalue()
+
+
+def test_a_closed_view_is_not_begun_again_by_a_thread_that_still_works(terminal: "Terminal") -> None:
+    console = Console(terminal, io.StringIO())
+    console.open()
+    console.expect("api", 2_000_000)
+    console.advance("api", 1_000_000)
+    console.close(for_good=True)
+    shown = terminal.getvalue()
+    console.open()
+    console.advance("api", 500_000)
+    console.beat(time.monotonic() + 100)
+    assert terminal.getvalue() == shown
+
+
+def test_a_terminal_is_not_silent_for_five_seconds(terminal: "Terminal") -> None:
+    console = Console(terminal, io.StringIO())
+    console.begin("helm:web")
+    now = time.monotonic()
+    for second in range(1, 4):
+        console.beat(now + second)
+    assert terminal.getvalue() == ""
+    console.beat(now + 5)
+    console.end("helm:web")
+    console.close()
+    assert "helm:web" in terminal.getvalue()
+
+
+def test_nobody_is_disturbed_who_is_asked_for_something(terminal: "Terminal") -> None:
+    console = Console(terminal, io.StringIO())
+    console.begin("sign")
+    console.open()
+    with console.asking():
+        shown = terminal.getvalue()
+        console.open()
+        console.beat(time.monotonic() + 100)
+        assert terminal.getvalue() == shown
+
+
+def test_a_log_is_not_silent_for_thirty_seconds() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    console = Console(out, err)
+    console.begin("pull:api")
+    console.advance("api", 12_000_000)
+    now = time.monotonic()
+    for second in range(60):
+        console.beat(now + second)
+    assert out.getvalue() == "", "what programs read is not disturbed"
+    told = err.getvalue().splitlines()
+    assert told
+    assert all(line.startswith("   still running after ") for line in told)
+    assert all(line.endswith(" s: pull:api, 12.0 MB transferred") for line in told)
 
 
 class Terminal(io.StringIO):

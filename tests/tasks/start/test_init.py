@@ -1,5 +1,6 @@
 """`init`: projects of one's own, in which `airgap` and `doit` are the same."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -8,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from schema.loading.load import load
+from tests.fixtures.images.hand_made import by_hand
 from tests.fixtures.parts.clusters import asset
 from tests.fixtures.parts.parts import PartError
 from tests.fixtures.places import CHARTS, ROOT
+from tests.fixtures.servers.website import Page, website
 
 AIRGAP = ("-m", "airgap")
 DOIT = ("-c", "from doit.__main__ import main; main()")
@@ -109,17 +113,44 @@ def test_from_files_that_need_no_network(tmp_path: Path, kind: str) -> None:
     out = good(tmp_path, "init", "p", f"--from={DRAFTS / kind}")
     assert " images, 0 charts, 0 files in airgap.yaml" in out
     listed = good(tmp_path / "p", "plan", "bundle")
-    assert "pin:" in listed
+    assert "pin (" in listed
     if "hauler" in kind:
         assert "  signature of rancher/rancher:v2.8.5: write verify: {cosign_key: carbide-key.pub} at the image" in out
         assert "# - signature of rancher/rancher:v2.8.5: " in (tmp_path / "p" / "airgap.yaml").read_text()
+
+
+def test_a_remote_file_without_a_checksum_is_fetched_once_and_summed(tmp_path: Path) -> None:
+    with website() as site:
+        site.pages["/install.sh"] = Page(body=b"#!/bin/sh\n")
+        manifest = {
+            "apiVersion": "content.hauler.cattle.io/v1",
+            "kind": "Files",
+            "spec": {"files": [{"path": f"{site.url}/install.sh"}]},
+        }
+        (tmp_path / "hauler.yaml").write_text(json.dumps(manifest))
+        out = good(tmp_path, "init", "p", "--from", "hauler.yaml")
+        assert [request.split()[:2] for request in site.asked].count(["GET", "/install.sh"]) == 1
+        digest = hashlib.sha256(b"#!/bin/sh\n").hexdigest()
+        assert f"sha256 {digest}; compare it with what its makers publish" in out
+        spec = load(tmp_path / "p" / "airgap.yaml", env={})
+        assert [str(each.sha256) for each in spec.files] == [f"sha256:{digest}"]
+        assert "file:install.sh" in good(tmp_path / "p", "bundle")
+
+
+def test_from_a_bundle_made_by_hand(tmp_path: Path) -> None:
+    hand = by_hand(tmp_path / "hand", {"api": "reg.corp/shop/api:2.1.0"}, {"shop": "2.1.0"})
+    (hand / "notes.md").write_text("read me\n")
+    out = good(tmp_path, "init", "p", "--from", "hand")
+    assert "1 image, 1 chart, 1 file in airgap.yaml" in out
+    assert "prefix: reg.corp/shop" in (tmp_path / "p" / "airgap.yaml").read_text()
+    assert "bundle shop 2.1.0: 1 image, 1 chart, 1 file" in good(tmp_path / "p", "bundle")
 
 
 def test_from_a_chart_without_helm(tmp_path: Path) -> None:
     out = good(tmp_path, "init", "p", "--from", str(CHARTS / "web"))
     assert "the charts' images were not looked for: helm is not on PATH" in out
     assert "airgap images --add" in out
-    assert "1 charts" in out
+    assert "1 chart, " in out
 
 
 def test_from_a_chart_with_helm(tmp_path: Path) -> None:
@@ -146,7 +177,7 @@ def test_from_a_chart_with_helm(tmp_path: Path) -> None:
     out = good(tmp_path, "init", "p", "--from", "chart", PATH=path)
     assert "image  ghcr.io/x/web:1.0" in out
     assert "image  docker.io/library/redis:7" in out
-    assert "2 images, 1 charts, 0 files" in out
+    assert "2 images, 1 chart, 0 files" in out
     values = (tmp_path / "p" / "values" / "app.yaml").read_text()
     assert 'registry: "${image.web.registry}"\n  repository: "${image.web.path}"\n  tag: "${image.web.tag}"' in values
     assert 'image: "${image.redis.ref}"' in values

@@ -1,6 +1,7 @@
 """What --from takes."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 
 from bundle.charts.package import package_chart
 from bundle.errors import AirgapError
+from bundle.meter import SilentMeter
+from schema.loading.load import load
 from tasks.start.sources import Asked, read_source
 from tests.fixtures.places import CHARTS, ROOT
 
@@ -22,7 +25,8 @@ class Newest:
 
 
 def read(text: str, target: Path, **given: str) -> Any:
-    return read_source(Asked(text=text, directory=ROOT, **given), target, Newest)  # type: ignore[arg-type]
+    asked = Asked(text=text, directory=ROOT, **given)
+    return read_source(asked, target, Newest, SilentMeter())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -36,6 +40,25 @@ def read(text: str, target: Path, **given: str) -> Any:
 )
 def test_files_by_their_contents(path: str, name: str, tmp_path: Path) -> None:
     assert read(str(DRAFTS / path), tmp_path).name == name
+
+
+@pytest.mark.parametrize("path", sorted(DRAFTS.glob("[!c]*/*.*")) + sorted(DRAFTS.glob("compose/*")), ids=str)
+def test_each_file_becomes_a_spec_that_loads(path: Path, tmp_path: Path) -> None:
+    """Twenty files as people posted them, where nothing that they name lies beside them."""
+    draft = read(str(path), tmp_path)
+    draft.files = [replace(file, sha256=file.sha256 or "0" * 64) for file in draft.files]
+    for name, text in {"airgap.yaml": draft.text("x.json"), **draft.values}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    spec = load(tmp_path / "airgap.yaml", env={})
+    assert spec.images or spec.charts or spec.files or draft.left_out
+    assert all(item.reason for item in draft.left_out)
+
+
+def test_what_a_file_names_and_is_not_there(tmp_path: Path) -> None:
+    draft = read(str(DRAFTS / "hauler" / "paths.yaml"), tmp_path)
+    assert (draft.charts, draft.releases, draft.files) == ([], [], [])
+    assert {item.what for item in draft.left_out} >= {"chart shop", "chart web", "file readme.md"}
 
 
 def test_a_chart_directory(tmp_path: Path) -> None:
