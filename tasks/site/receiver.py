@@ -17,6 +17,7 @@ from bundle.storage.run_lock import RunLock, sweep_state
 from schema.loading.values import override_faults, read_all
 from schema.site.actions import ActionRecord
 from schema.site.image_names import ImageNames
+from schema.site.instances import instance_faults
 from schema.site.lookup import Facts
 from schema.site.rehearsal import stand_in_outputs
 from schema.site.secrets import read_data, single_value
@@ -136,11 +137,18 @@ class Receiver:
     @property
     def all_values(self) -> Sequence[ValuesFile]:
         """The values files, whether they count here or not, and the site's overrides."""
-        return [*self.values_files.values(), *self.site.overrides.values()]
+        return [*self.values_files.values(), *self.overrides.values()]
 
-    def override_faults(self) -> Sequence[str]:
-        """What is wrong with the site's overrides; a rehearsal, which has only a part of the spec, can't tell."""
-        return [] if self.options.rehearsal else list(override_faults(self.carried.spec, self.site.overrides))
+    @cached_property
+    def overrides(self) -> Mapping[str, ValuesFile]:
+        """The site's overrides by release, each for its item of a list."""
+        items = {each.name: each.instance for each in self.carried.spec.install.releases}
+        return {name: file.of(items.get(name)) for name, file in self.site.overrides.items()}
+
+    def site_faults(self) -> Sequence[str]:
+        """What is wrong with the site's lists, and with its overrides where the whole spec is there to tell."""
+        lists = instance_faults(self.carried.unrepeated, self.site_file)
+        return [*lists, *(() if self.options.rehearsal else override_faults(self.carried.spec, self.overrides))]
 
     def environment(self) -> Mapping[str, str]:
         """The environment with what was asked for, once; a SpecError lists everything that is missing."""
@@ -149,10 +157,9 @@ class Receiver:
     @cached_property
     def _environment(self) -> Mapping[str, str]:
         spec = self.carried.spec
-        overrides = self.site.overrides
-        settings = Settings.of_spec(spec, self.all_values)
+        settings = Settings.of_spec(self.carried.unrepeated, self.all_values)
         counted = counting(spec.install.releases, self.values_files, self.site.value)
-        used = uses(spec, [*counted, *overrides.values()])
+        used = uses(spec, [*counted, *self.overrides.values()])
         with self._guard:
             return gather(
                 used,
@@ -160,7 +167,7 @@ class Receiver:
                 env=self.project.env,
                 directory=Path.cwd(),
                 ask=self.ask,
-                faults=[*settings.faults(self.site_file), *self.override_faults()],
+                faults=[*settings.faults(self.site_file), *self.site_faults()],
             )
 
     @property
@@ -216,7 +223,7 @@ class Receiver:
 
     def values(self, release: ReleaseSpec, lookup: Lookup | None = None) -> Values:
         """A release's values, resolved and merged."""
-        return release_values(release, self.values_files, lookup or self.facts, self.site.overrides)
+        return release_values(release, self.values_files, lookup or self.facts, self.overrides)
 
     def sealed(self, values: Any) -> str:
         """A digest for the state, which does not give secrets away."""

@@ -78,7 +78,7 @@ def test_an_override_is_a_matter_of_its_release_only(prepared: Receiver, carried
     before = {name: step.inputs() for name, step in named(values_steps(prepared)).items()}
     (tmp_path / "later").mkdir()
     (tmp_path / "later/site.yaml").write_text("host: h.example\noverrides: {web: {replicas: '${secret.seed}'}}\n")
-    (tmp_path / "later/state.key").write_bytes((prepared.state / "state.key").read_bytes())
+    (tmp_path / "later/state.key").write_bytes((prepared.options.state / "state.key").read_bytes())
     (tmp_path / "later/state.key").chmod(0o600)
     later = receiving(carried_bundle, tmp_path / "later")
     later.cluster.kubectl = prepared.cluster.kubectl
