@@ -7,9 +7,11 @@ import pytest
 from bundle.errors import FormatError, SpecError
 from schema.syntax.template import Name
 from tasks.install.actions import action_steps
+from tasks.install.receipt import receipt_steps
 from tasks.install.releases import helm_steps, values_steps
 from tasks.install.secrets import namespace_steps, secret_steps
 from tasks.site.receiver import Receiver
+from tasks.site.records.left_over import left_over
 from tests.fixtures.benches.receiving import ENV, cluster_of, make_carried, named, receiving, run
 
 
@@ -237,6 +239,27 @@ def test_another_entry_changes_nothing_of_the_others(teams: Path, tmp_path: Path
     old, new = ({name: step.inputs() for name, step in named(values_steps(each)).items()} for each in (before, after))
     assert new.items() > old.items()
     assert new.keys() - old.keys() == {"values:team-c"}
+
+
+def test_what_came_of_an_entry_that_is_gone_is_told_and_stays(teams: Path, tmp_path: Path) -> None:
+    before = with_site(teams, tmp_path / "state", TWO)
+    (tmp_path / "state/site.yaml").write_text("teams: [{name: a, host: a.x}]\n")
+    after = receiving(teams, tmp_path / "state")
+    for receiver in (before, after):
+        receiver.project.env = {**ENV, "PW_A": "x", "PW_B": "y"}
+    run(named(secret_steps(before)))
+    kubectl, helm = cluster_of(before)
+    for release in before.carried.spec.install.releases:
+        helm.put(release.name, release.namespace)
+    after.cluster.kubectl, after.cluster.helm = kubectl, helm
+    (receipt,) = receipt_steps(before)
+    receipt.action()
+    found = left_over(after)
+    assert [(each.name, each.namespace) for each in found.releases] == [("team-b", "team-b")]
+    assert [each.name for each in found.secrets] == ["key-b", "login-b"]
+    changes = list(kubectl.changes)
+    run(named(secret_steps(after)))
+    assert (kubectl.changes, helm.changes) == (changes, [])
 
 
 def test_all_that_is_wrong_with_the_list_is_told_with_all_else(teams: Path, tmp_path: Path) -> None:
