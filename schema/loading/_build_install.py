@@ -7,13 +7,13 @@ from bundle.oci.reference import Reference
 from schema.loading._build import Reader, mapping, text, texts
 from schema.spec.backup import DEFAULT_MAX_AGE, BackupSpec, DumpSpec
 from schema.spec.checks import CHECK_KINDS, CheckSpec, HealthSpec
+from schema.spec.generate import Generate
 from schema.spec.install import (
     DEFAULT_MIN_DAYS,
     DEFAULT_TIMEOUT,
     MIN_KUBERNETES,
     ActionSpec,
     Crds,
-    Generate,
     InstallSpec,
     KubernetesSpec,
     ReleaseSpec,
@@ -21,6 +21,7 @@ from schema.spec.install import (
     SecretType,
     ValuesSpec,
 )
+from schema.spec.repeat import ForEach
 from schema.syntax import template
 from schema.syntax.document import Node
 from schema.syntax.notation import parse_duration
@@ -41,11 +42,10 @@ def build_install(reader: Reader, node: Node | None) -> InstallSpec:
     if node is None:
         return InstallSpec()
     releases = tuple(build_release(reader, item) for item in node.entries("releases"))
-    namespaces = tuple(dict.fromkeys(release.namespace for release in releases))
     return InstallSpec(
         kubernetes=build_kubernetes(node.get("kubernetes")),
         crds=cast("Crds", text(node.get("crds"), "keep")),
-        secrets=tuple(build_secret(reader, item, namespaces) for item in node.entries("secrets")),
+        secrets=tuple(build_secret(reader, item, releases) for item in node.entries("secrets")),
         releases=releases,
         actions=tuple(build_action(reader, item) for item in node.entries("actions")),
         checks=tuple(build_check(reader, item) for item in node.entries("checks")),
@@ -66,8 +66,11 @@ def build_kubernetes(node: Node | None) -> KubernetesSpec:
     )
 
 
-def build_secret(reader: Reader, node: Node, namespaces: Collection[str]) -> SecretSpec:
-    """Read one of `install.secrets`; `namespaces` are those of all releases."""
+def build_secret(reader: Reader, node: Node, releases: Collection[ReleaseSpec]) -> SecretSpec:
+    """Read one of `install.secrets`; without namespaces it is in those of `releases`, a repeated one of its list's."""
+    for_each = build_for_each(node)
+    users = [each for each in releases if for_each in (None, each.for_each)]
+    namespaces = dict.fromkeys(each.namespace for each in users)
     name, kind = text(node.get("name")), text(node.get("type"), "opaque")
     subject = f"secret {name!r}"
     refuse_foreign(reader.problems, node, f"{subject} of type {kind}", _SECRET_KEYS, kind)
@@ -94,7 +97,16 @@ def build_secret(reader: Reader, node: Node, namespaces: Collection[str]) -> Sec
         hosts=texts(node.get("hosts")),
         min_days=_number(node.get("min_days"), DEFAULT_MIN_DAYS if kind == "tls" else 0),
         ca=text(node.get("ca")),
+        for_each=for_each,
     )
+
+
+def build_for_each(node: Node) -> ForEach | None:
+    """Read an entry's `for_each`."""
+    found = node.get("for_each")
+    if found is None:
+        return None
+    return ForEach.of(text(found.get("list")) or text(found), text(found.get("first")))
 
 
 def build_release(reader: Reader, node: Node) -> ReleaseSpec:
@@ -116,6 +128,7 @@ def build_release(reader: Reader, node: Node) -> ReleaseSpec:
         after=texts(node.get("after")),
         steady=reader.parse(steady, subject, _steady) if steady else None,
         skip_schema_validation=text(node.get("skip_schema_validation")),
+        for_each=build_for_each(node),
     )
 
 
@@ -138,6 +151,7 @@ def build_action(reader: Reader, node: Node) -> ActionSpec:
         inputs=texts(node.get("inputs")),
         outputs="json" if outputs else "",
         secret_outputs=texts(outputs.get("secret")) if outputs and isinstance(outputs.value, dict) else None,
+        for_each=build_for_each(node),
     )
 
 
@@ -190,6 +204,7 @@ def build_check(reader: Reader, node: Node) -> CheckSpec:
         min_days=_number(days, 0),
         min_version=text(node.get("min_version")),
         run=run,
+        for_each=build_for_each(node),
     )
 
 
@@ -222,7 +237,7 @@ def _number(node: Node | None, default: int) -> int:
     return node.value if node and isinstance(node.value, int) else default
 
 
-_SPACES = ("site", "env", "file", "secret", "image")
+_SPACES = ("site", "item", "env", "file", "secret", "image")
 
 
 def build_backup(reader: Reader, node: Node | None) -> BackupSpec:
@@ -244,7 +259,7 @@ def _command(reader: Reader, node: Node) -> DumpSpec:
     check_environment(reader.problems, env, subject)
     for item in (*run.items(), *(env.members().values() if env else ())):
         _check_names(reader, item, subject)
-    return DumpSpec(name=name, run=texts(run), env=mapping(env))
+    return DumpSpec(name=name, run=texts(run), env=mapping(env), for_each=build_for_each(node))
 
 
 def _check_names(reader: Reader, node: Node, subject: str) -> None:

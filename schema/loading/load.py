@@ -25,6 +25,7 @@ from schema.loading._build_install import build_install
 from schema.loading._build_settings import build_settings
 from schema.loading._interpolation import interpolate, named
 from schema.loading._lists import expand_lists
+from schema.loading._repeats import check_repeats
 from schema.loading._validation import fingerprint, validate
 from schema.loading.values import check_values
 from schema.spec.contents import ChartSpec, DerivedImageSpec, ImageSpec
@@ -82,6 +83,8 @@ def _build(path: Path, root: Node, whole: Node, problems: Problems) -> Spec:
     rules.check_unique(problems, "file", root.entries("files"))
     install = build_install(reader, root.get("install"))
     _check_install(problems, root, whole)
+    if node := root.get("install"):
+        check_repeats(problems, node, install, root.get("site"))
     return Spec(
         path=path,
         version=VERSION,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from bundle.errors import FormatError
+from schema.loading._repeats import Repeats
 from schema.loading._rules import earlier
 from schema.spec.install import InstallSpec, ReleaseSpec
 from schema.spec.spec import Spec
@@ -68,7 +69,7 @@ def read_all(spec: Spec) -> dict[Path, ValuesFile]:
 
 def check_values(spec: Spec) -> list[Problems]:
     """What is wrong with the values files of all releases, file by file, as far as they are there."""
-    known, found = KnownNames.of(spec), []
+    known, repeats, found = KnownNames.of(spec), Repeats.of(spec.install), []
     for path in _paths(spec):
         if not path.is_file():  # noted where the spec names it
             continue
@@ -77,6 +78,9 @@ def check_values(spec: Spec) -> list[Problems]:
             file.resolved(known, problems)
             users = [release for release in spec.install.releases if path in release_files(release)]
             _check_outputs(problems, file, users, spec.install)
+            for node, name in file.names():
+                for release in users:
+                    repeats.check(problems, node, name, release.for_each)
             for key, node in _literals(file.root, ""):
                 _check_literal(problems, key, node, hint="values files travel in the bundle")
         found.append(problems)
@@ -93,8 +97,9 @@ def override_faults(spec: Spec, overrides: Mapping[str, ValuesFile]) -> Iterator
             hint = did_you_mean(name, releases)
             problems.add(where, f"'overrides': no release is called {name!r}", expected=listed(releases), hint=hint)
         else:
-            file.resolved(known, problems)
-            _check_outputs(problems, file, [releases[name]], spec.install)
+            item = file.of(releases[name].instance)
+            item.resolved(known, problems)
+            _check_outputs(problems, item, [releases[name]], spec.install)
         for key, node in _literals(file.root, ""):
             _check_literal(problems, key, node, hint="a site file is no place for secrets")
         yield from map(str, problems)

@@ -1,6 +1,6 @@
 """`site.example.yaml`: a site file to fill in, with what each setting is for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -23,26 +23,40 @@ _OVERRIDES = """\
 
 def example(settings: Settings, *, prefix: str) -> str:
     """The text; `prefix` is the registry that the bundle's images go to unless the site says another."""
+    ours = _REGISTRY.format(prefix=prefix)
+    names = [*settings.releases, *(f"{name}-NAME" for name in settings.repeated if name not in settings.releases)]
+    if names:
+        ours += _OVERRIDES.format(releases="\n".join(f"#   {name}: {{}}" for name in names))
+    return "\n".join([_HEAD, ours, *_lines(_tree(settings.known.values()), "")]) + "\n"
+
+
+def _tree(settings: Iterable[SettingSpec]) -> Mapping[str, Any]:
     tree: dict[str, Any] = {}
-    for setting in settings.known.values():
+    for setting in settings:
         *above, last = setting.name.split(".")
         place = tree
         for key in above:
             place = place.setdefault(key, {})
         place[last] = setting
-    ours = _REGISTRY.format(prefix=prefix)
-    if settings.releases:
-        ours += _OVERRIDES.format(releases="\n".join(f"#   {name}: {{}}" for name in settings.releases))
-    return "\n".join([_HEAD, ours, *_lines(tree, "")]) + "\n"
+    return tree
 
 
 def _lines(tree: Mapping[str, Any], indent: str) -> Iterator[str]:
     for key, member in tree.items():
         if isinstance(member, SettingSpec):
-            yield from _setting(key, member, indent)
+            yield from _list(key, member, indent) if member.items else _setting(key, member, indent)
         else:
             yield f"{indent}{key}:"
             yield from _lines(member, f"{indent}  ")
+
+
+def _list(key: str, setting: SettingSpec, indent: str) -> Iterator[str]:
+    """A list with one entry to fill in, commented out where there may be none."""
+    yield f"{indent}# {'; '.join(filter(None, [setting.description, 'a list of these']))}"
+    mark = "" if setting.default is None else "# "
+    yield f"{indent}{mark}{key}:"
+    yield f"{indent}{mark}  -"
+    yield from (f"{indent}{mark}{line}" for line in _lines(_tree(setting.items), "    "))
 
 
 def _setting(key: str, setting: SettingSpec, indent: str) -> Iterator[str]:

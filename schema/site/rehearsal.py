@@ -1,7 +1,7 @@
 """What of an installation a throwaway target can show, and what stands in for what is only known inside."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -67,22 +67,28 @@ def is_address(value: Any) -> bool:
     return isinstance(value, str) and bool("://" in value or _HOST.fullmatch(value) or _IP.fullmatch(value))
 
 
-def completed(site: Site, lacking: Iterable[Name]) -> Mapping[str, Any]:
-    """The site's facts with a placeholder for each of `lacking`; no other fact is changed."""
+def completed(site: Site, lacking: Iterable[Name], lists: Collection[str] = ()) -> Mapping[str, Any]:
+    """The site's facts with a placeholder for each of `lacking`, which is empty for lists; no other fact is changed."""
     facts: dict[str, Any] = _copied(site.facts)
     for name in lacking:
         *above, last = name.rest.split(".")
-        place = facts
+        place: Any = facts
         for key in above:
-            if not isinstance(place.get(key), dict):
+            if isinstance(place, list):
+                place = next((each for each in place if isinstance(each, dict) and each.get("name") == key), {})
+                continue
+            if not isinstance(place.get(key), dict | list):
                 place[key] = {}
             place = place[key]
-        place[last] = PLACEHOLDER
+        if isinstance(place, dict):
+            place[last] = [] if name.rest in lists else PLACEHOLDER
     return facts
 
 
-def _copied(facts: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: _copied(value) if isinstance(value, dict) else value for key, value in facts.items()}
+def _copied(facts: Any) -> Any:
+    if isinstance(facts, Mapping):
+        return {key: _copied(value) for key, value in facts.items()}
+    return [_copied(each) for each in facts] if isinstance(facts, list) else facts
 
 
 def _through(install: InstallSpec) -> Callable[[Iterable[str]], Iterator[str]]:

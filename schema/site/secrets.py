@@ -10,7 +10,8 @@ from typing import Any
 from bundle.errors import FormatError
 from bundle.oci.reference import DOCKER_HUB
 from bundle.secret import KnownSecrets, Secret
-from schema.spec.install import Generate, SecretSpec
+from schema.spec.generate import Generate
+from schema.spec.install import SecretSpec
 from schema.syntax import template
 from schema.values.file import Lookup
 

@@ -1,11 +1,14 @@
 """What a site file may hold: the settings that the spec declares or uses, and whether a file keeps to them."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from schema.site.instances import LABEL, SAMPLE, expanded, sampled
 from schema.site.site import CONTEXT, HOOKS, KUBECONFIG, OVERRIDES, REGISTRY, TRUST, Site
 from schema.site.uses import Use, known_uses
+from schema.spec.repeat import NAME
 from schema.spec.settings import SettingSpec
 from schema.spec.spec import Spec
 from schema.syntax.document import describe
@@ -34,25 +37,39 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
 class Settings:
     """Every setting by its name, declared or only used, in the order of the spec. None of them is reserved.
 
-    `releases` are those whose values a site may override.
+    `releases` are those whose values a site may override, `repeated` those that it may by NAME-ITEM for each of a list.
     """
 
     known: Mapping[str, SettingSpec]
     releases: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, declared: Iterable[SettingSpec], used: Iterable[Use], *, releases: Iterable[str] = ()) -> Self:
-        """The declared ones, then the others that are used."""
-        names = dict.fromkeys(each.name.rest for each in used if each.name.space == "site")
+    def of(cls, declared: Iterable[SettingSpec], used: Iterable[Use], **more: Any) -> Self:
+        """The declared ones, then the others that are used; those of a list's entries are in the list's."""
         found = {each.name: each for each in declared}
-        found |= {name: SettingSpec(name=name) for name in names if name not in found}
-        known = {name: each for name, each in found.items() if name not in _OURS}
-        return cls(known=known, releases=tuple(releases))
+        for name in dict.fromkeys(each.name.rest for each in used if each.name.space == "site"):
+            above, _, member = name.partition(f".{SAMPLE}.")
+            if not member:
+                found.setdefault(name, SettingSpec(name=name))
+                continue
+            list_ = found.get(above, SettingSpec(name=above, type="array"))
+            known = {NAME: SettingSpec(name=NAME, type="string")} | {each.name: each for each in list_.items}
+            known.setdefault(member, SettingSpec(name=member))
+            found[above] = replace(list_, type="array", items=tuple(known.values()))
+        return cls(known={name: each for name, each in found.items() if name not in _OURS}, **more)
 
     @classmethod
     def of_spec(cls, spec: Spec, files: Iterable[ValuesFile]) -> Self:
         """Those of a spec and its values files."""
-        return cls.of(spec.settings, known_uses(spec, files), releases=[each.name for each in spec.install.releases])
+        releases = spec.install.releases
+        sample = expanded(spec, lambda: sampled(spec, Site(), always=True))
+        return cls.of(
+            spec.settings,
+            known_uses(sample, files),
+            releases=tuple(each.name for each in releases if not each.for_each or each.for_each.first),
+            repeated=tuple(each.name for each in releases if each.for_each),
+        )
 
     def faults(self, site: Site) -> Iterator[str]:
         """What is wrong with the site's settings: names that nothing knows, values that are not as declared."""
@@ -64,6 +81,11 @@ class Settings:
         for name in self.wrong(site):
             right, value = expected(self.known[name], site.found(name)), _shown(site.found(name))
             yield f"{site.label}: setting {name!r} is {value}, expected {right}"
+        wrong = set(self.wrong(site))
+        for setting in self.known.values():
+            value = site.found(setting.name)
+            if setting.name not in wrong and setting.items and isinstance(value, list):
+                yield from _entry_faults(setting, value, site)
 
     def wrong(self, site: Site) -> Sequence[str]:
         """The settings whose values are not as declared."""
@@ -82,23 +104,44 @@ class Settings:
             root["properties"][name] = {"description": description}
         overrides = _mapping()
         overrides["properties"] = {name: {"type": "object"} for name in self.releases}
+        patterns = [f"^{re.escape(name)}-[a-z0-9-]+$" for name in self.repeated]
+        overrides["patternProperties"] = {pattern: {"type": "object"} for pattern in patterns}
         root["properties"][OVERRIDES] |= overrides
-        for setting in self.known.values():
-            *above, last = setting.name.split(".")
-            place = root
-            for key in above:
-                place = place["properties"].setdefault(key, _mapping())
-                place.setdefault("properties", {})
-            place["properties"][last] = _property(setting)
+        _put_properties(root, self.known.values())
         return root
+
+
+def _put_properties(root: dict[str, Any], settings: Iterable[SettingSpec]) -> None:
+    for setting in settings:
+        *above, last = setting.name.split(".")
+        place = root
+        for key in above:
+            place = place["properties"].setdefault(key, _mapping())
+            place.setdefault("properties", {})
+        place["properties"][last] = _property(setting)
+
+
+def _entry_faults(setting: SettingSpec, entries: list[Any], site: Site) -> Iterator[str]:
+    """What is wrong with the members of a list's entries, each of which counts as a site of its own."""
+    members = Settings(known={each.name: each for each in setting.items})
+    for number, entry in enumerate(entries, 1):
+        if isinstance(entry, dict):
+            named = Site(label=f"{site.label}: {setting.name!r}, entry {number}", facts=entry)
+            yield from members.faults(named)
 
 
 def completed(site: Site, declared: Iterable[SettingSpec]) -> Site:
     """The site with the defaults of what it does not say."""
     facts: dict[str, Any] = dict(site.facts)
     for setting in declared:
-        if setting.default is not None and site.found(setting.name) is None:
-            _put(facts, setting.name.split("."), setting.default)
+        found = site.found(setting.name)
+        if setting.default is not None and found is None:
+            found = setting.default
+            _put(facts, setting.name.split("."), found)
+        if setting.items and isinstance(found, list):
+            filled = (completed(Site(facts=each), setting.items) if isinstance(each, dict) else each for each in found)
+            entries = [dict(each.facts) if isinstance(each, Site) else each for each in filled]
+            _put(facts, setting.name.split("."), entries)
     return site.with_facts(facts)
 
 
@@ -140,5 +183,14 @@ def _property(setting: SettingSpec) -> dict[str, Any]:
         "default": setting.default,
         "enum": list(setting.choices),
         "examples": [setting.example] if setting.example is not None else [],
+        "items": _entry(setting.items) if setting.items else [],
     }
     return {key: value for key, value in said.items() if value is not None and value not in ("", [])}
+
+
+def _entry(settings: Iterable[SettingSpec]) -> dict[str, Any]:
+    """The schema of a list's entries."""
+    entry = {**_mapping(), "required": [NAME]}
+    _put_properties(entry, settings)
+    entry["properties"][NAME]["pattern"] = f"^{LABEL.pattern}$(?!\\n)"
+    return entry

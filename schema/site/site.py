@@ -99,10 +99,13 @@ class Site:
         return found
 
     def found(self, name: str) -> Any:
-        """The fact `a.b` with its YAML type; None when it is missing or null."""
+        """The fact `a.b` with its YAML type; None when it is missing or null. An entry of a list goes by its `name`."""
         found: Any = self.facts
         for key in name.split("."):
-            found = found.get(key) if isinstance(found, dict) else None
+            if isinstance(found, list):
+                found = next((each for each in found if isinstance(each, dict) and each.get("name") == key), None)
+            else:
+                found = found.get(key) if isinstance(found, dict) else None
         return found
 
     def with_facts(self, facts: Mapping[str, Any]) -> Self:

@@ -11,8 +11,9 @@ from typing import Any
 
 from bundle.formats.json_path import KeyPath
 from schema.site.image_names import ImageNames
+from schema.site.instances import SAMPLE
 from schema.site.site import Site
-from schema.spec.install import Generate
+from schema.spec.generate import Generate
 from schema.syntax.template import Name
 from schema.values.chart import ChartValues
 from schema.values.values import Values
@@ -41,12 +42,17 @@ class StandIns:
         """The value; a FormatError for an image that nothing is called like, and for a fact that `site` lacks."""
         if name.space == "image":
             return self.images.value(name)
-        if name.space == "site" and (self.site.label or self.site.found(name.rest) is not None):
+        if name.space == "site" and self._is_told(name.rest):
             return self.site.value(name)
         if name.space == "secret" and (made := self.generated.get(name.rest)):
             return StandIn(_ALPHABETS[made.alphabet] * made.length)
         words = "-".join(part for part in name.rest.lower().replace("_", "-").replace(".", "-").split("-") if part)
         return StandIn(f"{words or 'value'}.{name.space}.invalid")
+
+    def _is_told(self, setting: str) -> bool:
+        """Whether the site, not a stand-in, says what a setting is; a list's entry that nobody wrote does not."""
+        is_sample = SAMPLE in setting.split(".")[1:-1]
+        return self.site.found(setting) is not None or bool(self.site.label and not is_sample)
 
 
 def shaped(values: Values, chart: ChartValues) -> Mapping[str, Any]:

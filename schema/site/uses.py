@@ -6,11 +6,14 @@ from pathlib import Path
 
 from bundle.errors import FormatError, SpecError
 from bundle.metadata.names import SITE_EXAMPLE
+from schema.site.instances import expanded
 from schema.site.site import Site
 from schema.spec.backup import DumpSpec
 from schema.spec.install import InstallSpec
+from schema.spec.repeat import Instance
 from schema.spec.spec import Spec
 from schema.syntax import template
+from schema.syntax.notation import path_text
 from schema.syntax.template import Name
 from schema.values.file import ValuesFile
 
@@ -26,10 +29,30 @@ class Use:
 
 
 def uses(spec: Spec, files: Iterable[ValuesFile]) -> tuple[Use, ...]:
-    """Every use, first those of the spec."""
+    """Every use, first those of the spec. A spec that is not expanded yet counts as that of a site without lists."""
+    spec = expanded(spec, Site)
     templates = (*((f"image {each.name!r}: 'add_ca'", each.add_ca) for each in spec.derived), *_templates(spec.install))
-    values = (Use(name=name, where=f"{file.label}:{node.place.line}") for file in files for node, name in file.names())
-    return (*uses_of(templates), *values)
+    lists = (Use(name=Name(space="site", rest=each.list), where="'for_each'") for each in spec.install.lists)
+    required = (use for each, use in zip(spec.install.lists, lists, strict=True) if not each.first)
+    values = (
+        Use(name=name, where=f"{file.label}:{node.place.line}")
+        for file in _each_filled(spec, files)
+        for node, name in file.names()
+    )
+    return (*uses_of(templates), *required, *values)
+
+
+def _each_filled(spec: Spec, files: Iterable[ValuesFile]) -> Iterator[ValuesFile]:
+    """The values files, those of repeated releases once for each item."""
+    base, items = spec.path.parent, dict[str, list[Instance | None]]()
+    for release in spec.install.releases:
+        for each in release.values:
+            items.setdefault(path_text(each.file, base), []).append(release.instance)
+    for file in files:
+        for instance in dict.fromkeys(items.get(file.label, [None])):
+            yield file.of(instance)
+            if file.filled:
+                break
 
 
 def known_uses(spec: Spec, files: Iterable[ValuesFile]) -> tuple[Use, ...]:

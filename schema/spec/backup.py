@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from schema.spec.repeat import ForEach, repeated
+
 DEFAULT_MAX_AGE = 24 * 3600  # seconds
 
 
@@ -14,15 +16,17 @@ class DumpSpec:
     name: str
     run: tuple[str, ...]
     env: Mapping[str, str]
+    for_each: ForEach | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The exact inverse of to_dict."""
-        return cls(name=data["name"], run=tuple(data["run"]), env=dict(data["env"]))
+        run, env = tuple(data["run"]), dict(data["env"])
+        return cls(name=data["name"], run=run, env=env, for_each=ForEach.from_dict(data))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""
-        return {"name": self.name, "run": list(self.run), "env": dict(self.env)}
+        return {"name": self.name, "run": list(self.run), "env": dict(self.env), **repeated(self.for_each)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
+from schema.spec.repeat import ForEach, repeated
 from schema.syntax.notation import optional_path, path_text
 
 CheckKind = Literal["dns", "tcp", "http", "tls", "mysql", "postgres", "database", "run"]
@@ -63,6 +64,7 @@ class CheckSpec:
     min_days: int
     min_version: str
     run: tuple[str, ...] = ()
+    for_each: ForEach | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
@@ -76,6 +78,7 @@ class CheckSpec:
             min_days=data["min_days"],
             min_version=data["min_version"],
             run=tuple(data["run"]),
+            for_each=ForEach.from_dict(data),
         )
 
     def to_dict(self, base: Path) -> dict[str, Any]:
@@ -89,4 +92,5 @@ class CheckSpec:
             "min_days": self.min_days,
             "min_version": self.min_version,
             "run": list(self.run),
+            **repeated(self.for_each),
         }

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
-from bundle.errors import FormatError
-from bundle.formats.numbers import number
 from schema.spec.backup import NO_BACKUP, BackupSpec
 from schema.spec.checks import CheckSpec, HealthSpec
+from schema.spec.generate import Generate
+from schema.spec.repeat import ForEach, Instance, repeated
 from schema.syntax.notation import path_text
 
 Crds = Literal["keep", "upgrade"]
@@ -20,26 +20,6 @@ SecretType = Literal["docker-registry", "opaque", "tls"]
 MIN_KUBERNETES = "1.24"
 DEFAULT_MIN_DAYS = 7  # that a site's certificate has to be valid for
 DEFAULT_TIMEOUT = 900  # seconds, for one release
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Generate:
-    """How a secret is made once: `length` characters of an alphabet, written `hex64` or `alnum32`."""
-
-    alphabet: Literal["hex", "alnum"]
-    length: int
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read `hex<N>` or `alnum<N>` with N from 1 to 999."""
-        for alphabet in ("hex", "alnum"):
-            length = number(text.removeprefix(alphabet)) if text.startswith(alphabet) else None
-            if length and length < 1000:
-                return cls(alphabet=alphabet, length=length)
-        raise FormatError(f"{text!r} is no way to generate a secret", hint="write hex64 or alnum32, for example")
-
-    def __str__(self) -> str:
-        return f"{self.alphabet}{self.length}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +41,7 @@ class SecretSpec:
     hosts: tuple[str, ...] = ()
     min_days: int = 0
     ca: str = ""
+    for_each: ForEach | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -74,6 +55,7 @@ class SecretSpec:
             hosts=tuple(data.get("hosts", ())),
             min_days=data.get("min_days", 0),
             ca=data.get("ca", ""),
+            for_each=ForEach.from_dict(data),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -87,6 +69,7 @@ class SecretSpec:
             "hosts": list(self.hosts),
             "min_days": self.min_days,
             "ca": self.ca,
+            **repeated(self.for_each),
         }
 
 
@@ -119,7 +102,7 @@ class ReleaseSpec:
 
     `needs` and `after` name releases and actions that come first; `needs` must also have succeeded in this bundle.
     `ignore_images` gives the reason why an image of the chart is not carried, `skip_schema_validation` why the chart's
-    values.schema.json is not asked (empty: it is).
+    values.schema.json is not asked (empty: it is). `instance`, which is never written, is the item of a list it is for.
     """
 
     name: str
@@ -133,6 +116,14 @@ class ReleaseSpec:
     after: tuple[str, ...]
     steady: int | None = None
     skip_schema_validation: str = ""
+    for_each: ForEach | None = None
+    instance: Instance | None = None
+
+    @property
+    def item(self) -> Instance | None:
+        """What `${item}` is: that of the instance, or of the first one where this stands for all."""
+        first = self.for_each.first if self.for_each else ""
+        return self.instance or (Instance(place=first) if first else None)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], base: Path) -> Self:
@@ -149,6 +140,7 @@ class ReleaseSpec:
             after=tuple(data["after"]),
             steady=data.get("steady"),
             skip_schema_validation=data.get("skip_schema_validation", ""),
+            for_each=ForEach.from_dict(data),
         )
 
     def to_dict(self, base: Path) -> dict[str, Any]:
@@ -165,6 +157,7 @@ class ReleaseSpec:
             "after": list(self.after),
             "steady": self.steady,
             "skip_schema_validation": self.skip_schema_validation,
+            **repeated(self.for_each),
         }
 
 
@@ -184,6 +177,7 @@ class ActionSpec:
     inputs: tuple[str, ...]
     outputs: Literal["json", ""]
     secret_outputs: tuple[str, ...] | None = None
+    for_each: ForEach | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -197,6 +191,7 @@ class ActionSpec:
             inputs=tuple(data["inputs"]),
             outputs="json" if outputs else "",
             secret_outputs=tuple(outputs["secret"]) if isinstance(outputs, Mapping) else None,
+            for_each=ForEach.from_dict(data),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -209,6 +204,7 @@ class ActionSpec:
             "env": dict(self.env),
             "inputs": list(self.inputs),
             "outputs": self.outputs if secret is None else {"json": True, "secret": list(secret)},
+            **repeated(self.for_each),
         }
 
 
@@ -248,7 +244,8 @@ class KubernetesSpec:
 class InstallSpec:
     """All that happens inside; everything may be empty. `notes` (template) are told at the end.
 
-    `crds` says what becomes of definitions in charts' crds/ that differ from the cluster's.
+    `crds` says what becomes of definitions in charts' crds/ that differ from the cluster's. `lists`, which are never
+    written, are those that entries were repeated over.
     """
 
     kubernetes: KubernetesSpec = KubernetesSpec()
@@ -259,6 +256,7 @@ class InstallSpec:
     checks: tuple[CheckSpec, ...] = ()
     notes: str = ""
     backup: BackupSpec = NO_BACKUP
+    lists: tuple[ForEach, ...] = ()
 
     @property
     def namespaces(self) -> tuple[str, ...]:

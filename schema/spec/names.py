@@ -7,6 +7,7 @@ from typing import Any
 from bundle.errors import FormatError
 from bundle.formats.grammar import NameKind, parse_name
 from bundle.storage.files import inside
+from schema.spec.repeat import ITEM, LOWER
 
 _LISTS: tuple[tuple[str, Mapping[str, NameKind]], ...] = (
     ("images", {"name": "name", "base": "name"}),
@@ -22,6 +23,7 @@ _LISTS: tuple[tuple[str, Mapping[str, NameKind]], ...] = (
 )
 # What travels with a bundle is read below its `install/`. Other paths lead to the site's own files.
 _PATHS = (("install.releases", "values", "file"), ("install.releases", "health", "ca"), ("install.checks", "", "ca"))
+_REPEATED = ("namespace", "namespaces")  # may end in a suffix
 _EMPTY = ("", None)  # a local chart takes the version that its Chart.yaml states
 
 
@@ -33,7 +35,8 @@ def check_names(data: Mapping[str, Any]) -> None:
         for index, item in enumerate(_at(data, place)):
             for key, kind in rules.items():
                 for name in _each(item, key):
-                    parse_name(name, f"airgap.json: '{place}[{index}].{key}'", kind)
+                    spelled = _one_of(name) if key in _REPEATED else name
+                    parse_name(spelled, f"airgap.json: '{place}[{index}].{key}'", kind)
 
 
 def check_paths(data: Mapping[str, Any]) -> None:
@@ -51,6 +54,11 @@ def _check_path(path: object, subject: str) -> None:
     except FormatError as err:
         hint = "do not use it; make it anew"
         raise FormatError(f"{subject} is {ascii(path)[:100]}, expected a path below install/", hint=hint) from err
+
+
+def _one_of(name: object) -> object:
+    """A name as the first of those has it that it stands for."""
+    return name.removesuffix(f"${{{ITEM}.{LOWER}}}") if isinstance(name, str) else name
 
 
 def _at(data: Mapping[str, Any], place: str) -> Any:

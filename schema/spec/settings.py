@@ -12,7 +12,8 @@ class SettingSpec:
     """One setting, `a.b` for `b` in the mapping `a`; `${site.a.b}` stands for its value.
 
     `type` is JSON Schema's (empty: any), `choices` are the only values (empty: all). A site without it has `default`;
-    None: there is none. `example` stands in the template where there is no default.
+    None: there is none. `example` stands in the template where there is no default. `items` are the settings of each
+    entry of a list, each of which has a `name`.
     """
 
     name: str
@@ -21,6 +22,7 @@ class SettingSpec:
     default: Any = None
     example: Any = None
     choices: tuple[Any, ...] = ()
+    items: "tuple[SettingSpec, ...]" = ()
 
     @classmethod
     def from_dict(cls, name: str, data: Mapping[str, Any]) -> Self:
@@ -32,6 +34,7 @@ class SettingSpec:
             default=data["default"],
             example=data["example"],
             choices=tuple(data["enum"]),
+            items=tuple(cls.from_dict(key, item) for key, item in data.get("items", {}).items()),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -42,4 +45,5 @@ class SettingSpec:
             "default": self.default,
             "example": self.example,
             "enum": list(self.choices),
+            **({"items": {each.name: each.to_dict() for each in self.items}} if self.items else {}),
         }

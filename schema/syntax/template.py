@@ -1,7 +1,7 @@
 """The grammar of `${...}`: text with names in it, used when a spec is loaded and again when it is installed.
 
 A name is `${SPACE.REST}`; `${SPACE.REST|urlencode}` is its value as it stands in an address, `${SPACE.REST|json}` its
-value as JSON. `$${` stands for the two characters `${`.
+value as JSON. `$${` stands for the two characters `${`. `${item.suffix}` and `${item.SUFFIX}` may stand in a REST.
 """
 
 import re
@@ -14,11 +14,12 @@ from urllib.parse import quote
 from bundle.errors import FormatError
 from bundle.formats import strict_json
 
-SPACES = ("vars", "env", "file", "site", "image", "secret", "output")
+SPACES = ("vars", "env", "file", "site", "item", "image", "secret", "output")
 IMAGE_PARTS = ("repository", "tag", "digest", "ref", "registry", "path")
 ENCODINGS = ("urlencode", "json")
 
-_TOKEN = re.compile(r"(?P<escape>\$\$\{)|\$\{(?P<name>[^{}]*)\}|(?P<open>\$\{)")
+_INNER = r"\$\{item\.(?:suffix|SUFFIX)\}"
+_TOKEN = re.compile(rf"(?P<escape>\$\$\{{)|\$\{{(?P<name>(?:{_INNER}|[^{{}}])*)\}}|(?P<open>\$\{{)")
 _REST = re.compile(r"[A-Za-z0-9_.-]+")
 
 Value = str | int | float | bool | None
@@ -128,7 +129,7 @@ def _name(text: str, *, is_open: bool) -> Name:
             hint=f"write one of {', '.join(f'${{{known}.…}}' for known in SPACES)}, or $${{ for a plain ${{",
         )
     name = Name(space=space, rest=rest, encoding=encoding)
-    if not rest or (space != "file" and not _REST.fullmatch(rest)):
+    if not rest or (space != "file" and not _REST.fullmatch(re.sub(_INNER, "-", rest))):
         hint = f"write ${{{space}.NAME}} or ${{{space}.NAME|{ENCODINGS[0]}}}, without blanks"
         raise FormatError(f"incomplete name ${{{text}}}", hint=hint)
     if space == "output" and not (name.subject and name.part):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from bundle.errors import FormatError, storage_errors
+from schema.spec.repeat import Instance
 from schema.syntax import template
 from schema.syntax.document import Node, Scalar, describe, read
 from schema.syntax.problems import Problems
@@ -24,14 +25,22 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValuesFile:
-    """One values file: `label` is how messages name it, `root` is always a mapping."""
+    """One values file: `label` is how messages name it, `root` is always a mapping.
+
+    `filled` says that `${item...}` was put in, for one item of a list.
+    """
 
     label: str
     root: Node
+    filled: bool = False
 
     def below(self, key: str) -> Self:
         """The same values below `key`; where that is empty, as they are."""
         return replace(self, root=replace(self.root, value={key: self.root})) if key else self
+
+    def of(self, instance: Instance | None) -> Self:
+        """The same values for one item of a list."""
+        return replace(self, root=_filled(self.root, instance), filled=True) if instance and not self.filled else self
 
     def names(self) -> Iterator[tuple[Node, Name]]:
         """Every `${...}` with the scalar that holds it."""
@@ -113,6 +122,14 @@ def _checked(node: Node, problems: Problems) -> Node:
             problems.add(node.place, err.what, hint=err.hint)
             value = template.escape(value)
     return replace(node, value=value)
+
+
+def _filled(node: Node, instance: Instance) -> Node:
+    if isinstance(node.value, dict):
+        return replace(node, value={key: _filled(item, instance) for key, item in node.value.items()})
+    if isinstance(node.value, list):
+        return replace(node, value=[_filled(item, instance) for item in node.value])
+    return replace(node, value=instance.filled(node.value)) if isinstance(node.value, str) else node
 
 
 def _resolved(node: Node, lookup: Lookup, problems: Problems) -> Node:

@@ -43,8 +43,9 @@ def release_values(
 ) -> Values:
     """The values of a release: those of its files that count, each below its key, and last the site's overrides."""
     placed = [files[item.file].below(item.under) for item in release.values if counts(item, lookup)]
-    own = (overrides or {}).get(release.name)
-    return resolve([*placed, *([own] if own else [])], lookup, subject=f"the values of release {release.name!r}")
+    placed += [own] if (own := (overrides or {}).get(release.name)) else []
+    filled = [file.of(release.item) for file in placed]
+    return resolve(filled, lookup, subject=f"the values of release {release.name!r}")
 
 
 def counts(item: ValuesSpec, lookup: Lookup) -> bool:
@@ -66,8 +67,9 @@ def counts(item: ValuesSpec, lookup: Lookup) -> bool:
 
 def counting(releases: Iterable[ReleaseSpec], files: Mapping[Path, ValuesFile], lookup: Lookup) -> Iterator[ValuesFile]:
     """The files that count at this site, and those of which that can't be told because a fact is missing."""
-    for path in dict.fromkeys(item.file for each in releases for item in each.values if _may_count(item, lookup)):
-        yield files[path]
+    used = ((item.file, each.item) for each in releases for item in each.values if _may_count(item, lookup))
+    for path, instance in dict.fromkeys(used):
+        yield files[path].of(instance)
 
 
 def _may_count(item: ValuesSpec, lookup: Lookup) -> bool:

@@ -177,7 +177,7 @@ def _missing(receiver: Receiver, name: str) -> dict[Digest, int]:
 def _release(receiver: Receiver, release: ReleaseSpec, due: Mapping[str, str]) -> ReleasePlan:
     found = receiver.cluster.release(release)
     chart = receiver.carried.chart(release.chart).name.removesuffix(".tgz")
-    file = receiver.site.overrides.get(release.name)
+    file = receiver.overrides.get(release.name)
     planned = partial(ReleasePlan, name=release.name, chart=chart, overrides=tuple(shown_values(file)) if file else ())
     if found is None:
         return planned(change="install")

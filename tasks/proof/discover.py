@@ -16,6 +16,7 @@ from clients.charts.release_size import MOST, ReleaseSize, release_size
 from clients.cluster.helm import Helm
 from schema.loading.values import read_all
 from schema.site.image_names import ImageNames
+from schema.site.instances import expanded, sampled
 from schema.site.settings import completed
 from schema.site.site import Site
 from schema.site.stand_ins import StandIns, shaped
@@ -47,14 +48,34 @@ class Discovered:
 def discover(project: Project, release: ReleaseSpec, chart: Path, helm: Helm) -> Discovered:
     """Render a packaged chart and find its images; a ReleaseError when it can't be rendered.
 
-    The cluster counts as one of the oldest version that the spec allows, with the APIs that it names.
+    The cluster counts as one of the oldest version that the spec allows, with the APIs that it names. A release that is
+    repeated is rendered for each item of the site's list, or for one that stands for them.
     """
-    spec, subject = project.spec, f"chart {release.chart!r}"
-    with storage_errors(f"read {subject}", chart):
+    spec = replace(project.spec, install=replace(project.spec.install, releases=(release,)))
+    with storage_errors(f"read chart {release.chart!r}", chart):
         package = chart.read_bytes()
+    site = Site.load(project.options.site) if project.options.site else Site()
+    site = sampled(spec, site)
+    found = [
+        _discover(project, one, site, helm, chart=chart, package=package)
+        for one in expanded(spec, lambda: site).install.releases
+    ]
+    images = {image: None for one in found for image in one.images}
+    texts = {image.text for image in images}
+    return Discovered(
+        images=tuple(images),
+        with_apis=tuple({i: None for one in found for i in one.with_apis if i.text not in texts}),
+        asked=tuple(dict.fromkeys(api for one in found for api in one.asked)),
+        unknown=tuple(dict.fromkeys(key for one in found for key in one.unknown)),
+    )
+
+
+def _discover(
+    project: Project, release: ReleaseSpec, site: Site, helm: Helm, *, chart: Path, package: bytes
+) -> Discovered:
+    spec, subject = project.spec, f"chart {release.chart!r}"
     about = ChartValues.read(package, subject=subject)
     files = read_all(replace(spec, install=replace(spec.install, releases=(release,))))
-    site = Site.load(project.options.site) if project.options.site else Site()
     lookup = StandIns(
         images=image_names(project),
         site=completed(site, spec.settings),

@@ -45,7 +45,7 @@ def make_site(
     In a cluster whose pods could connect to them, only those addresses are kept that are, or are below, one of `use`
     (None: all are, where nothing leads out). A FormatError for a name of those that the spec does not use.
     """
-    if faults := receiver.override_faults():
+    if faults := receiver.site_faults():
         raise SpecError(f"{receiver.site.label} can't be rehearsed with:", faults)
     names = {use.name for use in uses(receiver.carried.spec, receiver.all_values)}
     facts = [name for name in names if name.space == "site" and _lacks(receiver, name)]
@@ -55,11 +55,11 @@ def make_site(
     used = {name for name in addresses if any(f"{name.rest}.".startswith(f"{each}.") for each in use or ())}
     _check_use(use or (), addresses)
     missing = [str(name) for name in facts] + [f"${{env.{name}}}" for name in wanted if name not in env]
-    file = place / "site.yaml"
+    file, lists = place / "site.yaml", [each.list for each in receiver.carried.spec.install.lists]
     with storage_errors("write the rehearsal's facts", place):
         (place / "inside").mkdir(mode=0o700)
         file.write_text(
-            json.dumps({**completed(receiver.site, [*facts, *(addresses - used)]), **_reserved(receiver)})
+            json.dumps({**completed(receiver.site, [*facts, *(addresses - used)], lists), **_reserved(receiver)})
         )  # JSON is YAML
         missing += _files(receiver, names, place / "inside", directory)
         _certificates(receiver, place)
@@ -91,7 +91,7 @@ def _reserved(receiver: Receiver) -> Mapping[str, object]:
         found |= {"signers": str(Path(trust.signers.label).absolute()), "require": trust.required}
     if site and site.bundles:
         found |= {"bundles": list(site.bundles)}
-    overrides = {name: each.root.plain() for name, each in receiver.site.overrides.items()}
+    overrides = {name: each.root.plain() for name, each in receiver.overrides.items()}
     return {key: value for key, value in ((OVERRIDES, overrides), (TRUST, found)) if value}
 
 

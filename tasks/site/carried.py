@@ -20,6 +20,7 @@ from bundle.metadata.names import INSTALL, RESOLVED_SPEC, SPEC_PLACE
 from bundle.meter import Meter
 from bundle.oci.digest import Digest
 from bundle.storage.files import inside
+from schema.site.instances import expanded
 from schema.site.rehearsal import rehearsed
 from schema.site.site import Site
 from schema.spec.spec import Spec
@@ -114,7 +115,7 @@ class CarriedBundle:
         """The spec that names the steps: that of the bundle where one is named, else the one beside us."""
         if self._options.bundle:
             return self.resolved()
-        return rehearsed(self._project.spec, self._options.rehearsal)
+        return rehearsed(expanded(self._project.spec, self._site), self._options.rehearsal)
 
     @cached_property
     def has_plan(self) -> bool:
@@ -198,9 +199,14 @@ class CarriedBundle:
                 self._is_held = True
 
     @cached_property
-    def _resolved(self) -> Spec:
+    def unrepeated(self) -> Spec:
+        """The resolved spec as it was carried, in which entries stand for each item of a list of the site."""
         data = strict_json.decode(self.bundle.read(RESOLVED_SPEC), RESOLVED_SPEC)
-        return rehearsed(Spec.from_dict(data, path=self._place / SPEC_PLACE), self._options.rehearsal)
+        return Spec.from_dict(data, path=self._place / SPEC_PLACE)
+
+    @cached_property
+    def _resolved(self) -> Spec:
+        return rehearsed(expanded(self.unrepeated, self._site), self._options.rehearsal)
 
     @cached_property
     def _place(self) -> Path:

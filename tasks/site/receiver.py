@@ -16,6 +16,7 @@ from bundle.storage.run_lock import RunLock, sweep_state
 from schema.loading.values import override_faults, read_all
 from schema.site.actions import ActionRecord
 from schema.site.image_names import ImageNames
+from schema.site.instances import instance_faults
 from schema.site.lookup import Facts, without
 from schema.site.rehearsal import stand_in_outputs
 from schema.site.secrets import read_data, single_value
@@ -116,16 +117,11 @@ class Receiver:
         """The images that are made here of the bundle's, by name."""
         from tasks.site.derivation import derivations
 
-        facts, meter = lambda: self.facts_before_secrets, LocalWork(self.project.console)
+        carried, place, meter = self.carried, self.state / "derived", LocalWork(self.project.console)
+        facts = lambda: self.facts_before_secrets  # noqa: E731
         read = lambda entry: self.crossing.image(entry)  # noqa: E731, PLW0108 - which needs the names of these first
         return derivations(
-            self.carried.spec,
-            self.carried.bundle.manifest,
-            read,
-            self.options,
-            place=self.state / "derived",
-            facts=facts,
-            meter=meter,
+            carried.spec, carried.bundle.manifest, read, self.options, place=place, facts=facts, meter=meter
         )
 
     @cached_property
@@ -136,11 +132,18 @@ class Receiver:
     @property
     def all_values(self) -> Sequence[ValuesFile]:
         """The values files, whether they count here or not, and the site's overrides."""
-        return [*self.values_files.values(), *self.site.overrides.values()]
+        return [*self.values_files.values(), *self.overrides.values()]
 
-    def override_faults(self) -> Sequence[str]:
-        """What is wrong with the site's overrides; a rehearsal, which has only a part of the spec, can't tell."""
-        return [] if self.options.rehearsal else list(override_faults(self.carried.spec, self.site.overrides))
+    @cached_property
+    def overrides(self) -> Mapping[str, ValuesFile]:
+        """The site's overrides by release, each for its item of a list."""
+        items = {each.name: each.instance for each in self.carried.spec.install.releases}
+        return {name: file.of(items.get(name)) for name, file in self.site.overrides.items()}
+
+    def site_faults(self) -> Sequence[str]:
+        """What is wrong with the site's lists, and with its overrides where the whole spec is there to tell."""
+        lists = instance_faults(self.carried.unrepeated, self.site_file)
+        return [*lists, *(() if self.options.rehearsal else override_faults(self.carried.spec, self.overrides))]
 
     def environment(self) -> Mapping[str, str]:
         """The environment with what was asked for, once; a SpecError lists everything that is missing."""
@@ -148,10 +151,10 @@ class Receiver:
 
     @cached_property
     def _environment(self) -> Mapping[str, str]:
-        spec, overrides = self.carried.spec, self.site.overrides
-        settings = Settings.of_spec(spec, self.all_values)
+        spec = self.carried.spec
+        settings = Settings.of_spec(self.carried.unrepeated, self.all_values)
         counted = counting(spec.install.releases, self.values_files, self.site.value)
-        used = uses(spec, [*counted, *overrides.values()])
+        used = uses(spec, [*counted, *self.overrides.values()])
         with self._guard:
             return gather(
                 used,
@@ -159,7 +162,7 @@ class Receiver:
                 env=self.project.env,
                 directory=Path.cwd(),
                 ask=reader(self.project.console.asking),
-                faults=[*settings.faults(self.site_file), *self.override_faults()],
+                faults=[*settings.faults(self.site_file), *self.site_faults()],
             )
 
     # The cluster.
@@ -187,6 +190,7 @@ class Receiver:
     @property
     def facts(self) -> Facts:
         """Everything that `${...}` can stand for by now."""
+        actions = self.carried.spec.install.actions
         return Facts(
             images=self.destination.named(),
             site=self.site,
@@ -195,11 +199,7 @@ class Receiver:
             known=self.known,
             secrets=dict(self._single_secrets()),
             outputs=self._outputs(),
-            secret_outputs={
-                action.name: action.secret_outputs
-                for action in self.carried.spec.install.actions
-                if action.secret_outputs is not None
-            },
+            secret_outputs={each.name: each.secret_outputs for each in actions if each.secret_outputs is not None},
         )
 
     def secret_data(self, secret: SecretSpec) -> Mapping[str, Secret] | None:
@@ -210,7 +210,7 @@ class Receiver:
 
     def values(self, release: ReleaseSpec, lookup: Lookup | None = None) -> Values:
         """A release's values, resolved and merged."""
-        return release_values(release, self.values_files, lookup or self.facts, self.site.overrides)
+        return release_values(release, self.values_files, lookup or self.facts, self.overrides)
 
     def sealed(self, values: Any) -> str:
         """A digest for the state, which does not give secrets away."""
@@ -228,7 +228,7 @@ class Receiver:
         try:
             return self.facts_before_secrets
         except SpecError:
-            settings = Settings.of_spec(self.carried.spec, self.all_values)
+            settings = Settings.of_spec(self.carried.unrepeated, self.all_values)
             return without(self._facts(self.project.env), settings.wrong(self.site_file))
 
     def _facts(self, env: Mapping[str, str]) -> Facts:

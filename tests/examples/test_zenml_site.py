@@ -1,7 +1,9 @@
 """What the check of a ZenML Pro site finds in its facts."""
 
+import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -62,3 +64,47 @@ def test_what_does_not_hold(facts: dict[str, str], told: str) -> None:
 def test_all_at_once() -> None:
     lines = found(workspace=FACTS["control-plane"], workload_manager="1", control_plane_database="x://h/1")
     assert len(lines) == 3
+
+
+ENTRY: dict[str, Any] = {
+    "name": "b",
+    "host": "zenml-b.corp.example",
+    "database": {"host": "db.corp.example", "port": 3306, "name": "b"},
+}
+
+
+def among(*entries: dict[str, object], **facts: str) -> list[str]:
+    return found(workspaces=json.dumps(list(entries)), **facts)
+
+
+def test_workspaces_that_are_apart() -> None:
+    other = {**ENTRY, "name": "c", "host": "zenml-c.corp.example", "database": {**ENTRY["database"], "name": "c"}}
+    assert among(ENTRY, other) == []
+    own = {"workspace": "https://zenml-b.corp.example", "workspace_database": "mysql://db.corp.example:3306/b"}
+    assert among(ENTRY, other, name="b", suffix="-b", **own) == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({"name": "main"}, "workspace.name 'main' is in `workspaces` too"),
+        ({"host": "zenml-workspace.corp.example"}, "workspaces 'main' and 'b' have one host"),
+        (
+            {"database": {"host": "db.corp.example", "port": 3306, "name": "zenml_workspace"}},
+            "workspaces 'main' and 'b' have one database, 'zenml_workspace'",
+        ),
+    ],
+    ids=["name", "host", "database"],
+)
+def test_workspaces_that_are_not(entry: dict[str, object], told: str) -> None:
+    (line,) = among({**ENTRY, **entry})
+    assert told in line
+
+
+def test_two_of_the_list_are_compared_once() -> None:
+    twin = {**ENTRY, "name": "c"}
+    own = {"workspace": "https://zenml-b.corp.example", "workspace_database": "mysql://db.corp.example:3306/b"}
+    assert among(ENTRY, twin, name="b", suffix="-b", **own) == []
+    assert len(among(ENTRY, twin, name="c", suffix="-c", **own)) == 2
+    (line,) = among(ENTRY, name="b", suffix="-b", workspace="https://h.corp.example:8443")
+    assert line.startswith("workspaces (b).host is 'h.corp.example:8443'")

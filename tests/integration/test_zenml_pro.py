@@ -1,6 +1,7 @@
 """The flagship from end to end: bundled, carried, installed, enrolled, run again, extended, upgraded, rolled back."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import yaml
 
 from bundle.oci import media_types
 from tests.fixtures.benches.site_bench import Site, steps
-from tests.fixtures.benches.zenml_site import CONTROL_PLANE, WORKSPACE, Flagship, Plane, flagship
+from tests.fixtures.benches.zenml_site import CONTROL_PLANE, TEAM, WORKSPACE, Flagship, Plane, flagship
 from tests.fixtures.pages import block
 from tests.fixtures.parts.helms import Helm
 from tests.fixtures.parts.parts import CommandError, Engine, PartError
@@ -31,6 +32,8 @@ def test_the_whole_guide(tmp_path: Path, registry: RunningRegistry, helm: Helm, 
             nothing_wrong_gets_in(site)
             install(site, plane)
             run_again(site, plane)
+            add_a_workspace(site, plane)
+            leave_it_out(site)
             kept = {name: site.secret(name, namespace) for name, namespace in KEPT.items()}
             back_up(site)
             turn_the_workload_manager_on(site)
@@ -131,6 +134,49 @@ def run_again(site: Flagship, plane: Plane) -> None:
     assert site.install().steps == []
     assert site.revisions() == before
     assert plane.asked[asked:] == []
+
+
+def add_a_workspace(site: Flagship, plane: Plane) -> None:
+    """An entry of the site file and no new bundle: all of its own; nothing of the first one is touched."""
+    before, key = site.revisions(), site.secret("encryption-key", "zenml-workspace")
+    port = site.facts["workspace"]["database"]["port"]
+    database = {"host": "127.0.0.1", "port": port, "name": "zenml_workspace", "user": "team_b"}
+    site.facts["workspaces"] = [{"name": "team-b", "host": TEAM, "database": database}]
+    told = site.refused().err
+    assert "${env.WORKSPACE_DATABASE_PASSWORD_TEAM_B} is not set" in told
+    site.env["WORKSPACE_DATABASE_PASSWORD_TEAM_B"] = "password-of-b"
+    assert "workspaces 'main' and 'team-b' have one database, 'zenml_workspace'" in site.refused().err
+    database["name"] = "zenml_team_b"
+    listed = site.run("list", "--all").out
+    for step in ("helm:zenml-team-b", "action:enroll-team-b", "secret:encryption-key-team-b", "helm:zenml"):
+        assert re.search(rf"^{step}\s", listed, re.MULTILINE)
+    ran = site.install()
+    own = ["action:enroll-team-b", "helm:zenml-availability-team-b", "helm:zenml-runners-team-b", "helm:zenml-team-b"]
+    assert sorted(re.findall(r"^(?:helm|action):\S+", ran.out, re.MULTILINE)) == own
+    assert site.revisions() == before
+    assert site.secret("encryption-key", "zenml-workspace") == key
+    own_key = site.secret("encryption-key-team-b", "zenml-workspace-team-b")
+    assert own_key["value"] != key["value"]
+    held = site.secret("zenml-team-b", "zenml-workspace-team-b")
+    assert held["ZENML_SECRETS_STORE_ENCRYPTION_KEY"] == own_key["value"]
+    assert held["ZENML_STORE_URL"].startswith("mysql://team_b:password-of-b@127.0.0.1:")
+    main, team = plane.workspaces.values()
+    assert (main["name"], team["name"]) == ("main", "team-b")
+    given = site.values_of("zenml-team-b", "zenml-workspace-team-b")["zenml"]
+    assert (given["pro"]["workspaceID"], given["serverURL"]) == (team["id"], f"https://{TEAM}")
+    assert given["pro"]["organizationID"] == main["organization"]["id"]
+    budget = site.get("poddisruptionbudget", "zenml", "zenml-workspace-team-b")
+    assert (budget["spec"]["minAvailable"], budget["status"]["currentHealthy"]) == (1, 2)
+    assert site.install().steps == []
+
+
+def leave_it_out(site: Flagship) -> None:
+    """Nothing is removed because an entry is gone."""
+    del site.facts["workspaces"]
+    for kind in ("crt", "key"):
+        (site.inside / f"tls/workspace-team-b.{kind}").unlink()
+    assert steps(site.install(), "helm", "action", "secret", "namespace") == []
+    assert site.values_of("zenml-team-b", "zenml-workspace-team-b")
 
 
 def back_up(site: Flagship) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.benches.receiving import make_carried
 from tests.fixtures.benches.workbench import Workbench, bundled, make
 from tests.fixtures.places import ROOT
 
@@ -83,3 +84,79 @@ def test_the_state_of_all_steps_asks_nobody_inside_and_takes_little_memory(tmp_p
         assert asked == "0"
         peaks.append(int(peak))
     assert peaks[1] < peaks[0] + 100, "MB"
+
+
+# One bundle whose entries are repeated over a list of the site.
+
+TEAM = {"for_each": {"list": "${site.teams}", "first": "${site.main}"}}
+INSTALL = {
+    "secrets": [{"name": "key", "generate": "hex8", **TEAM}],
+    "releases": [
+        {"name": "web", "chart": "app", "namespace": "web${item.suffix}", "values": ["values.yaml"], **TEAM},
+    ],
+    "actions": [{"name": "enroll", "run": ["./enroll.sh", "--host=${item.host}"], "after": ["web"], **TEAM}],
+}
+MEMBERS = {"name": {"type": "string", "example": "blue"}, "host": {"type": "string", "example": "h.x"}}
+
+
+@pytest.fixture(scope="module")
+def lists(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+    """The bundle is made once, without any site."""
+    return make_carried(
+        tmp_path_factory.mktemp("lists") / "project",
+        values="host: ${item.host}\nreplicas: ${item.size}\n",
+        install=INSTALL,
+        site={"teams": {"type": "array", "default": [], "items": MEMBERS}, "main.host": {"type": "string"}},
+    )
+
+
+def steps(lists: Workbench, place: Path, text: str) -> set[str]:
+    """The steps of an installation at this site that are named after something, as `list` shows them."""
+    (place / "site.yaml").write_text(text)
+    ran = lists.doit("list", "--all", f"bundle={lists.bundle}", f"site={place / 'site.yaml'}", f"state={place / 's'}")
+    assert ran.code == 0, ran.err
+    names = {line.split()[0] for line in ran.out.splitlines() if line.strip()}
+    return {name for name in names if name.startswith(("namespace:", "secret:", "helm:", "health:", "action:"))}
+
+
+def of(*suffixes: str) -> set[str]:
+    steps = ("namespace:web", "secret:key", "helm:web", "health:web", "action:enroll")
+    return {f"{step}{suffix}" for step in steps for suffix in suffixes}
+
+
+def test_every_entrys_steps_are_listed_from_one_bundle(lists: Workbench, tmp_path: Path) -> None:
+    main, two = (
+        "main: {host: m.x, size: 1}\n",
+        "teams: [{name: a, host: a.x, size: 1}, {name: b-1, host: b.x, size: 2}]\n",
+    )
+    assert steps(lists, tmp_path, main) == of("")
+    assert steps(lists, tmp_path, main + two) == of("", "-a", "-b-1")
+    assert steps(lists, tmp_path, two) == of("-a", "-b-1")
+
+
+def test_the_template_and_the_schema_show_an_entry(lists: Workbench) -> None:
+    template = (lists.bundle / "site.example.yaml").read_text()
+    assert "# teams:\n#   -\n#     # string\n#     name: blue\n" in template
+    assert '"teams"' in lists.doit("schema", "site").out
+    assert '"^web-[a-z0-9-]+$"' in (lists.bundle / "site.schema.json").read_text()
+
+
+def test_all_that_is_wrong_is_told_at_once_before_anything_is_done(lists: Workbench, tmp_path: Path) -> None:
+    """Before the first change, and without a traceback."""
+    (tmp_path / "site.yaml").write_text(
+        "main: {host: m.x, size: 1}\nteams: [{name: a, host: 5, size: 1}, {name: a, sise: 2}, {name: B}, {host: x}]\n"
+        "overrides: {web-c: {replicas: 1}, web-a: {host: '${image.onee.ref}'}}\n"
+    )
+    ran = lists.doit("preflight", f"bundle={lists.bundle}", f"site={tmp_path / 'site.yaml'}", f"state={tmp_path / 's'}")
+    assert ran.code == 1
+    for told in (
+        "'teams', entry 1: setting 'host' is the number 5, expected text",
+        "'teams', entry 2: unknown setting 'sise'; did you mean 'size'?",
+        "'teams', entry 2: the name 'a' is taken",
+        "'teams', entry 3 has the name 'B'",
+        "'teams', entry 4 has no 'name'",
+        "no release is called 'web-c'; expected one of: web, web-a; did you mean 'web-a'?",
+        "no image is called 'onee'; expected one of: one, two; did you mean 'one'?",
+    ):
+        assert told in ran.err, ran.err
+    assert "'main" not in ran.err, "nothing is wrong with what is no entry of the list"

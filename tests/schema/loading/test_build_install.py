@@ -7,11 +7,11 @@ import pytest
 from bundle.errors import SpecError
 from schema.spec.backup import DEFAULT_MAX_AGE
 from schema.spec.checks import CheckSpec, HealthSpec
+from schema.spec.generate import Generate
 from schema.spec.install import (
     DEFAULT_TIMEOUT,
     MIN_KUBERNETES,
     ActionSpec,
-    Generate,
     InstallSpec,
     KubernetesSpec,
     ReleaseSpec,

@@ -33,9 +33,23 @@ def test_settings_are_read(tmp_path: Path) -> None:
         ("registry.x: {}", "none of registry, trust and overrides"),
         ("a: {type: text}", "'type'"),
         ("a: {tpye: string}", "tpye"),
+        ("a: {type: string, items: {b: {}}}", "setting 'a' has 'items' and is no list; expected type: array"),
+        ("a: {type: array, items: {b: {type: integer, default: x}}}", "setting 'b': its 'default' is of another kind"),
+        ("a: {type: array, items: {suffix: {}}}", "neither suffix nor SUFFIX"),
+        ("a: {type: array, items: {b: {items: {}}}}", "unknown key 'items'"),
     ],
 )
 def test_what_is_wrong_is_told(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(SpecError) as caught:
         spec(tmp_path, f"site: {{{text}}}\n")
     assert told in str(caught.value)
+
+
+def test_entries_of_a_list_have_settings_and_a_name(tmp_path: Path) -> None:
+    lists = "a: {type: array, items: {b.c: {type: integer, default: 1}}}, d: {type: array, items: {name: {example: x}}}"
+    one, other = spec(tmp_path, f"site: {{{lists}}}\n").settings
+    assert one.items == (
+        SettingSpec(name="name", type="string"),
+        SettingSpec(name="b.c", type="integer", default=1),
+    )
+    assert other.items == (SettingSpec(name="name", example="x"),)

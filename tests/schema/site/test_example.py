@@ -1,5 +1,7 @@
 """The template of a site file."""
 
+from dataclasses import replace
+
 import yaml
 
 from schema.site.example import example
@@ -50,3 +52,34 @@ def test_it_says_which_releases_can_be_overridden() -> None:
     assert yaml.safe_load("\n".join(line.removeprefix("# ") for line in commented)) == {
         "overrides": {"web": {}, "db": {}}
     }
+
+
+TEAMS = SettingSpec(
+    name="teams",
+    type="array",
+    description="Whom it is for",
+    items=(
+        SettingSpec(name="name", type="string", example="blue"),
+        SettingSpec(name="db.port", type="integer", default=1),
+        SettingSpec(name="db.host", example="d"),
+    ),
+)
+
+
+def test_a_list_has_an_entry_to_fill_in() -> None:
+    text = example(Settings.of([TEAMS], []), prefix="r.in/x")
+    assert "# Whom it is for; a list of these\nteams:\n" in text
+    assert yaml.safe_load(text) == {"teams": [{"name": "blue", "db": {"host": "d"}}]}
+
+
+def test_a_list_that_may_be_empty_is_commented_out() -> None:
+    text = example(Settings.of([replace(TEAMS, default=[])], []), prefix="r.in/x")
+    assert yaml.safe_load(text) is None
+    _, _, body = text.partition("a list of these\n")
+    uncommented = "\n".join(line.removeprefix("# ") for line in body.splitlines())
+    assert yaml.safe_load(uncommented) == {"teams": [{"name": "blue", "db": {"host": "d"}}]}
+
+
+def test_releases_of_a_list_are_named_with_their_item() -> None:
+    text = example(Settings.of([], [], releases=["web"], repeated=["web", "db"]), prefix="r.in/x")
+    assert "#   web: {}\n#   db-NAME: {}\n" in text

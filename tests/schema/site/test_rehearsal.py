@@ -107,3 +107,13 @@ def test_outputs_of_actions_stand_in_as_far_as_they_are_used() -> None:
 )
 def test_addresses(value: Any, address: bool) -> None:
     assert is_address(value) is address
+
+
+def test_what_an_entry_of_a_list_lacks_gets_a_placeholder() -> None:
+    site = Site(facts={"teams": [{"name": "a", "db": {"port": 1}}, {"name": "b"}]})
+    lacking = [Name(space="site", rest=each) for each in ("teams.a.db.host", "teams.b.host", "others")]
+    assert completed(site, lacking, ["others"]) == {
+        "teams": [{"name": "a", "db": {"port": 1, "host": PLACEHOLDER}}, {"name": "b", "host": PLACEHOLDER}],
+        "others": [],
+    }
+    assert site.facts["teams"] == [{"name": "a", "db": {"port": 1}}, {"name": "b"}]

@@ -17,7 +17,8 @@ from schema.site.secrets import (
     secret_objects,
     single_value,
 )
-from schema.spec.install import Generate, SecretSpec, SecretType
+from schema.spec.generate import Generate
+from schema.spec.install import SecretSpec, SecretType
 from tests.fixtures.made.installs import facts
 
 

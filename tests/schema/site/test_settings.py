@@ -1,15 +1,18 @@
 """What a site file may hold."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from schema.loading.values import read_all
 from schema.site.settings import Settings, completed, expected
 from schema.site.site import Site
 from schema.site.uses import Use
 from schema.spec.settings import SettingSpec
 from schema.syntax.template import Name
+from tests.fixtures.made.installs import WITH_CHART, spec
 
 DECLARED = (
     SettingSpec(name="replicas", type="integer", default=2, description="Pods"),
@@ -93,3 +96,98 @@ def test_editors_know_the_releases_that_can_be_overridden() -> None:
     assert check({"overrides": {"web": {"any": ["thing"]}}})
     assert not check({"overrides": {"wbe": {}}})
     assert not check({"overrides": {"web": 3}})
+
+
+ENTRIES = (
+    SettingSpec(
+        name="teams",
+        type="array",
+        items=(
+            SettingSpec(name="name", type="string"),
+            SettingSpec(name="size", type="integer", default=2),
+            SettingSpec(name="db.host", type="string"),
+        ),
+    ),
+)
+LISTS = Settings.of(ENTRIES, [Use(name=Name(space="site", rest="teams.item.zone"), where="v.yaml:1")])
+
+
+def test_members_of_entries_are_those_that_are_declared_and_those_that_are_used() -> None:
+    assert [each.name for each in LISTS.known["teams"].items] == ["name", "size", "db.host", "zone"]
+    undeclared = Settings.of([], [Use(name=Name(space="site", rest="a.teams.item.zone"), where="v.yaml:1")])
+    (found,) = undeclared.known.values()
+    assert (found.name, found.type, [each.name for each in found.items]) == ("a.teams", "array", ["name", "zone"])
+
+
+@pytest.mark.parametrize(
+    ("teams", "told"),
+    [
+        ([{"name": "a", "sise": 3}], "'teams', entry 1: unknown setting 'sise'; did you mean 'size'?"),
+        (
+            [{"name": "a"}, {"name": "b", "size": "x"}],
+            "'teams', entry 2: setting 'size' is 'x', expected a whole number",
+        ),
+        ([{"name": "a", "db": {"hots": "x"}}], "'teams', entry 1: unknown setting 'db.hots'; did you mean 'db.host'?"),
+        ("x", "setting 'teams' is 'x', expected a list"),
+        ({"name": "a"}, "setting 'teams' is a mapping, expected a list"),
+    ],
+)
+def test_bad_entries(teams: Any, told: str) -> None:
+    assert list(LISTS.faults(site(teams=teams))) == [f"site.yaml: {told}"]
+    assert list(Draft202012Validator(LISTS.schema()).iter_errors({"teams": teams})), "editors say so too"
+
+
+def test_good_entries() -> None:
+    teams = [{"name": "a", "db": {"host": "h"}}, {"name": "b", "zone": 1, "size": 3}]
+    assert list(LISTS.faults(site(teams=teams))) == []
+    assert Draft202012Validator(LISTS.schema()).is_valid({"teams": teams})
+    for wrong in ({"size": 3}, {"name": "Team A"}, {"name": "a\n"}):
+        assert not Draft202012Validator(LISTS.schema()).is_valid({"teams": [wrong]}), "a name is needed"
+
+
+def test_entries_have_defaults() -> None:
+    given = site(teams=[{"name": "a"}, {"name": "b", "size": 3}, "x"])
+    assert completed(given, ENTRIES).facts == {"teams": [{"name": "a", "size": 2}, {"name": "b", "size": 3}, "x"]}
+    assert given.facts["teams"][0] == {"name": "a"}
+
+
+def test_all_that_is_wrong_with_a_list_is_told_at_once() -> None:
+    assert len(list(LISTS.faults(site(teams=[{"a": 1}, {"size": "x", "b": 2}], c=3)))) == 4
+
+
+def test_releases_of_a_list_are_overridden_by_their_own_names() -> None:
+    check = Draft202012Validator(Settings.of([], [], releases=["web"], repeated=["web", "db"]).schema()).is_valid
+    assert check({"overrides": {"web": {}, "web-a": {}, "db-a": {}}})
+    assert not check({"overrides": {"db": {}}})
+    assert not check({"overrides": {"dbb-a": {}}})
+
+
+def test_what_is_repeated_uses_members_of_the_list_and_of_the_first(tmp_path: Path) -> None:
+    text = """\
+install:
+  releases:
+    - name: web
+      chart: web
+      namespace: n
+      for_each: {list: "${site.a.teams}", first: "${site.team}"}
+      values: [v.yaml]
+    - {name: db, chart: web, namespace: n, for_each: "${site.dbs}", values: [v.yaml]}
+"""
+    made = spec(tmp_path, WITH_CHART + text, {"v.yaml": "a: ${item.host}\nb: ${item.db.port}\nc: ${site.zone}\n"})
+    found = Settings.of_spec(made, read_all(made).values())
+    members = {name: [item.name for item in each.items] for name, each in found.known.items()}
+    assert members == {
+        "team.host": [],
+        "team.db.port": [],
+        "zone": [],
+        "a.teams": ["name", "host", "db.port"],
+        "dbs": ["name", "host", "db.port"],
+    }
+    assert (found.releases, found.repeated) == (("web",), ("web", "db"))
+    own = {
+        "team": {"host": "h", "db": {"port": 1}},
+        "zone": "z",
+        "a": {"teams": [{"name": "b", "host": "h"}]},
+        "dbs": [],
+    }
+    assert list(found.faults(site(**own))) == []

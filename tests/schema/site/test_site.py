@@ -203,3 +203,12 @@ def test_the_cluster_of_a_site(tmp_path: Path) -> None:
         Site.load(path)
     assert "'kubeconfig' is a list" in str(caught.value)
     assert "'kube_context' is" in str(caught.value)
+
+
+def test_an_entry_of_a_list_goes_by_its_name(tmp_path: Path) -> None:
+    site = load(tmp_path, "teams: [{name: a, db: {host: d}}, {name: b-1}, plain, {host: x}]\n")
+    assert value(site, "teams.a.db.host") == "d"
+    assert value(site, "teams.b-1") == {"name": "b-1"}
+    for rest in ("teams.c", "teams.0", "teams.plain", "teams.b-1.db"):
+        with pytest.raises(FormatError):
+            value(site, rest)

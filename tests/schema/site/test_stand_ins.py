@@ -12,7 +12,7 @@ from bundle.oci.reference import Reference
 from schema.site.image_names import ImageNames
 from schema.site.site import Site
 from schema.site.stand_ins import StandIns, shaped
-from schema.spec.install import Generate
+from schema.spec.generate import Generate
 from schema.syntax.problems import Problems
 from schema.syntax.template import Name, parse
 from schema.values.chart import ChartValues
@@ -113,3 +113,13 @@ def test_a_lone_stand_in_takes_the_shape_that_the_chart_has(tmp_path: Path, give
     found = shaped(values(tmp_path, given), CHART)
     assert found == taken
     assert type(next(iter(found.values()))) in (int, bool, str, list, dict)
+
+
+def test_the_entry_that_stands_for_those_of_a_list() -> None:
+    facts = {"teams": [{"name": "item", "size": 2}]}
+    for site in (Site(facts=facts), Site(label="site.yaml", facts=facts)):
+        lookup = StandIns(images=NAMES, site=site, generated={})
+        assert lookup(name("${site.teams.item.size}")) == 2
+        assert lookup(name("${site.teams.item.host}")) == "teams-item-host.site.invalid"
+    with pytest.raises(FormatError):
+        StandIns(images=NAMES, site=Site(label="site.yaml", facts=facts), generated={})(name("${site.teams.b.host}"))

@@ -6,9 +6,11 @@ import pytest
 
 from bundle.errors import SpecError
 from schema.loading.values import read_all
+from schema.site.instances import expanded
 from schema.site.site import Site
 from schema.site.uses import Use, gather, is_user, known_uses, uses
 from schema.syntax.template import Name
+from schema.values.values import counting
 from tests.fixtures.made.installs import WITH_CHART, spec
 
 TEXT = (
@@ -145,3 +147,45 @@ def test_what_a_backup_uses_is_known_and_not_asked_of_an_install(tmp_path: Path)
     found = spec(tmp_path, text)
     assert uses(found, []) == ()
     assert [str(each.name) for each in known_uses(found, [])] == ["${site.rows}", "${env.PW}"]
+
+
+REPEATED = (
+    WITH_CHART
+    + """install:
+  secrets: [{name: key, generate: hex8, for_each: "${site.teams}"}]
+  releases:
+    - {name: r, chart: web, namespace: n, for_each: "${site.teams}",
+       values: [v.yaml, {file: w.yaml, when: "${item.on}"}]}
+    - {name: s, chart: web, namespace: n, for_each: {list: "${site.others}", first: "${site.first}"}, values: [v.yaml]}
+"""
+)
+BOTH: dict[str, str | bytes] = {"v.yaml": "a: ${item.host}\n", "w.yaml": "p: ${env.P${item.SUFFIX}}\n"}
+
+
+def test_what_is_repeated_uses_what_each_item_does(tmp_path: Path) -> None:
+    loaded = spec(tmp_path, REPEATED, BOTH)
+    site = Site(label="s", facts={"teams": [{"name": "a", "on": True}, {"name": "b", "on": False}]})
+    found = expanded(loaded, lambda: site)
+    files = counting(found.install.releases, read_all(found), site.value)
+    assert [f"{use.name} {use.where}" for use in uses(found, files)] == [
+        "${site.teams.a.on} release 'r-a': 'when'",
+        "${site.teams.b.on} release 'r-b': 'when'",
+        "${site.teams} 'for_each'",
+        "${site.teams.a.host} v.yaml:1",
+        "${env.P_A} w.yaml:1",
+        "${site.teams.b.host} v.yaml:1",
+        "${site.first.host} v.yaml:1",
+    ], "the environment of what does not count is not asked for"
+    everything = {str(use.name) for use in uses(found, read_all(found).values())}
+    assert "${env.P_B}" in everything
+
+
+def test_a_list_that_is_needed_and_missing(tmp_path: Path) -> None:
+    loaded = expanded(spec(tmp_path, REPEATED, BOTH), lambda: Site(label="s", facts={"first": {"host": "h"}}))
+    with pytest.raises(SpecError) as caught:
+        gather(uses(loaded, read_all(loaded).values()), site=Site(label="s", facts={"first": {"host": "h"}}), env={},
+               directory=tmp_path, ask=None)  # fmt: skip
+    assert any(
+        each.startswith("undefined ${site.teams}: s has no 'teams'; used in 'for_each'")
+        for each in caught.value.problems
+    )

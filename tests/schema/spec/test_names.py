@@ -83,3 +83,16 @@ def test_a_carried_file_lies_below_install(data: dict[str, Any], place: tuple[An
     with pytest.raises(FormatError, match="expected a path below install/") as caught:
         Spec.from_dict(data, path=Path("/x/airgap.yaml"))
     assert caught.value.what.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("namespace", "is_good"), [("n${item.suffix}", True), ("n${item.suffix}x", False), ("n${item.x}", False)]
+)
+def test_a_namespace_of_what_is_repeated(data: dict[str, Any], namespace: str, is_good: bool, tmp_path: Path) -> None:
+    data["install"]["releases"][0]["namespace"] = namespace
+    data["install"]["secrets"][0]["namespaces"] = [namespace]
+    if is_good:
+        assert Spec.from_dict(data, path=tmp_path / "airgap.yaml")
+    else:
+        with pytest.raises(FormatError):
+            Spec.from_dict(data, path=tmp_path / "airgap.yaml")

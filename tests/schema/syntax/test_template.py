@@ -108,3 +108,20 @@ def test_an_unknown_way_to_encode() -> None:
     with pytest.raises(FormatError) as caught:
         template.parse("${env.A|base64}")
     assert "${env.NAME|urlencode}" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["${env.PW${item.SUFFIX}}", "${file.tls/w${item.suffix}.crt}", "${env.P${item.SUFFIX}|urlencode}", "${item.a.b}"],
+)
+def test_a_suffix_inside_a_name(text: str) -> None:
+    (name,) = template.parse(text)
+    assert str(name) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["${env.PW${item.name}}", "${env.${site.x}}", "${env.A ${item.suffix}}", "${${item.suffix}}"]
+)
+def test_nothing_else_stands_inside_a_name(text: str) -> None:
+    with pytest.raises(FormatError):
+        template.parse(text)

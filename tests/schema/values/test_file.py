@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bundle.errors import StorageError
+from schema.spec.repeat import Instance
 from schema.syntax.problems import Problems
 from schema.values.file import ValuesFile, read_values
 
@@ -120,3 +121,15 @@ def test_names_are_found_with_their_place(tmp_path: Path) -> None:
 def test_a_file_that_can_not_be_read(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="can't read values"):
         read_values(tmp_path / "none.yaml", "none.yaml", Problems("none.yaml"))
+
+
+def test_values_for_one_item_of_a_list(tmp_path: Path) -> None:
+    path = tmp_path / "v.yaml"
+    path.write_text("a: [{b: '${item.host}', n: 5}]\nc: ${secret.key}\nd: x${item.suffix}\n")
+    file = read_values(path, "v.yaml", Problems("v.yaml"))
+    assert file
+    assert file.of(None) is file
+    one = file.of(Instance(place="teams.a", name="a", secrets=frozenset({"key"})))
+    assert one.root.plain() == {"a": [{"b": "${site.teams.a.host}", "n": 5}], "c": "${secret.key-a}", "d": "x-a"}
+    assert one.of(Instance(place="teams.b", name="b", secrets=frozenset({"key-a"}))) is one, "once"
+    assert file.root.plain()["c"] == "${secret.key}"

@@ -122,3 +122,32 @@ def test_the_overrides_of_a_site_are_proven_too(project: Project, bench: Workben
     result = found(connected(bench, site=str(bench.place / "site.yaml")), helm)
     assert json.loads(helm.values[0])["host"] == "q.io"
     assert any("site.yaml:2: the chart has no value 'zz'" in each for each in result.unknown)
+
+
+def repeated(bench: Workbench, site: str = "") -> tuple[Project, Renders]:
+    """A release for each team, and the site's list of them."""
+    (bench.place / "values.yaml").write_text("host: ${item.host}\nsize: ${item.size}\n")
+    release = {"name": "app", "chart": "app", "namespace": "app${item.suffix}", "values": ["values.yaml"]}
+    teams = {"type": "array", "items": {"size": {"type": "integer", "default": 2}}}
+    install = {"releases": [{**release, "for_each": "${site.teams}"}]}
+    bench.write({**bench.spec, "install": install, "site": {"teams": teams}})
+    (bench.place / "site.yaml").write_text(site)
+    return connected(bench, **({"site": str(bench.place / "site.yaml")} if site else {})), Renders()
+
+
+def test_a_repeated_release_is_proven_for_one_that_stands_for_all(project: Project, bench: Workbench) -> None:
+    for site in ("", "teams: []\n"):
+        made, helm = repeated(bench, site)
+        assert [each.text for each in found(made, helm).images] == ["q.io/app:1"]
+        assert [json.loads(text) for text in helm.values] == [{"host": "teams-item-host.site.invalid", "size": 2}]
+        assert [each["namespace"] for each in helm.asked] == ["app-item"]
+
+
+def test_a_repeated_release_is_proven_for_each_entry_that_is_known(project: Project, bench: Workbench) -> None:
+    made, helm = repeated(
+        bench, "teams: [{name: a, host: x}, {name: b, host: w, size: 3}]\noverrides: {app-b: {z: 1}}\n"
+    )
+    result = found(made, helm)
+    assert [json.loads(text) for text in helm.values] == [{"host": "x", "size": 2}, {"host": "w", "size": 3, "z": 1}]
+    assert [each["namespace"] for each in helm.asked] == ["app-a", "app-b"]
+    assert [each.text for each in result.images] == ["q.io/app:1"]
