@@ -139,6 +139,14 @@ COMMANDS: Mapping[str, ListedCommand] = {
             variables=("from", "out", "trust", "jobs"),
         ),
         ListedCommand(
+            name="roles",
+            place="tasks.commands.installed.roles:Roles",
+            purpose="print the Kubernetes roles that an account needs for the install, for kubectl apply",
+            reads="the bundle, the cluster",
+            writes="nothing",
+            variables=_INSTALLED,
+        ),
+        ListedCommand(
             name="status",
             place="tasks.commands.installed.status:Status",
             purpose="show what is installed, whether it is healthy, and what is left over; as a table, JSON or metrics",
