@@ -12,6 +12,7 @@ from tests.fixtures.places import ROOT
 ALLOWED = {
     "tasks/cli/setup.py": {"open_project"},
     "tasks/commands/adopt.py": {"_execute", "_summary"},
+    "tasks/commands/approve.py": {"approvals_path", "read_approvals", "receiver.carried.trust", "verify"},
     "tasks/commands/publish.py": {"ArtifactSource", "open_bundle"},
     "tasks/commands/report.py": {
         "_media",
@@ -21,6 +22,7 @@ ALLOWED = {
         "receiver.carried.path.resolve",
         "receiver.carried.trust",
         "signer_of",
+        "signers_of",
         "verify",
     },
     "tasks/install/verify.py": {"==", "_bundles", "is"},

@@ -17,7 +17,7 @@ _OURS = {
     KUBECONFIG: "How this site's cluster is reached: a kubeconfig, beside this file; else as the environment says.",
     CONTEXT: "The context of the kubeconfig; else its current one.",
     OVERRIDES: "Values of charts by release, stronger than the bundle's: {RELEASE: {KEY: VALUE}}.",
-    TRUST: "Who may sign bundles for this site: {signers: FILE, require: true, bundles: [NAME]}.",
+    TRUST: "Who may sign bundles for this site: {signers: FILE, require: true or N, bundles: [NAME]}.",
 }
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "string": ((str,), "text"),

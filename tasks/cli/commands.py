@@ -114,6 +114,14 @@ COMMANDS: Mapping[str, ListedCommand] = {
             comparing=True,
         ),
         ListedCommand(
+            name="approve",
+            place="tasks.commands.approve:Approve",
+            purpose="verify a bundle, and add your signature over it for sites that require several",
+            reads="the bundle, key=",
+            writes="NAME-VERSION.approvals beside the bundle",
+            variables=("key", "bundle", "trust", "site", "state"),
+        ),
+        ListedCommand(
             name="rehearse",
             place="tasks.rehearsal.rehearse:Rehearse",
             purpose="offline test install: build the bundle and install it into a throwaway target without network",

@@ -18,6 +18,7 @@ CONNECTED: Sequence[str] = (
     "verify",
     "report",
     "rehearse",
+    "approve",
     "publish",
 )
 AIR_GAPPED: Sequence[str] = (
