@@ -106,7 +106,7 @@ COMMANDS: Mapping[str, ListedCommand] = {
         ),
         ListedCommand(
             name="report",
-            place="tasks.commands.report:ReportCommand",
+            place="tasks.commands.review.report:ReportCommand",
             purpose="verify a bundle and write a report for the approver: contents, checks, what is new",
             reads="the bundle, since=",
             writes="NAME-VERSION.report.html and .json",
@@ -114,8 +114,16 @@ COMMANDS: Mapping[str, ListedCommand] = {
             comparing=True,
         ),
         ListedCommand(
+            name="scan",
+            place="tasks.commands.review.scan:Scan",
+            purpose="look for known vulnerabilities in the bundle's SBOMs, by grype or trivy",
+            reads="the bundle, the scanner's database",
+            writes="nothing; with --write the file that it names",
+            variables=("bundle", "trust", "site", "state"),
+        ),
+        ListedCommand(
             name="approve",
-            place="tasks.commands.approve:Approve",
+            place="tasks.commands.review.approve:Approve",
             purpose="verify a bundle, and add your signature over it for sites that require several",
             reads="the bundle, key=",
             writes="NAME-VERSION.approvals beside the bundle",

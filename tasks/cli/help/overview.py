@@ -18,6 +18,7 @@ CONNECTED: Sequence[str] = (
     "verify",
     "report",
     "rehearse",
+    "scan",
     "approve",
     "publish",
 )

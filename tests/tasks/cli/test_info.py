@@ -32,7 +32,7 @@ def test_schema_of_the_site_files_of_a_spec(tmp_path: Path) -> None:
     assert ran.code == 0, ran.err
     found = json.loads(ran.out)["properties"]
     assert found["replicas"] == {"type": "integer", "default": 2}
-    assert set(found) == {"registry", "trust", "overrides", "replicas", "host"}
+    assert set(found) == {"registry", "trust", "overrides", "kubeconfig", "kube_context", "replicas", "host"}
 
 
 def test_schema_of_a_site_without_a_spec(tmp_path: Path) -> None:

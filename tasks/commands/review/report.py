@@ -21,6 +21,7 @@ from bundle.storage.files import write_bytes
 from tasks.assemble.reporting import compose, earlier, last_before
 from tasks.cli.commands import COMMANDS
 from tasks.commands.installed.day2 import ReceiverCommand
+from tasks.commands.review.scan import scan_result
 from tasks.rehearsal.result import KEPT, RehearsalResult
 from tasks.runtime.console import LocalWork
 from tasks.site.receiver import Receiver
@@ -54,6 +55,7 @@ def _report(receiver: Receiver) -> None:
             "signature": _signature(receiver, bundle),
             "proof": proof_result(bundle.manifest),
             "rehearsal": _rehearsal(receiver, bundle),
+            "vulnerabilities": scan_result(receiver.options.state, bundle),
         },
         media=_media(receiver.carried.path, bundle),
         since=before,

@@ -74,8 +74,9 @@ def _signed(receiver: Receiver, key: Path, sums: bytes) -> bytes:
     console = receiver.project.console
     if interactive:
         console.close()  # what ssh-keygen asks for must be seen
-    make_private(receiver.state)
-    with scratch_directory(receiver.state, "approve-") as place:
+    state = receiver.options.state  # not the application's own, which is looked up in a bundle that all have signed
+    make_private(state)
+    with scratch_directory(state, "approve-") as place:
         (place / SUMS).write_bytes(sums)
         keygen = SshKeygen(receiver.project.env)
         return keygen.sign(place / SUMS, key, place=place, interactive=interactive, say=console.line)
