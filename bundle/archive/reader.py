@@ -16,7 +16,7 @@ from bundle.metadata.manifest import BundleManifest, ImageEntry
 from bundle.metadata.names import MANIFEST
 from bundle.oci.digest import Digest
 from bundle.signing.signers import Signer
-from bundle.signing.trust import Vouch, read_signature
+from bundle.signing.trust import Trust, Vouch, read_signature
 from bundle.storage.files import writing
 from bundle.storage.tar_reader import Member
 from bundle.storage.tree import Below, DirectoryTree, Joined, TarTree, Tree, index_members, read_small, walk_files
@@ -173,6 +173,17 @@ def signer_of(path: Path, vouch: Vouch) -> Signer | None:
             return vouch(read_small(tree, SUMS, MAX_SUMS), read_signature(tree), subject=f"bundle {str(path)!r}")
         except (FileNotFoundError, FormatError, SourceError):
             return None
+
+
+def signers_of(path: Path, trust: Trust) -> tuple[Signer, ...]:
+    """All who signed or approved the bundle at `path`, as far as their word counts; errors as for `signer_of`."""
+    with storage_errors(f"read bundle {str(path)!r}", path):
+        try:
+            tree = _tree(path)
+            sums, signature = read_small(tree, SUMS, MAX_SUMS), read_signature(tree)
+        except (FileNotFoundError, FormatError, SourceError):
+            return ()
+    return trust.everybody(sums, signature, subject=f"bundle {str(path)!r}")
 
 
 def is_signed(path: Path) -> bool:

@@ -24,7 +24,7 @@ from bundle.signing.ssh_signature import NAMESPACE
 from bundle.signing.trust import CHECK_COMMAND
 
 FORMAT_VERSION = 1
-SUBJECTS = ("checksums", "signature", "proof", "rehearsal")
+SUBJECTS = ("checksums", "signature", "proof", "rehearsal", "vulnerabilities")
 
 State = Literal["good", "bad", "open"]
 

@@ -25,6 +25,7 @@ _TITLES = {
     "signature": "Signature",
     "proof": "Proof that all images are here",
     "rehearsal": "Rehearsal without network",
+    "vulnerabilities": "Known vulnerabilities",
 }
 
 

@@ -5,6 +5,7 @@ descriptors of ours, because what sh reads itself it cuts into lines and keeps i
 """
 
 import codecs
+import concurrent.futures.thread  # noqa: F401 - has locks taken around forks: must not come while another thread forks
 import errno
 import gc
 import os

@@ -37,7 +37,10 @@ class SshKeygen:
         asked is a ProgramError. `place` is a directory of ours, on which the message can be linked.
         """
         if not key.is_file():
-            raise ProgramError(f"there is no key {str(key)!r}", hint="set bundle.sign.key to a key file")
+            raise ProgramError(
+                f"there is no key {str(key)!r}",
+                hint="name a key file: bundle.sign.key of the spec, or key=FILE for doit approve",
+            )
         with storage_errors("sign", place), scratch_directory(place, "sign-") as private:
             copy = private / message.name
             copy.symlink_to(message.resolve())

@@ -21,7 +21,7 @@ _OURS = {
     CONTEXT: "The context of the kubeconfig; else its current one.",
     HOOKS: "Whom to tell how an install ended: {installed: [[COMMAND, ARGUMENT], URL], failed: [...]}.",
     OVERRIDES: "Values of charts by release, stronger than the bundle's: {RELEASE: {KEY: VALUE}}.",
-    TRUST: "Who may sign bundles for this site: {signers: FILE, require: true, bundles: [NAME]}.",
+    TRUST: "Who may sign bundles for this site: {signers: FILE, require: true or N, bundles: [NAME]}.",
 }
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "string": ((str,), "text"),

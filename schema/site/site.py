@@ -26,12 +26,14 @@ _KEY = re.compile(r"[A-Za-z0-9_-]+")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteTrust:
     """Who may sign bundles: the list `signers` (None: nobody is asked); `require` says that a bundle nobody signed is
-    refused. `bundles` are the names of those that the site takes; empty for all.
+    refused, `needed` how many different signers it must have. `bundles` are the names of those that the site takes;
+    empty for all.
     """
 
     signers: Path | None
     require: bool
     bundles: tuple[str, ...] = ()
+    needed: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,12 +155,20 @@ def _trust(node: Node, base: Path, problems: Problems) -> SiteTrust | None:
         hint = "write trust: {signers: FILE}, FILE in the format of ssh-keygen's allowed signers"
         problems.add((signers or node).place, "'trust' names no list of signers", expected="a file's name", hint=hint)
         return None
-    if require is not None and not isinstance(require.value, bool):
-        problems.add(require.place, f"'require' is {describe(require.value)}", expected="true or false")
+    needed = _needed(require, problems)
     path = base / Path(signers.value).expanduser()
     if not path.is_file():
         problems.add(signers.place, f"'signers': there is no file {str(path)!r}", hint="paths begin at the site file")
-    return SiteTrust(signers=path, require=require is None or require.value is True, bundles=bundles)
+    return SiteTrust(signers=path, require=needed > 0, bundles=bundles, needed=max(needed, 1))
+
+
+def _needed(require: Node | None, problems: Problems) -> int:
+    """How many signers `require` says: true is one, false none."""
+    value = True if require is None else require.value
+    if require is not None and (not isinstance(value, int) or (value < 1 and value is not False)):
+        expected = "true, false or how many different signers"
+        problems.add(require.place, f"'require' is {describe(value)}", expected=expected)
+    return value if isinstance(value, int) else 1
 
 
 def _bundles(node: Node | None, problems: Problems) -> tuple[str, ...]:

@@ -57,6 +57,9 @@ def unfinished(manifest: BundleManifest) -> Mapping[str, Result]:
         "rehearsal": Result(
             state="open", summary="a finished bundle is rehearsed: doit rehearse, then doit report, tells how it went"
         ),
+        "vulnerabilities": Result(
+            state="open", summary="nothing was scanned: a finished bundle is scanned by doit scan, then doit report"
+        ),
     }
 
 

@@ -1,6 +1,6 @@
 """The checks of `preflight`: disk, registry, facts and secrets, cluster and helm, and the spec's own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -9,10 +9,11 @@ from typing import TypeVar
 from bundle.errors import AirgapError, ClusterError, FormatError, MissingToolError, ProblemsError, SpecError
 from bundle.formats.x509 import out_of_date
 from bundle.oci.platform import chosen
-from clients.preflight.cluster import ClusterNeeds, cluster
+from clients.preflight.cluster import cluster
 from clients.preflight.databases import mysql, postgres
 from clients.preflight.dns import dns
 from clients.preflight.findings import Finding, Findings, Probe, Severity, collect, finding_of
+from clients.preflight.needs import ClusterNeeds
 from clients.preflight.probes import http, not_from_pod, tcp
 from clients.preflight.site import disk
 from clients.preflight.tls import tls
@@ -25,7 +26,7 @@ from schema.syntax import template
 from schema.values.placeholders import Placeholder, placeholders
 from schema.values.values import without_secrets
 from tasks.install.charts.judge import judge
-from tasks.install.charts.rendered import brought_kinds, joined, render_releases
+from tasks.install.charts.rendered import RenderedRelease, brought_kinds, joined, render_releases
 from tasks.site.derivation import Derivation
 from tasks.site.receiver import Receiver
 from tasks.site.records.last_backup import missing_backups
@@ -62,6 +63,8 @@ def _probes(receiver: Receiver) -> Iterator[Probe]:
     if spec.install.releases or spec.install.secrets:
         yield partial(_cluster, receiver)
         yield partial(_helm, receiver)
+    if not receiver.options.rehearsal:
+        yield partial(_programs, receiver)
     if spec.install.backup.before_upgrade:
         yield partial(_backups, receiver)
     for check in spec.install.checks:
@@ -80,14 +83,23 @@ def _left_out(receiver: Receiver) -> Findings:
 
 
 def _cluster(receiver: Receiver) -> Findings:
-    wanted = receiver.carried.spec.install.kubernetes
     try:
         rendered, findings = render_releases(receiver)
     except AirgapError as err:  # no cluster, no helm: what is known without them is looked at all the same
         rendered, findings = [], () if isinstance(err, ClusterError | MissingToolError) else (finding_of(err, "helm"),)
+    try:
+        needs = cluster_needs(receiver, rendered)
+        return (*findings, *judge(receiver, rendered), *cluster(receiver.cluster.kubectl, needs))
+    except AirgapError as err:
+        return (*findings, finding_of(err, "cluster"))
+
+
+def cluster_needs(receiver: Receiver, rendered: Sequence[RenderedRelease]) -> ClusterNeeds:
+    """What the installation needs of the cluster, as far as its releases could be rendered."""
+    wanted = receiver.carried.spec.install.kubernetes
     brought, late = brought_kinds(rendered, receiver.carried.spec.install)
     made = {(secret.name, place) for secret in receiver.carried.spec.install.secrets for place in secret.namespaces}
-    needs = ClusterNeeds(
+    return ClusterNeeds(
         min_version=wanted.min_version,
         namespaces=receiver.carried.plan.install.namespaces,
         kinds=joined(each.objects.kinds for each in rendered),
@@ -103,10 +115,6 @@ def _cluster(receiver: Receiver) -> Findings:
         },
         image_host=next((each.host for each in receiver.images.references.values()), ""),
     )
-    try:
-        return (*findings, *judge(receiver, rendered), *cluster(receiver.cluster.kubectl, needs))
-    except AirgapError as err:
-        return (*findings, finding_of(err, "cluster"))
 
 
 def _told(receiver: Receiver, text: str) -> str:
@@ -168,6 +176,25 @@ def _not_filled_in(receiver: Receiver, release: ReleaseSpec, left: Placeholder) 
 def _each(subject: str, err: SpecError | FormatError) -> Iterator[Finding]:
     problems = err.problems if isinstance(err, SpecError) else ()
     return (Finding(subject=subject, what=problem, hint=err.hint) for problem in problems or (err.what,))
+
+
+def _programs(receiver: Receiver) -> Findings:
+    """The programs that actions and backups start are there; without one for a backup only that can't be made."""
+    install = receiver.carried.spec.install
+    started = [(f"action {each.name!r}", each.run[0]) for each in install.actions]
+    dumps = [(f"backup {each.name!r}", each.run[0]) for each in install.backup.commands]
+    sealing = [("backup", "openssl")] if dumps or install.backup.before_upgrade else []
+    findings = []
+    for subject, word in (*started, *dumps, *sealing):
+        program = _told(receiver, word)
+        if not program or "/" in program:  # a fact is missing, or it comes with the bundle
+            continue
+        try:
+            receiver.cluster.programs.find(program)
+        except MissingToolError as err:
+            severity: Severity = "error" if subject.startswith("action") else "warning"
+            findings.append(replace(finding_of(err, subject), severity=severity))
+    return tuple(findings)
 
 
 def _backups(receiver: Receiver) -> Findings:

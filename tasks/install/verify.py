@@ -84,7 +84,7 @@ def _inputs(receiver: Receiver) -> Inputs:
     base = receiver.project.base
     return {
         "signers": [
-            f"{Digest.of(trust.signers.raw)}, {'required' if trust.required else 'looked at'}" for trust in trusts
+            f"{Digest.of(trust.signers.raw)}, {trust.needed if trust.required else 'looked at'}" for trust in trusts
         ],
         **({"since": str(base.fingerprint)} if base else {}),
         **{str(path): str(fingerprint(path)) for path in paths},
@@ -156,13 +156,14 @@ def _listed(receiver: Receiver, path: Path) -> "VerifyReport":
 
 def _origin(path: Path, trust: "Trust | None") -> tuple[str, ...]:
     """What is known of who made the bundle; a TrustError where that is not enough."""
-    from bundle.archive.reader import is_signed, signer_of
+    from bundle.archive.reader import is_signed, signer_of, signers_of
 
     if trust is None:
         return ("it is signed, and by whom was not asked: trust=FILE names who may",) if is_signed(path) else ()
-    signer = signer_of(path, trust)
+    signed = signers_of(path, trust) if signer_of(path, trust) else ()
+    names = ", ".join(dict.fromkeys(f"{each.identity} ({each.key})" for each in signed))
     passed_over = (f"{trust.signers.label}, {line}: passed over" for line in trust.signers.unreadable)
-    return (f"signed by {signer.identity} ({signer.key})" if signer else "not signed", *passed_over)
+    return (f"signed by {names}" if signed else "not signed", *passed_over)
 
 
 def _tell_hand_made(receiver: Receiver, path: Path) -> None:

@@ -135,7 +135,8 @@ def _carry(bundle: Path, target: Path) -> Path:
 def _scene(project: Project, here: Path, bundle: Path, carried: Path) -> Scene:
     program = here / ZIPAPP
     site = Site.load(project.options.site) if project.options.site else Site()
-    opened = open_bundle(carried, vouch=site_trust(project.options, site, bundle, project.env))
+    trust = site_trust(project.options, site, bundle, project.env)
+    opened = open_bundle(carried, vouch=trust.by_one if trust else None)  # it is approved afterwards
     refuse_other_bundle(site, opened.manifest.name)
     opened.extract(ZIPAPP, program)  # the one that the list names, wherever it lies
     assets = Path(project.env[_ASSETS]) if project.env.get(_ASSETS) else None

@@ -280,7 +280,7 @@ VARIABLES: Mapping[str, Variable] = {
             values=("images", "cluster"),
         ),
         Variable("kubeconfig", _path, CONNECTED, "a cluster for rehearse to install into"),
-        Variable("key", _path, AIR_GAPPED, "the certificate of those who may read a backup, for backup"),
+        Variable("key", _path, BOTH, "for backup, the certificate of those who may read it; for approve, your SSH key"),
         Variable("jobs", _jobs, BOTH, "how many transfers run at once"),
     )
 }

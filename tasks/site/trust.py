@@ -25,6 +25,7 @@ def site_trust(options: Options, site: Site, bundle: Path, env: Mapping[str, str
         path, required = site.trust.signers, site.trust.require
     else:
         return None
+    from bundle.signing.approvals import read_approvals
     from bundle.signing.signers import Signers  # a site that asks nobody's signature needs none of this
     from bundle.signing.trust import Trust
 
@@ -35,7 +36,13 @@ def site_trust(options: Options, site: Site, bundle: Path, env: Mapping[str, str
         )
     with storage_errors("read the list of signers", path):
         signers = Signers.parse(path.read_bytes(), label=str(path))
-    return Trust(signers=signers, required=required, check=lambda data: _is_good(data, signers, env))
+    return Trust(
+        signers=signers,
+        required=required,
+        check=lambda data: _is_good(data, signers, env),
+        needed=site.trust.needed if site.trust else 1,
+        approvals=read_approvals(bundle),
+    )
 
 
 def refuse_other_bundle(site: Site, name: str) -> None:

@@ -41,3 +41,16 @@ def test_without_the_program(tmp_path: Path) -> None:
     done = dump(tmp_path, "postgres")
     assert (done.returncode, done.stdout) == (1, "")
     assert "pg_dump is not on PATH next: " in done.stderr
+
+
+@pytest.mark.parametrize(("program", "told"), [("mariadb-dump", ""), ("pg_dump", "no backup can be made: mysqldump ")])
+def test_preflight_asks_whether_it_is_there(tmp_path: Path, program: str, told: str) -> None:
+    (tmp_path / program).write_text(SHOW)
+    (tmp_path / program).chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, str(PROGRAM), "--check", "--kind=mysql"],
+        env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith(told)
+    assert (" next: install the client" in done.stderr) == bool(told)

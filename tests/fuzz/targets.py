@@ -35,7 +35,7 @@ from clients.charts.images import find_images
 from clients.charts.metadata import read_metadata
 from clients.cluster.diagnose import redact_text
 from clients.http.auth import parse_challenges
-from clients.preflight.rendered import RenderedObjects
+from clients.preflight.objects.rendered import RenderedObjects
 from schema.site.actions import parse_outputs
 from schema.syntax.document import parse
 from schema.syntax.problems import Problems

@@ -34,7 +34,7 @@ from clients.charts.documents import documents
 from clients.charts.images import find_images
 from clients.charts.metadata import read_metadata
 from clients.http.auth import parse_challenges
-from clients.preflight.rendered import RenderedObjects
+from clients.preflight.objects.rendered import RenderedObjects
 from schema.values.chart import ChartValues
 
 SECONDS = 5.0  # on a busy machine; the attacks took from ten seconds to hours

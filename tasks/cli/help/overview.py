@@ -18,10 +18,12 @@ CONNECTED: Sequence[str] = (
     "verify",
     "report",
     "rehearse",
+    "scan",
+    "approve",
     "publish",
 )
 AIR_GAPPED: Sequence[str] = (
-    "fetch", "verify", "plan", "preflight", "install",
+    "fetch", "verify", "plan", "preflight", "roles", "install",
     "status", "history", "diagnose", "backup", "rollback", "uninstall",
 )  # fmt: skip
 ANYWHERE: Sequence[str] = ("list", "info", "graph", "clean", "forget", "schema", "completion", "help")

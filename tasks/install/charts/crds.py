@@ -5,8 +5,8 @@ from typing import Any
 
 from bundle.errors import ProblemsError
 from clients.cluster.crds import Crd, apply_crd, differences, live_crds, same
-from clients.preflight.crds import ChartCrd, Place, kept, upgraded
 from clients.preflight.findings import Finding
+from clients.preflight.objects.crds import ChartCrd, Place, kept, upgraded
 from schema.spec.install import ReleaseSpec
 from tasks.install.charts.rendered import RenderedRelease, render_one, render_releases
 from tasks.site.receiver import Receiver

@@ -7,10 +7,10 @@ from itertools import chain
 
 from bundle.errors import ClusterError
 from clients.cluster.manifests import Manifest
-from clients.preflight.cluster import ApiKind
-from clients.preflight.dry_run import dry_run, dry_run_namespace
 from clients.preflight.findings import Finding, finding_of
-from clients.preflight.refusals import Owner, refused
+from clients.preflight.needs import ApiKind
+from clients.preflight.objects.dry_run import dry_run, dry_run_namespace
+from clients.preflight.objects.refusals import Owner, refused
 from tasks.install.charts.rendered import RenderedRelease
 from tasks.site.receiver import Receiver
 

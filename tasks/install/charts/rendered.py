@@ -9,9 +9,9 @@ from bundle.oci.digest import Digest
 from clients.charts.images import FoundImage, find_images, ignored, pulls
 from clients.cluster.crds import split_crds
 from clients.http.transport import Transport
-from clients.preflight.cluster import ApiKind
 from clients.preflight.findings import Finding, Findings, Severity
-from clients.preflight.rendered import RenderedObjects
+from clients.preflight.needs import ApiKind
+from clients.preflight.objects.rendered import RenderedObjects
 from clients.registry.repository import Registries
 from schema.site.stand_ins import StandIns, shaped
 from schema.spec.install import InstallSpec, ReleaseSpec

@@ -68,6 +68,41 @@ def test_what_is_no_signature(key: Key, signature: bytes) -> None:
     assert "transfer it again" in caught.value.hint
 
 
+def trusting(*keys: Key, needed: int, approvals: tuple[bytes, ...]) -> Trust:
+    listed = "".join(key.line(f"p{number}@example.com") for number, key in enumerate(keys))
+    signers = Signers.parse(listed.encode(), label="signers")
+    return Trust(signers=signers, required=True, check=in_python, needed=needed, approvals=approvals)
+
+
+def test_several_signers(key: Key, tmp_path: Path) -> None:
+    other, stranger = make_key(tmp_path / "other"), make_key(tmp_path / "stranger")
+    trust = trusting(key, other, needed=2, approvals=(other.sign(LIST),))
+    both = trust.everybody(LIST, key.sign(LIST), subject=SUBJECT)
+    assert [each.identity for each in both] == ["p0@example.com", "p1@example.com"]
+    assert trust(LIST, key.sign(LIST), subject=SUBJECT) == both[0]
+    assert trusting(key, other, needed=2, approvals=(key.sign(LIST), other.sign(LIST)))(LIST, None, subject=SUBJECT)
+    for worthless in (key.sign(LIST), stranger.sign(LIST), other.sign(b"another"), other.sign(LIST, namespace="git")):
+        lacking = trusting(key, other, needed=2, approvals=(worthless,))
+        with pytest.raises(TrustError, match=f"^{SUBJECT} has 1 of 2 signatures that the site requires: p0@") as caught:
+            lacking(LIST, key.sign(LIST), subject=SUBJECT)
+        assert "doit approve key=FILE" in caught.value.hint
+        assert lacking.by_one(LIST, key.sign(LIST), subject=SUBJECT) == both[0]
+
+
+def test_why_an_approval_does_not_count_is_told(key: Key, tmp_path: Path) -> None:
+    other = make_key(tmp_path / "other")
+    trust = trusting(key, other, needed=2, approvals=(other.sign(b"another"),))
+    with pytest.raises(TrustError, match=f"does not count: an approval, by p1@example.com, is not over this {SUMS}"):
+        trust(LIST, key.sign(LIST), subject=SUBJECT)
+
+
+def test_an_approval_does_not_heal_a_bad_signature(key: Key, tmp_path: Path) -> None:
+    other = make_key(tmp_path / "other")
+    trust = trusting(key, other, needed=1, approvals=(other.sign(LIST),))
+    with pytest.raises(TrustError, match=f"{SIGNATURE}, by p0@example.com, is not over this {SUMS}"):
+        trust(LIST, key.sign(b"another"), subject=SUBJECT)
+
+
 def test_a_signature_is_read_as_it_lies_there(tmp_path: Path) -> None:
     tree = DirectoryTree(tmp_path)
     assert read_signature(tree) is None

@@ -12,7 +12,8 @@ from bundle.errors import ClusterError, ClusterReason
 from bundle.formats.versions import Version
 from bundle.oci.platform import Platform
 from clients.cluster.kubectl import JsonObject, Right, Versions
-from clients.preflight.cluster import ApiKind, ClusterNeeds, cluster
+from clients.preflight.cluster import cluster
+from clients.preflight.needs import ApiKind, ClusterNeeds
 
 AMD64, ARM64 = Platform.parse("linux/amd64"), Platform.parse("linux/arm64/v8")
 DEPLOYMENT = ApiKind(api_version="apps/v1", kind="Deployment")
@@ -170,7 +171,16 @@ def test_a_storage_class_that_does_not_exist() -> None:
 def test_what_may_not_be_seen_is_a_warning_and_what_fails_an_error() -> None:
     fake = FakeCluster(broken={"nodes": "forbidden", "storageclasses.storage.k8s.io": "unreachable"})
     needs = ClusterNeeds(min_version="1.24", storage_class="fast", platforms={"api": [AMD64]})
-    assert told(fake, needs) == ["warning: not checked: nodes: no", "error: storageclasses.storage.k8s.io: no"]
+    assert told(fake, needs) == ["error: storageclasses.storage.k8s.io: no", "warning: not checked: nodes: no"]
+
+
+def test_all_that_may_not_be_seen_is_one_warning_with_one_way_out() -> None:
+    classes = ("ingressclasses.networking.k8s.io", "storageclasses.storage.k8s.io")
+    fake = FakeCluster(broken=dict.fromkeys(("nodes", *classes), "forbidden"))
+    needs = ClusterNeeds(min_version="1.24", ingress_class="nginx", storage_class="fast")
+    (found,) = cluster(fake, needs)
+    assert found.what == f"not checked: nodes: no; {classes[0]}: no; {classes[1]}: no"
+    assert found.hint.startswith("doit roles prints")
 
 
 NEEDS = ClusterNeeds(min_version="1.24", namespaces=["pro"], kinds={"pro": [DEPLOYMENT, ROLE, POD]})

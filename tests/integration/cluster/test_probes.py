@@ -11,11 +11,13 @@ from bundle.oci.platform import Platform
 from bundle.oci.reference import Reference
 from clients.cluster.kubectl import Kubectl
 from clients.http.credentials import Credentials
-from clients.preflight.cluster import ApiKind, ClusterNeeds
 from clients.preflight.cluster import cluster as check_cluster
 from clients.preflight.databases import mysql, postgres
 from clients.preflight.findings import Findings
+from clients.preflight.needs import ApiKind, ClusterNeeds
 from clients.preflight.probes import http
+from clients.preflight.rights import Rights
+from clients.preflight.roles import as_yaml, role_objects, subject
 from clients.preflight.site import registry as check_registry
 from clients.preflight.tls import tls
 from tests.fixtures.parts.clusters import Cluster, asset
@@ -184,6 +186,20 @@ def test_an_account_without_rights(cluster: Cluster) -> None:
     for resource in ("deployments.apps", "services", "jobs.batch", "ingresses.networking.k8s.io", "secrets"):
         assert any(f" {resource} in namespace 'preflight-a'" in each for each in found)
     assert any("clusterroles.rbac.authorization.k8s.io in the whole cluster" in each for each in found)
+
+
+def test_the_roles_give_an_account_all_that_is_asked_for(cluster: Cluster, tmp_path: Path) -> None:
+    admin, account = kubectl(cluster.kubeconfig), kubectl(cluster.login("somebody-with-roles"))
+    rights = Rights(admin)
+    objects = role_objects(
+        rights.wanted(NEEDS),
+        name="preflight-install",
+        subjects=[subject("User", "somebody-with-roles")],
+        absent=rights.absent(NEEDS),
+    )
+    (tmp_path / "roles.yaml").write_text(as_yaml(objects))
+    cluster.kubectl("apply", "-f", str(tmp_path / "roles.yaml"))
+    assert lines(check_cluster(account, NEEDS)) == []
 
 
 def test_a_cluster_that_is_not_there(cluster: Cluster, tmp_path: Path) -> None:

@@ -46,6 +46,22 @@ def test_plan_then_install_then_plan_again(site: Site) -> None:
     assert site.revision("web") == 1
 
 
+def test_an_account_with_the_printed_roles_can_install(site: Site) -> None:
+    site.carry()
+    printed = site.run("roles", "--user=installer")
+    assert printed.code == 0, printed.err
+    assert site.revision("web") == 0
+    site.env["KUBECONFIG"] = str(site.helm.cluster.login("installer"))
+    refused = site.run("preflight")
+    assert refused.code == 1
+    assert "next: " in refused.err
+    assert "airgap.pyz roles prints the roles to ask for" in refused.err
+    (site.place / "roles.yaml").write_text(printed.out)
+    site.helm.cluster.kubectl("apply", "-f", str(site.place / "roles.yaml"))
+    site.install()
+    assert site.revision("web") == 1
+
+
 def test_rollback_returns_to_the_revision_before(site: Site) -> None:
     site.carry()
     site.install()

@@ -92,7 +92,8 @@ def test_the_bundles_that_a_site_takes(tmp_path: Path) -> None:
         ("signers", "1:8: 'trust' names no list of signers"),
         ("{signers: 5}", "1:18: 'trust' names no list of signers"),
         ("{signers: nowhere}", "1:18: 'signers': there is no file"),
-        ("{signers: site.yaml, require: 1}", "'require' is the number 1; expected true or false"),
+        ("{signers: site.yaml, require: 0}", "'require' is the number 0; expected true, false or how many different"),
+        ("{signers: site.yaml, require: two}", "'require' is text; expected true, false or how many different"),
         ("{bundles: app}", "1:18: 'bundles' is"),
         ("{bundles: []}", "expected a list of names; write trust: {bundles: [NAME]}"),
         ("{signers: site.yaml, bundles: [app, 5]}", "1:38: 'bundles' is"),
@@ -104,6 +105,16 @@ def test_a_wrong_trust(tmp_path: Path, trust: str, problem: str) -> None:
     with pytest.raises(SpecError) as caught:
         load(tmp_path, f"trust: {trust}\n")
     assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("require", "needed"),
+    [("", (True, 1)), (", require: true", (True, 1)), (", require: false", (False, 1)), (", require: 3", (True, 3))],
+)
+def test_how_many_must_sign(tmp_path: Path, require: str, needed: tuple[bool, int]) -> None:
+    trust = load(tmp_path, f"trust: {{signers: site.yaml{require}}}\n").trust
+    assert trust
+    assert (trust.require, trust.needed) == needed
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "{}"])

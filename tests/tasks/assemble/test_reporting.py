@@ -30,7 +30,7 @@ def another(carried_bundle: Path, place: Path, version: str, created: str, name:
 def test_nothing_is_said_of_what_only_a_finished_one_tells(carried_bundle: Path) -> None:
     results = unfinished(manifest_of(carried_bundle))
     assert results.keys() == set(SUBJECTS)
-    assert {results[each].state for each in ("checksums", "signature", "rehearsal")} == {"open"}
+    assert {results[each].state for each in ("checksums", "signature", "rehearsal", "vulnerabilities")} == {"open"}
     assert results["signature"].summary == "the bundle is not signed"
 
 

@@ -8,13 +8,14 @@ from typing import Any, cast
 import pytest
 import trustme
 
-from bundle.errors import ProgramError
+from bundle.errors import MissingToolError, ProgramError
 from bundle.secret import KnownSecrets
 from clients.preflight.findings import Finding
 from schema.site.site import Site
+from schema.spec.backup import BackupSpec, DumpSpec
 from schema.spec.checks import CheckKind, CheckSpec
 from schema.spec.install import SecretSpec
-from tasks.install.checks import _secret, check_findings
+from tasks.install.checks import _programs, _secret, check_findings
 from tasks.site.receiver import Receiver
 from tests.fixtures.made.installs import facts
 
@@ -127,3 +128,25 @@ def test_a_certificate_for_another_host_and_of_another_authority_and_for_a_day(t
         "made out to other.inter",
     ):
         assert part in found.what
+
+
+def test_programs_that_a_later_step_starts_are_looked_for(tmp_path: Path) -> None:
+    def find(name: str) -> Path:
+        if name in ("bash", "mysql"):
+            return tmp_path
+        raise MissingToolError(f"{name} is not installed", hint=f"install {name}")
+
+    run = ("absent", "./own.sh", "bash", "${site.kind}")
+    actions = [SimpleNamespace(name=word, run=(word, "x")) for word in run]
+    backup = BackupSpec(commands=(DumpSpec(name="db", run=("nodump",), env={}),))
+    found: Any = receiver(tmp_path)
+    found.cluster.programs.find = find
+    found.options = SimpleNamespace(rehearsal="")
+    found.carried.spec = SimpleNamespace(install=SimpleNamespace(actions=actions, backup=backup))
+    assert [(each.severity, each.subject, each.what) for each in _programs(found)] == [
+        ("error", "action 'absent'", "absent is not installed"),
+        ("warning", "backup 'db'", "nodump is not installed"),
+        ("warning", "backup", "openssl is not installed"),
+    ]
+    found.carried.spec.install.backup = BackupSpec()
+    assert [each.subject for each in _programs(found)] == ["action 'absent'"], "no backup, no openssl"

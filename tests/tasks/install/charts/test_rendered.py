@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from clients.preflight.cluster import ApiKind
-from clients.preflight.rendered import RenderedObjects
+from clients.preflight.needs import ApiKind
+from clients.preflight.objects.rendered import RenderedObjects
 from tasks.install.charts.rendered import RenderedRelease, brought_kinds
 from tests.fixtures.made.installs import WITH_CHART, spec
 

@@ -3,8 +3,8 @@
 import pytest
 
 from bundle.errors import FormatError
-from clients.preflight.cluster import ApiKind
-from clients.preflight.rendered import RenderedObjects
+from clients.preflight.needs import ApiKind
+from clients.preflight.objects.rendered import RenderedObjects
 
 RENDERED = """\
 ---

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bundle.archive.parts import find_archive, sums_path
-from bundle.archive.reader import OpenedBundle, is_signed, open_bundle, signer_of
+from bundle.archive.reader import OpenedBundle, is_signed, open_bundle, signer_of, signers_of
 from bundle.archive.verify import verify
 from bundle.errors import AirgapError, BundleError, TrustError, storage_errors
 from bundle.formats import strict_json
@@ -15,11 +15,13 @@ from bundle.metadata.names import MANIFEST, REPORT, REPORT_DATA
 from bundle.report.model import Medium, Report, Result, proof_result
 from bundle.report.page import report_page
 from bundle.report.snapshot import Snapshot
+from bundle.signing.approvals import different
 from bundle.signing.trust import OneList
 from bundle.storage.files import write_bytes
 from tasks.assemble.reporting import compose, earlier, last_before
 from tasks.cli.commands import COMMANDS
 from tasks.commands.installed.day2 import ReceiverCommand
+from tasks.commands.review.scan import scan_result
 from tasks.rehearsal.result import KEPT, RehearsalResult
 from tasks.runtime.console import LocalWork
 from tasks.site.receiver import Receiver
@@ -53,6 +55,7 @@ def _report(receiver: Receiver) -> None:
             "signature": _signature(receiver, bundle),
             "proof": proof_result(bundle.manifest),
             "rehearsal": _rehearsal(receiver, bundle),
+            "vulnerabilities": scan_result(receiver.options.state, bundle),
         },
         media=_media(receiver.carried.path, bundle),
         since=before,
@@ -78,23 +81,29 @@ def _earlier(receiver: Receiver, since: Path | None) -> tuple[Snapshot | None, s
 
 def _signature(receiver: Receiver, bundle: OpenedBundle) -> Result:
     trust = receiver.carried.trust(receiver.carried.path)
+    first = trust.by_one if trust else None
     try:
         receiver.carried.refuse_other(bundle)
-        vouch = OneList(trust, agreed=bundle.sums_digest)
-        signer = signer_of(receiver.carried.path, vouch)
+        signer = signer_of(receiver.carried.path, OneList(first, agreed=bundle.sums_digest))
     except TrustError as err:
         return Result(state="bad", summary=err.what, details=(err.hint,))
     if trust is None:
-        signed = is_signed(receiver.carried.path)
+        has_one = is_signed(receiver.carried.path)
         return Result(
             state="open",
             summary="it is signed; by whom was not asked: trust=FILE names who may"
-            if signed
+            if has_one
             else "the bundle is not signed",
         )
     if signer is None:
         return Result(state="open", summary="the bundle is not signed")
-    return Result(state="good", summary=f"signed by {signer.identity} ({signer.key}), whom {trust.signers.label} lists")
+    signed = signers_of(receiver.carried.path, trust)
+    others = ", ".join(dict.fromkeys(f"{each.identity} ({each.key})" for each in signed[1:]))
+    summary = f"signed by {signer.identity} ({signer.key}), whom {trust.signers.label} lists"
+    count = different([(each.identity, each.key.blob) for each in signed])
+    wanted = f"; {count} of {trust.needed} signers" if trust.needed > 1 else ""
+    summary += f"; approved by {others}{wanted}" if others else wanted
+    return Result(state="good" if count >= trust.needed else "open", summary=summary)
 
 
 def _base_of(bundle: OpenedBundle, since: Path | None) -> Base | None:

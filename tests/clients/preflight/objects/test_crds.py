@@ -7,8 +7,8 @@ import pytest
 
 from bundle.errors import ClusterError
 from clients.cluster.crds import Crd
-from clients.preflight.crds import ChartCrd, kept, upgraded
 from clients.preflight.findings import Finding
+from clients.preflight.objects.crds import ChartCrd, kept, upgraded
 from tests.fixtures.made.crds import TEXT, Answers, crd, kubectl
 
 ONE, TWO = crd({"a": TEXT}), crd({"a": TEXT, "mode": TEXT})

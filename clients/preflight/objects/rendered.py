@@ -6,7 +6,7 @@ from typing import Any
 
 from clients.cluster.crds import Crd, crds_of, split_crds
 from clients.cluster.manifests import manifests
-from clients.preflight.cluster import ApiKind
+from clients.preflight.needs import ApiKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,7 +51,9 @@ def test_the_report_on_a_finished_bundle(bench: Workbench) -> None:
     ran = made(bench).doit("report")
     assert ran.code == 0, ran.out + ran.err
     report = data(bench.dist / "app-1.0.report.json")
-    assert states(report) == {"checksums": "good", "signature": "open", "proof": "open", "rehearsal": "open"}
+    open_ones = dict.fromkeys(("signature", "proof", "rehearsal", "vulnerabilities"), "open")
+    assert states(report) == {"checksums": "good", **open_ones}
+    assert report["results"]["vulnerabilities"]["summary"] == "nothing was scanned: doit scan"
     assert "not rehearsed on this machine" in report["results"]["rehearsal"]["summary"]
     assert "  checksums  good " in ran.out
     assert "app-1.0.report.html" in ran.out

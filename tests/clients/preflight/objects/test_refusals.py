@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from clients.preflight.dry_run import Answers, Refusal
 from clients.preflight.findings import Finding
-from clients.preflight.refusals import Owner, refused
+from clients.preflight.objects.dry_run import Answers, Refusal
+from clients.preflight.objects.refusals import Owner, refused
 
 OWNER = Owner(name="app", namespace="n", installed=True)
 

@@ -9,7 +9,7 @@ import pytest
 
 from bundle.errors import ClusterError
 from clients.cluster.kubectl import Kubectl
-from clients.preflight.dry_run import Answers, dry_run, key_of, pod_of
+from clients.preflight.objects.dry_run import Answers, dry_run, key_of, pod_of
 from clients.programs.process import Completed
 
 

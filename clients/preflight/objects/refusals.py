@@ -8,8 +8,8 @@ from typing import Any
 from bundle.formats.json_path import KeyPath, place_text
 from clients.cluster.errors import spoken
 from clients.cluster.manifests import Manifest
-from clients.preflight.dry_run import Answers, Refusal
 from clients.preflight.findings import Finding, Severity
+from clients.preflight.objects.dry_run import Answers, Refusal
 
 _CAUSE = re.compile(r"^(?P<field>[A-Za-z][^:\s]*): (?P<what>.*)$", re.S)
 _FIXED = re.compile(

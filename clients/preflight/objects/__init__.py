@@ -1,0 +1,1 @@
+"""What charts bring up, judged by the API server before the first change."""
