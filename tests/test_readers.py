@@ -37,7 +37,7 @@ NUMBERS = {  # int() and float() of what may be text
     "bundle.storage.tar_reader": 3,  # eight bytes of digits, and at most 19
     "bundle.sbom._rpm": 1,  # of bytes, by struct
     "clients.engine.engine": 2,  # nine digits
-    "clients.preflight.refusals": 1,  # nine digits
+    "clients.preflight.objects.refusals": 1,  # nine digits
     "clients.preflight._endpoints": 1,  # read by number() the line before
     "clients.http.retry": 1,  # of urllib3, whose errors are caught
     "clients.cluster.manifests": 1,  # of a float that is whole

@@ -6,8 +6,8 @@ from typing import Any
 
 from bundle.errors import FormatError
 from bundle.secret import Secret
-from schema.site.rehearsal import MADE, MARK
 from schema.site.secrets import GENERATED_KEY, MANAGED_BY, generate, read_object, secret_object, secret_objects
+from schema.site.stand_ins.rehearsal import MADE, MARK
 from schema.spec.generate import Generate
 from schema.spec.install import SecretSpec
 from tasks.runtime.step import Step

@@ -19,7 +19,7 @@ from schema.site.image_names import ImageNames
 from schema.site.instances import expanded, sampled
 from schema.site.settings import completed
 from schema.site.site import Site
-from schema.site.stand_ins import StandIns, shaped
+from schema.site.stand_ins.charts import StandIns, shaped
 from schema.spec.contents import ChartSpec
 from schema.spec.install import DEFAULT_TIMEOUT, ReleaseSpec
 from schema.values.chart import ChartValues

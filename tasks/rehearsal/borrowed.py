@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self
 
 from bundle.errors import ProblemsError, storage_errors
 from bundle.formats.sizes import counted
-from schema.site.rehearsal import MADE, MARK
+from schema.site.stand_ins.rehearsal import MADE, MARK
 from schema.spec.install import InstallSpec
 
 _RELEASE_SECRET = "sh.helm.release.v1."  # noqa: S105 - the name of Helm's own secrets, which hold a release

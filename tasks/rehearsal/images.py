@@ -14,7 +14,7 @@ from clients.charts.images import FoundImage, find_images, ignored
 from clients.http.transport import Transport
 from clients.registry.repository import Registries
 from schema.site.site import Site
-from schema.site.stand_ins import StandIns, shaped
+from schema.site.stand_ins.charts import StandIns, shaped
 from schema.spec.contents import DerivedImageSpec
 from schema.spec.install import ReleaseSpec
 from schema.values.chart import ChartValues

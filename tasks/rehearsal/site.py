@@ -11,8 +11,8 @@ from pathlib import Path
 from bundle.errors import FormatError, ProgramError, SpecError, storage_errors
 from bundle.storage.files import inside
 from clients.programs.process import run
-from schema.site.rehearsal import PLACEHOLDER, completed, is_address
 from schema.site.site import OVERRIDES, TRUST
+from schema.site.stand_ins.rehearsal import PLACEHOLDER, completed, is_address
 from schema.site.uses import uses
 from schema.syntax import template
 from schema.syntax.problems import did_you_mean, listed

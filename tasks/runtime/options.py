@@ -7,7 +7,7 @@ from typing import Self
 
 from bundle.oci.locations import HostSettings
 from bundle.oci.reference import Reference
-from schema.site.rehearsal import Extent
+from schema.site.stand_ins.rehearsal import Extent
 from schema.spec.spec import EngineKind
 from tasks.runtime.variables import ALL_SITES, NamedRegistry, OptionError, host_of, is_loopback, read_variables
 

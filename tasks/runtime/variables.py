@@ -12,7 +12,7 @@ from bundle.formats.numbers import number
 from bundle.oci.reference import Reference, check_prefix, looks_like_host
 
 if TYPE_CHECKING:  # the commands' table is read where not even YAML may be installed
-    from schema.site.rehearsal import Extent
+    from schema.site.stand_ins.rehearsal import Extent
     from schema.spec.spec import EngineKind
 
 Side = Literal["connected", "air-gapped"]

@@ -21,8 +21,8 @@ from bundle.meter import Meter
 from bundle.oci.digest import Digest
 from bundle.storage.files import inside
 from schema.site.instances import expanded
-from schema.site.rehearsal import rehearsed
 from schema.site.site import Site
+from schema.site.stand_ins.rehearsal import rehearsed
 from schema.spec.spec import Spec
 from tasks.runtime.project import Project
 from tasks.site.trust import refuse_other_bundle, site_trust

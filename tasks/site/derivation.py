@@ -18,7 +18,7 @@ from bundle.oci.digest import Digest
 from bundle.storage.files import write_bytes
 from bundle.transfer.image import ImageSource
 from schema.site.lookup import Facts
-from schema.site.rehearsal import AUTHORITY, PLACEHOLDER
+from schema.site.stand_ins.rehearsal import AUTHORITY, PLACEHOLDER
 from schema.spec.contents import DerivedImageSpec
 from schema.spec.spec import Spec
 from schema.syntax import template

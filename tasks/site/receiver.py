@@ -18,10 +18,10 @@ from schema.site.actions import ActionRecord
 from schema.site.image_names import ImageNames
 from schema.site.instances import instance_faults
 from schema.site.lookup import Facts, without
-from schema.site.rehearsal import stand_in_outputs
 from schema.site.secrets import read_data, single_value
 from schema.site.settings import Settings, completed
 from schema.site.site import Site
+from schema.site.stand_ins.rehearsal import stand_in_outputs
 from schema.site.uses import gather, uses
 from schema.spec.install import ReleaseSpec, SecretSpec
 from schema.values.file import Lookup, ValuesFile

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from schema.loading.load import load
-from schema.site.rehearsal import AUTHORITY
+from schema.site.stand_ins.rehearsal import AUTHORITY
 from tests.fixtures.places import ROOT
 
 DOCS = (ROOT / "docs" / "spec.md").read_text(encoding="utf-8")

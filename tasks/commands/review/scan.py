@@ -1,6 +1,5 @@
 """`doit scan`: known vulnerabilities of what a bundle brings, by the SBOMs in it."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -142,7 +141,7 @@ def _known(path: Path) -> frozenset[tuple[str, str]]:
     with storage_errors("read the earlier scan", path):
         text = path.read_bytes()
     try:
-        return frozenset((each["id"], each["package"]) for each in json.loads(text)["vulnerabilities"])
+        return frozenset((each["id"], each["package"]) for each in strict_json.loads(text)["vulnerabilities"])
     except (ValueError, KeyError, TypeError) as err:
         hint = "name a file that doit scan --write has written"
         raise FormatError(f"{path} is no result of a scan", hint=hint) from err

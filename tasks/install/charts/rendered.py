@@ -13,7 +13,7 @@ from clients.preflight.findings import Finding, Findings, Severity
 from clients.preflight.needs import ApiKind
 from clients.preflight.objects.rendered import RenderedObjects
 from clients.registry.repository import Registries
-from schema.site.stand_ins import StandIns, shaped
+from schema.site.stand_ins.charts import StandIns, shaped
 from schema.spec.install import InstallSpec, ReleaseSpec
 from schema.values.chart import ChartValues
 from schema.values.rendered import rendered_file

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from schema.site.rehearsal import AUTHORITY
+from schema.site.stand_ins.rehearsal import AUTHORITY
 from schema.spec.carried import carried_files
 from schema.spec.spec import Spec
 from tests.fixtures.made.installs import spec

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import FormatError
-from schema.site.rehearsal import MADE, MARK
+from schema.site.stand_ins.rehearsal import MADE, MARK
 from tasks.install.secrets import namespace_steps, secret_steps
 from tasks.site.receiver import Receiver
 from tests.fixtures.benches.receiving import ENV, cluster_of, named, receiving, run

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bundle.errors import FormatError, SpecError
-from schema.site.rehearsal import PLACEHOLDER
+from schema.site.stand_ins.rehearsal import PLACEHOLDER
 from tasks.rehearsal.site import RehearsalSite, make_site
 from tests.fixtures.benches.receiving import make_carried, receiving
 from tests.fixtures.parts.ssh_keys import make_key

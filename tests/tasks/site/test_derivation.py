@@ -12,8 +12,8 @@ from bundle.metadata.manifest import ImageEntry
 from bundle.meter import SilentMeter
 from bundle.oci.reference import Reference
 from schema.site.lookup import Facts
-from schema.site.rehearsal import AUTHORITY, PLACEHOLDER
 from schema.site.site import Site
+from schema.site.stand_ins.rehearsal import AUTHORITY, PLACEHOLDER
 from schema.spec.contents import DerivedImageSpec
 from tasks.site.derivation import Certificates, Derivation, derivations
 from tests.fixtures.images.system_images import DEBIAN, Held, system

@@ -11,7 +11,7 @@ from bundle.oci.digest import Digest
 from bundle.oci.reference import Reference
 from schema.site.image_names import ImageNames
 from schema.site.site import Site
-from schema.site.stand_ins import StandIns, shaped
+from schema.site.stand_ins.charts import StandIns, shaped
 from schema.spec.generate import Generate
 from schema.syntax.problems import Problems
 from schema.syntax.template import Name, parse

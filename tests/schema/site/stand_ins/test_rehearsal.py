@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from schema.site.rehearsal import PLACEHOLDER, completed, is_address, rehearsed, stand_in_outputs
 from schema.site.site import Site
+from schema.site.stand_ins.rehearsal import PLACEHOLDER, completed, is_address, rehearsed, stand_in_outputs
 from schema.site.uses import Use
 from schema.spec.install import InstallSpec
 from schema.syntax.template import Name
