@@ -124,7 +124,7 @@ def test_swapped_where_nobody_asks_for_a_signature(site: SignedSite, made: Signe
 
 @pytest.mark.parametrize("command", [["install"], ["backup"], ["plan", "install"]], ids=" ".join)
 def test_only_what_compares_opens_the_bundle(site: SignedSite, certificate: Path, command: list[str]) -> None:
-    """No other module opens a path in it, and no program is given one, or started there."""
+    """No other module opens a path in it or beside it, and no program is given one, or started there."""
     if command == ["backup"]:
         site.installed()
     log = site.place / "watched.log"
@@ -133,6 +133,7 @@ def test_only_what_compares_opens_the_bundle(site: SignedSite, certificate: Path
     assert ran.code == 0, ran.err
     found = {tuple(line.split("\t")) for line in log.read_text().splitlines()}
     reading = {("open", f"bundle/{name}.py") for name in ("storage/volume", "archive/verify", "storage/tree")}
+    reading.add(("open", "bundle/signing/approvals.py"))  # signatures over the list, beside the bundle
     assert found <= reading
     assert ("open", "bundle/storage/volume.py") in found
 

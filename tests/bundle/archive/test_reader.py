@@ -30,7 +30,7 @@ def placed(place: Path, where: str, layout: Layout = "oci") -> Path:
     if where == "directory":
         return root
     archive = place / "demo-1.2.tar"
-    packed = pack(root, archive, epoch=0, split=None if where == "archive" else 5000)
+    packed = pack(root, archive, epoch=0, split=None if where == "archive" else 10_000)
     shutil.rmtree(root)
     return {"archive": archive, "first-part": packed.parts[0], "last-part": packed.parts[-1], "list": packed.sums}[
         where
