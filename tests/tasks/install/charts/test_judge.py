@@ -64,7 +64,7 @@ def test_a_rehearsal_has_an_empty_cluster(receiver: Receiver, monkeypatch: pytes
 
 
 def test_an_image_of_an_override(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    (receiver.state / "site.yaml").write_text("host: h\noverrides: {app: {image: 'nobody.example/x:1'}}\n")
+    (receiver.options.state / "site.yaml").write_text("host: h\noverrides: {app: {image: 'nobody.example/x:1'}}\n")
     receiver.__dict__.pop("site_file", None)
     receiver.__dict__.pop("site", None)
     pods = {True: OTHER, False: "{apiVersion: v1, kind: ConfigMap, metadata: {name: c}}"}
