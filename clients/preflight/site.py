@@ -174,6 +174,7 @@ def _next_step(target: Reference, err: RegistryError, credential: Credential) ->
         403: f"{right}, or log in with another account: {login}",
         404: f"create the project or repository {project!r} on {target.host}, or correct the prefix",
         405: f"{target.host} takes no pushes, as a mirror or in maintenance: name the registry that does",
+        429: f"{target.host} limits how often it may be asked: run this again later, or have the limit raised",
         507: f"{target.host} is full: free some space there",
     }
     faulty = f"check the log and the free space of {target.host}: the fault is on its side"

@@ -34,8 +34,8 @@ def push_to(site: Site, host: str, **settings: object) -> None:
     [
         (refusal(401, "UNAUTHORIZED", "authentication required"), ("401", "log in: docker login ")),
         (refusal(403, "DENIED", "requested access is denied"), ("403", "ask for the right to push to ")),
-        (refusal(429, "TOOMANYREQUESTS", "slow down"), ("429", "next: ")),
-        (refusal(500, "UNKNOWN", "no space left on device"), ("500", "next: ")),
+        (refusal(429, "TOOMANYREQUESTS", "slow down"), ("429", "next: ", "limits how often it may be asked")),
+        (refusal(500, "UNKNOWN", "no space left on device"), ("500", "next: check the log and the free space of ")),
         (instead(507), ("507", "is full: free some space there")),
     ],
     ids=["401", "403", "429", "500", "507"],
