@@ -68,6 +68,11 @@ def full(site: Site) -> Iterator[None]:
         kubectl("uncordon", *nodes)
 
 
+def has_made_all(site: Site) -> bool:
+    """Whether helm only waits: what it makes last, the deployment, has reached the controllers."""
+    return bool(site.helm.cluster.kubectl("get", "replicasets", "-n", site.namespace, "-o", "name").strip())
+
+
 def is_pending(site: Site) -> bool:
     """Whether helm is at work on the release."""
     found = site.helm.cluster.kubectl(
@@ -170,7 +175,7 @@ def test_an_api_server_that_goes_away(tmp_path: Path, registry: RunningRegistry,
     site.carry()
     with full(site):
         process = site.start("install")
-        wait_until(lambda: is_pending(site), process)
+        wait_until(lambda: has_made_all(site), process)
         cluster.stop_apiserver()
         try:
             away = site.run("preflight")
