@@ -31,7 +31,16 @@ def module(name: str, *words: str) -> list[str]:
 def locking(*words: str) -> Task:
     """A task that writes the lock: every Python that we support, hashes, and the name of no host."""
     argv = module("uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--all-extras")
-    argv += ["--generate-hashes", "--custom-compile-command", "doit -f dev.py pins", "pyproject.toml", "-o", LOCK]
+    # pip with --require-hashes takes the newest of PACKAGE[EXTRA] where the lock only has PACKAGE.
+    argv += [
+        "--no-strip-extras",
+        "--generate-hashes",
+        "--custom-compile-command",
+        "doit -f dev.py pins",
+        "pyproject.toml",
+        "-o",
+        LOCK,
+    ]
     return {"actions": [[*argv, *words]]}
 
 
