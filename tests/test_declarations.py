@@ -63,7 +63,7 @@ def distributions(names: Iterable[str]) -> set[str]:
 def pins(text: str) -> dict[str, tuple[str, list[str]]]:
     """Of a lock: the version and the hashes of each distribution."""
     entries = re.split(r"^(?=[A-Za-z0-9])", text, flags=re.M)[1:]
-    found = (re.match(r"([\w.-]+)==(\S+)", entry) for entry in entries)
+    found = (re.match(r"([\w.-]+)(?:\[[\w.,-]+\])?==(\S+)", entry) for entry in entries)
     return {
         canonicalize_name(pin[1]): (pin[2], re.findall(r"--hash=sha256:([0-9a-f]{64})\b", entry))
         for pin, entry in zip(found, entries, strict=True)
@@ -116,7 +116,6 @@ def test_the_lock_names_hashes_and_no_host() -> None:
 
 def test_pins_are_read() -> None:
     one, two = "1" * 64, "2" * 64
-    text = (
-        f"a.b==1.2 ; python_version < '4' \\\n    --hash=sha256:{one} \\\n    --hash=sha256:{two}\n    # via c\nc==3\n"
-    )
+    first = f"a.b==1.2 ; python_version < '4' \\\n    --hash=sha256:{one} \\\n    --hash=sha256:{two}\n    # via c\n"
+    text = f"{first}c[d,e-f]==3\n"
     assert pins(text) == {"a-b": ("1.2", [one, two]), "c": ("3", [])}

@@ -34,7 +34,7 @@ def require_floors(versions: Mapping[str, str]) -> None:
 
 def unlocked(versions: Mapping[str, str]) -> list[str]:
     """What is not as requirements.lock has it, each with both versions."""
-    lock = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", _text(LOCK), re.M))
+    lock = dict(re.findall(r"^([\w.-]+)(?:\[[\w.,-]+\])?==([^\s;]+)", _text(LOCK), re.M))
     pins = {_key(name): version for name, version in lock.items()}
     found = {name: (version, pins.get(_key(name), "none")) for name, version in versions.items()}
     return [f"{name} {version} (locked: {pin})" for name, (version, pin) in found.items() if version != pin]

@@ -18,7 +18,7 @@ dependencies = ["doit>=0.37,<0.38", "urllib3>=2.7", "Py_YAML >=6.0.2", "sh>=2; p
 LOCK = f"""# made by
 doit==0.37.0 \\
     --hash=sha256:{"0" * 64}
-py-yaml==6.0.3 ; python_version < '4' \\
+py-yaml[fast]==6.0.3 ; python_version < '4' \\
     --hash=sha256:{"1" * 64}
     # via doit
 """
