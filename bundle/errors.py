@@ -185,10 +185,15 @@ def free_space(path: Path) -> tuple[int, str]:
 
     The name is for messages: `/mnt/usb (vfat)`. OSError where it can't be asked.
     """
-    place = next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
+    place = existing_place(path)
     found = os.statvfs(place)
     mount, kind = max(_mounts(place.resolve()), key=lambda each: len(each[0]), default=("", ""))
     return found.f_bavail * found.f_frsize, f"{mount} ({kind})" if mount else "its file system"
+
+
+def existing_place(path: Path) -> Path:
+    """The path itself, or the nearest directory above it that exists."""
+    return next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
 
 
 def _is_passing(path: Path) -> bool:

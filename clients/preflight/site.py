@@ -8,7 +8,15 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-from bundle.errors import AirgapError, NetworkError, RegistryError, SourceError, free_space, storage_errors
+from bundle.errors import (
+    AirgapError,
+    NetworkError,
+    RegistryError,
+    SourceError,
+    existing_place,
+    free_space,
+    storage_errors,
+)
 from bundle.formats.sizes import human
 from bundle.meter import Meter
 from bundle.oci.digest import Digest
@@ -37,7 +45,7 @@ def disk(needed: Mapping[Path, int]) -> Findings:
     wanted: dict[int, tuple[Path, int]] = {}
     for path, size in needed.items():
         with storage_errors("look at the free space", path):
-            device = _existing(path).stat().st_dev
+            device = existing_place(path).stat().st_dev
         first, total = wanted.get(device, (path, 0))
         wanted[device] = (first, total + size)
     return tuple(finding for path, size in wanted.values() for finding in _space(path, size))
@@ -188,11 +196,6 @@ def _one_each(targets: Iterable[Reference]) -> tuple[Reference, ...]:
         scope = target.path.partition("/")[0] if has_projects(target.host) else target.path
         first.setdefault((target.host, scope), target)
     return tuple(first.values())
-
-
-def _existing(path: Path) -> Path:
-    """The path itself, or the nearest directory above it that exists."""
-    return next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
 
 
 def _space(path: Path, size: int) -> Findings:

@@ -78,14 +78,14 @@ class Settings:
             if not any(f"{name}.".startswith(f"{each}.") or f"{each}.".startswith(f"{name}.") for each in names):
                 hint = did_you_mean(name, names)
                 yield f"{site.label}: unknown setting {name!r}" + (f"; {hint}" if hint else "")
-        for name in self.wrong(site):
+        wrong = self.wrong(site)
+        for name in wrong:
             right, value = expected(self.known[name], site.found(name)), _shown(site.found(name))
             yield f"{site.label}: setting {name!r} is {value}, expected {right}"
-        wrong = set(self.wrong(site))
         for setting in self.known.values():
-            value = site.found(setting.name)
-            if setting.name not in wrong and setting.items and isinstance(value, list):
-                yield from _entry_faults(setting, value, site)
+            entries = site.found(setting.name)
+            if setting.items and setting.name not in wrong and isinstance(entries, list):
+                yield from _entry_faults(setting, entries, site)
 
     def wrong(self, site: Site) -> Sequence[str]:
         """The settings whose values are not as declared."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundle.errors import MissingToolError, TrustError, storage_errors
+from bundle.errors import MissingToolError, TrustError, existing_place, storage_errors
 from schema.site.site import Site
 from tasks.runtime.options import Options
 
@@ -64,14 +64,9 @@ def _came_along(signers: Path, bundle: Path, state: Path) -> str:
         return "beside the bundle"
     with storage_errors("look for the list of signers", signers):
         medium = bundle.stat().st_dev if bundle.exists() else None
-        if medium not in (None, _existing(state).stat().st_dev) and signers.stat().st_dev == medium:
+        if medium not in (None, existing_place(state).stat().st_dev) and signers.stat().st_dev == medium:
             return "on the medium of the bundle"
     return ""
-
-
-def _existing(path: Path) -> Path:
-    """The directory itself, or the nearest above it that is there."""
-    return next(each for each in (path, *path.parents) if each.exists())
 
 
 def _is_good(data: "SignedData", signers: "Signers", env: Mapping[str, str]) -> bool:
