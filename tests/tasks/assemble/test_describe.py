@@ -1,35 +1,16 @@
 """The report that travels in a bundle."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.fixtures.benches.reporting import data, dated, made, states
 from tests.fixtures.benches.workbench import Workbench, make
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Workbench:
-    bench = make(tmp_path / "project")
-    bench.env["SOURCE_DATE_EPOCH"] = "1700000000"
-    return bench
-
-
-def made(bench: Workbench) -> Workbench:
-    ran = bench.doit("bundle")
-    assert ran.code == 0, ran.out + ran.err
-    return bench
-
-
-def data(path: Path) -> dict[str, Any]:
-    found = json.loads(path.read_text())
-    assert isinstance(found, dict)
-    return found
-
-
-def states(report: dict[str, Any]) -> dict[str, str]:
-    return {subject: result["state"] for subject, result in report["results"].items()}
+    return dated(tmp_path / "project")
 
 
 def test_the_bundle_carries_a_report_that_its_checksums_cover(bench: Workbench) -> None:

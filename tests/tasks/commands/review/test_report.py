@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.benches.reporting import data, dated, made, states
 from tests.fixtures.benches.workbench import Ran, Workbench, make, write_layout
 from tests.fixtures.images.images import image, layer
 from tests.fixtures.parts.ssh_keys import make_key
@@ -14,25 +15,7 @@ from tests.fixtures.parts.ssh_keys import make_key
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Workbench:
-    bench = make(tmp_path / "project")
-    bench.env["SOURCE_DATE_EPOCH"] = "1700000000"
-    return bench
-
-
-def made(bench: Workbench) -> Workbench:
-    ran = bench.doit("bundle")
-    assert ran.code == 0, ran.out + ran.err
-    return bench
-
-
-def data(path: Path) -> dict[str, Any]:
-    found = json.loads(path.read_text())
-    assert isinstance(found, dict)
-    return found
-
-
-def states(report: dict[str, Any]) -> dict[str, str]:
-    return {subject: result["state"] for subject, result in report["results"].items()}
+    return dated(tmp_path / "project")
 
 
 def next_version(bench: Workbench) -> Workbench:
