@@ -57,7 +57,7 @@ def test_full(
     failures = ran.err.split("FAILED ")[1:]
     assert failures
     for failed in failures:
-        assert re.match(f"({step}|pull:.*|file:.*|sbom:.*|zipapp): ", failed), ran.err
+        assert re.match(f"({step}|(pull|file|save|sbom):.*|zipapp): ", failed), ran.err
         assert "No space left on device" in failed
         assert str(disk / where) in failed, "the path"
         told = LEFT.search(failed)
