@@ -18,7 +18,7 @@ from bundle.formats.sizes import human
 from bundle.formats.x509 import Certificate
 from bundle.metadata.receipt import RECEIPT
 from bundle.oci.digest import Digest
-from bundle.storage.files import CHUNK, sync_directory, writing
+from bundle.storage.files import CHUNK, make_directories, sync_directory, writing
 from bundle.storage.scratch import scratch_directory
 from bundle.storage.tar_writer import TarWriter
 from clients.programs.openssl import SUFFIX, Recipient
@@ -213,7 +213,7 @@ class _BackupContents:
 
     def _encrypted(self, name: str, data: Any) -> None:
         path = self._work / f"{name}{SUFFIX}"
-        path.parent.mkdir(exist_ok=True)
+        make_directories(path.parent)
         path.write_bytes(self._recipient.encrypt(json.dumps(data, indent=2).encode()))
         self._files[f"{name}{SUFFIX}"] = path
 
@@ -222,7 +222,7 @@ class _BackupContents:
         argv = [template.in_text(template.render(template.parse(text), facts)) for text in command.run]
         env = {key: template.in_text(template.render(template.parse(text), facts)) for key, text in command.env.items()}
         place = self._work / "dumps"
-        place.mkdir(exist_ok=True)
+        make_directories(place)
         self._receiver.project.console.line(f"   {subject}: {Path(argv[0]).name} is running")
         chunks = dump(
             argv,
