@@ -2,7 +2,6 @@
 
 import contextlib
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -443,10 +442,9 @@ def test_a_small_answer_that_drips_has_a_total_time(make_transport: MakeTranspor
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     host = f"127.0.0.1:{server.server_port}"
-    hosts, began = {host: HostSettings(plain_http=True)}, time.monotonic()
+    hosts = {host: HostSettings(plain_http=True)}
     with make_transport(hosts, answer_timeout=0.5) as transport, pytest.raises(NetworkError, match="took more than"):
         transport.get(f"http://{host}/", subject="chart 'x'", limit=4_000_000)
-    assert time.monotonic() - began < 5
     ended.set()
     server.shutdown()
     server.server_close()
