@@ -5,6 +5,7 @@ All begin at once, so many at a time; each test looks at what has become of one.
 
 import json
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -111,6 +112,8 @@ def theatre(_node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
         _node.trust(_node.guarded)
         _node.trust(unknown, ca=_node.guarded.ca)
         hosts = {"registry": _node.registry.host, "guarded": _node.guarded.host, "unknown": unknown.host}
+        hung = stack.enter_context(socket.create_server(("127.0.0.1", 0)))  # takes connections, and never answers
+        hosts |= {"hung": f"127.0.0.1:{hung.getsockname()[1]}"}
         hosts |= {"late": f"127.0.0.1:{port}", "username": _node.guarded.username}
         # Its programs end with the thread that started them: this one lives as long as they are wanted.
         starter = stack.enter_context(ThreadPoolExecutor(1))
