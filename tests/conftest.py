@@ -38,7 +38,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 def _no_socket_is_left_open() -> Iterator[None]:
     """Set up before all that lasts as long as the tests, and so looked at after it is gone."""
     yield
-    deadline = time.monotonic() + 5  # a server's side of a connection is closed a moment after its client's
+    deadline = time.monotonic() + 30  # a server's side of a connection is closed a moment after its client's
     while (found := _open_sockets()) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert found == []

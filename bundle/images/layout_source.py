@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -51,11 +52,15 @@ class LayoutIndex:
         """The first entry that has this name, or a name with this tag."""
         return self._by_tag.get(tag)
 
+    def fault(self, ref: str) -> FormatError | None:
+        """Why the entry of just this name can't be read; None where none of this name is so."""
+        return next((fault for names, fault in _faults(_listed(self._tree)) if ref in names), None)
+
     @cached_property
     def _by_name(self) -> Mapping[str, Sequence[Descriptor]]:
         found: dict[str, list[Descriptor]] = {}
         for entry in self.entries:
-            for name in dict.fromkeys(_names(entry)):
+            for name in dict.fromkeys(_names(entry.annotations)):
                 found.setdefault(name, []).append(entry)
         return found
 
@@ -63,7 +68,7 @@ class LayoutIndex:
     def _by_tag(self) -> Mapping[str, Descriptor]:
         found: dict[str, Descriptor] = {}
         for entry in self.entries:
-            for name in _names(entry):
+            for name in _names(entry.annotations):
                 found.setdefault(name, entry)
                 found.setdefault(name.rpartition(":")[2], entry)
         return found
@@ -99,7 +104,9 @@ class LayoutSource:
         if not chosen and ":" in chosen_by:
             chosen = [each for each in self._listed(index.images) if str(each.digest) == chosen_by]
         if not chosen:
-            chosen = [entry for entry in index.entries if same_name(self._ref, _names(entry))]
+            chosen = [entry for entry in index.entries if same_name(self._ref, _names(entry.annotations))]
+        if not chosen and (fault := index.fault(self._ref)):
+            raise SourceError(f"{self._subject}: {fault.what}", hint=fault.hint)
         if len({entry.digest for entry in chosen}) != 1:
             raise choice_error(self._subject, self._ref, [_described(each, index.images) for each in index.images])
         return replace(chosen[0], annotations={}, platform=None)
@@ -146,7 +153,7 @@ class LayoutSource:
         except FileNotFoundError as err:
             raise self._lacks(descriptor) from err
         except FormatError as err:
-            raise SourceError(f"{self._subject}: manifest {err.what}") from err
+            raise SourceError(f"{self._subject}: manifest {err.what}", hint=err.hint) from err
         if not descriptor.digest.matches(data):
             raise IntegrityError(
                 f"{self._subject}: its manifest is damaged: expected {descriptor.digest}, it has {Digest.of(data)}",
@@ -160,6 +167,8 @@ class LayoutSource:
             extent = self._tree.extent(blob_name(descriptor.digest))
         except FileNotFoundError as err:
             raise self._lacks(descriptor) from err
+        except FormatError as err:
+            raise SourceError(f"{self._subject}: {err.what}", hint=err.hint) from err
         yield from extent.read(offset, extent.size - offset)
 
     def _lacks(self, descriptor: Descriptor) -> AbsentError:
@@ -171,6 +180,10 @@ class LayoutSource:
 
 def read_index(tree: Tree) -> tuple[Descriptor, ...]:
     """The images that a layout's index.json lists; FileNotFoundError without one, FormatError for another format."""
+    return tuple(_readable(_listed(tree)))
+
+
+def _listed(tree: Tree) -> Sequence[Mapping[str, Any]]:
     layout = _object(read_small(tree, OCI_LAYOUT, _MAX_INDEX), OCI_LAYOUT)
     version = layout.get("imageLayoutVersion")
     if version != "1.0.0":
@@ -178,20 +191,28 @@ def read_index(tree: Tree) -> tuple[Descriptor, ...]:
     entries = _object(read_small(tree, INDEX, _MAX_INDEX), INDEX).get("manifests")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise FormatError(f"{INDEX} has no list of manifests")
-    return tuple(_readable(entries))
+    return entries
 
 
 def _readable(entries: Sequence[Mapping[str, Any]]) -> Sequence[Descriptor]:
     """The entries that name manifests. One that can't be read is a FormatError only where there is no other."""
-    found, faults = list[Descriptor](), list[FormatError]()
+    found = list[Descriptor]()
+    for entry in entries:
+        with suppress(FormatError):
+            found.append(Descriptor.from_dict(entry))
+    if entries and not found:
+        raise next(fault for _, fault in _faults(entries))
+    return [each for each in found if is_manifest(each)]
+
+
+def _faults(entries: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Sequence[str], FormatError]]:
+    """The names of each entry that can't be read, and why it can't."""
     for entry in entries:
         try:
-            found.append(Descriptor.from_dict(entry))
+            Descriptor.from_dict(entry)
         except FormatError as err:
-            faults.append(err)
-    if faults and not found:
-        raise faults[0]
-    return [each for each in found if is_manifest(each)]
+            annotations = entry.get("annotations")
+            yield _names(annotations) if isinstance(annotations, dict) else [], err
 
 
 def is_attached(entry: Descriptor) -> bool:
@@ -199,18 +220,20 @@ def is_attached(entry: Descriptor) -> bool:
     return (
         entry.platform == NO_PLATFORM
         or entry.annotations.get(COSIGN_KIND) in _COSIGN_KINDS.values()
-        or any(_ATTACHED.fullmatch(name.rpartition(":")[2]) for name in _names(entry))
+        or any(_ATTACHED.fullmatch(name.rpartition(":")[2]) for name in _names(entry.annotations))
     )
 
 
 def layout_names(tree: Tree) -> tuple[str, ...]:
     """The ref of each image that a layout lists: its fullest name, else its digest; "" for the only one.
 
-    Errors as of read_index.
+    Names of entries that can't be read come last; whoever opens them is told why. Errors as of read_index.
     """
     images = [entry for entry in read_index(tree) if not is_attached(entry)]
     alone = len({entry.digest for entry in images}) == 1
-    return tuple(dict.fromkeys((_names(each) or ["" if alone else f"@{each.digest}"])[-1] for each in images))
+    refs = [(_names(each.annotations) or ["" if alone else f"@{each.digest}"])[-1] for each in images]
+    bad = [names[-1] for names, _ in _faults(_listed(tree)) if names]
+    return tuple(dict.fromkeys([*refs, *bad]))
 
 
 def choice_error(subject: str, ref: str, listed: Sequence[str]) -> SourceError:
@@ -237,14 +260,14 @@ def _expanded(name: str) -> Reference | None:
 
 def _described(entry: Descriptor, images: Sequence[Descriptor]) -> str:
     """A ref that chooses the entry: its name where no other has it, else its digest; and its platform if it is told."""
-    name = next(iter(_names(entry)), "")
-    alone = len({each.digest for each in images if name in _names(each)}) == 1
+    name = next(iter(_names(entry.annotations)), "")
+    alone = len({each.digest for each in images if name in _names(each.annotations)}) == 1
     platform = f" ({entry.platform})" if entry.platform else ""
     return (name if name and alone else f"{name}@{entry.digest}") + platform
 
 
-def _names(entry: Descriptor) -> list[str]:
-    return [entry.annotations[key] for key in (REF_NAME, CONTAINERD_NAME) if key in entry.annotations]
+def _names(annotations: Mapping[str, str]) -> list[str]:
+    return [annotations[key] for key in (REF_NAME, CONTAINERD_NAME) if key in annotations]
 
 
 def _object(data: bytes, name: str) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from bundle.images.docker_save import SaveSource, save_names
 from bundle.images.layout import DOCKER_MANIFEST, INDEX
 from bundle.images.layout_source import LayoutSource, layout_names
 from bundle.oci.locations import LocalImage
-from bundle.storage.tree import DirectoryTree, Tree, index_tar
+from bundle.storage.tree import LinkedTree, Tree, index_tar
 from bundle.transfer.image import ReferrerSource
 
 
@@ -17,13 +17,15 @@ def open_local(
 ) -> ReferrerSource:
     """The image at `location`, read where it lies; only what is compressed is unpacked, into `scratch`.
 
+    Links of a directory may lead out of it, as Bazel's do.
+
     `subject` is the image as the user wrote it. An archive that zstd compressed needs `open_zstd`.
     """
     with storage_errors(f"read {subject}", location.path):
         if location.transport == "oci":
             if not location.path.is_dir():
                 raise SourceError(f"{subject}: {str(location.path)!r} is not a directory", hint="check the path")
-            return LayoutSource(DirectoryTree(location.path), location.ref, subject)
+            return LayoutSource(LinkedTree(location.path), location.ref, subject)
         tree = _open_tar(location.path, subject, scratch, open_zstd)
         if location.transport == "oci-archive" or _has(tree, INDEX):
             return LayoutSource(tree, location.ref, subject)
@@ -37,7 +39,7 @@ def names_in(
 
     A SourceError for what is neither.
     """
-    tree = DirectoryTree(path) if path.is_dir() else _open_tar(path, subject, scratch, open_zstd)
+    tree = LinkedTree(path) if path.is_dir() else _open_tar(path, subject, scratch, open_zstd)
     try:
         return layout_names(tree) if _has(tree, INDEX) else save_names(tree)
     except FileNotFoundError as err:

@@ -9,6 +9,7 @@ from bundle.errors import FormatError
 
 _HEX_LENGTH = {"sha256": 64, "sha512": 128}
 _HEX = re.compile(r"[0-9a-f]+")
+_OTHER = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")  # descriptor.md's grammar of any digest
 
 
 class Hasher(Protocol):
@@ -30,6 +31,11 @@ class Digest:
         """Read `sha256:<64 hex>` or `sha512:<128 hex>`; anything else is a FormatError."""
         algorithm, _, hex_part = text.partition(":")
         length = _HEX_LENGTH.get(algorithm)
+        if length is None and _OTHER.fullmatch(text):
+            raise FormatError(
+                f"{text!r} is not a digest by sha256 or sha512 but by {algorithm}, which is not supported",
+                hint="build the image again with sha256 digests",
+            )
         if length is None or len(hex_part) != length or not _HEX.fullmatch(hex_part):
             raise FormatError(f"{text!r} is not a digest", hint="write sha256: and 64 lower-case hexadecimal digits")
         return cls(algorithm=algorithm, hex=hex_part)

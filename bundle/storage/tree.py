@@ -1,9 +1,10 @@
 """Files below one root, by their POSIX path: a directory, or the members of a tar that stays packed."""
 
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from bundle.errors import FormatError
@@ -60,13 +61,41 @@ class DirectoryTree:
         return Volume([Part(path=self._path(name))])
 
     def _path(self, name: str) -> Path:
-        try:
-            path = inside(self._root, name)
-        except FormatError as err:
-            raise FileNotFoundError(name) from err
+        path = self._below(name)
         if not path.is_file() or not path.resolve().is_relative_to(self._root.resolve()):
             raise FileNotFoundError(name)
         return path
+
+    def _below(self, name: str) -> Path:
+        try:
+            return inside(self._root, name)
+        except FormatError as err:
+            raise FileNotFoundError(name) from err
+
+
+class LinkedTree(DirectoryTree):
+    """The same, with links followed wherever they lead: for what its user names himself, and digests are to decide.
+
+    A FormatError for a link that leads to no regular file.
+    """
+
+    def _path(self, name: str) -> Path:
+        path = self._below(name)
+        try:
+            mode = path.stat().st_mode
+        except OSError as err:
+            fault = err.strerror
+        else:
+            if stat.S_ISREG(mode):
+                return path
+            fault = "not a regular file"
+        within = (path, *path.parents[: len(PurePosixPath(name).parts) - 1])
+        if link := next((each for each in within if each.is_symlink()), None):
+            raise FormatError(
+                f"{name!r} is behind a link to {os.readlink(link)!r}: {fault}",
+                hint="build the layout again, or copy it with `cp -rL` where its links lead to files",
+            )
+        raise FileNotFoundError(name)
 
 
 def walk_files(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:

@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -94,9 +93,7 @@ def test_the_server_from_the_bundle_to_the_uninstall(site: Site) -> None:
     assert (info(site)["version"], info(site)["database_type"]) == (OLDER, "mysql")
     generated = site.secret("zenml")["ZENML_SERVER_JWT_SECRET_KEY"]
 
-    began = time.monotonic()
     assert site.install().steps == []
-    assert time.monotonic() - began < 30
     assert site.revision("zenml") == 1
 
     carry(site, NEWER)
@@ -110,9 +107,8 @@ def test_the_server_from_the_bundle_to_the_uninstall(site: Site) -> None:
     site.env["DB_PASSWORD"] = "wrong-horse"
     site.values((site.bench.place / "values/web.yaml").read_text() + "  replicaCount: 1\n")
     carry(site, NEWER)
-    began = time.monotonic()
     ran = site.refused()
-    assert time.monotonic() - began < 90
+    assert "timed out" not in ran.err
     assert re.search(r"Access\s+denied", ran.err), ran.err  # its log is cut into lines
     assert re.search(r"hook failed|still runs|ended", ran.err)
     assert not {PASSWORD, "wrong-horse"} & set(re.findall(r"[\w-]+", ran.out + ran.err))

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bundle.formats.numbers import count
-from clients.cluster.pods.pulls import pull_fault
+from clients.cluster.pods.pulls import pull_fault, registry_host
 from clients.cluster.pods.trouble import Event, Patience, Trouble, plain
 from clients.cluster.pods.workloads import Object
 
 _PULL = frozenset({"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError"})
+_PULLED = frozenset({"Pulled", "Failed", "BackOff"})  # events that end what began with Pulling
 _MAY_NOT_START = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError"})
 _NEVER_RAN = frozenset({"StartError", "ContainerCannotRun"})  # reasons of an end that was none
 _MISSING = re.compile(r'\b(secret|configmap|persistentvolumeclaim) "([^"]+)" not found')
@@ -121,6 +122,15 @@ class _Container:
             yield self._crash(reason or end.get("reason") or "Error", end)
         elif "running" in self._state:
             yield from self._running(end)
+        elif waiting and self._is_pulled():
+            hint = f"see that the nodes reach {registry_host(image)}, and how fast"
+            yield self._trouble("pulling", "Pulling", f"image {image} is being pulled", hint, math.inf, waits=True)
+
+    def _is_pulled(self) -> bool:
+        """Whether a pull of its image has begun, and has neither ended nor failed."""
+        own = [each for each in self._events if each.container == self._status["name"]]
+        begun = max((each.last for each in own if each.reason == "Pulling"), default="")
+        return begun > max((each.last for each in own if each.reason in _PULLED), default="")
 
     def _fails(self, end: Mapping[str, Any]) -> bool:
         """Whether an end is none that was meant to come: what serves ends never, what has failed again and again."""

@@ -26,7 +26,7 @@ def pull_fault(image: str, message: str, *, secrets: Sequence[str] | None = None
 
     `secrets` are the pull secrets that its pod uses, None where that is not known.
     """
-    host = _host(image)
+    host = registry_host(image)
     words = _RUNTIME_PREFIX.sub("", message).strip()
     # What the image is called must not decide: a tag may be 403, a repository timeout.
     bare = _ADDRESS.sub("URL", message.replace(image, "IMAGE").replace(image.rpartition(":")[0] or image, "IMAGE"))
@@ -39,7 +39,8 @@ def pull_fault(image: str, message: str, *, secrets: Sequence[str] | None = None
     return PullFault(words=words, hint=f"on a node, try: crictl pull {image}", may_heal=True)
 
 
-def _host(image: str) -> str:
+def registry_host(image: str) -> str:
+    """Whom a node asks for an image, in words where its name can't be read."""
     try:
         return Reference.parse(image).host
     except FormatError:

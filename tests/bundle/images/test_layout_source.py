@@ -1,5 +1,6 @@
 """An image that lies in a layout: found by its names, read from any offset, refused where it is damaged."""
 
+import hashlib
 import json
 import os
 import tarfile
@@ -10,15 +11,20 @@ from typing import Any
 import pytest
 
 from bundle.errors import AirgapError, IntegrityError, SourceError
-from bundle.images.layout import blob_name
+from bundle.images.layout import LayoutImage, blob_name, place_image, write_index
 from bundle.images.layout_source import LayoutSource, layout_names
+from bundle.images.local import names_in
+from bundle.meter import SilentMeter
 from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
+from bundle.oci.reference import Reference
 from bundle.storage.blob_store import BlobStore
 from bundle.storage.tree import DirectoryTree, TarTree, index_members
 from bundle.storage.volume import Part, Volume
+from bundle.transfer.fetch import fetch_image
 from bundle.transfer.image import Manifest
+from bundle.transfer.transfers import Transfers
 from tests.fixtures.images.layouts import fetched, layout_of_all, opened
 from tests.fixtures.made.made_bundle import CONTENT, PREFIX
 
@@ -113,6 +119,41 @@ def test_an_entry_that_can_not_be_read_is_no_matter_of_the_others(layout: Path, 
     assert opened(layout, f"{PREFIX}/api:1.0").resolve() == CONTENT["api"].descriptor
 
 
+def test_an_image_by_sha512_is_taken_and_written_again(layout: Path) -> None:
+    def put(data: bytes, media_type: str) -> Descriptor:
+        digest = Digest(algorithm="sha512", hex=hashlib.sha512(data).hexdigest())
+        (layout / blob_name(digest)).parent.mkdir(exist_ok=True)
+        (layout / blob_name(digest)).write_bytes(data)
+        return Descriptor(media_type=media_type, digest=digest, size=len(data))
+
+    config, layer = put(b"{}", media_types.OCI_CONFIG), put(b"layer", media_types.OCI_LAYER)
+    parts = {"config": config.to_dict(), "layers": [layer.to_dict()]}
+    root = put(json.dumps({"schemaVersion": 2, **parts}).encode(), media_types.OCI_MANIFEST)
+    (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [root.to_dict()]}))
+    store = BlobStore(layout.parent / "other")
+    fetch_image(opened(layout), root, store, subject="image 'api'", meter=SilentMeter(), transfers=Transfers(1))
+    image = LayoutImage(name="api", reference=Reference.parse(f"{PREFIX}/api:1.0"), root=root)
+    place_image(layout.parent / "written", image, store)
+    write_index(layout.parent / "written", [image])
+    assert opened(layout.parent / "written", f"{PREFIX}/api:1.0").resolve() == root
+    assert (layout.parent / "written" / blob_name(layer.digest)).read_bytes() == b"layer"
+
+
+def test_one_whose_digest_is_of_another_algorithm_is_named(layout: Path) -> None:
+    def blake3(index: Any) -> None:
+        entry = next(e for e in index["manifests"] if e["digest"] == str(CONTENT["api"].descriptor.digest))
+        entry["digest"] = f"blake3:{'a' * 64}"
+
+    edit(layout / "index.json", blake3)
+    assert f"{PREFIX}/api:1.0" in layout_names(DirectoryTree(layout))
+    what = r"'blake3:a+' is not a digest by sha256 or sha512 but by blake3, which is not supported\n.*sha256 digests"
+    with pytest.raises(SourceError, match=what):
+        opened(layout, f"{PREFIX}/api:1.0").resolve()
+    edit(layout / "index.json", lambda index: {"manifests": [{**index["manifests"][0], "digest": "blake3:ab"}]})
+    with pytest.raises(SourceError, match="by blake3, which is not supported"):
+        opened(layout).resolve()
+
+
 def _drop(name: str) -> Callable[[Path], None]:
     return lambda layout: (layout / name).unlink()
 
@@ -126,6 +167,7 @@ def _text(name: str, text: str) -> Callable[[Path], None]:
 
 
 API = blob_name(CONTENT["api"].descriptor.digest)
+LAYER = blob_name(Manifest.parse(CONTENT["api"].raw).layers[1].digest)
 
 
 @pytest.mark.parametrize(
@@ -144,12 +186,7 @@ API = blob_name(CONTENT["api"].descriptor.digest)
         pytest.param("x", _text("index.json", '{"manifests": [{}]}'), "has no mediaType", id="no descriptor"),
         pytest.param(f"{PREFIX}/api:1.0", _drop(API), "has no sha256:.*which its manifest names", id="no manifest"),
         pytest.param(f"{PREFIX}/api:1.0", _text(API, "{}"), "manifest is damaged: expected sha256", id="damaged"),
-        pytest.param(
-            f"{PREFIX}/api:1.0",
-            _drop(blob_name(Manifest.parse(CONTENT["api"].raw).layers[1].digest)),
-            "has no sha256:.*its manifest names",
-            id="no layer",
-        ),
+        pytest.param(f"{PREFIX}/api:1.0", _drop(LAYER), "has no sha256:.*its manifest names", id="no layer"),
     ],
 )
 def test_what_is_wrong_is_told_with_the_image(
@@ -167,12 +204,62 @@ def test_a_layer_that_was_swapped_is_not_taken(layout: Path) -> None:
         fetched(opened(layout, f"{PREFIX}/api:1.0"), BlobStore(layout.parent / "other"))
 
 
-def test_a_link_out_of_the_layout_is_not_followed(layout: Path) -> None:
-    (layout.parent / "outside").write_bytes(CONTENT["api"].raw)
-    (layout / API).unlink()
-    (layout / API).symlink_to(layout.parent / "outside")
-    with pytest.raises(SourceError, match="has no sha256"):
+def by_links(layout: Path) -> Path:
+    """Have each file of the layout be a link to one that lies elsewhere, as Bazel makes them; returns that place."""
+    elsewhere = layout.parent / "elsewhere"
+    layout.rename(elsewhere)
+    for file in [each for each in elsewhere.rglob("*") if each.is_file()]:
+        link = layout / file.relative_to(elsewhere)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(file)
+    return elsewhere
+
+
+def test_blobs_that_are_links_are_taken_where_the_digest_fits(layout: Path) -> None:
+    elsewhere = by_links(layout)
+    assert set(names_in(layout, subject="layout")) == {f"{PREFIX}/{name}:1.0" for name in CONTENT}
+    for name in CONTENT:
+        taken = fetched(opened(layout, f"{PREFIX}/{name}:1.0"), BlobStore(layout.parent / "other"))
+        assert taken == CONTENT[name].descriptor
+    _text(API, "{}")(elsewhere)
+    with pytest.raises(IntegrityError, match="manifest is damaged"):
+        fetched(opened(layout, f"{PREFIX}/api:1.0"), BlobStore(layout.parent / "third"))
+
+
+def test_blobs_in_a_directory_that_is_a_link(layout: Path) -> None:
+    (layout / "blobs").rename(layout.parent / "elsewhere")
+    (layout / "blobs").symlink_to("../elsewhere")
+    assert opened(layout, f"{PREFIX}/api:1.0").resolve() == CONTENT["api"].descriptor
+    (layout.parent / "elsewhere").rename(layout.parent / "moved")
+    with pytest.raises(
+        SourceError, match=r"is behind a link to '\.\./elsewhere': No such file or directory.*\n.*cp -rL"
+    ):
         fetched(opened(layout, f"{PREFIX}/api:1.0"), BlobStore(layout.parent / "other"))
+
+
+@pytest.mark.parametrize("blob", [API, LAYER], ids=["manifest", "layer"])
+@pytest.mark.parametrize(
+    ("target", "what"),
+    [
+        pytest.param("/nowhere/at/all", "No such file or directory", id="dangling"),
+        pytest.param("loop", "Too many levels of symbolic links", id="loop"),
+        pytest.param("..", "not a regular file", id="directory"),
+        pytest.param("/dev/zero", "not a regular file", id="device"),
+    ],
+)
+def test_a_link_that_leads_to_no_file(layout: Path, blob: str, target: str, what: str) -> None:
+    (layout / blob).with_name("loop").symlink_to("loop")
+    (layout / blob).unlink()
+    (layout / blob).symlink_to(target)
+    with pytest.raises(SourceError, match=rf"'{blob}' is behind a link to '{target}': {what}") as caught:
+        fetched(opened(layout, f"{PREFIX}/api:1.0"), BlobStore(layout.parent / "other"))
+    assert "cp -rL" in caught.value.hint
+
+
+def test_in_a_bundle_a_link_out_is_not_followed(layout: Path) -> None:
+    by_links(layout)
+    with pytest.raises(SourceError, match="is no OCI image layout: it has no oci-layout"):
+        LayoutSource(DirectoryTree(layout), f"{PREFIX}/api:1.0", "image 'api'").resolve()
 
 
 DATA = os.urandom(10_000_000)

@@ -1,5 +1,7 @@
 """Digests: one form, computed and compared."""
 
+import re
+
 import pytest
 
 from bundle.errors import FormatError
@@ -31,6 +33,12 @@ def test_digest_round_trips(text: str) -> None:
 )
 def test_digest_refuses(text: str) -> None:
     with pytest.raises(FormatError, match="not a digest"):
+        Digest.parse(text)
+
+
+@pytest.mark.parametrize("text", ["blake3:" + "0" * 64, "md5:1", "sha265:0", "multihash+base58:QmRZxt2b1F="])
+def test_an_algorithm_that_is_not_supported_is_named(text: str) -> None:
+    with pytest.raises(FormatError, match=f"but by {re.escape(text.partition(':')[0])}, which is not supported"):
         Digest.parse(text)
 
 

@@ -319,7 +319,9 @@ def test_where_the_system_keeps_no_exit_codes_programs_run_all_the_same() -> Non
 
 def test_a_program_that_ends_is_noticed_at_once() -> None:
     """Also one that closed its output long before: nobody polls for it."""
-    begun = time.monotonic()
+    took = []
     for _ in range(10):
+        begun = time.monotonic()
         run(["/bin/sh", "-c", "exec >&- 2>&-; sleep 0.02"], subject="s", timeout=20)
-    assert time.monotonic() - begun < 10 * 0.15
+        took.append(time.monotonic() - begun)
+    assert min(took) < 0.15, "one of ten meets a quiet moment"

@@ -73,7 +73,7 @@ def test_only_the_answer_was_lost(push: Push, faulty: FaultyRegistry, source: Fa
 def test_a_stalled_answer(
     make_transport: MakeTransport, faulty: FaultyRegistry, source: FakeSource, logins: Path, meter: RecordingMeter
 ) -> None:
-    transport = make_transport({faulty.host: HostSettings(plain_http=True)}, read_timeout=0.3, store_timeout=0.3)
+    transport = make_transport({faulty.host: HostSettings(plain_http=True)}, read_timeout=1.0, store_timeout=1.0)
     registries = Registries(transport, credentials=Credentials({"DOCKER_CONFIG": str(logins.parent)}), meter=meter)
     faulty.plan("PATCH ", with_headers(Content_Length="5"))
     faulty.plan("PUT /v2/team/app/manifests", stall(0))

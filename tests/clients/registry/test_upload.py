@@ -210,10 +210,10 @@ def test_what_is_stored_may_take_its_time(
     make_transport: MakeTransport, faulty: FaultyRegistry, source: FakeSource, logins: Path, meter: RecordingMeter
 ) -> None:
     def slowly(seen: Seen, right: Answer) -> Answer:
-        time.sleep(0.4)
+        time.sleep(1.4)
         return right
 
-    transport = make_transport({faulty.host: HostSettings(plain_http=True)}, read_timeout=0.2)
+    transport = make_transport({faulty.host: HostSettings(plain_http=True)}, read_timeout=1.0)
     registries = Registries(transport, credentials=Credentials({"DOCKER_CONFIG": str(logins.parent)}), meter=meter)
     for part in ("PATCH ", "PUT /v2/team/app/blobs", "PUT /v2/team/app/manifests"):
         faulty.plan(part, slowly)

@@ -1,5 +1,6 @@
 """What the status of one container says: how it ended, how often, what it misses, and whose words tell why."""
 
+import math
 from typing import Any
 
 import pytest
@@ -129,3 +130,31 @@ def test_an_event_about_another_container_says_nothing_of_this_one() -> None:
         failed = event("Pod", "web-1", "Unhealthy", "Readiness probe failed", container=name)
         (found,) = container_troubles(made, [failed], Patience())
         assert found.message == f"container 'web' runs, but is not ready{said}"
+
+
+@pytest.mark.parametrize(
+    ("events", "pulled"),
+    [
+        ([], True),
+        ([("Pulling", "01")], False),
+        ([("Pulling", "01"), ("Pulled", "01")], True),
+        ([("Pulling", "01"), ("Failed", "02")], True),
+        ([("Failed", "02"), ("BackOff", "03"), ("Pulling", "04")], False),
+    ],
+)
+def test_a_pull_that_has_begun_is_waited_for(events: list[tuple[str, str]], pulled: bool) -> None:
+    made = pod(state=WAITS)
+    made["status"]["containerStatuses"][0]["image"] = "registry.internal:5000/web:1"
+    about = [
+        event("Pod", "web-1", reason, "", container="web", type="Normal", last=f"2026-01-01T00:00:{second}Z")
+        for reason, second in (*events, ("Pulled", "00"))
+    ]
+    about.append(event("Pod", "web-1", "Pulling", "", container="other", last="2026-01-01T00:00:09Z"))
+    found = list(container_troubles(made, about, Patience()))
+    if pulled:
+        assert found == []
+        return
+    (trouble,) = found
+    assert trouble.message == "image registry.internal:5000/web:1 is being pulled"
+    assert trouble.hint == "see that the nodes reach registry.internal:5000, and how fast"
+    assert (trouble.waits, trouble.patience) == (True, math.inf)
