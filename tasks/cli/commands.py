@@ -191,8 +191,8 @@ COMMANDS: Mapping[str, ListedCommand] = {
             place="tasks.commands.installed.backup:Backup",
             purpose="save values, secrets (encrypted), chart versions, receipt and database dumps in one archive",
             reads="the cluster, databases",
-            writes="one archive below out=",
-            variables=("key", "out", *_INSTALLED),
+            writes="one archive below out=; with keep= or keep_days= earlier ones are removed",
+            variables=("key", "out", "keep", "keep_days", *_INSTALLED),
         ),
         ListedCommand(
             name="rollback",

@@ -39,6 +39,8 @@ class Options:
     use: tuple[str, ...] = ()
     real_pods: bool = True
     key: Path | None = None
+    keep: int | None = None
+    keep_days: int | None = None
     since: Path | None = None
     trust: Path | None = None
     downgrade: bool = False
@@ -81,6 +83,8 @@ class Options:
             use=values.get("use", ()),
             real_pods=values.get("pods", True),
             key=values.get("key"),
+            keep=values.get("keep"),
+            keep_days=values.get("keep_days"),
             since=None if comparing else since,
             compared=since if comparing else None,
             trust=values.get("trust"),

@@ -22,6 +22,7 @@ AIR_GAPPED: frozenset[Side] = frozenset({"air-gapped"})
 BOTH = CONNECTED | AIR_GAPPED
 ALL_SITES = Path("all")  # what `site=all` stands for; any other site is an absolute path
 _HTTP = "http://"
+_MOST_KEPT = 36_500  # backups, or days: a hundred years
 _ARTIFACT = "write oci://HOST/REPOSITORY:TAG"
 
 
@@ -201,6 +202,14 @@ def _path(text: str, directory: Path) -> Path:
     return directory / text
 
 
+def _limit(text: str, _: Path) -> int:
+    limit = number(text)
+    if limit is None or not 1 <= limit <= _MOST_KEPT:
+        hint = f"give a whole number from 1 to {_MOST_KEPT}"
+        raise OptionError(f"{text!r} is not a number of backups or days", hint=hint)
+    return limit
+
+
 def _names(text: str, _: Path) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
@@ -281,6 +290,8 @@ VARIABLES: Mapping[str, Variable] = {
         ),
         Variable("kubeconfig", _path, CONNECTED, "a cluster for rehearse to install into"),
         Variable("key", _path, BOTH, "for backup, the certificate of those who may read it; for approve, your SSH key"),
+        Variable("keep", _limit, BOTH, "how many of the newest backups of this installation stay in out="),
+        Variable("keep_days", _limit, BOTH, "how many days backups stay; with keep=, one beyond both is removed"),
         Variable("jobs", _jobs, BOTH, "how many transfers run at once"),
     )
 }

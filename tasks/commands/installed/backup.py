@@ -31,15 +31,16 @@ from schema.spec.backup import DumpSpec
 from schema.syntax import template
 from tasks.cli.commands import COMMANDS
 from tasks.commands.installed.day2 import ReceiverCommand
+from tasks.commands.installed.retention import remove_old
 from tasks.install.verify import refuse_misplaced
 from tasks.runtime.live import reader
 from tasks.runtime.version import VERSION
 from tasks.site.receiver import Receiver
+from tasks.site.records.backup_archive import ABOUT, FORMAT_VERSION
 from tasks.site.records.last_backup import LastBackup
 from tasks.site.records.last_receipt import receipt_path
 from tasks.site.records.left_over import left_over
 
-FORMAT_VERSION = 1
 _SOON = 30  # days
 # What is not worth keeping: helm's own storage, which install makes anew, and tokens that only live where they are.
 _LEFT_OUT = ("helm.sh/release.v1", "kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token")
@@ -64,10 +65,11 @@ class Backup(ReceiverCommand):
 
     name = "backup"
     doc_purpose = COMMANDS["backup"].purpose
-    doc_usage = "key=CERTIFICATE [out=DIR]"
+    doc_usage = "key=CERTIFICATE [out=DIR] [keep=N] [keep_days=N]"
     doc_description = (
         "key= is the certificate (PEM, RSA or EC) of those who may read it: openssl encrypts to it, and nothing secret "
         "is written otherwise. The archive goes to out=DIR (default: here). Certificates that expire soon are reported."
+        " keep= and keep_days= remove earlier archives of this installation from out= once the new one is whole."
     )
 
     def _execute(self) -> int:
@@ -114,6 +116,8 @@ def _backup(receiver: Receiver) -> None:
     receiver.project.console.line(
         f"backup: {path}, {human(path.stat().st_size)}, decrypt with the private key of {recipient.path}"
     )
+    for line in remove_old(receiver, path, now):
+        receiver.project.console.line(line)
 
 
 def _place(receiver: Receiver) -> Path:
@@ -172,7 +176,7 @@ class _BackupContents:
     def write(self, tar: TarWriter, top: str, now: datetime) -> None:
         """All of it as one archive, backup.json first."""
         digests = {name: _digest(path) for name, path in self._files.items()}
-        tar.data(f"{top}/backup.json", self._about(now, digests))
+        tar.data(f"{top}/{ABOUT}", self._about(now, digests))
         tar.data(f"{top}/README.txt", _READ_ME.encode())
         receipt = receipt_path(self._receiver)
         if receipt.is_file():
@@ -188,6 +192,7 @@ class _BackupContents:
             "tool": VERSION,
             "created": time_text(now),
             "bundle": {"name": manifest.name, "version": manifest.version, "id": str(manifest.id), "sums": str(sums)},
+            "target": self._receiver.target.name,
             "recipient": _digest(self._recipient.path).hex,
             "releases": self.releases,
             "charts": {each.name: each.version for each in manifest.charts},

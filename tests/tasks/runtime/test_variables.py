@@ -39,6 +39,8 @@ def read(name: str, text: str) -> Any:
         ("spec", "a/airgap.yaml", HERE / "a/airgap.yaml"),
         ("out", "/media/usb", Path("/media/usb")),
         ("jobs", "64", 64),
+        ("keep", "1", 1),
+        ("keep_days", "36500", 36_500),
         ("site", "", None),
         ("downgrade", "", False),
         ("downgrade", "allow", True),
@@ -63,6 +65,9 @@ def test_what_a_text_stands_for(name: str, text: str, value: object) -> None:
     [
         ("jobs", "1.5", "jobs=1.5 is not a number of transfers"),
         ("jobs", "-1", "is not a number of transfers"),
+        ("keep", "0", "'0' is not a number of backups or days"),
+        ("keep_days", "a week", "'a week' is not a number of backups or days"),
+        ("keep_days", "36501", "is not a number of backups or days"),
         ("engine", "podman", "unsupported engine=podman"),
         ("to", "r.x/a:1", "to=r.x/a:1 is no place in a registry"),
         ("to", f"oci://r.x/a@sha256:{'0' * 64}", "what is published gets its digest then"),

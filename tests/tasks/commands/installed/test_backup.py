@@ -15,8 +15,10 @@ from tasks.commands.installed.backup import Backup
 from tasks.install.receipt import receipt_steps
 from tasks.install.secrets import secret_steps
 from tasks.site.receiver import Receiver
+from tasks.site.records.backup_archive import BackupArchive
 from tasks.site.records.last_backup import LastBackup
 from tasks.site.records.last_receipt import keep_receipt, receipt_path
+from tests.fixtures.benches.backups import made
 from tests.fixtures.benches.receiving import cluster_of, commanded, make_carried, named, receiving, run, said
 from tests.fixtures.parts.parts import program
 
@@ -36,10 +38,12 @@ def decrypted(keys: Path, data: bytes) -> bytes:
     return subprocess.run(argv, input=data, capture_output=True, check=True).stdout
 
 
-def installing(bundle: Path, place: Path, keys: Path) -> Receiver:
+def installing(bundle: Path, place: Path, keys: Path, **given: str) -> Receiver:
     """An installation with release app, whose backups go to `place`/out."""
     out = place / "out"
-    receiver = receiving(bundle, place / "state", key=str(keys / "k.crt"), out=str(out), words=("backup", f"out={out}"))
+    out.mkdir(exist_ok=True)
+    given = {"key": str(keys / "k.crt"), "out": str(out), **given}
+    receiver = receiving(bundle, place / "state", words=("backup", f"out={out}"), **given)
     run(named(secret_steps(receiver)))
     _, helm = cluster_of(receiver)
     helm.put("app", "app", revision=2)
@@ -152,3 +156,21 @@ def test_what_is_left_over_is_in_it_too(installed: Receiver, tmp_path: Path) -> 
         ("old", True),
     ]
     assert "values/past.old.json.cms" in contents(tmp_path)
+
+
+def test_a_whole_one_removes_what_is_beyond_the_limits_and_a_failed_one_nothing(
+    carried_bundle: Path, tmp_path: Path, keys: Path
+) -> None:
+    receiver = installing(carried_bundle, tmp_path, keys, keep="2")
+    for day in (1, 2):
+        created = f"2020-05-0{day}T00:00:00Z"
+        made(tmp_path / f"out/backup-{day}.tar", created=created, target=receiver.target.name)
+    nothing = installing(carried_bundle, tmp_path, keys, keep="1")
+    cluster_of(nothing)[1].releases.clear()
+    assert commanded(Backup, nothing) == 1
+    assert len(list(tmp_path.glob("out/*.tar"))) == 2
+    assert commanded(Backup, receiver) == 0, said(receiver)
+    assert f"removed {tmp_path / 'out/backup-1.tar'}: " in said(receiver)
+    (new,) = tmp_path.glob("out/backup-app-*.tar")
+    assert sorted(path.name for path in tmp_path.glob("out/*.tar")) == ["backup-2.tar", new.name]
+    assert BackupArchive.read(new).target == receiver.target.name

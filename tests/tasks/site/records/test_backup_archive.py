@@ -1,0 +1,66 @@
+"""What an archive of a backup says of itself, and what is no such archive."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bundle.errors import FormatError
+from bundle.oci.digest import Digest
+from tasks.site.records.backup_archive import BackupArchive, archives_of
+from tests.fixtures.benches.backups import ABOUT, made
+
+
+def test_what_it_says_is_read(tmp_path: Path) -> None:
+    path = made(tmp_path / "b.tar")
+    assert BackupArchive.read(path) == BackupArchive(
+        path=path,
+        top="top",
+        application="app",
+        target="h-1234",
+        created=datetime(2026, 5, 4, 12, tzinfo=UTC),
+        dumps=("db",),
+        digests={"dumps/db.0001.cms": Digest(algorithm="sha256", hex="0" * 64)},
+    )
+
+
+def test_an_earlier_version_noted_no_target(tmp_path: Path) -> None:
+    about = {key: value for key, value in ABOUT.items() if key != "target"}
+    assert BackupArchive.read(made(tmp_path / "b.tar", about)).target == ""
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"format": 2},
+        {"created": "yesterday"},
+        {"bundle": "app"},
+        {"bundle": {}},
+        {"target": 7},
+        {"dumps": "db"},
+        {"sha256": {"x": "short"}},
+        {"inner": "else.json"},
+        {"about": []},
+    ],
+    ids=str,
+)
+def test_what_is_no_archive_of_a_backup(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(FormatError):
+        BackupArchive.read(made(tmp_path / "b.tar", **wrong))
+
+
+def test_only_those_of_the_installation_are_found_newest_first(tmp_path: Path) -> None:
+    made(tmp_path / "backup-1.tar", created="2026-05-01T00:00:00Z")
+    made(tmp_path / "backup-2.tar", created="2026-05-03T00:00:00Z")
+    made(tmp_path / "backup-3.tar", created="2026-05-02T00:00:00Z")
+    made(tmp_path / "backup-app-of-another-name.tar", bundle={"name": "other"})
+    made(tmp_path / "backup-app-of-another-target.tar", target="h-9999")
+    made(tmp_path / "kept-forever.tar")
+    (tmp_path / "backup-link.tar").symlink_to(tmp_path / "kept-forever.tar")
+    (tmp_path / "backup-directory.tar").mkdir()
+    (tmp_path / "backup-text.tar").write_text("not a tar")
+    os.mkfifo(tmp_path / "backup-pipe.tar")
+    found = archives_of(tmp_path, application="app", target="h-1234")
+    assert [each.path.name for each in found] == ["backup-2.tar", "backup-3.tar", "backup-1.tar"]
