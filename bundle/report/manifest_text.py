@@ -160,19 +160,16 @@ def _powershell(manifest: BundleManifest) -> Iterator[str]:
 
 
 def _loading(manifest: BundleManifest) -> Iterator[str]:
-    """Commands for the engine, and for skopeo of one image: it keeps the digest, but knows OCI manifests only."""
+    """Commands for the engine, and for skopeo, image by image: it keeps the digest, but knows OCI manifests only."""
     if not manifest.images or any(manifest.lacks(image) for image in manifest.images):
         return
-    oci = next((image for image in manifest.images if image.media_type in _OCI), None)
-    if manifest.layout == "oci":
-        yield "tar -C images -cf - . | docker load"
-        source = f"oci:images:{oci.reference}" if oci else ""
-    else:
-        yield 'for f in images/*.tar; do docker load < "$f"; done'
-        source = quote(f"oci-archive:{oci.file}:{oci.reference}") if oci else ""
-    if oci:
-        yield f"skopeo copy --all {source} docker://{oci.reference}"
-    yield f"docker push {manifest.images[0].reference}"
+    whole = manifest.layout == "oci"
+    yield "tar -C images -cf - . | docker load" if whole else 'for f in images/*.tar; do docker load < "$f"; done'
+    for image in manifest.images:
+        if image.media_type in _OCI:
+            source = f"oci:images:{image.reference}" if whole else quote(f"oci-archive:{image.file}:{image.reference}")
+            yield f"skopeo copy --all {source} docker://{image.reference}"
+    yield from (f"docker push {image.reference}" for image in manifest.images)
 
 
 def _size(size: int) -> str:

@@ -78,3 +78,17 @@ def test_accounts_and_organizations_by_the_api(plane: ControlPlane, tmp_path: Pa
     assert plane.users["ada"] == "first-password"
     assert set(plane.organizations.values()) == {"acme", "research"}
     assert '"acme"' in done.stdout
+
+
+def test_an_older_version_is_installed_only_on_purpose() -> None:
+    assert block("rollback.md", " install site=site.yaml").strip().endswith(" downgrade=allow")
+
+
+def test_the_values_that_differ_from_the_guides_are_listed() -> None:
+    """What the vendor's guide writes into values, and this does not; whoever changes one changes the page."""
+    page = (PAGES / "README.md").read_text().partition("## Where this differs from the guide")[2]
+    server = (ROOT / "examples/zenml-pro/values/workspace-server.yaml").read_text()
+    workspace = yaml.safe_load((ROOT / "examples/zenml-pro/values/workspace.yaml").read_text())
+    assert "threadPoolSize: 10 " in server
+    assert "| gives a workspace `threadPoolSize: 20` | 10: " in page
+    assert f"| limits memory to 800Mi | {workspace['resources']['limits']['memory']}: " in page

@@ -7,6 +7,7 @@ import pytest
 
 from bundle.metadata.entries import ProofEntry
 from bundle.metadata.manifest import BundleManifest, Layout
+from bundle.oci import media_types
 from bundle.report.manifest_text import manifest_text
 from bundle.storage.blob_store import BlobStore
 from tests.fixtures.made.made_bundle import CONTENT, manifest_of, stored
@@ -38,6 +39,18 @@ def test_the_text_states_everything(manifest: BundleManifest) -> None:
     assert f"Internal registries required\n{'-' * 28}\n  {manifest.registries[0]}\n" in text
     assert ("tar -C images" in text) == (manifest.layout == "oci")
     assert ("for f in images/*.tar" in text) == (manifest.layout == "docker-archive")
+
+
+def test_the_text_has_the_commands_of_every_image(manifest: BundleManifest) -> None:
+    lines = [line.strip() for line in manifest_text(manifest).splitlines()]
+    copied = [line.rpartition(" docker://")[2] for line in lines if line.startswith("skopeo copy --all oci")]
+    saved = [image for image in manifest.images if image.media_type == media_types.DOCKER_MANIFEST]
+    assert [line for line in lines if line.startswith("docker push ")] == [
+        f"docker push {image.reference}" for image in manifest.images
+    ]
+    assert len(copied) > 1
+    assert saved, "which skopeo can't copy by their digests"
+    assert copied == [str(image.reference) for image in manifest.images if image not in saved]
 
 
 def test_the_text_says_what_is_proven(manifest: BundleManifest) -> None:

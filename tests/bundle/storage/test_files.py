@@ -266,7 +266,7 @@ OF_THE_USER = {
     "clients/sandbox/_node_cgroups.py": 2,
     "tasks/start/init.py": 1,
     "tasks/commands/publish.py": 1,
-    "tasks/commands/installed/backup.py": 1,
+    "tasks/commands/installed/backups/backup.py": 1,
 }
 
 
