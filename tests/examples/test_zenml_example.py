@@ -167,8 +167,10 @@ def test_the_pages_that_messages_name_travel(spec: Spec) -> None:
     named = set(re.findall(r"files/([a-z]+\.md)", said))
     assert named == {"clients.md", "users.md"}
     assert named <= carried
-    linked = {name for page in carried for name in re.findall(r"\]\(([a-z]+\.md)", (DOCS / page).read_text())}
+    pages = [name for name in carried if name.endswith(".md")]
+    linked = {name for page in pages for name in re.findall(r"\]\(([a-z]+\.md)", (DOCS / page).read_text())}
     assert linked <= carried
+    assert {"users.py", "enroll.py"} <= carried, "one uses the other, which is beside it"
 
 
 def test_the_control_plane_comes_first(spec: Spec) -> None:
