@@ -27,10 +27,11 @@ TOOLS = {
     "build": '[ "$BAD" != build ]; echo /made/kubernetes',
     "cosign": "echo /made/cosign",
     "registry": "echo /made/registry",
+    "engines": "echo /made/engines",
 }
 PYTEST = (
     "$ python3 -m venv --help >/dev/null && "
-    'echo "$KUBEBUILDER_ASSETS $COSIGN $REGISTRY_V3 $PYTEST_ADDOPTS" && [ "$BAD" != pytest'
+    'echo "$KUBEBUILDER_ASSETS $COSIGN $REGISTRY_V3 $ENGINES $PYTEST_ADDOPTS" && [ "$BAD" != pytest'
 )
 
 
@@ -125,9 +126,8 @@ def test_ci_tells_of_every_stage(bad: str, tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text(f"{PYTEST} ] && echo 5 passed, by pytest\n")
     (tmp_path / "bin").mkdir()  # with no other Python
     (tmp_path / "bin" / "python3").symlink_to(sys.executable)
-    kept = {
-        key: value for key, value in os.environ.items() if key not in ("KUBEBUILDER_ASSETS", "COSIGN", "REGISTRY_V3")
-    }
+    made = ("KUBEBUILDER_ASSETS", "COSIGN", "REGISTRY_V3", "ENGINES")
+    kept = {key: value for key, value in os.environ.items() if key not in made}
     env = {**kept, "BAD": bad, "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
     done = subprocess.run(tmp_path / ".ci/run", cwd="/", env=env, capture_output=True, text=True, check=False)
     stages = dict(re.findall(r"^-- (.*): (ok|FAILED)(?: \(\d+\))?, \d+ s$", done.stdout, re.M))
@@ -141,6 +141,7 @@ def test_ci_tells_of_every_stage(bad: str, tmp_path: Path) -> None:
         "tools",
         "cosign",
         "registry 3",
+        "newer engines",
         "other Pythons, unit tests",
         "tests, as README.md says",
     ]
@@ -148,10 +149,8 @@ def test_ci_tells_of_every_stage(bad: str, tmp_path: Path) -> None:
     assert re.fullmatch(r"== \d+ s in all, failed: " + names[bad], done.stdout.splitlines()[-1])
     assert done.returncode == (1 if bad else 0)
     assert "doit -f dev.py types" in done.stdout
-    assert (
-        f"{'' if bad == 'build' else '/made/kubernetes'} /made/cosign /made/registry -n 2 --dist loadfile --cov"
-        in done.stdout
-    )
+    built = "" if bad == "build" else "/made/kubernetes"
+    assert f"{built} /made/cosign /made/registry /made/engines -n 2 --dist loadfile --cov" in done.stdout
     assert ("5 passed, by pytest" in done.stdout.splitlines()) == (bad != "pytest")
 
 

@@ -149,3 +149,27 @@ def test_architecture_names_modules_that_are_there(name: str) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "examples" / "ci").glob("*.yml")), ids=lambda path: path.stem)
 def test_ci_examples_parse(path: Path) -> None:
     assert isinstance(yaml.safe_load(path.read_text()), dict)
+
+
+HELD = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+ATTACKS = (ROOT / "docs" / "security.md").read_text(encoding="utf-8").partition("## Attacks that were tried\n")[2]
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted({name for each in DOCUMENTS for name in HELD.findall((ROOT / each).read_text(encoding="utf-8"))}),
+    ids="::".join,
+)
+def test_tests_that_documents_name_are_there(name: tuple[str, str]) -> None:
+    file, function = name
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    assert function.startswith("test_")
+
+
+def test_every_attack_is_held_by_a_test() -> None:
+    rows = [line for line in ATTACKS.partition("\n## ")[0].splitlines() if line.startswith("| ")][1:]
+    assert [row for row in rows if not HELD.search(row)] == []
+    numbers = [row.split(" | ")[0][2:] for row in rows]
+    assert [each for each in numbers if each != "held"] == [f"F{number}" for number in range(1, 22)]
+    assert numbers.count("held") == 19

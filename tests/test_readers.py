@@ -60,7 +60,7 @@ OUR_OWN = {  # int() of an enum, a bool, a float that we computed
     "tasks.cli.info",
     "tasks.cli.program",
     "tasks.cli.run",
-    "tasks.commands.installed.backup",
+    "tasks.commands.installed.backups.backup",
     "tasks.runtime.console",
 }
 DIGITS = {  # beside isascii()

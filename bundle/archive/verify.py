@@ -22,7 +22,7 @@ from bundle.oci.digest import Digest
 from bundle.signing.trust import Vouch, read_signature
 from bundle.storage.files import CHUNK
 from bundle.storage.tar_reader import Member, members
-from bundle.storage.tree import DirectoryTree, SeekingStream, TarTree, Tree, read_small, walk_files
+from bundle.storage.tree import MAX_ENTRIES, DirectoryTree, SeekingStream, TarTree, Tree, read_small, walk_files
 from bundle.storage.volume import Part, Volume, VolumeStream
 
 
@@ -237,7 +237,7 @@ def scan_archive(stream: VolumeStream | SeekingStream, meter: Meter, reading: Re
 
 def _scan_members(scan: ArchiveScan, stream: VolumeStream | SeekingStream, meter: Meter, reading: Reading) -> None:
     top = ""
-    for member in members(stream):
+    for member in members(stream, limit=MAX_ENTRIES):
         first, _, name = member.name.partition("/")
         top = top or first
         if member.kind == "unsafe" or first != top:

@@ -13,7 +13,7 @@ from bundle.storage.tar_reader import Member, link_target, members
 from bundle.storage.volume import Extent, Part, Section, Volume
 
 _MAX_LINKS = 8
-_MAX_ENTRIES = 50_000  # of a tar whose entries are all kept; a bundle has hundreds
+MAX_ENTRIES = 50_000  # of a tar whose entries are all kept; a bundle has hundreds
 
 
 class Files(Protocol):
@@ -205,7 +205,7 @@ def index_members(extent: Extent) -> dict[str, Member]:
     FormatError for a tar that is damaged or cut off, or has entries that lead out of it or share one name.
     """
     entries: dict[str, Member] = {}
-    for member in members(SeekingStream(extent), limit=_MAX_ENTRIES):
+    for member in members(SeekingStream(extent), limit=MAX_ENTRIES):
         if member.kind == "unsafe":
             raise FormatError(f"tar has an entry {member.name!r} that leads out of its directory")
         if member.kind != "directory" and member.name in entries:

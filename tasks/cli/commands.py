@@ -188,7 +188,7 @@ COMMANDS: Mapping[str, ListedCommand] = {
         ),
         ListedCommand(
             name="backup",
-            place="tasks.commands.installed.backup:Backup",
+            place="tasks.commands.installed.backups.backup:Backup",
             purpose="save values, secrets (encrypted), chart versions, receipt and database dumps in one archive",
             reads="the cluster, databases",
             writes="one archive below out=; with keep= or keep_days= earlier ones are removed",

@@ -27,6 +27,7 @@ from bundle.oci.reference import Reference
 from bundle.signing.trust import Trust
 from bundle.storage.blob_store import BlobStore
 from bundle.storage.files import inside, locked, place, replace_directory, sync_directory
+from bundle.storage.private import make_private
 from bundle.storage.scratch import scratch_directory
 from bundle.transfer.fetch import fetch_image
 from bundle.transfer.image import Manifest
@@ -131,6 +132,7 @@ def _attach(receiver: Receiver, registries: Registries, reference: Reference, ro
     from clients.registry.artifacts import Attachments
 
     attachments = Attachments(Uploads(registries), reference, root, subject=subject)
+    make_private(receiver.options.state)
     with scratch_directory(receiver.options.state, "attach-") as place:
         empty = place / "empty.json"
         empty.write_bytes(b"{}")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -57,6 +58,18 @@ def repository(tmp_path: Path) -> Path:
     git(place, "init", "--quiet")
     commit(place)
     return place
+
+
+@pytest.mark.parametrize("name", ["gitlab-ci.yml", "github-actions.yml"])
+def test_what_comes_from_elsewhere_is_pinned(name: str) -> None:
+    """Actions by commit, images by digest, packages by hash."""
+    text = (CI / name).read_text()
+    used = re.findall(r"(?:uses|image): *(\S+)", text)
+    installs = [line for line in text.splitlines() if "pip install" in line]
+    assert used
+    assert installs
+    assert [each for each in used if not re.search(r"@([0-9a-f]{40}|sha256:[0-9a-f]{64})$", each)] == []
+    assert [line for line in installs if "--require-hashes" not in line and "--no-deps" not in line] == []
 
 
 def git(place: Path, *args: str) -> None:

@@ -301,7 +301,7 @@ def test_an_archive_of_a_million_entries(carried: Carried) -> None:
     archive.write_bytes(header * 200_001)
     ran = carried.run("verify", bundle=archive)
     assert ran.code == 1
-    assert "tar has more than 200000 entries" in ran.err
+    assert "tar has more than 50000 entries" in ran.err
 
 
 def test_the_program_cannot_be_its_own_witness(carried: Carried) -> None:

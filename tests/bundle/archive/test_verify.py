@@ -1,7 +1,9 @@
 import io
 import os
 import shutil
+import stat
 import tarfile
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -80,6 +82,39 @@ def test_a_directory_lists_everything_at_once(root: Path) -> None:
 def test_one_fault_is_named(root: Path, damage: Callable[[Path], object], finding: str) -> None:
     damage(root)
     assert any(finding in line for line in found(root)), found(root)
+
+
+@pytest.mark.parametrize(
+    ("make", "finding"),
+    [
+        pytest.param(lambda r: os.mknod(r / "x", stat.S_IFSOCK | 0o600), "unsafe: x: expected a file", id="socket"),
+        pytest.param(lambda r: (r / "x").symlink_to(r), "unsafe: x: expected a file", id="link to itself"),
+        pytest.param(lambda r: _outside(r / "files/helm"), "unsafe: files/helm", id="link to the same bytes outside"),
+        pytest.param(lambda r: _outside(r / "charts"), "unsafe: charts", id="link in the place of a directory"),
+        pytest.param(lambda r: (r / ".hidden").touch(), "extra: .hidden", id="hidden"),
+        pytest.param(lambda r: (r / ".x.1.tmp").touch(), "extra: .x.1.tmp", id="as we name what is unfinished"),
+        pytest.param(lambda r: (r / "MANIFEST.JSON").touch(), "extra: MANIFEST.JSON", id="case twin"),
+        pytest.param(lambda r: (r / "files/u\u0308").touch(), "extra: files/u\u0308", id="decomposed letter"),
+        pytest.param(lambda r: (r / "CON").touch(), "extra: CON", id="name of a device on Windows"),
+        pytest.param(lambda r: (r / "a:b").touch(), "extra: a:b", id="stream on Windows"),
+        pytest.param(lambda r: Path(os.fsdecode(os.fsencode(r) + b"/\xff")).touch(), "extra: ", id="not UTF-8"),
+        pytest.param(lambda r: (r / "a\nverify   fine").touch(), "extra: a\\nverify   fine", id="two lines"),
+        pytest.param(
+            lambda r: (r / SUMS).unlink() or os.mkfifo(r / SUMS), "unsafe: SHA256SUMS", id="list that is a pipe"
+        ),
+    ],
+)
+def test_what_hides_in_a_directory_is_found(root: Path, make: Callable[[Path], object], finding: str) -> None:
+    make(root)
+    lines = found(root)
+    assert any(line.startswith(finding) for line in lines), lines
+    assert all(line.isprintable() for line in lines)
+
+
+def _outside(path: Path) -> None:
+    """Move it out of the bundle, and lead there from its place."""
+    moved = tempfile.mkdtemp(dir=path.parents[2])
+    path.symlink_to(path.rename(Path(moved) / path.name))
 
 
 def test_a_bad_part_is_named_and_so_is_what_is_in_it(root: Path) -> None:

@@ -71,6 +71,20 @@ def nobody(number: int, _: int) -> None:
     raise ProcessLookupError(number)
 
 
+def test_a_link_that_another_account_could_put_there_leads_to_no_removal(tmp_path: Path) -> None:
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "file").write_text("x")
+    parent = tmp_path / "shared"
+    parent.mkdir()
+    (parent / f"job-{ended.pid}-abc").symlink_to(mine)
+    with scratch_directory(parent, "job-"):
+        pass
+    assert (mine / "file").read_text() == "x"
+
+
 def test_other_names_and_kinds_are_left_alone(tmp_path: Path) -> None:
     with subprocess.Popen(["true"]) as ended:
         pass

@@ -162,6 +162,50 @@ def test_one_registrys_login_does_not_go_to_another(
     assert all("authorization" not in seen.headers for seen in other.seen)
 
 
+@pytest.mark.parametrize(
+    "realm",
+    [
+        pytest.param("http://localhost:{other}/token", id="another host"),
+        pytest.param("http://127.0.0.1@localhost:{other}/token", id="user"),
+        pytest.param("http://127.0.0.1:{own}@localhost:{other}/token", id="user and password"),
+        pytest.param("http://127.0.0.1\\@localhost:{other}/token", id="backslash"),
+        pytest.param("http://localhost:{other}#@127.0.0.1:{own}/token", id="fragment"),
+        pytest.param("http://LOCALHOST.:{other}/token", id="case and dot"),
+        pytest.param("//localhost:{other}/token", id="no scheme"),
+    ],
+)
+def test_a_realm_that_looks_like_the_registry_gets_no_login(
+    make_transport: MakeTransport, faulty: FaultyRegistry, other: FaultyRegistry, logins: Path, realm: str
+) -> None:
+    own, there = (each.host.rpartition(":")[2] for each in (faulty, other))
+    faulty.put_image("team/app", "1")
+    faulty.realm = realm.format(own=own, other=there)
+    log_in(logins, faulty.host)
+    hosts = dict.fromkeys((faulty.host, other.host, f"localhost:{there}"), HostSettings(plain_http=True))
+    with make_transport(hosts) as transport:
+        registries = Registries(transport, credentials=Credentials({"DOCKER_CONFIG": str(logins.parent)}))
+        with pytest.raises((SourceError, NetworkError)):
+            registries.repository(Reference.parse(f"{faulty.host}/team/app:1"), subject="image 'app'").resolve()
+    assert all("authorization" not in seen.headers for seen in other.seen)
+
+
+@pytest.mark.parametrize("entry", [None, {"identitytoken": "hunter2-token"}], ids=["password", "identity token"])
+def test_a_login_does_not_follow_a_redirect_of_the_token_server(
+    app: RegistryRepository,
+    tokens: FaultyRegistry,
+    other: FaultyRegistry,
+    logins: Path,
+    entry: dict[str, str] | None,
+) -> None:
+    tokens.put_image("team/app", "1")
+    tokens.plan("/token", *[redirect(f"{other.url}/steal")] * 3)
+    log_in(logins, tokens.host, entry)
+    with pytest.raises((SourceError, NetworkError)):
+        app.resolve()
+    assert tokens.requests("/token")
+    assert all("authorization" not in seen.headers and b"hunter2" not in seen.body for seen in other.seen)
+
+
 def test_a_login_goes_to_no_realm_named_over_plain_http(
     app: RegistryRepository, faulty: FaultyRegistry, logins: Path
 ) -> None:

@@ -238,6 +238,25 @@ def test_a_redirect_to_nowhere(transport: Transport, faulty: FaultyRegistry, loc
         get(transport, f"{faulty.url}/start")
 
 
+@pytest.mark.parametrize(
+    "location",
+    ["file:///etc/passwd", "gopher://127.0.0.1/", "//", "https://..:443/", "http://127.0.0.1:\xb2/", "/x\x00y"],
+    ids=ascii,
+)
+def test_an_odd_redirect_is_one_line(transport: Transport, faulty: FaultyRegistry, location: str) -> None:
+    faulty.plan("GET", *[redirect(location)] * 9)
+    with pytest.raises((SourceError, NetworkError)) as caught:
+        get(transport, f"{faulty.url}/start")
+    assert caught.value.what.isprintable()
+
+
+def test_headers_without_end(transport: Transport, faulty: FaultyRegistry) -> None:
+    faulty.plan("GET", *[with_headers(**{f"X{number}": "y" * 1000 for number in range(200)})] * 9)
+    with pytest.raises((SourceError, NetworkError)) as caught:
+        get(transport, f"{faulty.url}/start")
+    assert caught.value.what.isprintable()
+
+
 def test_an_address_that_is_none(transport: Transport) -> None:
     with pytest.raises(SourceError, match=r"image 'app': 'https://a\.test:port/' is not an address"):
         fetch(transport, "https://a.test:port/")

@@ -12,6 +12,7 @@ import pytest
 import urllib3
 
 from tests.fixtures.images.images import AMD64, ARM64, Image, Index, image, index, layer
+from tests.fixtures.parts.engines import newer_engine
 from tests.fixtures.parts.parts import Engine, PartError, Skopeo, docker_engine, running
 from tests.fixtures.parts.registries import Request, RunningRegistry, cncf_registry, each_version
 
@@ -44,6 +45,13 @@ def test_a_version_that_is_not_here_says_how_to_come_by_it(tmp_path: Path, monke
     monkeypatch.delenv("REGISTRY_V3", raising=False)
     started = cncf_registry(tmp_path / "registry", version=3)
     with pytest.raises(PartError, match=r"registry 3 is not here: REGISTRY_V3 is not set \(tools/registry"), started:
+        pass
+
+
+def test_newer_engines_that_are_not_here_say_how_to_come_by_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ENGINES", raising=False)
+    started = newer_engine("podman", registry="127.0.0.1:1")
+    with pytest.raises(PartError, match=r"newer engines need root and ENGINES, .*tools/engines"), started:
         pass
 
 

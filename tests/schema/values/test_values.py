@@ -50,6 +50,15 @@ def data(directory: Path, *texts: str) -> Mapping[str, Any]:
     return resolve(files(directory, *texts), lookup, subject="release 'r'").data
 
 
+def test_the_text_of_a_site_never_becomes_yaml(tmp_path: Path) -> None:
+    text = 'x"\n  evil: {a: &a [b]}\n- *a # ${secret.key}\x1b'
+    told = {"site.text": text}
+    found = resolve(
+        files(tmp_path, "a: {b: 'is ${site.text}'}\n"), lambda name: told[str(name)[2:-1]], subject="r"
+    ).data
+    assert found == {"a": {"b": f"is {text}"}}
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [

@@ -165,6 +165,15 @@ def referring(faulty: FaultyRegistry, bench: Workbench) -> dict[str, dict[str, b
     return found
 
 
+def test_a_machine_that_never_worked_on_it_attaches_them_too(
+    bench: Workbench, faulty: FaultyRegistry, tmp_path: Path
+) -> None:
+    ran = bench.doit("publish", f"to=http://{faulty.host}/bundles/app:1", f"state={tmp_path / 'new/state'}")
+    assert ran.code == 0, ran.err
+    assert "attached to it: " in ran.out
+    assert (tmp_path / "new/state").stat().st_mode & 0o777 == 0o700
+
+
 def test_the_rehearsal_of_another_bundle_is_not_attached(bench: Workbench, faulty: FaultyRegistry) -> None:
     (bench.place / ".airgap/rehearsal.json").write_text(json.dumps({"bundle": {"sums": "sha256:0"}}))
     assert "attached to it: report, SBOMs\n" in published(bench, faulty).out

@@ -1,25 +1,21 @@
-"""`doit backup key=FILE`: what an installation would be rebuilt from, in one archive, its secrets encrypted."""
+"""What a backup is made of: gathered, encrypted at once, and written as one archive."""
 
 import base64
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from doit.exceptions import InvalidCommand
-
-from bundle.errors import FormatError, ReleaseError, storage_errors
+from bundle.errors import FormatError, ReleaseError
 from bundle.formats import strict_json
 from bundle.formats.fields import time_text
-from bundle.formats.sizes import human
 from bundle.formats.x509 import Certificate
 from bundle.metadata.receipt import RECEIPT
 from bundle.oci.digest import Digest
-from bundle.storage.files import CHUNK, sync_directory, writing
-from bundle.storage.scratch import scratch_directory
+from bundle.storage.files import CHUNK
 from bundle.storage.tar_writer import TarWriter
 from clients.programs.openssl import SUFFIX, Recipient
 from clients.programs.process import masked
@@ -29,19 +25,13 @@ from schema.site.secrets import single_value
 from schema.site.uses import backup_uses, gather
 from schema.spec.backup import DumpSpec
 from schema.syntax import template
-from tasks.cli.commands import COMMANDS
-from tasks.commands.installed.day2 import ReceiverCommand
-from tasks.commands.installed.retention import remove_old
-from tasks.install.verify import refuse_misplaced
 from tasks.runtime.live import reader
 from tasks.runtime.version import VERSION
 from tasks.site.receiver import Receiver
 from tasks.site.records.backup_archive import ABOUT, FORMAT_VERSION
-from tasks.site.records.last_backup import LastBackup
 from tasks.site.records.last_receipt import receipt_path
 from tasks.site.records.left_over import left_over
 
-_SOON = 30  # days
 # What is not worth keeping: helm's own storage, which install makes anew, and tokens that only live where they are.
 _LEFT_OUT = ("helm.sh/release.v1", "kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token")
 _KEPT_METADATA = ("name", "namespace", "labels", "annotations")
@@ -60,25 +50,6 @@ bundle that backup.json names. values/*.json are what the releases ran with: to 
 """
 
 
-class Backup(ReceiverCommand):
-    """Dumps what can be dumped."""
-
-    name = "backup"
-    doc_purpose = COMMANDS["backup"].purpose
-    doc_usage = "key=CERTIFICATE [out=DIR] [keep=N] [keep_days=N]"
-    doc_description = (
-        "key= is the certificate (PEM, RSA or EC) of those who may read it: openssl encrypts to it, and nothing secret "
-        "is written otherwise. The archive goes to out=DIR (default: here). Certificates that expire soon are reported."
-        " keep= and keep_days= remove earlier archives of this installation from out= once the new one is whole."
-    )
-
-    def _execute(self) -> int:
-        receiver: Receiver = self.loader.namespace["RECEIVER"]
-        if receiver.options.key is None:
-            raise InvalidCommand("secrets are only written encrypted: name a certificate with key=FILE.crt")
-        return self._told(_backup)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupCertificate:
     """A certificate of a TLS secret."""
@@ -94,41 +65,7 @@ class BackupCertificate:
         return {"secret": self.secret, "namespace": self.namespace, "hosts": hosts, "not_after": end}
 
 
-def _backup(receiver: Receiver) -> None:
-    assert receiver.options.key  # noqa: S101 - looked at before
-    refuse_misplaced(receiver)
-    recipient = Recipient.read(receiver.options.key, search=receiver.project.env.get("PATH"))
-    now = datetime.now(UTC).replace(microsecond=0)
-    place = _place(receiver)
-    name = f"backup-{receiver.carried.spec.bundle.name}-{now:%Y%m%dT%H%M%SZ}"
-    with storage_errors("write the backup", place):
-        place.mkdir(parents=True, exist_ok=True)
-        with scratch_directory(place, ".backup-") as work:
-            making = _BackupContents(receiver, recipient, work)
-            making.gather()
-            with writing(place / f"{name}.tar", mode=0o600) as file:
-                making.write(TarWriter(file, epoch=int(now.timestamp()), subject=name), name, now)
-        sync_directory(place)
-    path = place / f"{name}.tar"
-    LastBackup(created=now, archive=str(path), revisions=making.revisions).note(receiver)
-    for line in _told(making, now):
-        receiver.project.console.line(line)
-    receiver.project.console.line(
-        f"backup: {path}, {human(path.stat().st_size)}, decrypt with the private key of {recipient.path}"
-    )
-    for line in remove_old(receiver, path, now):
-        receiver.project.console.line(line)
-
-
-def _place(receiver: Receiver) -> Path:
-    """Where it goes: as told, else here, but never into a bundle, which would not be whole any more."""
-    if any(word.startswith("out=") for word in receiver.options.words):
-        return receiver.options.out
-    here = Path.cwd()
-    return receiver.options.state if receiver.carried.contains(here) else here
-
-
-class _BackupContents:
+class BackupContents:
     """One backup as it is gathered. Only what is encrypted, or no secret, is written to `work`."""
 
     def __init__(self, receiver: Receiver, recipient: Recipient, work: Path) -> None:
@@ -265,20 +202,6 @@ def _certificate(secret: Mapping[str, Any]) -> BackupCertificate | None:
     return BackupCertificate(
         secret=metadata["name"], namespace=metadata["namespace"], hosts=hosts, not_after=about.not_after
     )
-
-
-def _told(making: _BackupContents, now: datetime) -> Iterator[str]:
-    """What is in it, a line each."""
-    for each in making.releases:
-        left = ", no longer in the bundle" if "left_over" in each else ""
-        yield f"release {each['name']}: chart {each['chart']}, revision {each['revision']}, its values{left}"
-    yield f"secrets: {len(making.secrets)}, encrypted"
-    for held in making.certificates:
-        days = (held.not_after - now).days
-        soon = "  <- renew it" if days < _SOON else ""
-        yield f"certificate {held.namespace}/{held.secret}: until {held.not_after:%Y-%m-%d}, {days} days{soon}"
-    for name in making.dumps:
-        yield f"dump {name}: encrypted"
 
 
 def _digest(path: Path) -> Digest:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import StorageError
-from tasks.commands.installed.retention import remove_old
+from tasks.commands.installed.backups.retention import remove_old
 from tasks.site.receiver import Receiver
 from tests.fixtures.benches.backups import made
 from tests.fixtures.benches.receiving import receiving
