@@ -12,9 +12,9 @@ import yaml
 
 from schema.loading.load import load
 from tasks.runtime.variables import VARIABLES
+from tests.fixtures.calls import KNOWN, TASKS, wrong
 from tests.fixtures.pages import PAGES
 from tests.fixtures.places import ROOT
-from tests.test_docs import KNOWN, TASKS, wrong
 
 EXAMPLE = ROOT / "examples" / "zenml-pro"
 SPEC = yaml.safe_load((ROOT / "airgap.yaml").read_text())
