@@ -109,6 +109,11 @@ def test_anchors_are_what_github_makes(tmp_path: Path) -> None:
     assert anchors(page) == {"one-two-and-three", "vars-and-", "same", "same-1"}
 
 
+def test_the_readme_leads_to_every_page() -> None:
+    links = set(re.findall(r"\]\((docs/[\w-]+\.md)", (ROOT / "README.md").read_text(encoding="utf-8")))
+    assert links >= {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
+
+
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 PACKAGES = ("bundle", "clients", "schema", "tasks")
 

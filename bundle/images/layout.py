@@ -16,7 +16,7 @@ from bundle.oci.digest import Digest
 from bundle.oci.platform import Platform
 from bundle.oci.reference import Reference
 from bundle.storage.blob_store import BlobStore
-from bundle.storage.files import place, require_room, write_bytes
+from bundle.storage.files import make_directories, place, require_room, write_bytes
 from bundle.transfer.image import LoadManifest, Manifest, is_manifest, reachable, read_manifest
 
 OCI_LAYOUT = "oci-layout"
@@ -112,7 +112,7 @@ def place_image(
     """
     content = stored_content(image, store, without=without)
     with storage_errors(f"write image {image.name!r}", images_dir):
-        images_dir.mkdir(parents=True, exist_ok=True)
+        make_directories(images_dir)
         if images_dir.stat().st_dev != store.root.stat().st_dev:  # where nothing can be linked
             lacking = (each.size for each in content if not (images_dir / blob_name(each.digest)).exists())
             require_room(images_dir, sum(lacking))

@@ -16,6 +16,7 @@ from bundle.sbom import package as system
 from bundle.sbom._filesystem import Read
 from bundle.sbom._licences import from_copyright
 from bundle.sbom.package import Package
+from bundle.storage.files import make_directories
 from bundle.storage.tar_reader import Member
 
 _MAX_DATABASE = (
@@ -121,7 +122,7 @@ def _unread(kind: str, member: Member, stream: LayerStream) -> Value:
 def _database(path: Path, member: Member, stream: LayerStream) -> Value:
     if member.size > _MAX_DATABASE:
         return _too_large(member)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_directories(path.parent)
     with path.open("wb") as file:
         for chunk in stream.chunks(member.size):
             file.write(chunk)

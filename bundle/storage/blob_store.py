@@ -19,7 +19,7 @@ from bundle.errors import IntegrityError, storage_errors
 from bundle.meter import Meter, SilentMeter
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest, Hasher
-from bundle.storage.files import CHUNK, lock, release, reserve, writing
+from bundle.storage.files import CHUNK, lock, make_directories, release, reserve, writing
 from bundle.storage.marks import SECOND, is_marked, mark, mark_until_reboot
 
 _BLOCK = 512  # bytes, of which stat counts a file's; some may be set aside for what is still to come
@@ -171,7 +171,7 @@ class BlobStore:
     def _partial(self, digest: Digest) -> Iterator[int]:
         """The half-fetched file of a blob, locked against other processes. Empty when none was begun."""
         path = self._partial_path(digest)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directories(path.parent)
         while True:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
@@ -229,7 +229,7 @@ class BlobStore:
         """Give the partial file, which was made under the name of `place`, the name of its blob."""
         partial = self._partial_path(place)
         target = self.path(digest)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_directories(target.parent)
         os.fchmod(part, 0o444)
         if not mark_until_reboot(partial, digest):
             os.fsync(part)

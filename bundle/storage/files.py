@@ -31,6 +31,7 @@ _TOO_LARGE = NO_ROOM | {errno.EFBIG}
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 _TEMPORARY = re.compile(r"\..+\.([0-9]{1,18})-[0-9]+-[0-9]+\.tmp")
 _LARGEST_SMALL = 64 * 1024 * 1024  # bytes of what is read whole
+_OWN, _OTHERS = 0o700, 0o077  # rights in a mode
 _counter = itertools.count()
 _placing = tuple(threading.Lock() for _ in range(64))  # a target always has the same one
 
@@ -74,13 +75,26 @@ def read_small(path: Path) -> bytes:
     return data
 
 
+def make_directories(path: Path) -> None:
+    """Make a directory, and those above it that are missing; one that is there is left as it is.
+
+    Each gives others no more rights than the directory it is made in, so that all below a private one is private,
+    whatever the umask.
+    """
+    try:
+        path.mkdir(mode=_OWN | path.parent.stat().st_mode & _OTHERS, exist_ok=True)
+    except FileNotFoundError:
+        make_directories(path.parent)
+        path.mkdir(mode=_OWN | path.parent.stat().st_mode & _OTHERS, exist_ok=True)
+
+
 @contextmanager
 def writing(path: Path, *, mode: int = 0o644) -> Iterator[IO[bytes]]:
     """Open a new file that takes the place of `path` when the body succeeds, and vanishes when it does not.
 
     The bytes are on the disk (fsync) before the name appears. Parent directories are made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_directories(path.parent)
     temp = temporary(path)
     try:
         with open(os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
@@ -111,7 +125,7 @@ def place(source: Path, target: Path) -> None:
     with _placing[hash(target) % len(_placing)]:
         if target.exists() and os.path.samefile(source, target):
             return
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_directories(target.parent)
         temp = temporary(target)
         try:
             try:
@@ -203,8 +217,8 @@ def inside(root: Path, relative: str) -> Path:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on `path` (made when absent) among threads and processes of this machine; waits for it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
+    make_directories(path.parent)
+    with open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "ab") as file:
         lock(file.fileno(), path)
         yield
 
@@ -245,7 +259,7 @@ def replace_directory(new: Path, target: Path) -> None:
     """
     sync_directories(path for path, _, _ in os.walk(new))
     if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_directories(target.parent)
         new.rename(target)
     elif _exchange(new, target):
         shutil.rmtree(new)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bundle.errors import storage_errors
-from bundle.storage.files import is_left, is_temporary, lock
+from bundle.storage.files import is_left, is_temporary, lock, make_directories
 
 
 class RunLock:
@@ -13,8 +13,8 @@ class RunLock:
 
     def __init__(self, path: Path, *, say: Callable[[str], None]) -> None:
         with storage_errors("claim the bundle's working directory", path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a+b")
+            make_directories(path.parent)
+            self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "a+b")
             if not lock(self._file.fileno(), path, wait=False):
                 self._file.seek(0)
                 holder = self._file.read().decode(errors="replace").strip()

@@ -98,7 +98,7 @@ class EngineNames:
             yield names
             engines[self._engine.place] = {name: asdict(own) for name, own in names.items()}
             data = {"format": FORMAT_VERSION, "engines": engines}
-            write_bytes(self._path, strict_json.readable(data, indent=1, escaped=True))
+            write_bytes(self._path, strict_json.readable(data, indent=1, escaped=True), mode=0o600)
 
     def _read(self) -> Mapping[str, OwnName]:
         return self._own(self._all())

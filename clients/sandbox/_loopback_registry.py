@@ -18,7 +18,7 @@ from bundle.errors import FormatError
 from bundle.formats import strict_json
 from bundle.formats.numbers import number
 from bundle.oci.digest import Digest
-from bundle.storage.files import CHUNK, write_bytes
+from bundle.storage.files import CHUNK, make_directories, write_bytes
 
 _PATH = re.compile(r"/v2/(?P<name>[a-z0-9][a-z0-9._/-]*)/(?P<kind>blobs|manifests)/(?P<rest>\S+)")
 _UPLOADS = "uploads/"
@@ -29,7 +29,7 @@ _MAX_MANIFEST = 4 * 1024 * 1024  # bytes; distribution-spec "Pushing Manifests"
 def loopback_registry(root: Path) -> Iterator[str]:
     """Serve on a free port of 127.0.0.1, data below `root`; gives HOST:PORT."""
     for part in ("blobs", "uploads"):
-        (root / part).mkdir(parents=True, exist_ok=True)
+        make_directories(root / part)
     server = _Server(root)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

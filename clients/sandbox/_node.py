@@ -11,6 +11,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from bundle.errors import AirgapError
+from bundle.storage.files import make_directories
 from clients.cluster.kubectl import Kubectl
 from clients.sandbox._control_plane import ControlPlane
 from clients.sandbox._node_cgroups import NodeCgroups
@@ -81,8 +82,8 @@ class _Files:
         return HOME / "containerd.sock"
 
     def containerd(self) -> Path:
-        (self.root / "certs.d").mkdir()
-        (self.root / "cni").mkdir()
+        make_directories(self.root / "certs.d")
+        make_directories(self.root / "cni")
         ranges, routes = [[{"subnet": str(PODS)}]], [{"dst": "0.0.0.0/0"}]
         files = str(HOME / "addresses")
         addresses = {"type": "host-local", "dataDir": files, "ranges": ranges, "routes": routes}

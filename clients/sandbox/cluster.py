@@ -12,6 +12,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from bundle.errors import AirgapError
+from bundle.storage.private import make_private
 from clients.cluster.kubectl import Kubectl
 from clients.sandbox._control_plane import ADMIN, USERS, ControlPlane
 from clients.sandbox._node import ADDRESS, PODS, real_node
@@ -55,7 +56,7 @@ def simulated_cluster(assets: Path, root: Path, *, architecture: str) -> Abstrac
 
 @contextmanager
 def _cluster(assets: Path, root: Path, architecture: str, why: str) -> Iterator[Path]:
-    root.mkdir(mode=0o700, parents=True)
+    make_private(root)
     client, peer, port = free_ports(3)
     if not why:
         add_address(ADDRESS)

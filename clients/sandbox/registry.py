@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bundle.errors import ProgramError
+from bundle.storage.files import make_directories
 from clients.programs.process import background
 from clients.sandbox._loopback_registry import loopback_registry
 
@@ -49,7 +50,7 @@ def free_ports(count: int) -> list[int]:
 @contextmanager
 def throwaway_registry(root: Path) -> Iterator[tuple[str, str]]:
     """A registry over plain HTTP with its data below `root`: what it is, and HOST:PORT. The CNCF one where it is."""
-    root.mkdir(parents=True)
+    make_directories(root)
     program = next(filter(None, map(shutil.which, _REGISTRIES)), None)
     if program is None:
         with loopback_registry(root) as host:

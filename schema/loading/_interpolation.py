@@ -12,8 +12,8 @@ from bundle.errors import FormatError
 from bundle.formats.versions import Version
 from schema.syntax import template
 from schema.syntax.document import Node, trap
-from schema.syntax.problems import Problems, did_you_mean, listed
-from schema.syntax.secrecy import sounds_secret
+from schema.syntax.problems import Place, Problems, did_you_mean, listed
+from schema.syntax.secrecy import hiding_places, sounds_secret
 from schema.syntax.template import Name, Value
 
 
@@ -38,7 +38,10 @@ def interpolate(root: Node, env: Mapping[str, str], problems: Problems, *, expan
 
     Findings go to `problems`, and a faulty text stays as it is, its place settled.
     """
-    scope = _Scope(root.get("vars"), env, problems)
+    install = root.get("install")
+    parts = install.members().values() if install else ()
+    hidden = frozenset(place for part in parts for place in hiding_places(part))
+    scope = _Scope(root.get("vars"), env, problems, hidden)
     members = {}
     for name, node in root.members().items():
         if name == "vars":
@@ -54,10 +57,13 @@ def interpolate(root: Node, env: Mapping[str, str], problems: Problems, *, expan
 class _Scope:
     """`vars` and `env`, each variable resolved when it is first needed."""
 
-    def __init__(self, node: Node | None, env: Mapping[str, str], problems: Problems) -> None:
+    def __init__(
+        self, node: Node | None, env: Mapping[str, str], problems: Problems, hidden: Collection[Place]
+    ) -> None:
         self._nodes = node.members() if node else {}
         self._env = env
         self._problems = problems
+        self._hidden = hidden
         self._done: dict[str, _Var | None] = {}
         self._stack: list[str] = []
 
@@ -78,7 +84,7 @@ class _Scope:
 
     def inside(self, node: Node, text: str) -> Value:
         """What a text below `install` stands for: a template in which variables are resolved."""
-        pieces = self._parse(node, text)
+        pieces = self._parse(node, text, is_open=node.place not in self._hidden)
         if len(pieces) == 1 and isinstance(pieces[0], Name) and pieces[0].space == "vars":
             value = template.filled(pieces[0], self._variable_inside(pieces[0].plain, node))
             return template.escape(value) if isinstance(value, str) else value

@@ -1,15 +1,16 @@
 """Where secrets may be written: nowhere. These checks find literal ones, and never repeat them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from schema.syntax import template
 from schema.syntax.document import Node
-from schema.syntax.problems import Problems
+from schema.syntax.problems import Place, Problems
 
 _SECRET_NAME = re.compile(
     r"(^|[_-])(password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)$", re.I
 )
+_SENSITIVE = re.compile(r"pass|pwd|secret|token|key|cred|auth|login|user|cert|^data$", re.I)
 _LOGIN = re.compile(r"://[^/?#]*@")
 _VISIBLE = "arguments can be seen in the process list: pass it in 'env'"
 
@@ -17,6 +18,25 @@ _VISIBLE = "arguments can be seen in the process list: pass it in 'env'"
 def sounds_secret(name: str) -> bool:
     """Whether a variable or option of this name is meant for a secret."""
     return bool(_SECRET_NAME.search(name))
+
+
+def hiding_places(node: Node, *, is_hidden: bool = False) -> Iterator[Place]:
+    """Where a text lies that may hold a secret: a key above it, or what is before it or in it, suggests one.
+
+    Wider than `sounds_secret`: what is faulty there is not repeated.
+    """
+    if isinstance(node.value, dict):
+        for name, member in node.value.items():
+            yield from hiding_places(member, is_hidden=is_hidden or bool(_SENSITIVE.search(name)))
+    elif isinstance(node.value, list):
+        before = ""
+        for item in node.value:
+            yield from hiding_places(item, is_hidden=is_hidden or bool(_SENSITIVE.search(before)))
+            before = item.value if isinstance(item.value, str) else ""
+    elif isinstance(node.value, str) and (
+        is_hidden or has_login(node.value) or _SENSITIVE.search(node.value.partition("${")[0])
+    ):
+        yield node.place
 
 
 def has_login(address: str) -> bool:

@@ -3,7 +3,7 @@
 import datetime
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, cast
@@ -12,7 +12,8 @@ from bundle.errors import FormatError, storage_errors
 from schema.spec.repeat import Instance
 from schema.syntax import template
 from schema.syntax.document import Node, Scalar, describe, read
-from schema.syntax.problems import Problems
+from schema.syntax.problems import Place, Problems
+from schema.syntax.secrecy import hiding_places
 from schema.syntax.template import Name
 
 Lookup = Callable[[Name], Any]  # what a name stands for, scalar or not; FormatError where there is nothing
@@ -71,7 +72,9 @@ def read_values(path: Path, label: str, problems: Problems) -> ValuesFile | None
 
 def values_of(node: Node, label: str, problems: Problems) -> ValuesFile:
     """The values in a mapping, or in nothing, that was read with its places; findings go to `problems`."""
-    return ValuesFile(label=label, root=_checked(replace(node, value=node.members()), problems))
+    return ValuesFile(
+        label=label, root=_checked(replace(node, value=node.members()), problems, frozenset(hiding_places(node)))
+    )
 
 
 def helm_scalar(node: Node, problems: Problems) -> Scalar:
@@ -104,20 +107,22 @@ def node_of(value: Any, like: Node) -> Node:
     return Node(place=like.place, key=like.key, value=value)
 
 
-def _checked(node: Node, problems: Problems) -> Node:
-    """The node with scalars as Helm reads them, what can't be handed to Helm noted."""
+def _checked(node: Node, problems: Problems, hidden: Collection[Place]) -> Node:
+    """The node with scalars as Helm reads them, what can't be handed to Helm noted; names are not repeated at `hidden`
+    places.
+    """
     if isinstance(node.value, dict):
         for name, member in node.value.items():
             if "${" in name:
                 hint = "names are resolved in values only"
                 problems.add(member.key or member.place, "a key that holds ${", hint=hint)
-        return replace(node, value={name: _checked(item, problems) for name, item in node.value.items()})
+        return replace(node, value={name: _checked(item, problems, hidden) for name, item in node.value.items()})
     if isinstance(node.value, list):
-        return replace(node, value=[_checked(item, problems) for item in node.value])
+        return replace(node, value=[_checked(item, problems, hidden) for item in node.value])
     value = helm_scalar(node, problems)
     if isinstance(value, str) and "${" in value:
         try:
-            template.parse(value)
+            template.parse(value, is_open=node.place not in hidden)
         except FormatError as err:
             problems.add(node.place, err.what, hint=err.hint)
             value = template.escape(value)

@@ -9,7 +9,7 @@ from bundle.errors import FormatError, storage_errors
 from bundle.formats import strict_json
 from bundle.formats.fields import time_text
 from bundle.metadata.names import REPORT, REPORT_DATA
-from bundle.storage.files import write_bytes
+from bundle.storage.files import make_directories, write_bytes
 
 if TYPE_CHECKING:
     from clients.registry.artifacts import Attached
@@ -47,7 +47,7 @@ def attachable(bundle: OpenedBundle, rehearsal: Path, place: Path) -> Mapping[st
 def _files(bundle: OpenedBundle, place: Path, names: list[str]) -> Iterator[tuple[str, tuple[Path, str]]]:
     for name in names:
         copy = place / name
-        copy.parent.mkdir(parents=True, exist_ok=True)
+        make_directories(copy.parent)
         bundle.extract(name, copy)
         yield name, (copy, SBOM_KIND if name.endswith(_SBOM) else _TYPES[copy.suffix])
 

@@ -153,7 +153,7 @@ def _compared(project: Project) -> Mapping[str, Any]:
 
 def _note_compared(project: Project) -> None:
     noted = {name: _touched(inside(project.directory, name)) for name in _listed(project.directory)}
-    write_bytes(_compared_path(project), json.dumps(noted, sort_keys=True).encode())
+    write_bytes(_compared_path(project), json.dumps(noted, sort_keys=True).encode(), mode=0o600)
 
 
 def _compared_path(project: Project) -> Path:

@@ -236,7 +236,7 @@ COMMANDS: Mapping[str, ListedCommand] = {
         ),
         ListedCommand(
             name="clean",
-            place="doit.cmd_clean:Clean",
+            place="tasks.cli.info:CleanCommand",
             purpose="remove what steps wrote",
             reads="the state",
             writes="removes the steps' files",

@@ -1,14 +1,19 @@
-"""`doit info STEP`, where doit's own would end in a traceback, and `doit schema`."""
+"""`doit info STEP` and `doit clean`, where doit's own would end in a traceback or say too much, and `doit schema`."""
 
+import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from doit.cmd_clean import Clean
 from doit.cmd_info import Info
 from doit.exceptions import InvalidCommand
 
+from bundle.formats.sizes import counted
 from tasks.cli.command import PlainCommand
 from tasks.cli.commands import COMMANDS, SCHEMAS
 from tasks.runtime.console import Console
+from tasks.runtime.step import Removal
 
 
 class InfoCommand(PlainCommand, Info):  # type: ignore[misc]
@@ -21,6 +26,26 @@ class InfoCommand(PlainCommand, Info):  # type: ignore[misc]
         if len(pos_args) == 1 and pos_args[0] not in {task.name for task in self.task_list}:
             raise InvalidCommand(not_found=pos_args[0])
         return int(super()._execute(pos_args, hide_status) or 0)
+
+
+class CleanCommand(PlainCommand, Clean):  # type: ignore[misc]
+    """doit's, that says in one line what it removes, not in one for each step."""
+
+    name = "clean"
+    doc_purpose = COMMANDS["clean"].purpose
+
+    def clean_tasks(self, tasks: Sequence[Any], dryrun: bool, cleanforget: bool) -> None:  # doit passes them so
+        """Remove what the steps made, and say how much that was."""
+        calls = (action.py_callable for task in tasks for action in task.clean_actions)
+        found = [each.there() for each in calls if isinstance(each, Removal)]
+        files: set[Path] = set().union(*(paths for paths, _ in found))
+        named = [name for _, names in found for name in names]
+        self.outstream = io.StringIO()  # a line of doit's for each step
+        super().clean_tasks(tasks, dryrun, cleanforget)
+        steps = sum(bool(paths or names) for paths, names in found)
+        engine = f", and from the Docker daemon {', '.join(named)}" if named and dryrun else ""
+        told = f"{counted(len(files), 'file')} of {counted(steps, 'step')}{engine}"
+        Console().line(f"{'would remove' if dryrun else 'removed'} {told}" if steps else "nothing to remove")
 
 
 class SchemaCommand(PlainCommand):

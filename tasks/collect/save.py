@@ -173,7 +173,7 @@ def _tag(project: Project, image: ImageSpec) -> None:
         "root": held.root.to_dict(),
         "attached": {tag: root.to_dict() for tag, root in attached.items()},
     }
-    write_bytes(_tag_path(project, image), json.dumps(record, indent=1, sort_keys=True).encode())
+    write_bytes(_tag_path(project, image), json.dumps(record, indent=1, sort_keys=True).encode(), mode=0o600)
     project.note(f"tag:{image.name}", str(image.target))
 
 
@@ -194,7 +194,7 @@ def _save(project: Project, image: ImageSpec) -> None:
     without = left_out(project, image)
     as_archive = project.spec.bundle.layout == "docker-archive"
     files = _image_archives(project, image) if as_archive else _blobs(project, image)
-    write_bytes(record_path(project, image.name), json.dumps(files, indent=1).encode())
+    write_bytes(record_path(project, image.name), json.dumps(files, indent=1).encode(), mode=0o600)
     told = ", ".join(str(each["path"]) for each in files) if as_archive else f"{len(files)} files in images/blobs"
     project.note(f"save:{image.name}", f"{told}, {len(without)} layers left out" if without else told)
 

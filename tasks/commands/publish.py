@@ -147,6 +147,8 @@ def _attach(receiver: Receiver, registries: Registries, reference: Reference, ro
 def _fetch(receiver: Receiver, *, reference: Reference) -> None:
     out, subject = receiver.options.out, str(reference)
     work = out / ".work" / "fetch"
+    with storage_errors(f"fetch {subject}", out):
+        out.mkdir(parents=True, exist_ok=True)  # as any other that the user makes: what lies in it is for others too
     with storage_errors(f"fetch {subject}", out), locked(work / "lock"), _registries(receiver) as registries:
         source = registries.repository(reference, subject=subject)
         root = source.resolve()

@@ -148,4 +148,4 @@ def _prove(project: Project, release: ReleaseSpec) -> None:
 
 
 def _keep(project: Project, release: ReleaseSpec, entry: "ProofEntry") -> None:
-    write_bytes(_result(project, release), json.dumps(entry.to_dict()).encode())
+    write_bytes(_result(project, release), json.dumps(entry.to_dict()).encode(), mode=0o600)

@@ -10,6 +10,7 @@ from typing import Any, Protocol, Self
 
 from bundle.errors import ProblemsError, storage_errors
 from bundle.formats.sizes import counted
+from bundle.storage.private import make_private
 from schema.site.stand_ins.rehearsal import MADE, MARK
 from schema.spec.install import InstallSpec
 
@@ -72,7 +73,7 @@ class BorrowedCluster:
                 hint="name a cluster without them, for example a new one of kind; nothing was changed",
             )
         with storage_errors("note the mark of this rehearsal", self.marks):
-            self.marks.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self.marks)
             file = self._running.enter_context((self.marks / self.id).open("wb"))
             fcntl.flock(file, fcntl.LOCK_EX)
         for name in spaces:

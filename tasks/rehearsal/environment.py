@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bundle.metadata.manifest import BundleManifest
 from bundle.oci.platform import chosen
+from bundle.storage.files import make_directories
 from tasks.rehearsal.result import Scene
 from tasks.rehearsal.site import RehearsalSite
 
@@ -25,7 +26,7 @@ def environment(scene: Scene, site: RehearsalSite, kubeconfig: Path | None) -> d
 def tools(scene: Scene) -> Path:
     """A directory with helm and kubectl, from where the throwaway cluster's programs are, unless they are on PATH."""
     place = scene.place / "bin"
-    place.mkdir(exist_ok=True)
+    make_directories(place)
     for name, builds in (("helm", ("helm", "helm4", "helm3")), ("kubectl", ("kubectl",))):
         found = [scene.assets / each for each in builds if scene.assets]
         real = next((each for each in found if os.access(each, os.X_OK)), None)

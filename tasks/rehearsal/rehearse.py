@@ -96,7 +96,7 @@ def _keep(project: Project, result: RehearsalResult) -> Path:
     kept = project.options.state / KEPT
     now = datetime.now(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
     told = {**result.to_dict(), "tool": VERSION, "rehearsed": now}
-    write_bytes(kept, (json.dumps(told, indent=2) + "\n").encode())
+    write_bytes(kept, (json.dumps(told, indent=2) + "\n").encode(), mode=0o600)
     return kept
 
 

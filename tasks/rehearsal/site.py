@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundle.errors import FormatError, ProgramError, SpecError, storage_errors
-from bundle.storage.files import inside
+from bundle.storage.files import inside, make_directories, write_bytes
 from clients.programs.process import run
 from schema.site.site import OVERRIDES, TRUST
 from schema.site.stand_ins.rehearsal import PLACEHOLDER, completed, is_address
@@ -58,9 +58,8 @@ def make_site(
     file, lists = place / "site.yaml", [each.list for each in receiver.carried.spec.install.lists]
     with storage_errors("write the rehearsal's facts", place):
         (place / "inside").mkdir(mode=0o700)
-        file.write_text(
-            json.dumps({**completed(receiver.site, [*facts, *(addresses - used)], lists), **_reserved(receiver)})
-        )  # JSON is YAML
+        told = {**completed(receiver.site, [*facts, *(addresses - used)], lists), **_reserved(receiver)}
+        write_bytes(file, json.dumps(told).encode(), mode=0o600)  # JSON is YAML
         missing += _files(receiver, names, place / "inside", directory)
         _certificates(receiver, place)
     given = {name: env.get(name, PLACEHOLDER) for name in wanted}
@@ -113,7 +112,7 @@ def _files(receiver: Receiver, names: set[Name], place: Path, directory: Path) -
                 yield str(name)
             continue
         target = inside(place, name.rest)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_directories(target.parent)
         if real.is_file():
             target.symlink_to(real)
             continue
@@ -137,7 +136,7 @@ def _certificates(receiver: Receiver, place: Path) -> None:
         given = template.in_text(template.render(pieces, receiver.site.value))
         if names and "\n" not in given and (beside / given).is_file() and not os.path.isabs(given):
             target = inside(place, given)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_directories(target.parent)
             target.symlink_to(beside / given)
 
 

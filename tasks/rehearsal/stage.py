@@ -48,7 +48,7 @@ def main() -> int:
     except AirgapError as err:  # a bundle that can't be read: the outer half tells it
         raise SystemExit(str(err)) from err
     stage.play()
-    write_bytes(scene.place / RESULT, json.dumps(stage.result().to_dict()).encode())
+    write_bytes(scene.place / RESULT, json.dumps(stage.result().to_dict()).encode(), mode=0o600)
     return 0
 
 

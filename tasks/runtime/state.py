@@ -100,7 +100,7 @@ class JournalDB:
         if self._lines > 2 * len(kept) + 20:
             lines = (json.dumps([task_id, values]) + "\n" for task_id, values in kept.items())
             with contextlib.suppress(OSError):
-                write_bytes(Path(self.name), "".join(lines).encode())
+                write_bytes(Path(self.name), "".join(lines).encode(), mode=0o600)
         if self._new:
             self._settle()
 
@@ -120,7 +120,7 @@ class JournalDB:
         self._new.add(task_id)
         with contextlib.suppress(OSError):
             make_private(Path(self.name).parent)
-            handle = os.open(self.name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            handle = os.open(self.name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 os.write(handle, line)
             finally:
@@ -240,4 +240,4 @@ class ValidatedSpecs(MutableSet[str]):
     def save(self) -> None:
         """Keep the last few fingerprints."""
         if self._new:
-            write_bytes(self._path, "\n".join([*sorted(self._known)[-20:], self._new, ""]).encode())
+            write_bytes(self._path, "\n".join([*sorted(self._known)[-20:], self._new, ""]).encode(), mode=0o600)

@@ -129,12 +129,9 @@ class Removal:
         if self._undo and not dryrun:
             self._undo.remove()
 
-    def __str__(self) -> str:
-        made = self._undo.made() if self._undo else ()
-        more = f", and on the Docker Engine {', '.join(made)}" if made else ""
-        return (
-            f" remove {sum(path.exists() for path in self._files())} files{more}"  # doit cuts the first character off
-        )
+    def there(self) -> tuple[set[Path], Sequence[str]]:
+        """What there is to remove: files, and names on the Docker Engine."""
+        return {path for path in self._files() if path.exists()}, self._undo.made() if self._undo else ()
 
 
 class UpToDate:

@@ -19,7 +19,7 @@ from bundle.formats import strict_json
 from bundle.metadata.names import INSTALL, RESOLVED_SPEC, SPEC_PLACE
 from bundle.meter import Meter
 from bundle.oci.digest import Digest
-from bundle.storage.files import inside
+from bundle.storage.files import inside, make_directories
 from schema.site.instances import expanded
 from schema.site.site import Site
 from schema.site.stand_ins.rehearsal import rehearsed
@@ -143,7 +143,7 @@ class CarriedBundle:
         base = self.spec.path.parent
         self._hold()
         with storage_errors("make the directory that the spec's programs are started in", base):
-            base.mkdir(exist_ok=True)
+            make_directories(base)
         return base
 
     @cached_property

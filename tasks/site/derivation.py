@@ -129,9 +129,9 @@ class Derivation:
         made = self.made()
         with storage_errors(f"keep {self.subject}", self.place):
             for digest, data in made.blobs.items():
-                write_bytes(self.place / layout.blob_name(digest), data)
+                write_bytes(self.place / layout.blob_name(digest), data, mode=0o600)
             kept = {"root": made.root.to_dict(), "blobs": [str(each) for each in made.blobs], "notes": made.notes}
-            write_bytes(self.place / _ROOT, json.dumps(kept).encode())
+            write_bytes(self.place / _ROOT, json.dumps(kept).encode(), mode=0o600)
 
     def digest(self) -> Digest:
         """Its digest."""

@@ -222,7 +222,7 @@ class EngineNotes:
             notes = self._read()
             notes = {**notes, kind: {**notes.get(kind, {}), str(name): {"content": str(content), "made": str(made)}}}
             data = {"format": FORMAT_VERSION, **notes}
-            write_bytes(self._path, strict_json.readable(data, indent=1, escaped=True))
+            write_bytes(self._path, strict_json.readable(data, indent=1, escaped=True), mode=0o600)
 
     def _read(self) -> Mapping[str, Any]:
         try:

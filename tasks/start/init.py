@@ -17,6 +17,7 @@ from doit.exceptions import InvalidCommand
 from bundle.errors import AirgapError, storage_errors
 from bundle.formats.sizes import counted
 from bundle.oci.locations import DaemonImage, HostSettings
+from bundle.storage.private import make_private
 from schema.drafts.draft import Draft, tidy
 from schema.values.chart import ChartValues
 from tasks.cli.command import PlainCommand
@@ -111,7 +112,7 @@ def _make(asked: Asked, directory: Path, console: Console) -> int:
     with storage_errors("write the project", directory):
         for path, text in files.items():
             _write(directory, path, text, console)
-        (directory / SCHEMA).parent.mkdir(mode=0o700, exist_ok=True)
+        make_private((directory / SCHEMA).parent)
         shutil.copyfile(schema_file(), directory / SCHEMA)
         if asked.text == _HELLO:
             shutil.copytree(example() / "image", directory / "image", dirs_exist_ok=True)

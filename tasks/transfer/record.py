@@ -31,7 +31,7 @@ def lie(receiver: Receiver) -> Digest:
 def note_whole(receiver: Receiver, lay: Digest) -> None:
     """The bundle was compared whole and is good; `lay` tells how its files lay there before the reading began."""
     make_private(receiver.state)
-    write_bytes(_path(receiver), strict_json.canonical(_note(receiver, lay)))
+    write_bytes(_path(receiver), strict_json.canonical(_note(receiver, lay)), mode=0o600)
 
 
 def _note(receiver: Receiver, lay: Digest) -> dict[str, object]:

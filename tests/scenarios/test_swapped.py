@@ -26,6 +26,7 @@ from tests.fixtures.benches.signed_site import (
 )
 from tests.fixtures.benches.workbench import Ran, Workbench
 from tests.fixtures.parts.fake_cluster import helm_script
+from tests.fixtures.places import others_can
 from tests.fixtures.servers.listeners import listening, silence
 
 # Every kind of file that an install uses, and what an attacker would put there.
@@ -233,6 +234,7 @@ def test_the_state_is_ours_alone(site: SignedSite, umask: int) -> None:
     finally:
         os.umask(before)
     assert site.state.stat().st_mode & 0o777 == 0o700
+    assert others_can(site.state) == []
     site.state.chmod(0o777)
     for command in ("install", "verify", "backup"):
         ran = site.run(command)

@@ -59,14 +59,14 @@ def keep_receipt(receiver: Receiver, receipt: "Receipt") -> None:
     """Have this as the receipt of this installation, and as the newest of all."""
     path, newest = receipt_path(receiver), newest_path(receiver)
     make_private(path.parent)
-    write_bytes(path, receipt.encode())
+    write_bytes(path, receipt.encode(), mode=0o600)
     temp = temporary(newest)
     try:
         temp.symlink_to(os.path.relpath(path, newest.parent))
         temp.replace(newest)
     except OSError:  # a file system without links
         temp.unlink(missing_ok=True)
-        write_bytes(newest, receipt.encode())
+        write_bytes(newest, receipt.encode(), mode=0o600)
 
 
 def is_older(receiver: Receiver, last: "Receipt") -> bool:

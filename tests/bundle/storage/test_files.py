@@ -1,10 +1,12 @@
 """Atomic writing, placing without copying, and paths that stay inside."""
 
+import ast
 import errno
 import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from bundle.storage.files import (
     is_temporary,
     lock,
     locked,
+    make_directories,
     place,
     replace_directory,
     require_room,
@@ -24,6 +27,7 @@ from bundle.storage.files import (
     write_bytes,
     writing,
 )
+from tests.fixtures.places import ROOT
 
 
 def test_writing_appears_whole(tmp_path: Path) -> None:
@@ -232,3 +236,46 @@ def test_what_is_no_small_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "file").write_bytes(b"data")
     with pytest.raises(OSError, match="it has more than 3 bytes"):
         files.read_small(tmp_path / "file")
+
+
+@pytest.mark.parametrize(("above", "umask", "made"), [(0o700, 0, 0o700), (0o755, 0, 0o755), (0o777, 0o022, 0o755)])
+def test_directories_give_no_more_than_the_one_they_lie_in(tmp_path: Path, above: int, umask: int, made: int) -> None:
+    tmp_path.chmod(above)
+    before = os.umask(umask)
+    try:
+        make_directories(tmp_path / "a/b")
+        write_bytes(tmp_path / "c/d/file", b"x")
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.rglob("*") if path.is_dir()} == {made}
+    make_directories(tmp_path / "a/b")
+
+
+def test_a_directory_below_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        make_directories(tmp_path / "file/a")
+    with pytest.raises(FileExistsError):
+        make_directories(tmp_path / "file")
+
+
+# Where the umask alone decides: places that the user names, which are for others too, and the kernel's.
+OF_THE_USER = {
+    "bundle/storage/files.py": 1,
+    "bundle/archive/parts.py": 1,
+    "clients/sandbox/_node_cgroups.py": 2,
+    "tasks/start/init.py": 1,
+    "tasks/commands/publish.py": 1,
+    "tasks/commands/installed/backup.py": 1,
+}
+
+
+def test_directories_are_made_in_one_way() -> None:
+    found: Counter[str] = Counter()
+    for wing in ("bundle", "clients", "schema", "tasks"):
+        for path in (ROOT / wing).rglob("*.py"):
+            calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+            made = [call for call in calls if getattr(call.func, "attr", "") in ("mkdir", "makedirs", "mkdirs")]
+            free = [call for call in made if not any(word.arg == "mode" for word in call.keywords)]
+            found[path.relative_to(ROOT).as_posix()] += len(free)
+    assert +found == OF_THE_USER

@@ -13,6 +13,7 @@ from schema.syntax.secrecy import (
     check_visible,
     has_login,
     hide_login,
+    hiding_places,
     sounds_secret,
 )
 
@@ -136,3 +137,23 @@ def test_what_was_found_wrong_before_is_left_alone() -> None:
     check_environment(problems, node, "a")
     check_visible(problems, [node.members()["k"]], "a")
     assert not problems
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("a: x", 0),
+        ("adminPassword: x", 1),
+        ("db: {user: x, host: y}", 1),
+        ("data: {a: x, b: [y]}", 2),
+        ("database: x", 0),
+        ("run: [x, --token, y, z]", 2),
+        ("run: ['--password=${a}', 'echo ${a}']", 2),
+        ("url: 'http://a:${b}@c'", 1),
+        ("n: 7", 0),
+    ],
+)
+def test_where_a_secret_may_be(text: str, hidden: int) -> None:
+    root = parse(text.encode(), Problems("f"))
+    assert root
+    assert len(list(hiding_places(root))) == hidden

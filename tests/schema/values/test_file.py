@@ -91,10 +91,11 @@ def test_anchors_and_merge_keys(tmp_path: Path) -> None:
         pytest.param("a: !!binary aGk=\n", ["1:4: aGk= can't be given to Helm; write it in quotes"], id="binary"),
         pytest.param("a: ${site.x\n", ["1:4: a ${ without its }; close it, or write $${ for a plain ${"], id="open"),
         pytest.param(
-            "a:\n  - echo ${HOME}\nb: ${sit.x}\n",
+            "a:\n  - echo ${HOME}\nb: ${sit.x}\ndbPassword: x${HOME}\n",
             [
-                "2:5: a ${...} that is no known name; write one of ${vars.…}, ${env.…}",
+                "2:5: unknown name ${HOME}; write one of ${vars.…}, ${env.…}",
                 "3:4: unknown name ${sit.x}; did you mean ${site.x}?",
+                "4:13: a ${...} that is no known name; write one of ${vars.…}, ${env.…}",
             ],
             id="no names",
         ),

@@ -1,6 +1,7 @@
 """The finished bundle: its list of checksums, and the directory that is put in its place."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.benches.workbench import FINAL, Workbench, bundled, make
+from tests.fixtures.places import others_can
 
 
 def test_the_bundle_checks_with_sha256sum(bench: Workbench) -> None:
@@ -19,6 +21,22 @@ def test_the_bundle_checks_with_sha256sum(bench: Workbench) -> None:
     listed = {line.split("  ")[1] for line in (bench.bundle / "SHA256SUMS").read_text().splitlines()}
     present = {str(path.relative_to(bench.bundle)) for path in bench.bundle.rglob("*") if path.is_file()}
     assert present - listed == {"SHA256SUMS"}
+
+
+@pytest.mark.parametrize("layout", ["oci", "docker-archive"])
+def test_the_state_is_ours_alone_and_the_bundle_everybodys(tmp_path: Path, layout: str) -> None:
+    """Whatever the umask: only what lies in the bundle too, by links, can be read by others, and no way leads there."""
+    bench = make(tmp_path / "project", bundle={"archive": True, "layout": layout})
+    before = os.umask(0)
+    try:
+        bundled(bench)
+    finally:
+        os.umask(before)
+    state = bench.place / ".airgap"
+    shared = re.compile(r"cache/blobs/sha256/[0-9a-f]+|work/[^/]+/[^/]+/(tree|saved)/.*[^/]")
+    assert [path for path in others_can(state) if not shared.fullmatch(path)] == []
+    assert "images/" in others_can(bench.bundle)
+    assert not any(path.stat().st_mode & 0o004 == 0 for path in bench.bundle.rglob("*"))
 
 
 def test_a_removed_image_leaves_bundle_and_lock(bench: Workbench) -> None:

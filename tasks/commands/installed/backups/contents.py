@@ -15,7 +15,7 @@ from bundle.formats.fields import time_text
 from bundle.formats.x509 import Certificate
 from bundle.metadata.receipt import RECEIPT
 from bundle.oci.digest import Digest
-from bundle.storage.files import CHUNK
+from bundle.storage.files import CHUNK, make_directories
 from bundle.storage.tar_writer import TarWriter
 from clients.programs.openssl import SUFFIX, Recipient
 from clients.programs.process import masked
@@ -155,7 +155,7 @@ class BackupContents:
 
     def _encrypted(self, name: str, data: Any) -> None:
         path = self._work / f"{name}{SUFFIX}"
-        path.parent.mkdir(exist_ok=True)
+        make_directories(path.parent)
         path.write_bytes(self._recipient.encrypt(json.dumps(data, indent=2).encode()))
         self._files[f"{name}{SUFFIX}"] = path
 
@@ -164,7 +164,7 @@ class BackupContents:
         argv = [template.in_text(template.render(template.parse(text), facts)) for text in command.run]
         env = {key: template.in_text(template.render(template.parse(text), facts)) for key, text in command.env.items()}
         place = self._work / "dumps"
-        place.mkdir(exist_ok=True)
+        make_directories(place)
         self._receiver.project.console.line(f"   {subject}: {Path(argv[0]).name} is running")
         chunks = dump(
             argv,
