@@ -40,7 +40,7 @@ class BackupArchive:
 
         A FormatError for what is no archive of a backup, an OSError for what can't be read.
         """
-        if path.is_symlink() or not path.is_file():
+        if path.exists() and not path.is_file():
             raise FormatError(f"{path} is not a regular file")
         volume = Volume([Part(path=path)])
         entries = index_members(volume)
@@ -93,6 +93,8 @@ def archives_of(place: Path, *, application: str, target: str) -> Iterator[Backu
     """
     found = []
     for path in place.glob("backup-*.tar"):
+        if path.is_symlink():
+            continue
         try:
             archive = BackupArchive.read(path)
         except (FormatError, OSError):

@@ -156,6 +156,13 @@ def test_what_is_no_backup_of_it(bundle: Path, tmp_path: Path, keys: Path, wrong
     )
 
 
+def test_an_archive_that_is_not_there(bundle: Path, tmp_path: Path, keys: Path) -> None:
+    receiver = at(bundle, tmp_path, archive=str(tmp_path / "gone.tar"), key=str(keys / "k.key"))
+    assert f"can't read the backup: {tmp_path / 'gone.tar'}: No such file or directory" in refused(receiver)
+    receiver = at(bundle, tmp_path, archive=str(tmp_path), key=str(keys / "k.key"))
+    assert f"{tmp_path} is not a regular file" in refused(receiver)
+
+
 def test_what_is_not_in_the_archive_is_told(archive: Path, tmp_path: Path, keys: Path) -> None:
     """An archive of the CronJob has one dump of several."""
     dumps = [
