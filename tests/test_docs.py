@@ -3,15 +3,12 @@
 import ast
 import re
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from tasks.cli.commands import places
-from tasks.runtime.variables import VARIABLES, Side
+from tests.fixtures.calls import wrong
 from tests.fixtures.places import ROOT
 
 DOCUMENTS = sorted(
@@ -20,34 +17,6 @@ DOCUMENTS = sorted(
     for path in ROOT.glob(pattern)
 )
 CALL = re.compile(r"(?<![\w/.-])(doit|(?:python3 (?:-I )?)?\S*airgap\.pyz)((?: [^\s`|;&<>)\\]+)+)")
-
-SIDES: dict[str, Side] = {"doit": "connected", "airgap.pyz": "air-gapped"}
-
-
-def commands(program: str) -> dict[str, set[str]]:
-    """The commands of `doit` or `airgap.pyz`, each with the long options that it takes."""
-    found = {}
-    for name, place in places(SIDES[program]).items():
-        module, _, kind = place.partition(":")
-        found[name] = getattr(import_module(module), kind)
-    return {name: {option.get("long", "") for option in _options(kind)} for name, kind in found.items()}
-
-
-def _options(kind: Any) -> Iterator[dict[str, Any]]:
-    for each in kind.__mro__:
-        yield from (*vars(each).get("cmd_options", ()), *vars(each).get("base_options", ()))
-
-
-def task_names(file: str) -> set[str]:
-    """The tasks that dodo.py or dev.py defines."""
-    tree = ast.parse((ROOT / file).read_text())
-    functions = (node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
-    return {name.removeprefix("task_") for name in functions if name.startswith("task_")}
-
-
-TASKS = task_names("dodo.py")
-DEVELOPERS = task_names("dev.py")
-KNOWN = {program: commands(program) for program in ("doit", "airgap.pyz")}
 
 
 def code(text: str) -> Iterator[str]:
@@ -65,20 +34,6 @@ def calls(name: str, text: str) -> Iterator[tuple[str, list[str]]]:
     for line in code(text) if name.endswith(".md") else text.splitlines():
         for found in CALL.finditer(line.partition(" #")[0] if line.strip()[:1] != "#" else ""):
             yield ("doit" if found[1] == "doit" else "airgap.pyz"), found[2].split()
-
-
-def wrong(program: str, words: list[str]) -> list[str]:
-    """What of a call does not exist."""
-    if words[:2] == ["-f", "dev.py"]:
-        return [word for word in words[2:] if word not in {*DEVELOPERS, "list"}]
-    known = KNOWN[program]
-    names = [word for word in words if word[0] not in "-$\"'[" and "=" not in word]
-    command = names[0] if names and names[0] in known else "run"
-    tasks = names[:1] if command == "run" else names[1:] if command in ("plan", "graph") else []
-    faults = [task for task in tasks if task.partition(":")[0] not in {*TASKS, "install", "bundle"}]
-    faults += [word for word in words if re.match(r"[a-z]+=", word) and word.partition("=")[0] not in VARIABLES]
-    options = [word[2:].partition("=")[0] for word in words if word.startswith("--")]
-    return faults + [f"--{option}" for option in options if option not in known[command]]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -126,6 +81,32 @@ def test_links_lead_somewhere(name: str) -> None:
     path = ROOT / name
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8"))
     assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def anchors(path: Path) -> set[str]:
+    """What a page's headings can be linked by, as GitHub makes it of them; a second one of a name has a number."""
+    text = re.sub(r"^ *```.*?^ *```$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+    found: dict[str, int] = {}
+    for heading in re.findall(r"^#+ +(.+)$", text, re.M):
+        slug = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        found[slug] = found.get(slug, 0) + 1
+    return {f"{slug}-{number}" if number else slug for slug, count in found.items() for number in range(count)}
+
+
+@pytest.mark.parametrize("name", [name for name in DOCUMENTS if name.endswith(".md")])
+def test_anchors_exist(name: str) -> None:
+    path = ROOT / name
+    links = re.findall(r"\]\(([^)#:]*)#([^)]+)\)", path.read_text(encoding="utf-8"))
+    pages = [(path.parent / link if link else path, anchor) for link, anchor in links]
+    assert [f"{page.name}#{anchor}" for page, anchor in pages if anchor not in anchors(page)] == []
+
+
+def test_anchors_are_what_github_makes(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# One `two`, and three\n\n```yaml\n# four\n```\n## vars and `${...}`\n### Same\n### Same\n", "utf-8"
+    )
+    assert anchors(page) == {"one-two-and-three", "vars-and-", "same", "same-1"}
 
 
 def test_the_readme_leads_to_every_page() -> None:

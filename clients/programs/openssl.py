@@ -1,20 +1,21 @@
 """Encryption to a recipient's certificate, by openssl (CMS, RFC 5652): what is secret goes by standard input only.
 
-The private key is never needed here, so a stolen machine or archive gives nothing away.
+The private key is needed only where a backup is read, so a stolen machine or archive gives nothing away.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from bundle.errors import FormatError, ProgramError, storage_errors
 from bundle.formats.x509 import parse_authorities
-from clients.programs.process import find_program, run
-from clients.programs.stream import feed
+from clients.programs.process import find_program, masked, run
+from clients.programs.stream import dump, feed
 
 SUFFIX = ".cms"
+PASSWORD = "BACKUP_KEY_PASSWORD"  # noqa: S105 - the variable with the passphrase of a private key
 PART = 512 * 1024 * 1024  # bytes of plaintext; openssl decrypts a message in memory, and none of 2 GiB or more
 _SECONDS = 120.0
 _MAX_CERTIFICATE = 1024 * 1024  # bytes
@@ -91,6 +92,46 @@ class Recipient:
             "DER",
             str(self.path),
         ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivateKey:
+    """What reads it: the private key in `path`, which only openssl opens."""
+
+    path: Path
+    openssl: Path
+
+    @classmethod
+    def at(cls, path: Path, *, search: str | None = None) -> Self:
+        """The key at a path; a StorageError where there is no file, a FormatError for a certificate."""
+        with storage_errors("read the private key", path), path.open("rb") as file:
+            held = file.read(_MAX_CERTIFICATE)
+        if b"PRIVATE KEY-----" not in held:
+            hint = "name the key that belongs to the certificate of the backup: key=backup.key"
+            raise FormatError(f"key={path} holds no private key in PEM", hint=hint)
+        return cls(path=path, openssl=find_program("openssl", path=search))
+
+    def stream(self, part: Path, *, env: Mapping[str, str]) -> Generator[bytes]:
+        """The plaintext of an encrypted file, in chunks; a ProgramError when this key does not read it.
+
+        `env` may hold the key's passphrase as BACKUP_KEY_PASSWORD.
+        """
+        password = env.get(PASSWORD, "")
+        argv = [str(self.openssl), "cms", "-decrypt", "-binary", "-inform", "DER", "-in", str(part)]
+        # Without the certificate openssl answers a wrong key with noise, lest somebody asks it again and again; nobody
+        # can here, and a database must not be fed with noise.
+        argv += ["-inkey", str(self.path), "-passin", f"env:{PASSWORD}", "-debug_decrypt"]
+        try:
+            yield from dump(
+                argv,
+                subject="decrypt",
+                env={**env, PASSWORD: password},
+                cwd=part.parent,
+                mask=lambda text: masked(text, [password] if password else []),
+            )
+        except ProgramError as err:
+            hint = f"name the key of the certificate that it was made for; export {PASSWORD} where it has a passphrase"
+            raise ProgramError(f"{self.path} does not decrypt it: {err.what}", hint=hint) from err
 
 
 def _failed(path: Path, said: str) -> ProgramError:

@@ -60,8 +60,15 @@ class Feed:
 
 
 @contextmanager
-def feed(argv: Sequence[str], *, subject: str, to: IO[bytes]) -> Iterator[Feed]:
-    """Write to a program whose output goes `to` a file, and wait for its end.
+def feed(
+    argv: Sequence[str],
+    *,
+    subject: str,
+    to: IO[bytes],
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Iterator[Feed]:
+    """Write to a program whose output goes `to` a file, and wait for its end; `env` is its whole environment.
 
     It is killed with all that it started when the writing breaks off.
     """
@@ -69,7 +76,9 @@ def feed(argv: Sequence[str], *, subject: str, to: IO[bytes]) -> Iterator[Feed]:
         theirs, ours = os.pipe()
         with open(ours, "wb", buffering=0) as pipe:
             try:
-                child.start(argv, subject=subject, stdin=theirs, stdout=to.fileno(), stderr=said.fileno())
+                child.start(
+                    argv, subject=subject, stdin=theirs, stdout=to.fileno(), stderr=said.fileno(), env=env, cwd=cwd
+                )
             finally:
                 os.close(theirs)
             program = Feed(pipe)

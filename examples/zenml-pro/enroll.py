@@ -2,7 +2,8 @@
 
 Needs only Python's standard library. What is there already is found and used: the superuser, the organization, the
 workspace. The enrollment key of a workspace is told once, when it is enrolled; a later run takes it from
-AIRGAP_LAST_OUTPUTS. Nothing is deleted, unless ZENML_REENROLL is the very name of the workspace.
+AIRGAP_LAST_OUTPUTS. A workspace that was made in the dashboard is used with its own key: ZENML_ENROLLMENT_KEY_MAIN for
+one that is called `main`. Nothing is deleted, unless ZENML_REENROLL is the very name of the workspace.
 
 Passwords are read from ADMIN_PASSWORD and SUPERUSER_PASSWORD. The system's CAs are trusted, or those in SSL_CERT_FILE.
 """
@@ -11,6 +12,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import sys
 import time
 import urllib.error
@@ -164,6 +166,11 @@ def enroll(control: ControlPlane, asked: argparse.Namespace, env: Mapping[str, s
         workspace = None
     if workspace:
         return {**_outputs(workspace, organization), "enrollment_key": known_key(workspace, asked.workspace, env)}
+    variable = key_variable(asked.workspace)
+    if env.get(variable):
+        hint = f"correct `organization` or the workspace's `name` in the site file, or: unset {variable}"
+        where = f"organization {asked.organization!r} has no workspace {asked.workspace!r}"
+        raise EnrollError(f"{variable} is set, and {where}", hint=hint)
     say(f"workspace {asked.workspace!r} is enrolled in organization {asked.organization!r}")
     body = json.dumps({"name": asked.workspace, "organization_id": organization["id"]}).encode()
     enrolled = control.call("POST", "/workspaces", query={"enroll": "true"}, data=body)
@@ -223,13 +230,21 @@ def find_workspace(control: ControlPlane, organization: str, name: str) -> Mappi
     return None
 
 
+def key_variable(name: str) -> str:
+    """The variable that hands in the enrollment key of the workspace: that of `team-b` ends in TEAM_B."""
+    return f"ZENML_ENROLLMENT_KEY_{re.sub(r'[^A-Z0-9]', '_', name.upper())}"
+
+
 def known_key(workspace: Mapping[str, Any], name: str, env: Mapping[str, str]) -> str:
-    """The enrollment key of a workspace that exists, from the last run."""
+    """The enrollment key of a workspace that exists: the one that was handed in, else that of the last run."""
+    if given := env.get(key_variable(name)):
+        return given
     last = json.loads(env.get("AIRGAP_LAST_OUTPUTS") or "{}")
     if last.get("workspace_id") == str(workspace["id"]) and last.get("enrollment_key"):
         return str(last["enrollment_key"])
     hint = (
-        "take another name: `workspace: name:` in the site file; or, if nothing of the old one is needed, "
+        f"hand in the key that the dashboard showed: export {key_variable(name)}=KEY; or take another name: "
+        "`workspace: name:` in the site file; or, if nothing of the old one is needed, "
         f"have it deleted and enrolled anew: export ZENML_REENROLL={name}"
     )
     raise EnrollError(f"workspace {name!r} exists, and its enrollment key is not known here", hint=hint)

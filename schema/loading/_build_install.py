@@ -5,7 +5,8 @@ from typing import cast
 
 from bundle.oci.reference import Reference
 from schema.loading._build import Reader, mapping, text, texts
-from schema.spec.backup import DEFAULT_MAX_AGE, BackupSpec, DumpSpec
+from schema.loading._rules import scalars
+from schema.spec.backup import DEFAULT_MAX_AGE, BackupSpec, DumpSpec, RestoreCheckSpec, RestoreSpec
 from schema.spec.checks import CHECK_KINDS, CheckSpec, HealthSpec
 from schema.spec.generate import Generate
 from schema.spec.install import (
@@ -259,7 +260,27 @@ def _command(reader: Reader, node: Node) -> DumpSpec:
     check_environment(reader.problems, env, subject)
     for item in (*run.items(), *(env.members().values() if env else ())):
         _check_names(reader, item, subject)
-    return DumpSpec(name=name, run=texts(run), env=mapping(env), for_each=build_for_each(node))
+    return DumpSpec(
+        name=name,
+        run=texts(run),
+        env=mapping(env),
+        for_each=build_for_each(node),
+        restore=_restore(reader, node.get("restore"), f"{subject}: restore"),
+    )
+
+
+def _restore(reader: Reader, node: Node | None, subject: str) -> RestoreSpec | None:
+    if node is None:
+        return None
+    run, env, checks = node.members()["run"], node.get("env"), node.entries("checks")
+    check_environment(reader.problems, env, subject)
+    for command in (run, *(each.members()["run"] for each in checks)):
+        check_visible(reader.problems, command.items(), f"{subject}: 'run'")
+    for item in scalars(node):
+        if isinstance(item.value, str):
+            _check_names(reader, item, subject)
+    found = (RestoreCheckSpec(run=texts(each.get("run")), prints=text(each.get("prints")) or None) for each in checks)
+    return RestoreSpec(run=texts(run), env=mapping(env), checks=tuple(found))
 
 
 def _check_names(reader: Reader, node: Node, subject: str) -> None:

@@ -251,6 +251,7 @@ def _dump(command: DumpSpec, item: Instance) -> DumpSpec:
         run=tuple(item.filled(text) for text in command.run),
         env={key: item.filled(text) for key, text in command.env.items()},
         for_each=None,
+        restore=command.restore.filled(item.filled) if command.restore else None,
     )
 
 

@@ -57,7 +57,8 @@ def _each_filled(spec: Spec, files: Iterable[ValuesFile]) -> Iterator[ValuesFile
 
 def known_uses(spec: Spec, files: Iterable[ValuesFile]) -> tuple[Use, ...]:
     """Every use there is: also those of commands that an install does not run, as a backup's."""
-    return (*uses(spec, files), *backup_uses(spec.install.backup.commands))
+    commands = spec.install.backup.commands
+    return (*uses(spec, files), *backup_uses(commands), *restore_uses(commands))
 
 
 def backup_uses(commands: Iterable[DumpSpec]) -> tuple[Use, ...]:
@@ -66,6 +67,15 @@ def backup_uses(commands: Iterable[DumpSpec]) -> tuple[Use, ...]:
         (f"backup command {command.name!r}", text)
         for command in commands
         for text in (*command.run, *command.env.values())
+    )
+
+
+def restore_uses(commands: Iterable[DumpSpec]) -> tuple[Use, ...]:
+    """The names in what tries the dumps out."""
+    return uses_of(
+        (f"restore of backup command {command.name!r}", text)
+        for command in commands
+        for text in (command.restore.templates if command.restore else ())
     )
 
 

@@ -70,7 +70,8 @@ def _wanted(spec: Spec) -> Iterator[tuple[str, Path]]:
     for action in spec.install.actions:
         yield from ((f"action {action.name!r}: 'run'", path) for path in command_files(action.run, base))
     for command in spec.install.backup.commands:
-        yield from ((f"backup command {command.name!r}", path) for path in command_files(command.run, base))
+        for run in command.runs:
+            yield from ((f"backup command {command.name!r}", path) for path in command_files(run, base))
 
 
 def _name(path: Path, base: Path) -> str:

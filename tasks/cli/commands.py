@@ -195,6 +195,14 @@ COMMANDS: Mapping[str, ListedCommand] = {
             variables=("key", "out", "keep", "keep_days", *_INSTALLED),
         ),
         ListedCommand(
+            name="restore-test",
+            place="tasks.commands.installed.backups.restore_test:RestoreTest",
+            purpose="restore the dumps of a backup into scratch databases, and check them",
+            reads="archive=, the private key",
+            writes="the scratch databases",
+            variables=("archive", "key", *_INSTALLED),
+        ),
+        ListedCommand(
             name="rollback",
             place="tasks.commands.installed.day2:Rollback",
             purpose="roll back all releases that the last install changed",

@@ -39,6 +39,7 @@ class Options:
     use: tuple[str, ...] = ()
     real_pods: bool = True
     key: Path | None = None
+    archive: Path | None = None
     keep: int | None = None
     keep_days: int | None = None
     since: Path | None = None
@@ -83,6 +84,7 @@ class Options:
             use=values.get("use", ()),
             real_pods=values.get("pods", True),
             key=values.get("key"),
+            archive=values.get("archive"),
             keep=values.get("keep"),
             keep_days=values.get("keep_days"),
             since=None if comparing else since,

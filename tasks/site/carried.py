@@ -218,6 +218,6 @@ class CarriedBundle:
         """The files that commands of the spec name: those may be run, which an archive does not tell."""
         install = self.resolved().install
         commands = [*(each.run for each in install.actions), *(each.run for each in install.checks)]
-        commands += [each.run for each in install.backup.commands]
+        commands += [run for each in install.backup.commands for run in each.runs]
         words = [part for command in commands for word in command for part in (word, word.partition("=")[2]) if part]
         return frozenset(posixpath.normpath(f"{INSTALL}/{word}") for word in words)

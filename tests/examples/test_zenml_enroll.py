@@ -90,6 +90,24 @@ def test_a_workspace_whose_key_is_lost_is_never_deleted_by_itself(plane: Control
     assert second["enrollment_key"] != first["enrollment_key"]
 
 
+def test_a_workspace_of_the_dashboard_is_used_with_the_key_that_is_handed_in(plane: ControlPlane) -> None:
+    made = enrolled(plane)
+    before = dict(plane.workspaces)
+    assert "export ZENML_ENROLLMENT_KEY_MAIN=KEY" in refused(plane)
+    found = enrolled(plane, ZENML_ENROLLMENT_KEY_MAIN="of the dashboard", ZENML_ENROLLMENT_KEY_OTHER="another's")
+    assert found == {**made, "enrollment_key": "of the dashboard"}
+    assert plane.workspaces == before, "nothing is made or deleted"
+    assert enrolled(plane, AIRGAP_LAST_OUTPUTS=json.dumps(found)) == found, "it is kept"
+
+
+def test_a_key_without_its_workspace_enrols_nothing(plane: ControlPlane) -> None:
+    """A typo in a name: a new workspace would be made, and the key ignored."""
+    told = refused(plane, "--workspace=team-b", ZENML_ENROLLMENT_KEY_TEAM_B="of the dashboard")
+    assert "ZENML_ENROLLMENT_KEY_TEAM_B is set, and organization 'acme' has no workspace 'team-b'" in told
+    assert "of the dashboard" not in told
+    assert plane.workspaces == {}
+
+
 def test_an_answer_that_never_came_may_have_enrolled_it(plane: ControlPlane) -> None:
     plane.faults.append(Fault(method="POST", path=f"{API}/workspaces", status=0, done=True))
     assert "POST /workspaces: no answer" in refused(plane)

@@ -22,6 +22,7 @@ from tests.fixtures.places import ROOT
 
 EXAMPLE = ROOT / "examples" / "zenml-pro"
 DOCS = ROOT / "docs" / "zenml-pro"
+IMPLEMENTATION = "ZENML_SERVER_WORKLOAD_MANAGER_IMPLEMENTATION"
 SITE = completed(Site.load(EXAMPLE / "site.example.yaml"), load(ROOT / "airgap.yaml", env={}).settings)
 
 
@@ -167,8 +168,10 @@ def test_the_pages_that_messages_name_travel(spec: Spec) -> None:
     named = set(re.findall(r"files/([a-z]+\.md)", said))
     assert named == {"clients.md", "users.md"}
     assert named <= carried
-    linked = {name for page in carried for name in re.findall(r"\]\(([a-z]+\.md)", (DOCS / page).read_text())}
+    pages = [name for name in carried if name.endswith(".md")]
+    linked = {name for page in pages for name in re.findall(r"\]\(([a-z]+\.md)", (DOCS / page).read_text())}
     assert linked <= carried
+    assert {"users.py", "enroll.py"} <= carried, "one uses the other, which is beside it"
 
 
 def test_the_control_plane_comes_first(spec: Spec) -> None:
@@ -185,3 +188,28 @@ def test_the_template_is_made_of_the_spec() -> None:
     assert {each.name for each in spec.settings} == set(settings.known), "each is declared, and says what it is for"
     assert (EXAMPLE / "site.example.yaml").read_text() == example(settings, prefix=spec.registry.prefix)
     assert list(settings.faults(SITE)) == []
+
+
+def overrides_of(page: str) -> list[str]:
+    """The blocks of a page that override values in a site file."""
+    found = re.findall(r"```yaml\n(overrides:.*?)```", (DOCS / page).read_text(), re.S)
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("block", overrides_of("install.md"), ids=["variables", "AWS", "GCP"])
+def test_a_site_overrides_the_workload_manager(
+    spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: str
+) -> None:
+    """As the page has it: texts only, as Kubernetes takes nothing else, beside those of the bundle."""
+    (tmp_path / "site.yaml").write_text(block)
+    own = Site.load(tmp_path / "site.yaml").overrides
+    monkeypatch.setitem(SITE.facts, "workload_manager", True)  # type: ignore[arg-type]
+    bundled = values(spec, "zenml")["zenml"]["environment"]
+    zenml = next(each for each in spec.install.releases if each.name == "zenml")
+    changed = release_values(zenml, read_all(spec), lookup, own).data["zenml"]["environment"]
+    asked = yaml.safe_load(block)["overrides"]["zenml"]["zenml"]["environment"]
+    assert changed == {**bundled, **asked}
+    assert all(isinstance(value, str) for value in changed.values())
+    (source,) = re.findall(r"^zenml_cloud_plugins\.(\w+)\.(\w+)$", changed[f"{IMPLEMENTATION}_SOURCE"])
+    assert source[0].replace("_", "") == source[1].lower(), "a module and its class"

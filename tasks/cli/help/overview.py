@@ -24,7 +24,7 @@ CONNECTED: Sequence[str] = (
 )
 AIR_GAPPED: Sequence[str] = (
     "fetch", "verify", "plan", "preflight", "roles", "install",
-    "status", "history", "diagnose", "backup", "rollback", "uninstall",
+    "status", "history", "diagnose", "backup", "restore-test", "rollback", "uninstall",
 )  # fmt: skip
 ANYWHERE: Sequence[str] = ("list", "info", "graph", "clean", "forget", "schema", "completion", "help")
 UNLISTED = frozenset({"run", "ignore"})  # `run` is what happens without the word; `ignore` is rarely needed

@@ -1,6 +1,6 @@
 """What an installation is like now: of its own cluster, or where that can't be asked, as its last receipt tells."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from schema.spec.install import ReleaseSpec
 from tasks.site.receiver import Receiver
 from tasks.site.records.last_backup import LastBackup
 from tasks.site.records.last_receipt import last_receipt
+from tasks.site.records.last_restore_test import LastRestoreTest
 from tasks.site.records.left_over import left_over
 
 _SOON = 30  # days
@@ -56,7 +57,8 @@ class CertificateCondition:
 class Condition:
     """One application at one site. `receipt` is None where nothing was installed, `unreached` why nobody was asked.
 
-    `backup_hours` is the age of the last backup that was made from this machine, None for none.
+    `backup_hours` is the age of the last backup that was made from this machine, `restore_test_hours` how long ago one
+    was last tried out from here with success; None for none.
     """
 
     site: str
@@ -69,6 +71,13 @@ class Condition:
     left_over: LeftOver
     certificates: tuple[CertificateCondition, ...] = ()
     backup_hours: float | None = None
+    restore_test_hours: float | None = None
+
+    @property
+    def ages(self) -> Mapping[str, float]:
+        """Hours since what was done from this machine, by what that was."""
+        known = {"backup": self.backup_hours, "restore_test": self.restore_test_hours}
+        return {name: hours for name, hours in known.items() if hours is not None}
 
     @property
     def troubles(self) -> Iterator[str]:
@@ -95,6 +104,7 @@ class Condition:
             "left_over": self.left_over.to_dict(),
             "certificates": [each.to_dict() for each in self.certificates],
             "backup_hours": self.backup_hours,
+            "restore_test_hours": self.restore_test_hours,
         }
 
 
@@ -109,7 +119,8 @@ def condition(receiver: Receiver, site: str = "", *, now: datetime | None = None
         registry=receiver.target.registry,
         receipt=receipt,
         left_over=receipt.left_over if receipt else LeftOver(),
-        backup_hours=round((now - backup.created).total_seconds() / 3600, 1) if backup else None,
+        backup_hours=_hours(now, backup.created) if backup else None,
+        restore_test_hours=_hours(now, tested.tested) if (tested := LastRestoreTest.read(receiver)) else None,
     )
     try:
         was = {(each.namespace, each.name): each for each in receipt.releases} if receipt else {}
@@ -120,6 +131,10 @@ def condition(receiver: Receiver, site: str = "", *, now: datetime | None = None
         )
     except AirgapError as err:
         return of_receipt(known, receipt, unreached=masked(err.what.splitlines()[0], receiver.known))
+
+
+def _hours(now: datetime, then: datetime) -> float:
+    return round((now - then).total_seconds() / 3600, 1)
 
 
 def of_receipt(known: Condition, receipt: Receipt | None, *, unreached: str) -> Condition:

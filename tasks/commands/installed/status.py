@@ -100,6 +100,8 @@ def _notes(found: Condition) -> Iterator[str]:
         yield f"last backup: {found.backup_hours:.0f} hours ago"
     elif found.releases and not found.unreached:
         yield "last backup: none from this machine"
+    if found.restore_test_hours is not None:
+        yield f"last restore test: {found.restore_test_hours:.0f} hours ago"
 
 
 def metric_lines(found: Sequence[Condition]) -> Iterator[str]:
@@ -122,8 +124,8 @@ def metric_lines(found: Sequence[Condition]) -> Iterator[str]:
             add("airgap_release_left_over", 1, **base, release=left.name, namespace=left.namespace)
         for held in each.certificates:
             add("airgap_certificate_days", held.days, **base, secret=held.secret, namespace=held.namespace)
-        if each.backup_hours is not None:
-            add("airgap_backup_age_hours", each.backup_hours, **base)
+        for name, hours in each.ages.items():
+            add(f"airgap_{name}_age_hours", hours, **base)
     for name, lines in samples.items():
         if lines:
             yield f"# HELP {name} {_HELP[name]}"
@@ -138,6 +140,7 @@ _HELP = {
     "airgap_release_left_over": "A release that still runs and that the bundle no longer names.",
     "airgap_certificate_days": "Days until a certificate of a TLS secret expires.",
     "airgap_backup_age_hours": "Hours since the last backup from this machine.",
+    "airgap_restore_test_age_hours": "Hours since a backup was last restored from this machine, as a test that passed.",
 }
 
 

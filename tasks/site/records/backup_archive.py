@@ -1,12 +1,14 @@
 """An archive of `doit backup` as its own backup.json describes it: whose it is, how old, and what it holds."""
 
+import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Self
 
-from bundle.errors import FormatError
+from bundle.errors import FormatError, IntegrityError
 from bundle.formats.fields import Fields
 from bundle.oci.digest import Digest
 from bundle.storage.tree import TarTree, index_members, read_small
@@ -38,7 +40,7 @@ class BackupArchive:
 
         A FormatError for what is no archive of a backup, an OSError for what can't be read.
         """
-        if path.is_symlink() or not path.is_file():
+        if path.exists() and not path.is_file():
             raise FormatError(f"{path} is not a regular file")
         volume = Volume([Part(path=path)])
         entries = index_members(volume)
@@ -59,6 +61,30 @@ class BackupArchive:
             digests={name: sums.sha256(name) for name in sums.data},
         )
 
+    def parts(self, dump: str) -> tuple[str, ...]:
+        """The names of a dump's parts in their order; an IntegrityError where one of them is missing."""
+        form = re.compile(rf"dumps/{re.escape(dump)}\.[0-9]{{4,}}\.cms")
+        found = {name for name in self.digests if form.fullmatch(name)}
+        parts = tuple(f"dumps/{dump}.{number:04d}.cms" for number in range(1, len(found) + 1))
+        if not found or found != set(parts):
+            raise IntegrityError(f"{self.path}: parts of dump {dump!r} are missing")
+        return parts
+
+    def extract(self, name: str, target: Path) -> None:
+        """Write one file of it; an IntegrityError when it is not what backup.json says."""
+        volume = Volume([Part(path=self.path)])
+        tree, hasher = TarTree(volume, index_members(volume)), hashlib.sha256()
+        try:
+            with target.open("wb") as file:
+                for chunk in tree.read(f"{self.top}/{name}"):
+                    hasher.update(chunk)
+                    file.write(chunk)
+        except FileNotFoundError as err:
+            raise IntegrityError(f"{self.path}: {name} is missing") from err
+        if hasher.hexdigest() != self.digests[name].hex:
+            hint = "it was damaged or changed; get another copy of the archive"
+            raise IntegrityError(f"{self.path}: {name} is not what backup.json says", hint=hint)
+
 
 def archives_of(place: Path, *, application: str, target: str) -> Iterator[BackupArchive]:
     """Those of one installation in a directory, newest first; all else that lies there is passed over.
@@ -67,6 +93,8 @@ def archives_of(place: Path, *, application: str, target: str) -> Iterator[Backu
     """
     found = []
     for path in place.glob("backup-*.tar"):
+        if path.is_symlink():
+            continue
         try:
             archive = BackupArchive.read(path)
         except (FormatError, OSError):

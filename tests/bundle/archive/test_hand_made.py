@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bundle.archive.hand_made import chart_files, image_files, is_hand_made, read_archive_images
-from bundle.errors import IntegrityError, SourceError
+from bundle.errors import AirgapError, IntegrityError, SourceError
+from bundle.images.layout import REF_NAME
 from bundle.meter import SilentMeter
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.platform import Platform
@@ -15,7 +16,9 @@ from tests.fixtures.connections import RecordingMeter
 from tests.fixtures.images.hand_made import APP, save_image
 from tests.fixtures.images.images import AMD64, Image, image, index, layer
 from tests.fixtures.images.layers import tar_of
+from tests.fixtures.images.layouts import by_links, layout_of_all
 from tests.fixtures.images.tars import made
+from tests.fixtures.made.made_bundle import CONTENT, PREFIX
 
 ARM64 = Platform.parse("linux/arm64")
 
@@ -66,6 +69,22 @@ def test_an_image_is_read_to_its_end(tmp_path: Path) -> None:
     assert (found.ref, found.platform, found.size) == ("registry.example.com/team/app:1", "linux/amd64", size)
     assert found.file == tmp_path / "app.tar"
     assert meter.moved == meter.expected == size
+
+
+def test_a_layout_of_links_is_one_of_them_and_its_bad_images_are_listed(tmp_path: Path) -> None:
+    """As Bazel makes it: bazel-bin/image, whose blobs lie elsewhere."""
+    layout = layout_of_all(tmp_path)
+    index_of_all = json.loads((layout / "index.json").read_bytes())
+    other = next(each for each in index_of_all["manifests"] if each["annotations"][REF_NAME].endswith("/plain:1.0"))
+    other["digest"] = f"blake3:{'a' * 64}"
+    (layout / "index.json").write_text(json.dumps(index_of_all))
+    by_links(layout)
+    assert image_files(tmp_path) == [tmp_path / "elsewhere", layout]
+    bad = list[AirgapError]()
+    found = read_archive_images(layout, meter=SilentMeter(), bad=bad)
+    assert {each.ref for each in found} == {f"{PREFIX}/{name}:1.0" for name in CONTENT if name != "plain"}
+    (told,) = bad
+    assert f"layout: image '{PREFIX}/plain:1.0': 'blake3:" in told.what
 
 
 def test_an_artifact_has_no_platform(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from bundle.storage.volume import Part, Volume
 from bundle.transfer.fetch import fetch_image
 from bundle.transfer.image import Manifest
 from bundle.transfer.transfers import Transfers
-from tests.fixtures.images.layouts import fetched, layout_of_all, opened
+from tests.fixtures.images.layouts import by_links, fetched, layout_of_all, opened
 from tests.fixtures.made.made_bundle import CONTENT, PREFIX
 
 
@@ -202,17 +202,6 @@ def test_a_layer_that_was_swapped_is_not_taken(layout: Path) -> None:
     _text(blob_name(last.digest), "x" * last.size)(layout)
     with pytest.raises(IntegrityError):
         fetched(opened(layout, f"{PREFIX}/api:1.0"), BlobStore(layout.parent / "other"))
-
-
-def by_links(layout: Path) -> Path:
-    """Have each file of the layout be a link to one that lies elsewhere, as Bazel makes them; returns that place."""
-    elsewhere = layout.parent / "elsewhere"
-    layout.rename(elsewhere)
-    for file in [each for each in elsewhere.rglob("*") if each.is_file()]:
-        link = layout / file.relative_to(elsewhere)
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(file)
-    return elsewhere
 
 
 def test_blobs_that_are_links_are_taken_where_the_digest_fits(layout: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from bundle.errors import AirgapError, FormatError, MissingToolError, ProgramError
 from clients.programs import openssl as encryption
-from clients.programs.openssl import Recipient
+from clients.programs.openssl import PASSWORD, PrivateKey, Recipient
 from tests.fixtures.parts.parts import PartError, program
 
 KINDS = {"RSA": ["rsa:2048"], "EC": ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]}
@@ -96,3 +96,42 @@ def test_encryption_that_is_broken_off_leaves_no_program(tmp_path: Path) -> None
         Recipient(path=tmp_path / "k.crt", openssl=openssl).stream(broken(), tmp_path, "db")
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "number").read_text()), 0)
+
+
+def read_by(key: Path, part: Path, **env: str) -> bytes:
+    return b"".join(PrivateKey.at(key).stream(part, env={**os.environ, **env}))
+
+
+def test_a_private_key_alone_reads_what_was_encrypted_to_its_certificate(keys: Path) -> None:
+    data = os.urandom(3_000_000)
+    (part,) = Recipient.read(keys / "k.crt").stream(iter([data]), keys, "db")
+    assert read_by(keys / "k.key", part) == data
+
+
+def test_a_passphrase_comes_from_the_environment(keys: Path) -> None:
+    (part,) = Recipient.read(keys / "k.crt").stream(iter([b"data"]), keys, "db")
+    locked = keys / "locked.key"
+    argv = [program("openssl"), "pkey", "-in", str(keys / "k.key"), "-aes256", "-passout", "pass:hush-hush"]
+    subprocess.run([*argv, "-out", str(locked)], check=True)
+    assert read_by(locked, part, **{PASSWORD: "hush-hush"}) == b"data"
+    with pytest.raises(ProgramError, match="does not decrypt it") as caught:
+        read_by(locked, part, **{PASSWORD: "wrong-one"})
+    assert "wrong-one" not in str(caught.value)
+
+
+def test_a_wrong_key_gives_no_noise(keys: Path) -> None:
+    (part,) = Recipient.read(keys / "k.crt").stream(iter([b"data" * 100_000]), keys, "db")
+    for kind, newkey in KINDS.items():
+        other = keys / f"other-{kind}.key"
+        argv = [program("openssl"), "req", "-x509", "-newkey", *newkey, "-nodes", "-subj", "/CN=x", "-out", "/dev/null"]
+        subprocess.run([*argv, "-keyout", str(other)], capture_output=True, check=True)
+        chunks = PrivateKey.at(other).stream(part, env=os.environ)
+        with pytest.raises(ProgramError, match="does not decrypt it"):
+            assert next(chunks) is None
+
+
+def test_what_is_no_private_key(keys: Path) -> None:
+    with pytest.raises(FormatError, match="holds no private key"):
+        PrivateKey.at(keys / "k.crt")
+    with pytest.raises(AirgapError, match="read the private key"):
+        PrivateKey.at(keys / "gone.key")

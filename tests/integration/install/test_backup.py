@@ -2,16 +2,20 @@
 
 import base64
 import json
+import os
+import pwd
 import re
 import subprocess
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
 
 from tests.fixtures.benches.site_bench import VALUES, Site, make_site
 from tests.fixtures.parts.clusters import Cluster
+from tests.fixtures.parts.databases import mariadb_argv, postgresql
 from tests.fixtures.parts.helms import Helm
 from tests.fixtures.parts.parts import PartError, program
 from tests.fixtures.parts.registries import RunningRegistry
@@ -159,3 +163,82 @@ def test_what_fails_leaves_no_archive_and_no_plaintext(site: Site, keys: Path) -
     assert "openssl" in site.run("backup", f"key={keys / 'backup.crt'}", "site=site.yaml").err
     assert not list(site.inside.glob("*backup-*"))
     assert not (site.installation / "backup.json").exists()
+
+
+def restored(site: Site, keys: Path, dump: dict[str, Any]) -> str:
+    """What `restore-test` says of a backup with this dump, and `status` afterwards."""
+    site.plan["backup"]["commands"] = [dump]
+    (site.inside / "site.yaml").write_text("{}\n")
+    site.carry()
+    site.install("site=site.yaml")
+    backup(site, keys)
+    (archive,) = site.inside.glob("backup-*.tar")
+    ran = site.run("restore-test", f"archive={archive}", f"key={keys / 'backup.key'}", "site=site.yaml")
+    assert ran.code == 0, ran.out + ran.err
+    assert f"restore test passed: {dump['name']} of {archive}, " in ran.out
+    assert "last restore test: 0 hours ago" in site.run("status", "site=site.yaml").out
+    return ran.out
+
+
+def test_a_dump_of_postgresql_is_restored_and_its_data_checked(site: Site, keys: Path) -> None:
+    user = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
+    site.env["DB_PASSWORD"] = "loopback-only"
+    with postgresql({}) as port:
+        where = ["--host=127.0.0.1", f"--port={port}", f"--username={user}", "--no-password"]
+        psql = [program("psql"), *where, "--no-psqlrc", "--quiet", "--no-align", "--tuples-only"]
+        rows = "CREATE TABLE users AS SELECT n, md5(n::text) AS name FROM generate_series(1, 200000) AS n"
+        for database, statement in (("postgres", "CREATE DATABASE app"), ("app", rows)):
+            subprocess.run([*psql, "-c", statement, database], env={"PGPASSWORD": "loopback-only"}, check=True)
+        subprocess.run(
+            [*psql, "-c", "CREATE DATABASE scratch", "postgres"], env={"PGPASSWORD": "loopback-only"}, check=True
+        )
+        password = {"PGPASSWORD": "${env.DB_PASSWORD}"}
+        out = restored(
+            site,
+            keys,
+            {
+                "name": "app",
+                "run": [program("pg_dump"), *where, "--format=custom", "app"],
+                "env": password,
+                "restore": {
+                    "run": [program("pg_restore"), *where, "--clean", "--if-exists", "--exit-on-error", "-dscratch"],
+                    "env": password,
+                    "checks": [
+                        {"run": [*psql, "-c", "SELECT count(*), min(n), max(n) FROM users", "scratch"],
+                         "prints": "200000|1|200000"},
+                    ],
+                },
+            },
+        )  # fmt: skip
+    assert "dump app: restored, 1 checks passed" in out
+
+
+def test_a_dump_of_mariadb_is_restored_and_its_data_checked(site: Site, keys: Path) -> None:
+    """The server's own bootstrap mode reads SQL from its standard input: no client is needed."""
+    with mariadb_argv() as source, mariadb_argv() as scratch:
+        schema = "CREATE DATABASE app;\nCREATE TABLE app.users (name VARCHAR(40)) ENGINE=InnoDB;\n"
+        rows = "INSERT INTO app.users VALUES ('ada'), ('edsger'), ('grace');\n"
+        subprocess.run(source, input=schema + rows, text=True, capture_output=True, check=True)
+        place = site.inside / "dumped"
+        place.mkdir()
+        insert = "CONCAT('INSERT INTO app.users VALUES (', QUOTE(name), ');')"
+        (place / "select.sql").write_text(f"SELECT {insert} INTO OUTFILE '{place}/rows' FROM app.users;\n")
+        (place / "schema.sql").write_text(schema)
+        dump = f'"$@" < {place}/select.sql >&2 && cat {place}/schema.sql {place}/rows; rm -f {place}/rows'
+        (place / "count.sql").write_text(
+            f"SELECT GROUP_CONCAT(name ORDER BY name) INTO OUTFILE '{place}/found' FROM app.users;\n"
+        )
+        count = f'rm -f {place}/found; "$@" < {place}/count.sql >&2 && cat {place}/found'
+        out = restored(
+            site,
+            keys,
+            {
+                "name": "app",
+                "run": ["sh", "-c", dump, "sh", *source],
+                "restore": {
+                    "run": list(scratch),
+                    "checks": [{"run": ["sh", "-c", count, "sh", *scratch], "prints": "ada,edsger,grace"}],
+                },
+            },
+        )
+    assert "dump app: restored, 1 checks passed" in out

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import SpecError
-from schema.spec.backup import DEFAULT_MAX_AGE
+from schema.spec.backup import DEFAULT_MAX_AGE, RestoreCheckSpec, RestoreSpec
 from schema.spec.checks import CheckSpec, HealthSpec
 from schema.spec.generate import Generate
 from schema.spec.install import (
@@ -140,6 +140,17 @@ def test_what_is_not_written_has_its_default(tmp_path: Path) -> None:
     assert [(each.name, each.run, dict(each.env)) for each in install.backup.commands] == [("d", ("dump",), {})]
 
 
+def test_what_tries_a_dump_out(tmp_path: Path) -> None:
+    checks = "checks: [{run: [count, '${site.db}'], prints: '3'}, {run: [look]}]"
+    restore = f"restore: {{run: [load, '${{site.db}}'], env: {{PW: '${{env.PW}}'}}, {checks}}}"
+    (command,) = built(tmp_path, f"{{backup: {{commands: [{{name: d, run: [x], {restore}}}]}}}}").backup.commands
+    assert command.restore == RestoreSpec(
+        run=("load", "${site.db}"),
+        env={"PW": "${env.PW}"},
+        checks=(RestoreCheckSpec(run=("count", "${site.db}"), prints="3"), RestoreCheckSpec(run=("look",))),
+    )
+
+
 def test_secrets_go_where_releases_go_unless_they_say_where(tmp_path: Path) -> None:
     install = built(tmp_path, "{secrets: [{name: s, generate: hex8, namespaces: [x]}]}")
     assert install.secrets[0].namespaces == ("x",)
@@ -174,6 +185,18 @@ BACKUP_WITH_OUTPUT = """
             "backup command 'd': ${output.a.k} has no value here",
         ),
         ("{backup: {max_age: soon}}", "'max_age'"),
+        (
+            "{backup: {commands: [{name: d, run: [x], restore: {run: [y, '${env.PW}']}}]}}",
+            "backup command 'd': restore: 'run': ${env.PW} may be a secret",
+        ),
+        (
+            "{backup: {commands: [{name: d, run: [x], restore: {run: [y], checks: [{run: [z, '--password=x']}]}}]}}",
+            "backup command 'd': restore: 'run': a secret is written out as --password",
+        ),
+        (
+            BACKUP_WITH_OUTPUT.replace("env: {A: '${output.a.k}'}", "restore: {run: [y, '${output.a.k}']}"),
+            "backup command 'd': restore: ${output.a.k} has no value here",
+        ),
     ],
 )
 def test_what_does_not_go_together(tmp_path: Path, text: str, told: str) -> None:

@@ -38,7 +38,9 @@ install:
     - {run: [x, "${item.host}"], for_each: EACH}
   backup:
     before_upgrade: [app, web]
-    commands: [{name: dump, run: [x, "${item.host}"], env: {P: "${env.P${item.SUFFIX}}"}, for_each: EACH}]
+    commands:
+      - {name: dump, run: [x, "${item.host}"], env: {P: "${env.P${item.SUFFIX}}"}, for_each: EACH,
+         restore: {run: [y, "${item.host}"], checks: [{run: [z], prints: "${item.name}"}]}}
 """.replace("EACH", EACH)
 )
 FILES: dict[str, str | bytes] = {"v.yaml": "host: ${item.host}\n", "w.yaml": "key: ${secret.key}\n"}
@@ -75,6 +77,9 @@ def test_what_each_says_is_said_of_its_item(tmp_path: Path) -> None:
     assert enroll.inputs == ("${site.teams.b-c.host}",)
     assert install.checks[3].run == ("x", "${site.teams.b-c.host}")
     assert install.backup.commands[1].env == {"P": "${env.P_B_C}"}
+    restore = install.backup.commands[1].restore
+    assert restore
+    assert (restore.run, restore.checks[0].prints) == (("y", "${site.teams.b-c.host}"), "${site.teams.b-c.name}")
 
 
 def test_what_waits_for_it_waits_for_its_own_or_for_all(tmp_path: Path) -> None:

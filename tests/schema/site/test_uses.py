@@ -8,7 +8,7 @@ from bundle.errors import SpecError
 from schema.loading.values import read_all
 from schema.site.instances import expanded
 from schema.site.site import Site
-from schema.site.uses import Use, gather, is_user, known_uses, uses
+from schema.site.uses import Use, backup_uses, gather, is_user, known_uses, restore_uses, uses
 from schema.syntax.template import Name
 from schema.values.values import counting
 from tests.fixtures.made.installs import WITH_CHART, spec
@@ -143,10 +143,16 @@ def test_faults_of_the_site_file_come_first(used: tuple[Use, ...], tmp_path: Pat
 
 
 def test_what_a_backup_uses_is_known_and_not_asked_of_an_install(tmp_path: Path) -> None:
-    text = "install:\n  backup: {commands: [{name: db, run: [dump, '${site.rows}'], env: {PW: '${env.PW}'}}]}\n"
+    restore = "restore: {run: [x, '${site.scratch}'], checks: [{run: [y], prints: '${site.count}'}]}"
+    dump = f"{{name: db, run: [dump, '${{site.rows}}'], env: {{PW: '${{env.PW}}'}}, {restore}}}"
+    text = f"install:\n  backup: {{commands: [{dump}]}}\n"
     found = spec(tmp_path, text)
     assert uses(found, []) == ()
-    assert [str(each.name) for each in known_uses(found, [])] == ["${site.rows}", "${env.PW}"]
+    both = ["${site.rows}", "${env.PW}", "${site.scratch}", "${site.count}"]
+    assert [str(each.name) for each in known_uses(found, [])] == both
+    commands = found.install.backup.commands
+    assert [str(each.name) for each in backup_uses(commands)] == both[:2], "a backup does not ask for the scratch ones"
+    assert {each.where for each in restore_uses(commands)} == {"restore of backup command 'db'"}
 
 
 REPEATED = (

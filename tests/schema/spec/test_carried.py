@@ -29,7 +29,9 @@ install:
     - {name: a, run: [python3, enroll.py, --config=conf/e.toml, '--url=${site.url}', nothing.py, conf]}
     - {name: b, run: [./setup.sh, values/a.yaml, 'x${site.y}']}
   checks: [{tls: a.example, ca: certs/check.crt}, {run: [python3, look.py]}]
-  backup: {commands: [{name: d, run: [python3, dump.py]}]}
+  backup:
+    commands:
+      - {name: d, run: [python3, dump.py], restore: {run: [sh, restore.sh], checks: [{run: [sh, rows.sh]}]}}
 """
 )
 FILES: dict[str, str | bytes] = {
@@ -47,6 +49,8 @@ FILES: dict[str, str | bytes] = {
     "setup.sh": "",
     "look.py": "",
     "dump.py": "",
+    "restore.sh": "",
+    "rows.sh": "",
     "tls.crt": "c",
     "tls.key": KEY,
 }
@@ -64,6 +68,8 @@ def test_what_crosses(tmp_path: Path) -> None:
         "install/dump.py",
         "install/enroll.py",
         "install/look.py",
+        "install/restore.sh",
+        "install/rows.sh",
         "install/setup.sh",
         "install/values/a.yaml",
     ]

@@ -18,7 +18,7 @@ from tasks.runtime.project import Project
 from tasks.site.carried import CarriedBundle
 from tests.fixtures.benches.workbench import make
 
-SCRIPTS = ("action.sh", "check.sh", "dump.sh")
+SCRIPTS = ("action.sh", "check.sh", "dump.sh", "restore.sh")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "releases": [{"name": "app", "chart": "app", "namespace": "app", "values": ["values.yaml"]}],
         "actions": [{"name": "go", "run": ["./action.sh"], "after": ["app"]}],
         "checks": [{"run": ["./check.sh"]}],
-        "backup": {"commands": [{"name": "data", "run": ["./dump.sh"]}]},
+        "backup": {"commands": [{"name": "data", "run": ["./dump.sh"], "restore": {"run": ["./restore.sh"]}}]},
     }
     files = [{"name": "helper", "source": "helper", "tool": True}]
     bench.write({**bench.spec, "install": install, "files": files})

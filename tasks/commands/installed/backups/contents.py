@@ -21,11 +21,9 @@ from clients.programs.openssl import SUFFIX, Recipient
 from clients.programs.process import masked
 from clients.programs.stream import dump
 from schema.site.lookup import Facts
-from schema.site.secrets import single_value
-from schema.site.uses import backup_uses, gather
+from schema.site.uses import backup_uses
 from schema.spec.backup import DumpSpec
-from schema.syntax import template
-from tasks.runtime.live import reader
+from tasks.commands.installed.backups.facts import facts_of, filled
 from tasks.runtime.version import VERSION
 from tasks.site.receiver import Receiver
 from tasks.site.records.backup_archive import ABOUT, FORMAT_VERSION
@@ -105,7 +103,7 @@ class BackupContents:
         self.certificates = [held for each in objects if (held := _certificate(each))]
         self._encrypted("secrets.json", {"apiVersion": "v1", "kind": "List", "items": objects})
         commands = self._receiver.carried.spec.install.backup.commands
-        facts = _facts(self._receiver, commands) if commands else None
+        facts = facts_of(self._receiver, backup_uses(commands)) if commands else None
         for command in commands:
             if facts:
                 self._dump(command, facts)
@@ -161,8 +159,8 @@ class BackupContents:
 
     def _dump(self, command: DumpSpec, facts: Facts) -> None:
         subject = f"backup command {command.name!r}"
-        argv = [template.in_text(template.render(template.parse(text), facts)) for text in command.run]
-        env = {key: template.in_text(template.render(template.parse(text), facts)) for key, text in command.env.items()}
+        argv = [filled(text, facts) for text in command.run]
+        env = {key: filled(text, facts) for key, text in command.env.items()}
         place = self._work / "dumps"
         make_directories(place)
         self._receiver.project.console.line(f"   {subject}: {Path(argv[0]).name} is running")
@@ -176,19 +174,6 @@ class BackupContents:
         for part in self._recipient.stream(chunks, place, command.name):
             self._files[f"dumps/{part.name}"] = part
         self.dumps.append(command.name)
-
-
-def _facts(receiver: Receiver, commands: tuple[DumpSpec, ...]) -> Facts:
-    """What the commands' names stand for; a SpecError lists all that is missing, and only of what they use."""
-    used, project = backup_uses(commands), receiver.project
-    env = gather(used, site=receiver.site, env=project.env, directory=Path.cwd(), ask=reader(project.console.asking))
-    secrets = {}
-    for secret in receiver.carried.spec.install.secrets:
-        stored = receiver.cluster.secret(secret.name, secret.namespaces[0])
-        if stored and (value := single_value(secret, stored)):
-            secrets[secret.name] = value
-    names, here = receiver.images, Path.cwd()
-    return Facts(images=names, site=receiver.site, env=env, directory=here, known=receiver.known, secrets=secrets)
 
 
 def _certificate(secret: Mapping[str, Any]) -> BackupCertificate | None:

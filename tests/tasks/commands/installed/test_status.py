@@ -45,6 +45,7 @@ def test_one_that_is_good(receiver: Receiver) -> None:
         (replace(GOOD, unreached="timeout"), "as the receipt tells", "not reached: timeout"),
         (replace(GOOD, unreached="timeout", receipt=None), "unknown", "not reached: timeout"),
         (replace(GOOD, backup_hours=None), "good", "last backup: none from this machine"),
+        (replace(GOOD, restore_test_hours=50.2), "good", "last restore test: 50 hours ago"),
     ],
 )
 def test_the_word_for_it(receiver: Receiver, found: Condition, word: str, told: str) -> None:
@@ -62,6 +63,9 @@ def test_metrics_name_everything_once(receiver: Receiver, tmp_path: Path, monkey
     assert 'airgap_release_healthy{site="prod",application="demo",release="web",namespace="shop"} 1' in lines
     assert 'airgap_release_healthy{site="a\\"b",application="demo",release="web",namespace="shop"} 0' in lines
     assert 'airgap_backup_age_hours{site="prod",application="demo"} 2.4' in lines
+    assert not any("restore_test" in line for line in lines)
+    tested = 'airgap_restore_test_age_hours{site="prod",application="demo"} 50.2'
+    assert tested in metric_lines([replace(GOOD, restore_test_hours=50.2)])
     assert sum(line.startswith("# TYPE airgap_reached ") for line in lines) == 1
     assert [each["site"] for each in json.loads(said(receiver))["status"]] == ["prod", 'a"b']
 

@@ -1,13 +1,15 @@
 """What an archive of a backup says of itself, and what is no such archive."""
 
+import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bundle.errors import FormatError
+from bundle.errors import FormatError, IntegrityError
 from bundle.oci.digest import Digest
 from tasks.site.records.backup_archive import BackupArchive, archives_of
 from tests.fixtures.benches.backups import ABOUT, made
@@ -49,6 +51,36 @@ def test_an_earlier_version_noted_no_target(tmp_path: Path) -> None:
 def test_what_is_no_archive_of_a_backup(tmp_path: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(FormatError):
         BackupArchive.read(made(tmp_path / "b.tar", **wrong))
+
+
+def listing(*numbers: int, name: str = "db") -> dict[str, str]:
+    return {f"dumps/{name}.{number:04d}.cms": "0" * 64 for number in numbers}
+
+
+def test_the_parts_of_a_dump_are_in_their_order(tmp_path: Path) -> None:
+    sums = {**listing(2, 1, 10000, *range(3, 10000)), **listing(1, name="db-a"), "dumps/db.x.cms": "0" * 64}
+    archive = BackupArchive.read(made(tmp_path / "b.tar", sha256=sums))
+    assert archive.parts("db") == tuple(f"dumps/db.{number:04d}.cms" for number in range(1, 10001))
+    assert archive.parts("db-a") == ("dumps/db-a.0001.cms",)
+
+
+@pytest.mark.parametrize("numbers", [(), (2,), (1, 3)], ids=str)
+def test_a_part_that_is_missing_is_told(tmp_path: Path, numbers: tuple[int, ...]) -> None:
+    archive = BackupArchive.read(made(tmp_path / "b.tar", sha256=listing(*numbers)))
+    with pytest.raises(IntegrityError, match="parts of dump 'db' are missing"):
+        archive.parts("db")
+
+
+def test_a_file_is_written_as_it_is_listed_only(tmp_path: Path) -> None:
+    path = made(tmp_path / "b.tar")
+    archive, target = BackupArchive.read(path), tmp_path / "part"
+    with pytest.raises(IntegrityError, match=r"dumps/db\.0001\.cms is missing"):
+        archive.extract("dumps/db.0001.cms", target)
+    data = json.dumps(ABOUT).encode()
+    replace(archive, digests={"backup.json": Digest.of(data)}).extract("backup.json", target)
+    assert target.read_bytes() == data
+    with pytest.raises(IntegrityError, match=r"backup\.json is not what backup\.json says"):
+        replace(archive, digests={"backup.json": Digest.of(b"")}).extract("backup.json", target)
 
 
 def test_only_those_of_the_installation_are_found_newest_first(tmp_path: Path) -> None:
