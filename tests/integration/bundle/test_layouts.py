@@ -164,14 +164,19 @@ def test_the_commands_of_manifest_txt_work(engine: Engine, skopeo: Skopeo, tmp_p
     """Each line is run as it stands; only the pushes are looked at instead, for want of that registry."""
     root = make_bundle(tmp_path, layout_name)
     text = (root / "manifest.txt").read_text()
-    check, load, copy = re.findall(r"^  ((?:sha256sum|tar|for|skopeo) .*)$", text, re.MULTILINE)
+    check, load, *copies = re.findall(r"^  ((?:sha256sum|tar|for|skopeo) .*)$", text, re.MULTILINE)
     for command in (check, load):
         subprocess.run(command, shell=True, cwd=root, env=engine.env, capture_output=True, check=True)
     for name in CONTENT:
         assert engine.docker("inspect", "--format", "{{.Id}}", f"{PREFIX}/{name}:1.0").strip() == config_digest(name)
-    source = copy.split()[3].replace(":images", f":{root}/images", 1)
-    skopeo.copy(source, f"dir:{tmp_path}/out", "--all")
-    assert Digest.of((tmp_path / "out/manifest.json").read_bytes()) == CONTENT["api"].descriptor.digest
+    copied = {}
+    for copy in copies:
+        _, _, _, source, target = copy.split()
+        name = target.removeprefix(f"docker://{PREFIX}/").removesuffix(":1.0")
+        skopeo.copy(source.replace(":images", f":{root}/images", 1), f"dir:{tmp_path / name}", "--all")
+        copied[name] = Digest.of((tmp_path / name / "manifest.json").read_bytes())
+    oci = {name for name, each in CONTENT.items() if each.descriptor.media_type.startswith("application/vnd.oci.")}
+    assert copied == {name: CONTENT[name].descriptor.digest for name in oci}
 
 
 def test_a_loaded_image_runs_by_its_internal_name(engine: Engine, store: BlobStore, tmp_path: Path) -> None:
