@@ -83,7 +83,7 @@ class EngineConnection:
         """The connection broke in the middle."""
         return EngineError(
             f"{subject}: the Docker Engine at {self.host} stopped answering: {told[0].lower()}{told[1:]}",
-            hint="see whether it runs and has space (docker info); what is done is kept, run the same command again",
+            hint="see whether it runs and has space (docker info); completed steps are kept; run it again",
         )
 
     def _fault(self, err: BaseException, subject: str) -> EngineError:

@@ -123,7 +123,7 @@ class Reporter:
         stopped = sys.exc_info()[1]
         self._console.close(for_good=stopped is not None)  # threads may be at work still
         if isinstance(stopped, KeyboardInterrupt):
-            self._console.problem(f"stopped by {stopped}; what is done is kept, run the same command again to go on")
+            self._console.problem(f"stopped by {stopped}; completed steps are kept; run it again to continue")
             self._note("stopped")
             return
         if self.failed or self.broken:

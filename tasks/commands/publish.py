@@ -59,7 +59,7 @@ class ExchangeCommand(PlainCommand, DoitCmdBase):  # type: ignore[misc]
             return 1
         except KeyboardInterrupt:
             console.close()
-            console.problem(f"{self.name} was stopped; what is done is kept, run the same command again to go on")
+            console.problem(f"{self.name} was stopped; completed steps are kept; run it again to continue")
             return 130
         console.close()
         return 0

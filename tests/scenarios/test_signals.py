@@ -102,7 +102,7 @@ def test_ctrl_c_at_a_terminal_takes_the_bars_away(bench: Workbench) -> None:
     assert run.returncode == 128 + signal.SIGINT
     assert "━" in text, "there was a bar"
     assert "Traceback" not in text
-    _, told, after = text.rpartition("stopped by SIGINT; what is done is kept, run the same command again to go on")
+    _, told, after = text.rpartition("stopped by SIGINT; completed steps are kept; run it again to continue")
     assert told
     assert "━" not in after
 
