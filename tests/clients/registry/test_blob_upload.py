@@ -42,11 +42,11 @@ def test_a_cut_upload_goes_on(
     faulty.plan_short("PATCH ", MIB)
     push()
     whole(faulty, source)
-    assert patched(faulty)[0] == len(LAYER) - kept
+    assert len(LAYER) - kept in patched(faulty), "the config may have come before it"
     assert any("continuing" in line for line in meter.said) is bool(kept)
     assert meter.moved == meter.expected, "no byte is counted twice"
     ranges = [seen.headers.get("content-range") for seen in faulty.requests("PATCH ")]
-    assert ranges[0] == (f"{kept}-{len(LAYER) - 1}" if kept else None)
+    assert set(ranges) - {None} == ({f"{kept}-{len(LAYER) - 1}"} if kept else set())
 
 
 def test_progress_is_not_given_up(push: Push, faulty: FaultyRegistry, source: FakeSource) -> None:
