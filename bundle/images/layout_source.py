@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -23,6 +22,8 @@ _COSIGN = "dev.cosignproject.cosign"
 _COSIGN_KINDS = {".sig": f"{_COSIGN}/sigs", ".att": f"{_COSIGN}/atts", ".sbom": f"{_COSIGN}/sboms"}
 _ATTACHED = re.compile(r"sha256-[0-9a-f]{64}(\.(sig|att|sbom))?")
 _MAX_INDEX = 64 * 1024 * 1024  # bytes
+
+_Fault = tuple[Sequence[str], FormatError]  # the names of an entry that can't be read, and why it can't
 
 
 class LayoutIndex:
@@ -54,7 +55,7 @@ class LayoutIndex:
 
     def fault(self, ref: str) -> FormatError | None:
         """Why the entry of just this name can't be read; None where none of this name is so."""
-        return next((fault for names, fault in _faults(_listed(self._tree)) if ref in names), None)
+        return next((fault for names, fault in _entries(_listed(self._tree))[1] if ref in names), None)
 
     @cached_property
     def _by_name(self) -> Mapping[str, Sequence[Descriptor]]:
@@ -180,7 +181,7 @@ class LayoutSource:
 
 def read_index(tree: Tree) -> tuple[Descriptor, ...]:
     """The images that a layout's index.json lists; FileNotFoundError without one, FormatError for another format."""
-    return tuple(_readable(_listed(tree)))
+    return _images(*_entries(_listed(tree)))
 
 
 def _listed(tree: Tree) -> Sequence[Mapping[str, Any]]:
@@ -194,25 +195,23 @@ def _listed(tree: Tree) -> Sequence[Mapping[str, Any]]:
     return entries
 
 
-def _readable(entries: Sequence[Mapping[str, Any]]) -> Sequence[Descriptor]:
-    """The entries that name manifests. One that can't be read is a FormatError only where there is no other."""
-    found = list[Descriptor]()
-    for entry in entries:
-        with suppress(FormatError):
-            found.append(Descriptor.from_dict(entry))
-    if entries and not found:
-        raise next(fault for _, fault in _faults(entries))
-    return [each for each in found if is_manifest(each)]
-
-
-def _faults(entries: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Sequence[str], FormatError]]:
-    """The names of each entry that can't be read, and why it can't."""
-    for entry in entries:
+def _entries(listed: Sequence[Mapping[str, Any]]) -> tuple[Sequence[Descriptor], Sequence[_Fault]]:
+    """What can be read, and of each other entry its names and why it can't."""
+    found, faults = list[Descriptor](), list[_Fault]()
+    for entry in listed:
         try:
-            Descriptor.from_dict(entry)
+            found.append(Descriptor.from_dict(entry))
         except FormatError as err:
             annotations = entry.get("annotations")
-            yield _names(annotations) if isinstance(annotations, dict) else [], err
+            faults.append((_names(annotations) if isinstance(annotations, dict) else [], err))
+    return found, faults
+
+
+def _images(found: Sequence[Descriptor], faults: Sequence[_Fault]) -> tuple[Descriptor, ...]:
+    """The entries that name manifests. One that can't be read is a FormatError only where there is no other."""
+    if faults and not found:
+        raise faults[0][1]
+    return tuple(each for each in found if is_manifest(each))
 
 
 def is_attached(entry: Descriptor) -> bool:
@@ -229,10 +228,11 @@ def layout_names(tree: Tree) -> tuple[str, ...]:
 
     Names of entries that can't be read come last; whoever opens them is told why. Errors as of read_index.
     """
-    images = [entry for entry in read_index(tree) if not is_attached(entry)]
+    found, faults = _entries(_listed(tree))
+    images = [entry for entry in _images(found, faults) if not is_attached(entry)]
     alone = len({entry.digest for entry in images}) == 1
     refs = [(_names(each.annotations) or ["" if alone else f"@{each.digest}"])[-1] for each in images]
-    bad = [names[-1] for names, _ in _faults(_listed(tree)) if names]
+    bad = [names[-1] for names, _ in faults if names]
     return tuple(dict.fromkeys([*refs, *bad]))
 
 

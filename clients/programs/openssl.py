@@ -21,6 +21,11 @@ _SECONDS = 120.0
 _MAX_CERTIFICATE = 1024 * 1024  # bytes
 
 
+def part_name(name: str, number: int) -> str:
+    """The file name of an encrypted part; the first is number 1."""
+    return f"{name}.{number:04d}{SUFFIX}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
     """Who can read it: the certificate in `path`; `openssl` is the program."""
@@ -60,7 +65,7 @@ class Recipient:
         parts: list[Path] = []
         chunk = next(chunks, b"")
         while chunk or not parts:
-            path = directory / f"{name}.{len(parts) + 1:04d}{SUFFIX}"
+            path = directory / part_name(name, len(parts) + 1)
             chunk = self._part(chunk, chunks, path)
             parts.append(path)
         return parts

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.fixtures.fates import FAILING, HEALING, Fate
+from tests.fixtures.fates import FAILING, HEALING, Fate, filled
 from tests.fixtures.places import ROOT
 
 PAGE = (ROOT / "docs" / "failures.md").read_text(encoding="utf-8")
@@ -23,19 +23,13 @@ def words(fate: Fate) -> str:
     return fate.name.replace("-", " ")
 
 
-def filled(pattern: str) -> str:
-    for name, host in HOSTS.items():
-        pattern = pattern.replace(f"{{{name}}}", host)
-    return pattern.replace("{{", "{").replace("}}", "}")
-
-
 def test_each_way_to_fail_is_shown_as_it_is_told() -> None:
     shown = rows("What is told")
     assert list(shown) == [words(fate) for fate in FAILING]
     for fate in FAILING:
         said, step, seconds = shown[words(fate)]
-        assert re.search(filled(fate.says), said), fate.name
-        assert re.search(filled(fate.next), step), fate.name
+        assert re.search(filled(fate.says, HOSTS), said), fate.name
+        assert re.search(filled(fate.next, HOSTS), step), fate.name
         assert int(seconds) > 0
 
 

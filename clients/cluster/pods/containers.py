@@ -122,11 +122,11 @@ class _Container:
             yield self._crash(reason or end.get("reason") or "Error", end)
         elif "running" in self._state:
             yield from self._running(end)
-        elif waiting and self._is_pulled():
+        elif waiting and self._is_being_pulled():
             hint = f"see that the nodes reach {registry_host(image)}, and how fast"
             yield self._trouble("pulling", "Pulling", f"image {image} is being pulled", hint, math.inf, waits=True)
 
-    def _is_pulled(self) -> bool:
+    def _is_being_pulled(self) -> bool:
         """Whether a pull of its image has begun, and has neither ended nor failed."""
         own = [each for each in self._events if each.container == self._status["name"]]
         begun = max((each.last for each in own if each.reason == "Pulling"), default="")

@@ -13,6 +13,7 @@ from bundle.formats.fields import Fields
 from bundle.oci.digest import Digest
 from bundle.storage.tree import TarTree, index_members, read_small
 from bundle.storage.volume import Part, Volume
+from clients.programs.openssl import SUFFIX, part_name
 
 FORMAT_VERSION = 1
 ABOUT = "backup.json"
@@ -63,9 +64,9 @@ class BackupArchive:
 
     def parts(self, dump: str) -> tuple[str, ...]:
         """The names of a dump's parts in their order; an IntegrityError where one of them is missing."""
-        form = re.compile(rf"dumps/{re.escape(dump)}\.[0-9]{{4,}}\.cms")
+        form = re.compile(rf"dumps/{re.escape(dump)}\.[0-9]{{4,}}{re.escape(SUFFIX)}")
         found = {name for name in self.digests if form.fullmatch(name)}
-        parts = tuple(f"dumps/{dump}.{number:04d}.cms" for number in range(1, len(found) + 1))
+        parts = tuple(f"dumps/{part_name(dump, number)}" for number in range(1, len(found) + 1))
         if not found or found != set(parts):
             raise IntegrityError(f"{self.path}: parts of dump {dump!r} are missing")
         return parts

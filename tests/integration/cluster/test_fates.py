@@ -24,7 +24,7 @@ from clients.cluster.kubectl import Kubectl
 from clients.cluster.pods.watch import Watch
 from clients.cluster.rollout import install_release
 from clients.cluster.waiting import await_ready
-from tests.fixtures.fates import FAILING, HEALING, TIMEOUT, Fate
+from tests.fixtures.fates import FAILING, HEALING, TIMEOUT, Fate, filled
 from tests.fixtures.images.busybox import busybox_image
 from tests.fixtures.parts.clusters import asset, free_ports
 from tests.fixtures.parts.nodes import Node
@@ -89,10 +89,7 @@ class Theatre:
     def filled(self, values: Any) -> Any:
         """The values with the hosts in them."""
         if isinstance(values, str):
-            text = values.replace("{{", "\0").replace("}}", "\1")
-            for name, host in self.hosts.items():
-                text = text.replace(f"{{{name}}}", host)
-            return text.replace("\0", "{").replace("\1", "}")
+            return filled(values, self.hosts)
         if isinstance(values, Mapping):
             return {key: self.filled(value) for key, value in values.items()}
         return [self.filled(each) for each in values] if isinstance(values, list | tuple) else values
