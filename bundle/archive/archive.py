@@ -13,7 +13,7 @@ from bundle.metadata.names import MANIFEST
 from bundle.meter import Meter, SilentMeter
 from bundle.oci.digest import Digest
 from bundle.storage.files import require_room
-from bundle.storage.tar_writer import TarWriter
+from bundle.storage.tar_writer import Known, TarWriter, unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +46,13 @@ def pack(
     meter: Meter | None = None,
     top: str = "",
     elsewhere: Elsewhere | None = None,
+    known: Known = unknown,
 ) -> PackedArchive:
     """Pack the bundle directory into `archive`, or into parts `<archive>.001`, ... of at most `split` bytes.
 
     `top` names it inside, else the directory's name does. Files `elsewhere` are taken from there. Every file is checked
-    against SHA256SUMS while it streams: a mark tells nothing of who sets times back. The last archive stays until the
+    against SHA256SUMS while it streams (a mark tells nothing of who sets times back), but for those that are `known` to
+    be good. The last archive stays until the
     new one is complete. `epoch` (seconds since 1970) dates the members.
     BundleError when files and SHA256SUMS do not agree, IntegrityError for a damaged file, StorageError when the disk is
     full; then nothing new is left behind.
@@ -66,7 +68,7 @@ def pack(
         require_room(archive, size, cloned=True)
         meter.expect(subject, size)
         with writing_parts(archive, limit=split) as parts:
-            tar = TarWriter(parts, epoch=epoch, subject=subject, meter=meter)
+            tar = TarWriter(parts, epoch=epoch, subject=subject, meter=meter, known=known)
             _write_lists(tar, bundle, top or bundle.name, sums)
             _write_files(tar, top or bundle.name, files, digests)
             tar.close()

@@ -80,7 +80,8 @@ class ImageArchive:
 
     def _append(self, handle: int, epoch: int, meter: Meter | None) -> Descriptor:
         with Appender(handle) as appender:
-            self.write(TarWriter(appender, epoch=epoch, subject=f"image {self.image.name!r}", meter=meter))
+            subject, known = f"image {self.image.name!r}", self.store.is_as_it_came
+            self.write(TarWriter(appender, epoch=epoch, subject=subject, meter=meter, known=known))
             return Descriptor(media_type=ARCHIVE_TYPE, digest=appender.digest, size=appender.size)
 
     def _read(self, descriptor: Descriptor) -> bytes:

@@ -20,7 +20,7 @@ from bundle.meter import Meter, SilentMeter
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest, Hasher
 from bundle.storage.files import CHUNK, lock, make_directories, release, reserve, writing
-from bundle.storage.marks import SECOND, is_marked, mark, mark_until_reboot
+from bundle.storage.marks import SECOND, Identity, identity_of, is_marked, mark, mark_until_reboot
 
 _BLOCK = 512  # bytes, of which stat counts a file's; some may be set aside for what is still to come
 
@@ -38,6 +38,7 @@ class BlobStore:
         self.root = root
         self._guards: dict[Digest, threading.Lock] = defaultdict(threading.Lock)
         self._adding = threading.Lock()
+        self._came_in: dict[Digest, Identity] = {}
 
     def path(self, digest: Digest) -> Path:
         """Where the blob is, or would be."""
@@ -69,6 +70,10 @@ class BlobStore:
             return True
         path.unlink(missing_ok=True)
         return False
+
+    def is_as_it_came(self, digest: Digest, handle: int) -> bool:
+        """Whether an open file is the blob that came in, and was hashed, in this process, and was not changed since."""
+        return self._came_in.get(digest) == identity_of(handle)
 
     def settle(self, descriptor: Descriptor) -> None:
         """Force a blob that is here onto the disk and make its mark lasting; does nothing when that was done."""
@@ -235,6 +240,7 @@ class BlobStore:
             os.fsync(part)
             mark(partial, digest)
         os.replace(partial, target)
+        self._came_in[digest] = identity_of(part)
 
 
 def hash_file(path: Path, digest: Digest) -> str:

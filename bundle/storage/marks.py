@@ -18,6 +18,18 @@ def mark_of(digest: Digest) -> int:
     return _MARK_BASE + 2 * int(digest.hex[:6], 16)
 
 
+Identity = tuple[int, int, int, int, int]
+
+
+def identity_of(handle: int) -> Identity:
+    """What tells an open file from every other one, and from itself after a write.
+
+    Whoever sets the time of modification back changes the time of change by it, which nobody can set.
+    """
+    stat = os.fstat(handle)
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
 def mark(path: Path, digest: Digest) -> None:
     with contextlib.suppress(PermissionError):  # somebody else's cache: it will be hashed at each use
         os.utime(path, (mark_of(digest), mark_of(digest)))

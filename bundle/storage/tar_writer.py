@@ -31,6 +31,15 @@ class CopyingSink(Sink, Protocol):
     def copy(self, piece: FilePiece, see: See | None = None) -> int: ...
 
 
+Known = Callable[[Digest, int], bool]
+"""Whether the file of a handle is known to have a digest, so that its bytes need not be hashed to tell."""
+
+
+def unknown(_digest: Digest, _handle: int) -> bool:
+    """Nothing is known of any file."""
+    return False
+
+
 class HashingSink:
     """Passes bytes on and knows their sha256 and number."""
 
@@ -59,12 +68,15 @@ class TarWriter:
     Progress goes to `meter` under `subject`. An OSError of the sink or of a file comes through.
     """
 
-    def __init__(self, sink: Sink, *, epoch: int, subject: str, meter: Meter | None = None) -> None:
+    def __init__(
+        self, sink: Sink, *, epoch: int, subject: str, meter: Meter | None = None, known: Known = unknown
+    ) -> None:
         self.position = 0
         self._sink = sink
         self._epoch = epoch
         self._subject = subject
         self._meter = meter or SilentMeter()
+        self._known = known
 
     def directory(self, name: str) -> None:
         """Add a directory, without what is in it."""
@@ -79,16 +91,19 @@ class TarWriter:
     def file(self, name: str, path: Path, *, digest: Digest) -> None:
         """Add a file from the disk, checking while it streams that it still has `digest`.
 
-        Members can be executable or not; other permissions are not kept. IntegrityError when the bytes are other ones.
+        One that is `known` to have it, before and afterwards, is not hashed. Members can be executable or not; other
+        permissions are not kept. IntegrityError when the bytes are other ones.
         """
-        hasher = digest.hasher()
         with path.open("rb", buffering=0) as file:
-            stat = os.fstat(file.fileno())
+            handle = file.fileno()
+            stat = os.fstat(handle)
+            hasher = None if self._known(digest, handle) else digest.hasher()
             self._header(name, stat.st_size, 0o755 if stat.st_mode & 0o100 else 0o644, tarfile.REGTYPE)
             left = stat.st_size - self._copy(FilePiece(file=file, offset=0, size=stat.st_size), hasher)
-        if left or hasher.hexdigest() != digest.hex:
+            good = hasher.hexdigest() == digest.hex if hasher else self._known(digest, handle)
+        if left or not good:
             unmark(path, digest)
-            told = f"it has {digest.algorithm}:{hasher.hexdigest()}"
+            told = f"it has {digest.algorithm}:{hasher.hexdigest()}" if hasher else "it was written to meanwhile"
             seen = f"{left} bytes are missing at its end" if left else told
             raise IntegrityError(
                 f"{self._subject}: file {str(path)!r} changed on the disk: expected {digest}, {seen}",
@@ -102,7 +117,7 @@ class TarWriter:
         IntegrityError when it is another size.
         """
         self._header(name, size, 0o644, tarfile.REGTYPE)
-        inner = TarWriter(self._sink, epoch=epoch, subject=self._subject, meter=self._meter)
+        inner = TarWriter(self._sink, epoch=epoch, subject=self._subject, meter=self._meter, known=self._known)
         write(inner)
         self.position += inner.position
         if inner.position != size:
@@ -127,9 +142,10 @@ class TarWriter:
             header = _encoded(info)
         self._write(header)
 
-    def _copy(self, piece: FilePiece, hasher: Hasher) -> int:
+    def _copy(self, piece: FilePiece, hasher: Hasher | None) -> int:
         def see(chunk: bytes | memoryview) -> None:
-            hasher.update(chunk)
+            if hasher:
+                hasher.update(chunk)
             self._meter.advance(self._subject, len(chunk))
 
         if isinstance(self._sink, CopyingSink):

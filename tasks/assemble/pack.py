@@ -56,6 +56,7 @@ def _pack(project: Project) -> None:
         meter=LocalWork(project.console),
         top=project.directory_name,
         elsewhere=None if kept else save.from_cache(project),
+        known=project.store.is_as_it_came,
     )
     if not kept and (project.directory / SUMS).is_file():
         shutil.rmtree(project.directory)  # of an earlier run, whose spec wanted one: another bundle than the archive

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -124,6 +124,46 @@ def test_a_blob_without_mark_is_hashed_and_marked_again(store: BlobStore) -> Non
     assert not store.holds(BLOB)
     assert store.has(BLOB)
     assert store.holds(BLOB)
+
+
+def is_as_it_came(store: BlobStore) -> bool:
+    with store.path(BLOB.digest).open("rb") as file:
+        return store.is_as_it_came(BLOB.digest, file.fileno())
+
+
+def test_what_came_in_is_known_to_the_store_that_hashed_it(store: BlobStore) -> None:
+    store.fetch(BLOB, Source(), subject="x")
+    assert is_as_it_came(store)
+    assert is_as_it_came(store), "reading changes nothing"
+    assert not is_as_it_came(BlobStore(store.root)), "another run's"
+
+
+def rewrite(path: Path) -> None:
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.write(b"other")
+    path.chmod(0o444)
+
+
+def replace(path: Path) -> None:
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content)
+    path.chmod(0o444)
+
+
+@pytest.mark.parametrize("change", [rewrite, replace, lambda path: os.link(path, path.with_name("linked"))])
+def test_what_was_changed_since_is_not_known(store: BlobStore, tmp_path: Path, change: Callable[[Path], None]) -> None:
+    """Whoever sets its times back as well changes the time of change."""
+    store.fetch(BLOB, Source(), subject="x")
+    path = store.path(BLOB.digest)
+    before, clock = path.stat(), tmp_path / "clock"
+    clock.touch()
+    while clock.stat().st_ctime_ns <= before.st_ctime_ns:
+        clock.touch()  # what dates files ticks some hundred times a second only
+    change(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert not is_as_it_came(store)
 
 
 def test_a_fetched_blob_is_trusted_until_the_next_boot(store: BlobStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,6 +57,25 @@ def test_a_file_that_changed_is_named(tmp_path: Path) -> None:
         tar.file("x", tmp_path / "x", digest=Digest.of(b"right"))
 
 
+def test_a_file_that_is_known_is_not_hashed(tmp_path: Path) -> None:
+    """Nor is one in a tar that is made inside; what is no longer known afterwards was written to meanwhile."""
+    (tmp_path / "x").write_bytes(b"other")
+    right, asked = Digest.of(b"right"), []
+
+    def known(digest: Digest, _handle: int) -> bool:
+        asked.append(digest)
+        return len(asked) < 6
+
+    buffer = io.BytesIO()
+    tar = TarWriter(buffer, epoch=0, subject="image 'api'", known=known)
+    tar.file("x", tmp_path / "x", digest=right)
+    tar.tar("y", 1024, lambda inner: inner.file("z", tmp_path / "x", digest=right), epoch=0)
+    with pytest.raises(IntegrityError, match=r"'.*/x' changed on the disk: expected .*, it was written to meanwhile"):
+        tar.file("x", tmp_path / "x", digest=right)
+    assert asked == [right] * 6
+    assert [member.name for member in members(Forward(buffer.getvalue() + bytes(1024)))] == ["x", "y", "x"]
+
+
 @pytest.mark.parametrize("before", [0, 1, 6, 7, 8, 9, 14, 15])
 @pytest.mark.parametrize("name", ["x", LONG, "d/" + "n" * 480, "d/" + "n" * 500, "d/" + "ü" * 120])
 @pytest.mark.parametrize("size", [ALIGNED - 1, ALIGNED, ALIGNED + 700])
