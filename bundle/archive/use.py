@@ -13,7 +13,7 @@ _ANY = Digest.of(b"")  # for its algorithm, where nobody says what the bytes mus
 class Consumer(Protocol):
     """Takes the bytes of one file, or of one blob in a file, in their order."""
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: bytes | memoryview) -> None:
         """The next bytes."""
 
     def end(self, *, good: bool) -> None:
@@ -27,7 +27,7 @@ class Compared:
         self._expected = expected or _ANY
         self._hasher = self._expected.hasher()
         self._use = use
-        self._held = b""
+        self._held: bytes | memoryview = b""
 
     def take(self, data: bytes | memoryview) -> None:
         """The next bytes."""
@@ -35,7 +35,7 @@ class Compared:
         if self._use:
             if self._held:
                 self._use.take(self._held)
-            self._held = bytes(data)
+            self._held = data
 
     def end(self) -> Digest:
         """What all of them have; who uses them is given the last, or told that they are not good."""
@@ -70,7 +70,7 @@ class Contained:
         self._at = 0
         self._begun: Compared | None = None
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: bytes | memoryview) -> None:
         """The next bytes of the file."""
         end = self._at + len(data)
         while self._left and self._left[-1].start < end:

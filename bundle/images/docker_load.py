@@ -101,7 +101,7 @@ class Loadable:
 class Taking(Protocol):
     """Takes the bytes of a tar in their order."""
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: bytes | memoryview) -> None:
         """The next bytes."""
 
     def end(self, *, good: bool) -> None:
@@ -142,7 +142,7 @@ class LoadedBlob:
         self._padding = bytes(-size % _BLOCK)
         self._to = to
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: bytes | memoryview) -> None:
         """The next bytes."""
         self._begin()
         self._to.take(data)

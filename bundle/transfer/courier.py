@@ -106,7 +106,7 @@ class Courier:
         again = BlobReading(wanted.source, wanted.blob, subject=subject, meter=self._meter, check=self._stopped)
         fed = [feed]
 
-        def read(offset: int) -> Generator[bytes]:
+        def read(offset: int) -> Generator[bytes | memoryview]:
             if not fed:
                 yield from again.open(offset)
                 return
@@ -141,7 +141,7 @@ class Carrying:
         self._feed: Handover | None = None
         self._begun = False
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: bytes | memoryview) -> None:
         """The next bytes."""
         self._begin()
         if self._feed:

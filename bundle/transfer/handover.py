@@ -19,13 +19,13 @@ class Handover:
     def __init__(self, subject: str, size: int) -> None:
         self._subject = subject
         self._left = size
-        self._last = b""  # what makes it whole, until it is known to be good
-        self._chunks: deque[bytes] = deque()
+        self._last: bytes | memoryview = b""  # what makes it whole, until it is known to be good
+        self._chunks: deque[bytes | memoryview] = deque()
         self._changed = threading.Condition()
         self._ended: bool | None = None  # whether all was good
         self._abandoned = False
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: bytes | memoryview) -> None:
         """The next bytes; waits while many are ahead. Without a taker they are dropped."""
         with self._changed:
             self._changed.wait_for(lambda: self._abandoned or len(self._chunks) < _AHEAD)
@@ -45,7 +45,7 @@ class Handover:
                     self._chunks.append(self._last)
             self._changed.notify_all()
 
-    def chunks(self) -> Generator[bytes]:
+    def chunks(self) -> Generator[bytes | memoryview]:
         """The bytes as they come, once; a SpoiltError in the place of the last where they are not good."""
         try:
             while True:

@@ -14,7 +14,7 @@ from bundle.transfer.image import ImageSource, Manifest, walk_manifests
 from bundle.transfer.transfers import Transfers
 
 Outcome = Literal["sent", "present", "mounted"]
-ReadBlob = Callable[[int], Generator[bytes]]
+ReadBlob = Callable[[int], Generator[bytes | memoryview]]
 """A blob's bytes from an offset on, as many as it must have; in the place of the last an IntegrityError where all of
 them have not its digest."""
 

@@ -80,7 +80,7 @@ class _Connection(HTTPConnection):
 class Body:
     """What is sent, by its size in bytes and its pieces; `taken` says whether all of it was."""
 
-    def __init__(self, size: int, pieces: Iterator[bytes]) -> None:
+    def __init__(self, size: int, pieces: Iterator[bytes | memoryview]) -> None:
         self._size = size
         self._pieces = pieces
         self.taken = False
@@ -88,7 +88,7 @@ class Body:
     def __len__(self) -> int:
         return self._size
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[bytes | memoryview]:
         try:
             yield from self._pieces
         except Exception as err:

@@ -145,7 +145,7 @@ class Engine:
         with self._client(subject) as client:
             yield from client.get_image(name, CHUNK)
 
-    def load(self, size: int, pieces: Iterator[bytes], *, subject: str) -> None:
+    def load(self, size: int, pieces: Iterator[bytes | memoryview], *, subject: str) -> None:
         """Give the Engine the tar of an image, `size` bytes. Look at the image then: not every error is told."""
         body = Body(size, pieces)
         with self._explained(None, subject), self._client(subject) as client:

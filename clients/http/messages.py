@@ -22,7 +22,7 @@ class StreamedBody:
     """`size` bytes to send that are made anew, from the start, for each attempt. Errors of `open` come through."""
 
     size: int
-    open: Callable[[], Generator[bytes]]
+    open: Callable[[], Generator[bytes | memoryview]]
 
 
 Body = bytes | StreamedBody

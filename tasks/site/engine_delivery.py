@@ -79,7 +79,9 @@ class EngineDelivery:
         """The tar of several images, each under the name that it is pushed by."""
         return LoadTogether({self._settings.target(each.name): self._loadable(each) for each in entries})
 
-    def load_together(self, entries: Sequence[ImageEntry], tar: LoadTogether, pieces: Iterator[bytes]) -> None:
+    def load_together(
+        self, entries: Sequence[ImageEntry], tar: LoadTogether, pieces: Iterator[bytes | memoryview]
+    ) -> None:
         """Load them, compare what the Engine made of each, and note it. `pieces` are the bytes of the tar."""
         with self._images.turn(), contextlib.ExitStack() as stack:
             for entry in entries:
@@ -176,7 +178,7 @@ class EngineDelivery:
             )
         return made
 
-    def _counted(self, pieces: Iterator[bytes], subject: str) -> Iterator[bytes]:
+    def _counted(self, pieces: Iterator[bytes | memoryview], subject: str) -> Iterator[bytes | memoryview]:
         for piece in pieces:
             yield piece
             self._images.local.advance(subject, len(piece))
