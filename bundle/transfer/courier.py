@@ -10,10 +10,11 @@ from bundle.meter import Meter
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.transfer.blob_reading import BlobReading
-from bundle.transfer.handover import Handover, SpoiltError
+from bundle.transfer.handover import Handover, Room, SpoiltError
 from bundle.transfer.image import ImageSource
 from bundle.transfer.push import ImageSink, Outcome
 
+_AHEAD = 32 * 1024 * 1024  # bytes that may be read and not yet sent, besides a few chunks of each blob
 _PATIENCE = 10.0  # seconds for what is under way, once something has failed
 
 
@@ -43,6 +44,7 @@ class Courier:
         self._meter = meter
         self._stopped = stopped
         self._free = threading.Semaphore(jobs)
+        self._room = Room(_AHEAD)
         self._guard = threading.Lock()
         self._senders: list[tuple[threading.Thread, Handover]] = []
         self._errors: list[BaseException] = []
@@ -64,7 +66,7 @@ class Courier:
             if self._spoilt or self._errors:
                 self._free.release()
                 return None
-            feed = Handover(f"{_subject(wanted)}: its blob {wanted.blob.digest}", wanted.blob.size)
+            feed = Handover(f"{_subject(wanted)}: its blob {wanted.blob.digest}", wanted.blob.size, self._room)
             thread = threading.Thread(target=self._send, args=(wanted, feed), name="courier", daemon=True)
             self._senders.append((thread, feed))
         thread.start()

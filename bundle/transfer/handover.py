@@ -6,7 +6,18 @@ from collections.abc import Generator
 
 from bundle.errors import IntegrityError
 
-_AHEAD = 3  # chunks
+_AHEAD = 3  # chunks of one handover
+
+
+class Room:
+    """Memory for what is read beyond that, `spare` bytes that several handovers share.
+
+    Who reads an archive gets to the next blob while the last one is still being sent.
+    """
+
+    def __init__(self, spare: int = 0) -> None:
+        self.spare = spare
+        self.changed = threading.Condition()
 
 
 class SpoiltError(IntegrityError):
@@ -16,22 +27,24 @@ class SpoiltError(IntegrityError):
 class Handover:
     """A Consumer whose `size` bytes are taken out by another thread. Nobody waits for a thread that has gone."""
 
-    def __init__(self, subject: str, size: int) -> None:
+    def __init__(self, subject: str, size: int, room: Room | None = None) -> None:
         self._subject = subject
         self._left = size
         self._last: bytes | memoryview = b""  # what makes it whole, until it is known to be good
         self._chunks: deque[bytes | memoryview] = deque()
-        self._changed = threading.Condition()
+        self._borrowed: deque[int] = deque()  # how much of the room each of them takes
+        self._room = room or Room()
+        self._changed = self._room.changed
         self._ended: bool | None = None  # whether all was good
         self._abandoned = False
 
     def take(self, data: bytes | memoryview) -> None:
         """The next bytes; waits while many are ahead. Without a taker they are dropped."""
         with self._changed:
-            self._changed.wait_for(lambda: self._abandoned or len(self._chunks) < _AHEAD)
+            self._changed.wait_for(lambda: self._abandoned or self._lacks(data) <= self._room.spare)
             self._left -= len(data)
             if self._left > 0 and not self._abandoned:
-                self._chunks.append(data)
+                self._append(data, self._lacks(data))
                 self._changed.notify_all()
             elif self._left == 0:
                 self._last = data
@@ -42,7 +55,7 @@ class Handover:
             if self._ended is None:
                 self._ended = good and self._left == 0
                 if self._ended and self._last and not self._abandoned:
-                    self._chunks.append(self._last)
+                    self._append(self._last, 0)
             self._changed.notify_all()
 
     def chunks(self) -> Generator[bytes | memoryview]:
@@ -54,6 +67,7 @@ class Handover:
                     if not self._chunks:
                         break
                     chunk = self._chunks.popleft()
+                    self._room.spare += self._borrowed.popleft()
                     self._changed.notify_all()
                 yield chunk
             if not self._ended:
@@ -66,4 +80,15 @@ class Handover:
         with self._changed:
             self._abandoned = True
             self._chunks.clear()
+            self._room.spare += sum(self._borrowed)
+            self._borrowed.clear()
             self._changed.notify_all()
+
+    def _lacks(self, data: bytes | memoryview) -> int:
+        """How much of the room these bytes need: none for the first few chunks, so that none waits for another's."""
+        return 0 if len(self._chunks) < _AHEAD else len(data)
+
+    def _append(self, data: bytes | memoryview, borrowed: int) -> None:
+        self._chunks.append(data)
+        self._borrowed.append(borrowed)
+        self._room.spare -= borrowed

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from bundle.transfer.handover import Handover, SpoiltError
+from bundle.transfer.handover import Handover, Room, SpoiltError
 
 
 def fed(feed: Handover, *chunks: bytes, good: bool | None = True) -> threading.Thread:
@@ -43,6 +43,24 @@ def test_only_a_few_wait() -> None:
     thread.join(0.3)
     assert thread.is_alive(), "it read ahead without a bound"
     assert len(b"".join(feed.chunks())) == 50
+
+
+def test_what_is_read_ahead_shares_its_room() -> None:
+    """One that nobody takes yet fills it, another one goes on all the same, and what is taken or given up is free."""
+    room = Room(10)
+    first, second = Handover("first", 14, room), Handover("second", 50, room)
+    fed(first, *[b"x"] * 14).join(5)
+    assert room.spare == 0, "three chunks are its own, ten are lent, the last is kept back"
+    thread = fed(second, *[b"y"] * 50)
+    assert b"".join(second.chunks()) == b"y" * 50
+    thread.join(5)
+    given = first.chunks()
+    next(given)
+    assert room.spare == 0, "its own come first"
+    assert len([next(given) for _ in range(5)]) == 5
+    assert room.spare == 3
+    given.close()
+    assert room.spare == 10
 
 
 def test_nobody_waits_for_a_taker_that_has_gone() -> None:
