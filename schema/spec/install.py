@@ -77,7 +77,7 @@ class SecretSpec:
 class ValuesSpec:
     """One values file: its content belongs below the key `under` (empty: at the top).
 
-    `when` (template, empty: always) is one fact of the site; the file counts where it is true.
+    The file counts at sites where `when` holds (a condition, empty: always).
     """
 
     file: Path

@@ -1,6 +1,10 @@
 """The flagship: the root's airgap.yaml and what it uses."""
 
+import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +27,7 @@ from tests.fixtures.places import ROOT
 EXAMPLE = ROOT / "examples" / "zenml-pro"
 DOCS = ROOT / "docs" / "zenml-pro"
 IMPLEMENTATION = "ZENML_SERVER_WORKLOAD_MANAGER_IMPLEMENTATION"
+MANAGER = "ZENML_KUBERNETES_WORKLOAD_MANAGER_"
 SITE = completed(Site.load(EXAMPLE / "site.example.yaml"), load(ROOT / "airgap.yaml", env={}).settings)
 
 
@@ -124,21 +129,102 @@ def test_no_tag_stands_in_values(spec: Spec) -> None:
         assert "tag" not in str(values(spec, release))
 
 
+def environment(spec: Spec, monkeypatch: pytest.MonkeyPatch, **workload: object) -> dict[str, str]:
+    """What the workspace's server gets with these settings and the workload manager on."""
+    monkeypatch.setitem(SITE.facts, "workload_manager", True)  # type: ignore[arg-type]
+    monkeypatch.setitem(SITE.facts, "workload", {**SITE.facts["workload"], **workload})  # type: ignore[arg-type]
+    found = values(spec, "zenml")["zenml"]["environment"]
+    assert all(isinstance(value, str) for value in found.values()), "Kubernetes takes texts only"
+    return dict(found)
+
+
 def test_the_workload_manager_is_one_fact(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "environment" not in values(spec, "zenml")["zenml"]
     assert values(spec, "zenml-runners")["enabled"] is False
-    monkeypatch.setitem(SITE.facts, "workload_manager", True)  # type: ignore[arg-type]
-    environment = values(spec, "zenml")["zenml"]["environment"]
-    assert all(isinstance(value, str) for value in environment.values()), "Kubernetes takes texts only"
-    prefix = "ZENML_KUBERNETES_WORKLOAD_MANAGER_"
-    assert environment[f"{prefix}BUILD_RUNNER_IMAGE"] == "false"
-    assert environment[f"{prefix}NODE_SELECTOR"] == "{}"
-    assert environment[f"{prefix}TTL_SECONDS_AFTER_FINISHED"] == "86400"
-    assert environment[f"{prefix}POD_RESOURCES"] == (
-        '{"limits":{"memory":"700Mi"},"requests":{"cpu":"100m","memory":"400Mi"}}'
-    )
-    assert environment[f"{prefix}RUNNER_IMAGE"] == "<image.zenml-client-ca.ref>"
+    assert environment(spec, monkeypatch) == {
+        "ZENML_SERVER_WORKLOAD_MANAGER_IMPLEMENTATION_SOURCE": (
+            "zenml_cloud_plugins.kubernetes_workload_manager.KubernetesWorkloadManager"
+        ),
+        f"{MANAGER}NAMESPACE": "zenml-runners",
+        f"{MANAGER}SERVICE_ACCOUNT": "zenml-runner",
+        f"{MANAGER}BUILD_RUNNER_IMAGE": "false",
+        f"{MANAGER}RUNNER_IMAGE": "<image.zenml-client-ca.ref>",
+        f"{MANAGER}POD_RESOURCES": '{"limits":{"memory":"700Mi"},"requests":{"cpu":"100m","memory":"400Mi"}}',
+        f"{MANAGER}NODE_SELECTOR": "{}",
+        f"{MANAGER}TOLERATIONS": "[]",
+        f"{MANAGER}TTL_SECONDS_AFTER_FINISHED": "86400",
+        "ZENML_SERVER_MAX_CONCURRENT_TEMPLATE_RUNS": "2",
+    }
     assert values(spec, "zenml-runners")["enabled"] is True
+    assert values(spec, "zenml-runners")["serviceAccount"] == "zenml-runner"
+
+
+def test_nothing_of_the_workload_manager_is_there_while_it_is_off(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {"implementation": "aws", "external_logs": True, "runner_image": "built", "job_retries": 2}
+    monkeypatch.setitem(SITE.facts, "workload", {**SITE.facts["workload"], **asked})  # type: ignore[arg-type]
+    assert "environment" not in values(spec, "zenml")["zenml"]
+
+
+@pytest.mark.parametrize(("server", "key"), [("0.93.0", "zenml"), ("0.94.2", "server")])
+@pytest.mark.parametrize("name", ["kubernetes", "aws", "gcp"])
+def test_each_implementation_of_the_workload_manager(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, server: str, key: str
+) -> None:
+    monkeypatch.setitem(SITE.facts, "workload_manager", True)  # type: ignore[arg-type]
+    asked = {"implementation": name, "region": "eu-central-1"}
+    monkeypatch.setitem(SITE.facts, "workload", {**SITE.facts["workload"], **asked})  # type: ignore[arg-type]
+    found = values(loaded(tmp_path, server=server), "zenml")[key]["environment"]
+    (source,) = re.findall(r"^zenml_cloud_plugins\.(\w+)\.(\w+)$", found[f"{IMPLEMENTATION}_SOURCE"])
+    assert source[0].replace("_", "") == source[1].lower(), "a module and its class"
+    assert source[0].startswith(name)
+    region = {"ZENML_AWS_KUBERNETES_WORKLOAD_MANAGER_REGION": "eu-central-1"} if name == "aws" else {}
+    assert {each: value for each, value in found.items() if "_AWS_" in each} == region
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [
+        pytest.param(
+            {"external_logs": True, "bucket": "s3://logs/runs", "implementation": "aws", "region": "eu-west-1"},
+            {
+                f"{MANAGER}ENABLE_EXTERNAL_LOGS": "true",
+                "ZENML_AWS_KUBERNETES_WORKLOAD_MANAGER_BUCKET": "s3://logs/runs",
+                "ZENML_AWS_KUBERNETES_WORKLOAD_MANAGER_REGION": "eu-west-1",
+            },
+            id="external logs",
+        ),
+        pytest.param(
+            {"runner_image": "named", "image": "r.corp/team/x:1"},
+            {f"{MANAGER}RUNNER_IMAGE": "r.corp/team/x:1"},
+            id="named",
+        ),
+        pytest.param({"runner_image": "reused"}, {f"{MANAGER}RUNNER_IMAGE": None}, id="reused"),
+        pytest.param(
+            {"runner_image": "built", "registry": "r.corp/runners"},
+            {
+                f"{MANAGER}BUILD_RUNNER_IMAGE": "true",
+                f"{MANAGER}DOCKER_REGISTRY": "r.corp/runners",
+                f"{MANAGER}RUNNER_IMAGE": None,
+            },
+            id="built",
+        ),
+        pytest.param({"job_retries": 0}, {f"{MANAGER}JOB_BACKOFF_LIMIT": "0"}, id="tries"),
+        pytest.param(
+            {"pod_failure_policy": {"rules": [{"action": "Ignore"}]}},
+            {f"{MANAGER}POD_FAILURE_POLICY": '{"rules":[{"action":"Ignore"}]}'},
+            id="policy",
+        ),
+        pytest.param({"service_account": "ours"}, {f"{MANAGER}SERVICE_ACCOUNT": "ours"}, id="account"),
+    ],
+)
+def test_each_setting_of_the_workload_manager_is_a_variable(
+    spec: Spec, monkeypatch: pytest.MonkeyPatch, asked: dict[str, object], given: dict[str, str | None]
+) -> None:
+    plain = environment(spec, monkeypatch)
+    found = environment(spec, monkeypatch, **asked)
+    assert {name: found.get(name) for name in given} == given
+    source = f"{IMPLEMENTATION}_SOURCE"
+    assert {name for name in {**plain, **found} if plain.get(name) != found.get(name)} - {source} == set(given)
 
 
 def test_a_password_in_the_databases_address_is_percent_encoded(spec: Spec) -> None:
@@ -159,7 +245,8 @@ def test_clients_with_the_internal_ca_are_made_inside(spec: Spec) -> None:
 def test_programs_and_values_travel(spec: Spec) -> None:
     names = {name.removeprefix("install/examples/zenml-pro/") for name in carried_files(spec)}
     assert {"enroll.py", "check_site.py", "dump.py"} <= names
-    assert {f"values/{path.name}" for path in (EXAMPLE / "values").iterdir()} <= names
+    assert "check_workload.py" in names
+    assert {str(path.relative_to(EXAMPLE)) for path in (EXAMPLE / "values").rglob("*.yaml")} <= names
 
 
 def test_the_pages_that_messages_name_travel(spec: Spec) -> None:
@@ -190,26 +277,42 @@ def test_the_template_is_made_of_the_spec() -> None:
     assert list(settings.faults(SITE)) == []
 
 
-def overrides_of(page: str) -> list[str]:
-    """The blocks of a page that override values in a site file."""
-    found = re.findall(r"```yaml\n(overrides:.*?)```", (DOCS / page).read_text(), re.S)
+def blocks(page: str, key: str) -> list[str]:
+    """The blocks of a page that have this key at their top."""
+    found = [
+        text
+        for text in re.findall(r"```yaml\n(.*?)```", (DOCS / page).read_text(), re.S)
+        if key in yaml.safe_load(text)
+    ]
     assert found
     return found
 
 
-@pytest.mark.parametrize("block", overrides_of("install.md"), ids=["variables", "AWS", "GCP"])
-def test_a_site_overrides_the_workload_manager(
-    spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: str
-) -> None:
-    """As the page has it: texts only, as Kubernetes takes nothing else, beside those of the bundle."""
+@pytest.mark.parametrize("block", blocks("install.md", "workload_manager"), ids=["named", "AWS", "GCP", "built"])
+def test_the_pages_settings_of_the_workload_manager_are_taken(spec: Spec, tmp_path: Path, block: str) -> None:
+    (tmp_path / "site.yaml").write_text(block)
+    own = Site.load(tmp_path / "site.yaml")
+    assert list(Settings.of_spec(spec, read_all(spec).values()).faults(own)) == []
+    site = completed(own, spec.settings)
+    env = {**os.environ, "AIRGAP_SITE": json.dumps(site.plain())}
+    argv = [sys.executable, str(EXAMPLE / "check_workload.py")]
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    zenml = next(each for each in spec.install.releases if each.name == "zenml")
+    look = lambda name: site.value(name) if name.space == "site" and site.found(name.rest) is not None else lookup(name)  # noqa: E731
+    environment = release_values(zenml, read_all(spec), look).data["zenml"]["environment"]
+    for name in ("image", "registry", "bucket", "region"):
+        assert (asked := yaml.safe_load(block)["workload"].get(name, "")) in environment.values() or not asked
+
+
+def test_any_other_variable_is_an_override(spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the page has it: beside those of the bundle."""
+    (block,) = blocks("install.md", "overrides")
     (tmp_path / "site.yaml").write_text(block)
     own = Site.load(tmp_path / "site.yaml").overrides
-    monkeypatch.setitem(SITE.facts, "workload_manager", True)  # type: ignore[arg-type]
-    bundled = values(spec, "zenml")["zenml"]["environment"]
+    bundled = environment(spec, monkeypatch)
     zenml = next(each for each in spec.install.releases if each.name == "zenml")
     changed = release_values(zenml, read_all(spec), lookup, own).data["zenml"]["environment"]
     asked = yaml.safe_load(block)["overrides"]["zenml"]["zenml"]["environment"]
     assert changed == {**bundled, **asked}
     assert all(isinstance(value, str) for value in changed.values())
-    (source,) = re.findall(r"^zenml_cloud_plugins\.(\w+)\.(\w+)$", changed[f"{IMPLEMENTATION}_SOURCE"])
-    assert source[0].replace("_", "") == source[1].lower(), "a module and its class"
