@@ -14,10 +14,10 @@ from typing import Any
 PREFIX = "ZENML_KUBERNETES_WORKLOAD_MANAGER_"
 BUILD = f"{PREFIX}BUILD_RUNNER_IMAGE"
 TYPES = {
-    **dict.fromkeys(("image", "registry", "region", "bucket", "service_account"), str),
+    **dict.fromkeys(("image", "registry", "region", "bucket", "service_account", "push_secret"), str),
     **dict.fromkeys(("keep_seconds", "runs_at_once", "job_retries"), int),
-    **dict.fromkeys(("pod_resources", "node_selector", "pod_failure_policy"), dict),
-    "tolerations": list,
+    **dict.fromkeys(("pod_resources", "node_selector", "pod_failure_policy", "annotations"), dict),
+    **dict.fromkeys(("tolerations", "rules"), list),
 }
 _HOST = r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::[0-9]+)?|[A-Za-z0-9-]+:[0-9]+"
 _PATH = r"(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)"
@@ -43,6 +43,11 @@ def chosen(workload: Mapping[str, Any]) -> Iterator[str]:
             f"workload.external_logs is true, and workload.implementation {workload['implementation']} keeps no logs "
             "next: write external_logs: false and collect the pods' logs, or implementation: aws"
         )
+    if workload["push_secret"] and workload["runner_image"] != "built":
+        yield (
+            f"workload.push_secret is {workload['push_secret']!r}, and nothing is pushed "
+            "next: write runner_image: built, or take workload.push_secret away"
+        )
     wanted = {
         "image": (workload["runner_image"] == "named", "runner_image: named"),
         "registry": (workload["runner_image"] == "built", "runner_image: built"),
@@ -66,18 +71,26 @@ def shapes(workload: Mapping[str, Any]) -> Iterator[str]:
         yield f"workload.pod_resources has {unknown[0]!r} next: write requests and limits: {{memory: ...}}"
     elif not all(isinstance(each, dict) for each in resources.values()):
         yield "workload.pod_resources is no mapping of mappings next: write requests: {cpu: 100m, memory: 400Mi}"
-    if any(not isinstance(each, str) for each in workload["node_selector"].values()):
-        yield 'workload.node_selector has a value that is no text next: put it in quotes, such as "true"'
+    for name in ("node_selector", "annotations"):
+        if any(not isinstance(each, str) for each in workload[name].values()):
+            yield f'workload.{name} has a value that is no text next: put it in quotes, such as "true"'
     if any(not isinstance(each, dict) for each in workload["tolerations"]):
         yield "workload.tolerations is no list of mappings next: write - {key: ..., operator: Exists}"
     if policy and (set(policy) != {"rules"} or not isinstance(policy["rules"], list) or not policy["rules"]):
         yield "workload.pod_failure_policy has no rules next: write {rules: [...]}, as podFailurePolicy of a Job has it"
+
+
+def account(workload: Mapping[str, Any]) -> Iterator[str]:
+    """Numbers, the account of the runners' pods and the rights beside it are what Kubernetes takes."""
     for name, least in (("keep_seconds", 0), ("runs_at_once", 1), ("job_retries", -1)):
         if workload[name] < least:
             yield f"workload.{name} is {workload[name]} next: write {least} or more"
+    for rule in workload["rules"]:
+        if not (isinstance(rule, dict) and {"apiGroups", "resources", "verbs"} <= set(rule)):
+            yield "workload.rules has one that is no rule of a Role next: write lists: apiGroups, resources, verbs"
     if not re.fullmatch(_LABEL, workload["service_account"]):
-        account = workload["service_account"]
-        yield f"workload.service_account is {account!r} next: write lower-case letters, digits and '-'"
+        name = workload["service_account"]
+        yield f"workload.service_account is {name!r} next: write lower-case letters, digits and '-'"
 
 
 def overridden(site: Mapping[str, Any]) -> Iterator[str]:
@@ -110,6 +123,7 @@ def findings(site: Mapping[str, Any]) -> Iterator[str]:
     if site["workload_manager"] is True and is_typed:
         yield from chosen(site["workload"])
         yield from shapes(site["workload"])
+        yield from account(site["workload"])
     yield from overridden(site)
 
 
