@@ -1,11 +1,13 @@
 """The flagship: the root's airgap.yaml and what it uses."""
 
+import importlib
 import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from schema.site.site import Site
 from schema.site.uses import uses
 from schema.spec.carried import carried_files
 from schema.spec.spec import Spec
+from schema.spec.switch import switched
 from schema.syntax.template import Name
 from schema.values.values import release_values
 from tests.fixtures.places import ROOT
@@ -225,6 +228,80 @@ def test_each_setting_of_the_workload_manager_is_a_variable(
     assert {name: found.get(name) for name in given} == given
     source = f"{IMPLEMENTATION}_SOURCE"
     assert {name for name in {**plain, **found} if plain.get(name) != found.get(name)} - {source} == set(given)
+
+
+OPTIONAL = {"zenml-monitoring": "monitoring", "zenml-pro-backups": "backups", "zenml-backups": "backups"}
+
+
+def test_what_is_off_by_default_is_not_there(spec: Spec) -> None:
+    install = switched(spec, SITE.found).install
+    assert {each.name: each.when for each in install.off} == {
+        name: f"${{site.{setting}}}" for name, setting in OPTIONAL.items()
+    }
+    assert {each.name for each in spec.install.secrets} - {each.name for each in install.secrets} == {
+        "backup-control-plane",
+        "backup-database",
+    }
+
+
+def test_each_is_on_by_one_setting(spec: Spec) -> None:
+    for name, setting in OPTIONAL.items():
+        site = SITE.with_facts({**SITE.facts, setting: True})
+        assert name in {each.name for each in switched(spec, site.found).install.releases}
+
+
+def test_monitoring_watches_all_workspaces(spec: Spec) -> None:
+    found = values(spec, "zenml-monitoring")
+    assert found["enabled"] is True
+    for release in spec.install.releases:
+        own = release.namespace.replace("${item.suffix}", "-team-b")
+        assert any(re.fullmatch(each, own) for each in found["namespaces"]), own
+
+
+@pytest.mark.parametrize(("kind", "program"), [("mysql", "mariadb-dump"), ("postgres", "pg_dump")])
+def test_the_cronjobs_dump_what_backup_dumps(
+    spec: Spec, monkeypatch: pytest.MonkeyPatch, kind: str, program: str
+) -> None:
+    """By the same arguments, with the passwords of secrets that install makes beside them."""
+    control_plane = {**SITE.facts["control_plane"]["database"], "type": kind}
+    monkeypatch.setitem(SITE.facts, "backups", True)  # type: ignore[arg-type]
+    monkeypatch.setitem(SITE.facts["control_plane"], "database", control_plane)
+    secrets = {each.name: each for each in spec.install.secrets}
+    for release, dump, password in (
+        ("zenml-pro-backups", "control-plane", "backup-control-plane"),
+        ("zenml-backups", "workspace", "backup-database"),
+    ):
+        found = values(spec, release)
+        assert (found["enabled"], found["application"]) == (True, spec.bundle.name)
+        assert found["recipient"] == "<file.backup.crt>"
+        ((name, job),) = found["dumps"].items()
+        assert name == dump, "as restore-test looks for it"
+        (secret,) = job["secrets"].values()
+        assert secret == {"name": password, "key": "password"}
+        assert list(secrets[password].data) == ["password"]
+        namespace = next(each.namespace for each in spec.install.releases if each.name == release)
+        assert secrets[password].namespaces == (namespace,)
+        by_hand = dump_command("mysql" if dump == "workspace" else kind, job["command"])
+        assert sorted(job["command"][1:]) == sorted(by_hand)
+    assert values(spec, "zenml-pro-backups")["dumps"]["control-plane"]["command"][0] == program
+
+
+def dump_command(kind: str, given: list[str]) -> list[str]:
+    """The arguments of dump.py's program, for the host, port, user and database of these."""
+    told = {word.partition("=")[0]: word.partition("=")[2] for word in given if "=" in word}
+    user = told.get("--user", told.get("--username", ""))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(EXAMPLE))
+        dump = importlib.import_module("dump")
+    asked = SimpleNamespace(kind=kind, host=told["--host"], port=told["--port"], user=user, database=given[-1])
+    command = dump.command(asked, "x")
+    assert isinstance(command, list)
+    return command[1:]
+
+
+def test_without_backups_no_image_is_wanted(spec: Spec) -> None:
+    """The proof renders the chart with the defaults, so that its image need not be in the bundle."""
+    assert values(spec, "zenml-backups") == values(spec, "zenml-pro-backups") == {}
 
 
 def test_a_password_in_the_databases_address_is_percent_encoded(spec: Spec) -> None:

@@ -44,6 +44,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> frozenset[str]:
     place = tmp_path_factory.mktemp("site")
     facts = yaml.safe_load((EXAMPLE / "site.example.yaml").read_text())
     database = {"host": "db.corp.example", "name": "one", "user": "one"}
+    facts |= {"monitoring": True, "backups": True}
     facts["workspaces"] = [{"name": "name", "host": "zenml-name.corp.example", "database": database}]
     (place / "site.yaml").write_text(json.dumps(facts))
     argv = [sys.executable, "-m", "doit", "list", "--all", f"site={place / 'site.yaml'}", f"state={place / 'state'}"]
