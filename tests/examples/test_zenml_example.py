@@ -19,7 +19,7 @@ from schema.loading.values import read_all
 from schema.site.example import example
 from schema.site.settings import Settings, completed
 from schema.site.site import Site
-from schema.site.uses import uses
+from schema.site.uses import known_uses
 from schema.spec.carried import carried_files
 from schema.spec.spec import Spec
 from schema.spec.switch import switched
@@ -96,7 +96,7 @@ def values(spec: Spec, release: str) -> dict[str, Any]:
 
 
 def test_the_example_site_has_every_fact_that_is_used(spec: Spec) -> None:
-    used = sorted({use.name.rest for use in uses(spec, read_all(spec).values()) if use.name.space == "site"})
+    used = sorted({use.name.rest for use in known_uses(spec, read_all(spec).values()) if use.name.space == "site"})
     for name in used:
         assert SITE.value(Name(space="site", rest=name)) is not None
     unused = [name for name in SITE.names() if not any(name == each or name.startswith(f"{each}.") for each in used)]
@@ -299,6 +299,21 @@ def dump_command(kind: str, given: list[str]) -> list[str]:
     return command[1:]
 
 
+def test_each_dump_is_tried_out_in_a_scratch_database(spec: Spec) -> None:
+    """By one program, which is told what the dump is from; never with the password of that one."""
+    for command in spec.install.backup.commands:
+        assert command.restore
+        run, (check,) = command.restore.run, command.restore.checks
+        assert check.run == (*run, "--check")
+        asked = dict(word.removeprefix("--").split("=", 1) for word in run if word.startswith("--"))
+        assert asked["setting"].startswith("restore_test.")
+        assert asked["into"].count(f"${{site.{asked['setting']}.") == 4
+        own = dict(word.removeprefix("--").split("=", 1) for word in command.run if word.startswith("--"))
+        assert asked["source"] == f"{own['host']}:{own['port']}/{own['database']}"
+        assert asked["into"].partition("://")[0] == own["kind"]
+        assert set(command.restore.env.values()).isdisjoint(command.env.values())
+
+
 def test_without_backups_no_image_is_wanted(spec: Spec) -> None:
     """The proof renders the chart with the defaults, so that its image need not be in the bundle."""
     assert values(spec, "zenml-backups") == values(spec, "zenml-pro-backups") == {}
@@ -321,7 +336,7 @@ def test_clients_with_the_internal_ca_are_made_inside(spec: Spec) -> None:
 
 def test_programs_and_values_travel(spec: Spec) -> None:
     names = {name.removeprefix("install/examples/zenml-pro/") for name in carried_files(spec)}
-    assert {"enroll.py", "check_site.py", "dump.py"} <= names
+    assert {"enroll.py", "check_site.py", "check_backups.py", "dump.py", "restore.py"} <= names
     assert "check_workload.py" in names
     assert {str(path.relative_to(EXAMPLE)) for path in (EXAMPLE / "values").rglob("*.yaml")} <= names
 
