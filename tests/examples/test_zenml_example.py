@@ -19,12 +19,12 @@ from schema.loading.values import read_all
 from schema.site.example import example
 from schema.site.settings import Settings, completed
 from schema.site.site import Site
-from schema.site.uses import known_uses
+from schema.site.uses import known_uses, uses
 from schema.spec.carried import carried_files
 from schema.spec.spec import Spec
 from schema.spec.switch import switched
 from schema.syntax.template import Name
-from schema.values.values import release_values
+from schema.values.values import counting, release_values
 from tests.fixtures.places import ROOT
 
 EXAMPLE = ROOT / "examples" / "zenml-pro"
@@ -103,12 +103,35 @@ def test_the_example_site_has_every_fact_that_is_used(spec: Spec) -> None:
     assert unused == []
 
 
+PULLING = ("zenml-runners", "zenml-pro-backups", "zenml-backups")  # their charts name the secret by `pullSecret`
+
+
+def chart_values(name: str) -> Any:
+    return yaml.safe_load((EXAMPLE / "charts" / name / "values.yaml").read_text())
+
+
 def test_pull_secrets_reach_every_namespace_and_every_pod(spec: Spec) -> None:
     (secret,) = [each for each in spec.install.secrets if each.type == "docker-registry"]
     assert set(secret.namespaces) == {release.namespace for release in spec.install.releases}
     for release in ("zenml-pro", "zenml"):
         assert values(spec, release)["imagePullSecrets"] == [{"name": secret.name}]
-    assert values(spec, "zenml-runners")["pullSecret"] == secret.name
+    for release in PULLING:
+        assert "pullSecret" not in values(spec, release)
+    for chart in ("runners", "backups"):
+        assert chart_values(chart)["pullSecret"] == secret.name
+
+
+def test_a_registry_without_login_asks_for_none(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No secret is made, none is named by a chart, and neither variable is asked for."""
+    monkeypatch.setitem(SITE.facts, "registry_login", False)  # type: ignore[arg-type]
+    here = switched(spec, SITE.found)
+    assert [each.name for each in here.install.secrets if each.type == "docker-registry"] == []
+    counted = counting(here.install.releases, read_all(spec), SITE.value)
+    asked = {use.name.rest for use in uses(here, counted) if use.name.space == "env"}
+    assert asked == {"CONTROL_PLANE_DATABASE_PASSWORD", "WORKSPACE_DATABASE_PASSWORD"}
+    for release in spec.install.releases:
+        assert "imagePullSecrets" not in values(spec, release.name)
+    assert [values(spec, release)["pullSecret"] for release in PULLING] == ["", "", ""]
 
 
 def test_tls_and_the_internal_ca_are_on_both_sides(spec: Spec) -> None:
