@@ -342,6 +342,17 @@ def test_without_backups_no_image_is_wanted(spec: Spec) -> None:
     assert values(spec, "zenml-backups") == values(spec, "zenml-pro-backups") == {}
 
 
+def test_resources_and_threads_are_settings(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = {"limits": {"memory": "2Gi"}}
+    for name, release in (("control_plane", "zenml-pro"), ("workspace", "zenml")):
+        assert values(spec, release)["resources"]["limits"] == {"memory": "1Gi"}
+        monkeypatch.setitem(SITE.facts[name], "resources", own)
+        assert values(spec, release)["resources"] == own
+    monkeypatch.setitem(SITE.facts["workspace"], "threads", 20)
+    server = values(spec, "zenml")["zenml"]
+    assert server["threadPoolSize"] == server["database"]["poolSize"] == 20
+
+
 def test_a_password_in_the_databases_address_is_percent_encoded(spec: Spec) -> None:
     url = values(spec, "zenml")["zenml"]["database"]["url"]
     assert url == (
