@@ -98,6 +98,7 @@ def build_secret(reader: Reader, node: Node, releases: Collection[ReleaseSpec]) 
         hosts=texts(node.get("hosts")),
         min_days=_number(node.get("min_days"), DEFAULT_MIN_DAYS if kind == "tls" else 0),
         ca=text(node.get("ca")),
+        when=text(node.get("when")),
         for_each=for_each,
     )
 
@@ -129,6 +130,7 @@ def build_release(reader: Reader, node: Node) -> ReleaseSpec:
         after=texts(node.get("after")),
         steady=reader.parse(steady, subject, _steady) if steady else None,
         skip_schema_validation=text(node.get("skip_schema_validation")),
+        when=text(node.get("when")),
         for_each=build_for_each(node),
     )
 

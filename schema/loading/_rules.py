@@ -14,6 +14,8 @@ from schema.syntax.document import Node
 from schema.syntax.plain import TEXTS, plain_documents
 from schema.syntax.problems import Problems, did_you_mean, listed
 
+_EVERYWHERE = "what is not made at each site can't be used: leave `when` out"
+
 
 def check_unique(problems: Problems, kind: str, items: Iterable[Node]) -> None:
     """Note names that are taken; those that differ in case only would be one file on some file systems."""
@@ -134,11 +136,13 @@ def check_engine(problems: Problems, engine: Node | None, images: Iterable[tuple
 
 
 def check_uses(problems: Problems, install: Node) -> None:
-    """Note uses of `${secret.X}` that stand for several values, and of `${output.X.K}` where X prints none."""
+    """Note uses of `${secret.X}` of several values or of none, and of `${output.X.K}` where X has none."""
     secrets = install.get("secrets")
-    several = set()
+    several, switched = set(), set()
     for secret in secrets.items() if secrets else ():
         data = secret.get("data")
+        if secret.get("when"):
+            switched.add(str(secret.members()["name"].value))
         if secret.get("generate") is None and (data is None or len(data.members()) != 1):
             several.add(str(secret.members()["name"].value))
     actions = install.get("actions")
@@ -149,6 +153,8 @@ def check_uses(problems: Problems, install: Node) -> None:
                 if name.space == "secret" and name.rest in several:
                     hint = "only a generated secret, or one with a single key in 'data', stands for one value"
                     problems.add(node.place, f"{name}: secret {name.rest!r} has several values", hint=hint)
+                elif name.space == "secret" and name.rest in switched:
+                    problems.add(node.place, f"{name}: secret {name.rest!r} has `when`", hint=_EVERYWHERE)
                 if name.space == "output" and name.subject in silent:
                     hint = "give the action `outputs: json`"
                     problems.add(node.place, f"{name}: action {name.subject!r} has no outputs", hint=hint)

@@ -32,11 +32,11 @@ class KnownNames:
 
     @classmethod
     def of(cls, spec: Spec) -> Self:
-        """The images, the secrets with one value, and the actions with outputs."""
+        """The images, the secrets with one value that each site has, and the actions with outputs."""
         install = spec.install
         return cls(
             images=[*(image.name for image in spec.images), *(image.name for image in spec.derived)],
-            secrets=[secret.name for secret in install.secrets if secret.generate or len(secret.data) == 1],
+            secrets=[each.name for each in install.secrets if (each.generate or len(each.data) == 1) and not each.when],
             actions=[action.name for action in install.actions if action.outputs],
         )
 

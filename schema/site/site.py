@@ -110,6 +110,11 @@ class Site:
                 found = found.get(key) if isinstance(found, dict) else None
         return found
 
+    def plain(self) -> dict[str, Any]:
+        """The facts, and the overrides as they are written, `${...}` and all."""
+        own = {name: file.root.plain() for name, file in self.overrides.items()}
+        return {**self.facts, **({OVERRIDES: own} if own else {})}
+
     def with_facts(self, facts: Mapping[str, Any]) -> Self:
         """The same site with these facts."""
         return replace(self, facts=facts)

@@ -171,7 +171,9 @@ def _templates(install: InstallSpec) -> Iterator[tuple[str, str]]:
         yield from ((f"secret {secret.name!r}: {key!r}", text) for key, text in secret.data.items())
         yield from ((f"secret {secret.name!r}: 'hosts'", text) for text in secret.hosts)
         yield f"secret {secret.name!r}: 'ca'", secret.ca
+        yield f"secret {secret.name!r}: 'when'", secret.when
     for release in install.releases:
+        yield f"release {release.name!r}: 'when'", release.when
         yield from ((f"release {release.name!r}: 'when'", item.when) for item in release.values)
         yield from (
             (f"release {release.name!r}: health", text)

@@ -30,7 +30,7 @@ class SecretSpec:
     secret's own keys for opaque. A generated one has no data; its one value is stored under the key `value`.
 
     A tls one has to serve all of `hosts` (templates) for `min_days` more days, for clients that trust nothing but the
-    certificates of `ca` (a template; empty: that is not asked).
+    certificates of `ca` (a template; empty: that is not asked). It is made at sites where `when` holds (empty: always).
     """
 
     name: str
@@ -41,6 +41,7 @@ class SecretSpec:
     hosts: tuple[str, ...] = ()
     min_days: int = 0
     ca: str = ""
+    when: str = ""
     for_each: ForEach | None = None
 
     @classmethod
@@ -55,6 +56,7 @@ class SecretSpec:
             hosts=tuple(data.get("hosts", ())),
             min_days=data.get("min_days", 0),
             ca=data.get("ca", ""),
+            when=data.get("when", ""),
             for_each=ForEach.from_dict(data),
         )
 
@@ -69,7 +71,7 @@ class SecretSpec:
             "hosts": list(self.hosts),
             "min_days": self.min_days,
             "ca": self.ca,
-            **repeated(self.for_each),
+            **repeated(self.for_each, self.when),
         }
 
 
@@ -77,7 +79,7 @@ class SecretSpec:
 class ValuesSpec:
     """One values file: its content belongs below the key `under` (empty: at the top).
 
-    `when` (template, empty: always) is one fact of the site; the file counts where it is true.
+    The file counts at sites where `when` holds (a condition, empty: always).
     """
 
     file: Path
@@ -102,7 +104,8 @@ class ReleaseSpec:
 
     `needs` and `after` name releases and actions that come first; `needs` must also have succeeded in this bundle.
     `ignore_images` gives the reason why an image of the chart is not carried, `skip_schema_validation` why the chart's
-    values.schema.json is not asked (empty: it is). `instance`, which is never written, is the item of a list it is for.
+    values.schema.json is not asked (empty: it is), `when` at which sites it is there (empty: all). `instance`, which is
+    never written, is the item of a list it is for.
     """
 
     name: str
@@ -116,6 +119,7 @@ class ReleaseSpec:
     after: tuple[str, ...]
     steady: int | None = None
     skip_schema_validation: str = ""
+    when: str = ""
     for_each: ForEach | None = None
     instance: Instance | None = None
 
@@ -140,6 +144,7 @@ class ReleaseSpec:
             after=tuple(data["after"]),
             steady=data.get("steady"),
             skip_schema_validation=data.get("skip_schema_validation", ""),
+            when=data.get("when", ""),
             for_each=ForEach.from_dict(data),
         )
 
@@ -157,7 +162,7 @@ class ReleaseSpec:
             "after": list(self.after),
             "steady": self.steady,
             "skip_schema_validation": self.skip_schema_validation,
-            **repeated(self.for_each),
+            **repeated(self.for_each, self.when),
         }
 
 
@@ -244,8 +249,8 @@ class KubernetesSpec:
 class InstallSpec:
     """All that happens inside; everything may be empty. `notes` (template) are told at the end.
 
-    `crds` says what becomes of definitions in charts' crds/ that differ from the cluster's. `lists`, which are never
-    written, are those that entries were repeated over.
+    `crds` says what becomes of definitions in charts' crds/ that differ from the cluster's. `lists`, that entries were
+    repeated over, and `off`, the releases that a site leaves out, are never written.
     """
 
     kubernetes: KubernetesSpec = KubernetesSpec()
@@ -257,6 +262,7 @@ class InstallSpec:
     notes: str = ""
     backup: BackupSpec = NO_BACKUP
     lists: tuple[ForEach, ...] = ()
+    off: tuple[ReleaseSpec, ...] = ()
 
     @property
     def namespaces(self) -> tuple[str, ...]:

@@ -47,9 +47,10 @@ class ForEach:
         return f"${{site.{self.list}}}"
 
 
-def repeated(for_each: ForEach | None) -> dict[str, Any]:
-    """What an entry of a resolved spec says of its `for_each`; the inverse of ForEach.from_dict."""
-    return {"for_each": {"list": for_each.list, "first": for_each.first}} if for_each else {}
+def repeated(for_each: ForEach | None, when: str = "") -> dict[str, Any]:
+    """What an entry of a resolved spec says of its `for_each`, the inverse of ForEach.from_dict, and of its `when`."""
+    said: dict[str, Any] = {"when": when} if when else {}
+    return {**said, "for_each": {"list": for_each.list, "first": for_each.first}} if for_each else said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 from bundle.errors import FormatError
 from schema.spec.install import ReleaseSpec, ValuesSpec
-from schema.syntax import template
-from schema.syntax.document import Node, describe
+from schema.syntax.condition import holds
+from schema.syntax.document import Node
 from schema.syntax.problems import Problems, raise_together
 from schema.values.file import Lookup, ValuesFile
 
@@ -49,20 +49,8 @@ def release_values(
 
 
 def counts(item: ValuesSpec, lookup: Lookup) -> bool:
-    """Whether a values file counts; a FormatError when its `when` is neither true nor false.
-
-    A stand-in for an unknown fact counts as true, so that optional parts are proven and rehearsed too.
-    """
-    if not item.when:
-        return True
-    found = template.render(template.parse(item.when), lookup)
-    if isinstance(found, bool):
-        return found
-    if isinstance(found, str) and found.endswith(".invalid"):
-        return True
-    raise FormatError(
-        f"{item.when} is {describe(found)}, expected true or false", hint="write one of them in the site file"
-    )
+    """Whether a values file counts; a FormatError when its `when` can't be told."""
+    return not item.when or holds(item.when, lookup)
 
 
 def counting(releases: Iterable[ReleaseSpec], files: Mapping[Path, ValuesFile], lookup: Lookup) -> Iterator[ValuesFile]:

@@ -72,7 +72,8 @@ class InstallPlan:
     """The bytes of each image that the registry lacks (blobs shared by images counted once), and the releases.
 
     Install would refuse where `lacking` names what a delta leaves out and nobody has, or `refused` that it is too old,
-    and where `findings` about the charts in this cluster are errors; their texts are masked.
+    and where `findings` about the charts in this cluster are errors; their texts are masked. `off` are the releases
+    that this site leaves out, each with its `when`.
     """
 
     images: Mapping[str, int]
@@ -83,6 +84,7 @@ class InstallPlan:
     refused: str = ""
     findings: Findings = ()
     left_over: LeftOver = field(default_factory=LeftOver)
+    off: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -95,6 +97,7 @@ class InstallPlan:
             "refused": self.refused,
             "findings": [asdict(each) for each in self.findings],
             "left_over": self.left_over.to_dict(),
+            "off": dict(self.off),
         }
 
     def lines(self) -> Iterator[str]:
@@ -103,6 +106,8 @@ class InstallPlan:
             yield f"refused: {self.refused}"
         for release in self.releases:
             yield from release.lines()
+        for name, when in self.off.items():
+            yield f"off at this site: release {name}, by {when}"
         for reason in (
             *(f"not known: {each}" for each in self.unknown),
             *(f"not there: {each}" for each in self.lacking),
@@ -145,6 +150,7 @@ def plan_install(receiver: Receiver, due: Mapping[str, str]) -> InstallPlan:
         refused=refused(receiver),
         findings=findings,
         left_over=left,
+        off={each.name: each.when for each in receiver.carried.spec.install.off},
     )
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from bundle.errors import AirgapError, ClusterError, FormatError, MissingToolError, ProblemsError, SpecError
+from bundle.formats import strict_json
 from bundle.formats.x509 import out_of_date
 from bundle.oci.platform import chosen
 from clients.preflight.cluster import cluster
@@ -33,6 +34,7 @@ from tasks.site.records.last_backup import missing_backups
 
 _T = TypeVar("_T")
 _RUN_SECONDS = 60.0  # for a check of the spec's own
+_SITE = "AIRGAP_SITE"  # where it finds what the site file says
 
 
 def probe_site(receiver: Receiver) -> None:
@@ -278,7 +280,8 @@ def _run(receiver: Receiver, check: CheckSpec, argv: list[str]) -> Findings:
     subject = f"check {next((word for word in check.run if '/' in word or '.' in word), check.run[0])}"
     if "/" in argv[0] and (base / argv[0]).is_file():
         argv[0] = str((base / argv[0]).absolute())
-    done = run(argv, subject=subject, timeout=_RUN_SECONDS, env=receiver.cluster.programs.env, cwd=base, tied=True)
+    env = {**receiver.cluster.programs.env, _SITE: strict_json.canonical(receiver.site.plain(), escaped=True).decode()}
+    done = run(argv, subject=subject, timeout=_RUN_SECONDS, env=env, cwd=base, tied=True)
     lines = [line.strip() for line in masked(done.stderr, receiver.known).splitlines() if line.strip()]
     if done.code and not lines:
         lines = [f"it failed with exit code {done.code}, and said nothing"]

@@ -24,6 +24,7 @@ from schema.site.instances import expanded
 from schema.site.site import Site
 from schema.site.stand_ins.rehearsal import rehearsed
 from schema.spec.spec import Spec
+from schema.spec.switch import switched
 from tasks.runtime.project import Project
 from tasks.site.trust import refuse_other_bundle, site_trust
 
@@ -115,7 +116,7 @@ class CarriedBundle:
         """The spec that names the steps: that of the bundle where one is named, else the one beside us."""
         if self._options.bundle:
             return self.resolved()
-        return rehearsed(expanded(self._project.spec, self._site), self._options.rehearsal)
+        return self._here(self._project.spec)
 
     @cached_property
     def has_plan(self) -> bool:
@@ -206,7 +207,12 @@ class CarriedBundle:
 
     @cached_property
     def _resolved(self) -> Spec:
-        return rehearsed(expanded(self.unrepeated, self._site), self._options.rehearsal)
+        return self._here(self.unrepeated)
+
+    def _here(self, spec: Spec) -> Spec:
+        """A spec as it is at this site."""
+        here = switched(expanded(spec, self._site), lambda name: self._site().found(name))
+        return rehearsed(here, self._options.rehearsal)
 
     @cached_property
     def _place(self) -> Path:

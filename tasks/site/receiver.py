@@ -136,9 +136,10 @@ class Receiver:
 
     @cached_property
     def overrides(self) -> Mapping[str, ValuesFile]:
-        """The site's overrides by release, each for its item of a list."""
-        items = {each.name: each.instance for each in self.carried.spec.install.releases}
-        return {name: file.of(items.get(name)) for name, file in self.site.overrides.items()}
+        """The site's overrides by release, each for its item of a list; not those of releases that it leaves out."""
+        install = self.carried.spec.install
+        items, off = {each.name: each.instance for each in install.releases}, {each.name for each in install.off}
+        return {name: file.of(items.get(name)) for name, file in self.site.overrides.items() if name not in off}
 
     def site_faults(self) -> Sequence[str]:
         """What is wrong with the site's lists, and with its overrides where the whole spec is there to tell."""

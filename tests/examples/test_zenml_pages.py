@@ -88,8 +88,8 @@ def test_an_older_version_is_installed_only_on_purpose() -> None:
 def test_the_values_that_differ_from_the_guides_are_listed() -> None:
     """What the vendor's guide writes into values, and this does not; whoever changes one changes the page."""
     page = (PAGES / "README.md").read_text().partition("## Where this differs from the guide")[2]
-    server = (ROOT / "examples/zenml-pro/values/workspace-server.yaml").read_text()
-    workspace = yaml.safe_load((ROOT / "examples/zenml-pro/values/workspace.yaml").read_text())
-    assert "threadPoolSize: 10 " in server
-    assert "| gives a workspace `threadPoolSize: 20` | 10: " in page
-    assert f"| limits memory to 800Mi | {workspace['resources']['limits']['memory']}: " in page
+    resources, threads = (SPEC["site"][f"workspace.{name}"]["default"] for name in ("resources", "threads"))
+    assert f"| gives a workspace `threadPoolSize: 20` | {threads}: " in page
+    assert f"| limits memory to 800Mi | {resources['limits']['memory']}: " in page
+    entry = SPEC["site"]["workspaces"]["items"]
+    assert (entry["resources"]["default"], entry["threads"]["default"]) == (resources, threads), "as the first one"

@@ -82,6 +82,10 @@ def test_its_pods_are_restricted(which: str) -> None:
     assert all(set(each) & {"configMap", "persistentVolumeClaim", "emptyDir"} for each in pod["volumes"])
 
 
+def test_it_is_rendered_before_the_certificate_is_known() -> None:
+    assert rendered("helm3", {**VALUES, "recipient": "backup-crt.file.invalid"})["CronJob"]
+
+
 def test_a_claim_that_is_there_is_used() -> None:
     made = rendered("helm3", {**VALUES, "storage": {"existingClaim": "nfs"}})
     pod = made["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
@@ -94,6 +98,7 @@ def test_a_claim_that_is_there_is_used() -> None:
     [
         ({"recipient": ""}, "recipient"),
         ({"recipient": "-----BEGIN PRIVATE KEY-----"}, "recipient"),
+        ({"recipient": "backup.crt"}, "recipient"),
         ({"application": ""}, "application"),
         ({"application": 'a", "b'}, "application"),
         ({"dumps": {}}, "dumps"),

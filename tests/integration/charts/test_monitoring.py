@@ -105,6 +105,12 @@ def test_the_rules_are_what_prometheus_reads() -> None:
     assert ours <= set(status._HELP), "what `airgap status --metrics` writes"
 
 
+def test_namespaces_by_how_they_begin() -> None:
+    (rule,) = (each for each in rendered(ON, "--set=namespaces={one,two-.*}") if each["kind"] == "PrometheusRule")
+    alerts = [alert["expr"] for group in rule["spec"]["groups"] for alert in group["rules"] if "kube_" in alert["expr"]]
+    assert all('namespace=~"one|two-.*"' in each and check_expression(each) for each in alerts)
+
+
 def test_thresholds_are_the_sites() -> None:
     (rule,) = (each for each in rendered(ON, "--set=thresholds.backup_hours=5") if each["kind"] == "PrometheusRule")
     assert "airgap_backup_age_hours > 5" in json.dumps(rule)

@@ -132,6 +132,13 @@ def test_a_name_stands_for_one_value(secret: str, told: bool) -> None:
     assert all("${secret.s}: secret 's' has several values" in each for each in problems)
 
 
+def test_a_secret_that_only_some_sites_have_stands_for_nothing() -> None:
+    text = "{secrets: [{name: s, generate: hex8, when: '${site.x}'}], actions: [{name: a, env: {X: '${secret.s}'}}]}"
+    (problem,) = found(text, check_uses)
+    told = "${secret.s}: secret 's' has `when`; what is not made at each site can't be used: leave `when` out"
+    assert problem.endswith(told)
+
+
 def test_an_action_that_prints_nothing_has_no_outputs() -> None:
     text = "{actions: [{name: a}, {name: b, outputs: json}], notes: '${output.a.k} ${output.b.k}'}"
     (problem,) = found(text, check_uses)

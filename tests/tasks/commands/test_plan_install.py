@@ -10,7 +10,7 @@ from schema.values.changes import value_changes
 from tasks.commands.plan_install import InstallPlan, ReleasePlan, plan_install
 from tasks.install.secrets import secret_steps
 from tasks.site.receiver import Receiver
-from tests.fixtures.benches.receiving import ENV, cluster_of, make_carried, named, receiving, run
+from tests.fixtures.benches.receiving import ENV, INSTALL, cluster_of, make_carried, named, receiving, run
 from tests.fixtures.servers.faulty_registry import OFTEN, FaultyRegistry, refusal
 
 DUE = {
@@ -111,6 +111,7 @@ def test_it_is_shown_and_written() -> None:
         unknown=("x",),
         lacking=("y",),
         refused="older",
+        off={"extra": "${site.extra}"},
         findings=(Finding(subject="release 'app'", what="no", hint="do z"),),
     )
     assert plan.to_dict()["findings"] == [
@@ -129,12 +130,14 @@ def test_it_is_shown_and_written() -> None:
         "   z",
         "   override a: 2",
         "   ~ a: 1 -> 2",
+        "off at this site: release extra, by ${site.extra}",
         "not known: x",
         "not there: y",
         "error: release 'app': no",
         "  next: do z",
         "to send: 1.0 KB in 1 image",
     ]
+    assert plan.to_dict()["off"] == {"extra": "${site.extra}"}
     assert plan.to_dict()["releases"] == [
         {
             "release": "app",
@@ -157,3 +160,25 @@ def test_overrides_are_shown_without_what_is_secret(
     run(named(secret_steps(made)))
     app, web = plan_install(made, DUE).releases
     assert (app.overrides, web.overrides) == ((), ("replicas: 3", 'login: "${env.PW}"', 'tls.hosts[0]: "a"'))
+
+
+def test_a_release_that_the_site_leaves_out(tmp_path: Path, faulty: FaultyRegistry) -> None:
+    """Neither its steps nor its overrides count, and one that runs is left over; `extra: true` has it all."""
+    install = {**INSTALL, "releases": [*INSTALL["releases"]]}  # type: ignore[misc]
+    install["releases"].append({"name": "extra", "chart": "app", "namespace": "extra", "when": "${site.extra}"})
+    site = {"host": {"type": "string"}, "extra": {"type": "boolean", "default": False}}
+    bench = make_carried(tmp_path / "made", install=install, site=site)
+    (tmp_path / "state").mkdir(mode=0o700)
+    place, overrides = tmp_path / "state/site.yaml", "overrides: {extra: {login: '${env.NOBODY_KNOWS}'}}\n"
+    place.write_text(f"host: h.example\n{overrides}")
+    made = receiving(bench.bundle, tmp_path / "state", registry=f"http://{faulty.host}/team")
+    made.environment()
+    run(named(secret_steps(made)))
+    plan = plan_install(made, DUE)
+    assert [each.name for each in plan.releases] == ["app", "web"]
+    assert plan.off == {"extra": "${site.extra}"}
+    assert "extra" not in made.carried.plan.install.namespaces
+    place.write_text("host: h.example\nextra: true\n")
+    again = receiving(bench.bundle, tmp_path / "state", registry=f"http://{faulty.host}/team")
+    assert [each.name for each in again.carried.plan.install.releases] == ["app", "web", "extra"]
+    assert again.carried.spec.install.off == ()

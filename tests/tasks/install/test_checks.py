@@ -1,5 +1,6 @@
 """Checks whose kind the site decides, and checks by programs of the spec's own."""
 
+import json
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,10 +27,13 @@ def receiver(place: Path) -> Receiver:
     """What a check sees of an installation whose spec lies in `place`."""
     known = KnownSecrets()
     known.add(SECRET)
+    (place / "site.yaml").write_text("{word: a b, kind: mysql, overrides: {web: {env: {X: '${env.Y}', N: 1}}}}")
+    site = Site.load(place / "site.yaml")
     found: Any = SimpleNamespace(
         carried=SimpleNamespace(base=place),
         known=known,
-        facts_at_hand=Site(label="site.yaml", facts={"word": "a b", "kind": "mysql"}).value,
+        site=site,
+        facts_at_hand=site.value,
         cluster=SimpleNamespace(programs=SimpleNamespace(env={**os.environ, "GIVEN": "yes"})),
     )
     return cast("Receiver", found)
@@ -53,6 +57,12 @@ def test_a_program_that_has_nothing_to_say(tmp_path: Path) -> None:
         told(tmp_path, 'test "$1" = "--word=a b" && test "$GIVEN" = yes && test -f look.sh', "--word=${site.word}")
         == ()
     )
+
+
+def test_it_gets_what_the_site_file_says(tmp_path: Path) -> None:
+    (found,) = told(tmp_path, 'echo "$AIRGAP_SITE" >&2')
+    said = {"word": "a b", "kind": "mysql", "overrides": {"web": {"env": {"X": "${env.Y}", "N": 1}}}}
+    assert json.loads(found.what) == said
 
 
 def test_its_lines_are_findings(tmp_path: Path) -> None:
