@@ -88,7 +88,7 @@ def descriptions(data: Any) -> Iterator[str]:
         yield from descriptions(each)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "schema").glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "schema").rglob("*.json")), ids=lambda path: path.stem)
 def test_schemas(path: Path) -> None:
     texts = list(descriptions(json.loads(path.read_text())))
     assert texts

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from bundle.errors import FormatError, storage_errors
 from bundle.signing.ssh_signature import SshSignature
+from bundle.storage.files import write_bytes
 
 _SUFFIX = ".approvals"
 _ARCHIVE = re.compile(r"\.tar(\.\d{3,}|\.sha256)?$")
 _ONE = re.compile(rb"-----BEGIN SSH SIGNATURE-----\r?\n.*?-----END SSH SIGNATURE-----", re.DOTALL)
-_MAX_BYTES = 1024 * 1024  # of the file; hundreds of approvals
+MAX_BYTES = 1024 * 1024  # of the file; hundreds of approvals
 
 
 def approvals_path(bundle: Path) -> Path:
@@ -30,19 +31,42 @@ def read_approvals(bundle: Path) -> tuple[bytes, ...]:
     with storage_errors("read the approvals", path):
         try:
             with path.open("rb") as file:
-                data = file.read(_MAX_BYTES + 1)
+                data = file.read(MAX_BYTES + 1)
         except (FileNotFoundError, NotADirectoryError):
             return ()
-    if len(data) > _MAX_BYTES:
-        raise FormatError(f"{path} has more than {_MAX_BYTES} bytes", hint="keep in it what doit approve wrote")
+    if len(data) > MAX_BYTES:
+        raise FormatError(f"{path} has more than {MAX_BYTES} bytes", hint="keep in it what doit approve wrote")
+    return split_approvals(data)
+
+
+def split_approvals(data: bytes) -> tuple[bytes, ...]:
+    """The armoured signatures in a text, in their order; other lines are passed over."""
     return tuple(found[0] for found in _ONE.finditer(data))
+
+
+def add_approvals(bundle: Path, approvals: Iterable[bytes]) -> int:
+    """Write those beside the bundle that do not lie there yet; returns how many lie there then."""
+    there = read_approvals(bundle)
+    new = [each for each in dict.fromkeys(approvals) if each not in there]
+    content = joined([*there, *new])
+    if len(content) > MAX_BYTES:
+        raise FormatError(f"{approvals_path(bundle)} would have more than {MAX_BYTES} bytes")
+    if new:
+        with storage_errors("write the approvals", approvals_path(bundle)):
+            write_bytes(approvals_path(bundle), content)
+    return len(there) + len(new)
+
+
+def joined(approvals: Iterable[bytes]) -> bytes:
+    """The content of a file with these."""
+    return b"".join(each.strip() + b"\n" for each in approvals)
 
 
 def with_approval(approvals: Iterable[bytes], added: bytes) -> bytes:
     """The file's new content: an earlier approval by the same key is replaced, others stay as they are."""
     key = SshSignature.parse(added).key
     kept = [each for each in approvals if _key(each) != key]
-    return b"".join(each.strip() + b"\n" for each in [*kept, added])
+    return joined([*kept, added])
 
 
 def _key(approval: bytes) -> object:

@@ -85,7 +85,10 @@ def find_referrers(
         if digest in asked or digest.algorithm != "sha256":  # no other fits into a tag
             continue
         asked.add(digest)
-        near = [_referrer(list_tag(digest), each) for each in _listed(source, digest, subject, faults)]
+        near = [
+            _referrer(list_tag(digest), each)
+            for each in direct_referrers(source, digest, subject=subject, faults=faults)
+        ]
         if digest in images:
             for tag in (f"{list_tag(digest)}{suffix}" for suffix in COSIGN_SUFFIXES):
                 with _collected(faults):
@@ -100,6 +103,22 @@ def find_referrers(
         found.update(near)
         wanted += [each.digest for each in near]
     return tuple(sorted(found))
+
+
+def direct_referrers(
+    source: ReferrerSource, digest: Digest, *, subject: str, faults: list[AirgapError] | None = None
+) -> tuple[Descriptor, ...]:
+    """What the place lists as referring to a manifest, else the index under the list's tag.
+
+    What is no manifest by its media type is left out; `faults` as of find_referrers.
+    """
+    found: tuple[Descriptor, ...] | None = None
+    with _collected(faults):
+        found = source.referring(digest)
+    if found is None:
+        with _collected(faults):
+            found = _tagged_list(source, digest, subject)
+    return tuple(each for each in found or () if each.media_type in media_types.MANIFESTS | media_types.INDEXES)
 
 
 def attached_to(referrers: Sequence[Referrer], subjects: Collection[Digest]) -> tuple[Referrer, ...]:
@@ -185,19 +204,6 @@ def list_entry(manifest: Manifest) -> dict[str, Any]:
     annotations = manifest.data.get("annotations")
     entry = {**manifest.descriptor.to_dict(), "artifactType": manifest.artifact_type}
     return {**entry, "annotations": annotations} if isinstance(annotations, dict) and annotations else entry
-
-
-def _listed(
-    source: ReferrerSource, digest: Digest, subject: str, faults: list[AirgapError] | None
-) -> tuple[Descriptor, ...]:
-    """What the place lists, else the index under the list's tag. What is no manifest by its media type is left out."""
-    found: tuple[Descriptor, ...] | None = None
-    with _collected(faults):
-        found = source.referring(digest)
-    if found is None:
-        with _collected(faults):
-            found = _tagged_list(source, digest, subject)
-    return tuple(each for each in found or () if each.media_type in media_types.MANIFESTS | media_types.INDEXES)
 
 
 def _tagged_list(source: ReferrerSource, digest: Digest, subject: str) -> tuple[Descriptor, ...]:

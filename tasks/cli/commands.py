@@ -18,7 +18,7 @@ SCHEMAS: Mapping[str, str] = {  # what `schema` prints, by name: its file; that 
     "airgap": "airgap.schema.json",
     "manifest": "manifest.schema.json",
     "report": "report.schema.json",
-    "plan": "plan.schema.json",
+    **{name: f"outputs/{name}.schema.json" for name in ("plan", "status", "history", "images", "outdated", "scan")},
     "site": "",
 }
 
@@ -269,7 +269,7 @@ COMMANDS: Mapping[str, ListedCommand] = {
         ListedCommand(
             name="schema",
             place="tasks.cli.info:SchemaCommand",
-            purpose="print the JSON Schema of airgap.yaml, a site file, manifest.json, report.json or `plan --json`",
+            purpose="print the JSON Schema of airgap.yaml, a site file, manifest.json, report.json or a --json output",
             reads="nothing; for that of a site file the spec",
             writes="nothing",
             variables=("spec",),

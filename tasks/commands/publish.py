@@ -1,8 +1,7 @@
 """`doit publish` and `doit fetch`: a finished bundle by way of a registry, where a site has one instead of a disk."""
 
-import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -12,34 +11,35 @@ from pathlib import Path
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
+from bundle.archive.approvals_artifact import ApprovalsSource, published_approvals
 from bundle.archive.artifact import Artifact, ArtifactSource
-from bundle.archive.parts import find_archive, sums_path
+from bundle.archive.landing import land_archive, land_directory
 from bundle.archive.reader import open_bundle, signer_of
 from bundle.archive.verify import verify
 from bundle.charts.artifact import chart_tag
-from bundle.errors import AirgapError, BundleError, FormatError, SourceError, StorageError, storage_errors
-from bundle.formats.sizes import human
-from bundle.metadata.manifest import BundleManifest
-from bundle.metadata.names import MANIFEST
+from bundle.errors import AirgapError, BundleError, FormatError, IntegrityError, SourceError, storage_errors
+from bundle.formats.sizes import counted, human
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.locations import HostSettings
 from bundle.oci.reference import Reference
+from bundle.signing.approvals import add_approvals, approvals_path, joined, read_approvals
 from bundle.signing.trust import Trust
 from bundle.storage.blob_store import BlobStore
-from bundle.storage.files import inside, locked, place, replace_directory, sync_directory
+from bundle.storage.files import inside, locked, place
 from bundle.storage.private import make_private
 from bundle.storage.scratch import scratch_directory
 from bundle.transfer.fetch import fetch_image
-from bundle.transfer.image import Manifest
+from bundle.transfer.image import Manifest, ReferrerSource
 from bundle.transfer.push import push_image
 from clients.http.transport import Transport
+from clients.registry.approvals import push_approvals
 from clients.registry.repository import Registries
 from clients.registry.upload import Uploads
 from tasks.assemble.attached import attachable
 from tasks.cli.command import PlainCommand
 from tasks.cli.commands import COMMANDS
 from tasks.rehearsal.result import KEPT
-from tasks.runtime.console import LocalWork
+from tasks.runtime.console import Console, LocalWork
 from tasks.runtime.project import Project
 from tasks.site.receiver import Receiver
 
@@ -116,9 +116,12 @@ def _publish(receiver: Receiver, *, to: Reference) -> None:
             transfers=receiver.project.transfers,
         )
         attached = _attach(receiver, registries, reference, pushed.root, subject)
+        approved = _push_approvals(receiver, registries, reference, pushed.root, subject)
     told = f"{human(pushed.pushed)} sent, {human(pushed.present + pushed.mounted)} already there"
     console.line(f"published {subject}: {told if pushed.changed else 'it is there already'}")
-    console.line(attached)
+    for line in (attached, approved):
+        if line:
+            console.line(line)
     console.line(f"next: doit fetch from=oci://{reference.repository}@{pushed.root.digest}")
 
 
@@ -144,6 +147,34 @@ def _attach(receiver: Receiver, registries: Registries, reference: Reference, ro
     return f"attached to it: {', '.join(found) or 'nothing'}{'' if new or not found else ' (already there)'}"
 
 
+def _push_approvals(
+    receiver: Receiver, registries: Registries, reference: Reference, root: Descriptor, subject: str
+) -> str:
+    """Attach the approvals that lie beside the bundle; returns what to say of them. A refusal is no failure."""
+    name, told = approvals_path(receiver.carried.path).name, "approvals"
+    meter, transfers = receiver.project.console, receiver.project.transfers
+    try:
+        if not (found := read_approvals(receiver.carried.path)):
+            return ""
+        told = counted(len(found), "approval")
+        source = ApprovalsSource(joined(found), root, name=name)
+        new = push_approvals(
+            Uploads(registries), reference, root, source, subject=subject, meter=meter, transfers=transfers
+        )
+    except (SourceError, FormatError) as err:
+        return f"warning: {told} not published: {err.what}; transfer {name} by another way"
+    return f"{told} published with it{'' if new else ' (already there)'}"
+
+
+def _approvals(source: ReferrerSource, root: Descriptor, subject: str, console: Console) -> tuple[bytes, ...]:
+    """Those that are published with a bundle; a registry that does not give them has the bundle all the same."""
+    try:
+        return published_approvals(source, root.digest, subject=subject)
+    except (SourceError, IntegrityError, FormatError) as err:
+        console.problem(f"warning: its approvals are not fetched: {err.what}")
+        return ()
+
+
 def _fetch(receiver: Receiver, *, reference: Reference) -> None:
     out, subject = receiver.options.out, str(reference)
     work = out / ".work" / "fetch"
@@ -153,8 +184,10 @@ def _fetch(receiver: Receiver, *, reference: Reference) -> None:
         source = registries.repository(reference, subject=subject)
         root = source.resolve()
         artifact = Artifact.of(_manifest(source.manifest(root), root, subject), subject=subject)
-        if landed := _here(receiver, artifact):
+        approvals = _approvals(source, root, subject, receiver.project.console)
+        if landed := _here(receiver, artifact, approvals):
             receiver.project.console.line(f"{subject}@{root.digest} is here already: {landed}")
+            _keep_approvals(receiver, landed, approvals)
             return
         store = BlobStore(work / "store")
         fetch_image(
@@ -167,22 +200,30 @@ def _fetch(receiver: Receiver, *, reference: Reference) -> None:
             placed = inside(staged, file.name)
             place(store.path(file.layer.digest), placed)
             placed.chmod(0o755 if file.executable else 0o644)
-        told = _checked(receiver, staged if artifact.is_directory else staged / artifact.archive)
-        landed = _land_directory(staged, out) if artifact.is_directory else _land_archive(staged, artifact, out)
+        told = _checked(receiver, staged if artifact.is_directory else staged / artifact.archive, approvals)
+        landed = land_directory(staged, out) if artifact.is_directory else land_archive(staged, artifact, out)
         shutil.rmtree(work / "store")
         shutil.rmtree(staged, ignore_errors=True)
     receiver.project.console.line(f"fetched {subject}@{root.digest}: {told}")
     receiver.project.console.line(f"  {landed}")
+    _keep_approvals(receiver, landed, approvals)
 
 
-def _here(receiver: Receiver, artifact: Artifact) -> Path | None:
+def _keep_approvals(receiver: Receiver, landed: Path, approvals: Sequence[bytes]) -> None:
+    """Write them beside the bundle, with those that lie there."""
+    if approvals:
+        total = add_approvals(landed, approvals)
+        receiver.project.console.line(f"  {counted(total, 'approval')} in {approvals_path(landed)}")
+
+
+def _here(receiver: Receiver, artifact: Artifact, approvals: Sequence[bytes]) -> Path | None:
     """Where the bundle lies already, whole and good; None where it does not."""
     out = receiver.options.out
     found = out / (artifact.title if artifact.is_directory else artifact.archive)
     if found.parent != out or not artifact.lies_in(found if artifact.is_directory else out):
         return None
     try:
-        _checked(receiver, found)
+        _checked(receiver, found, approvals)
     except BundleError:
         return None
     return found
@@ -195,10 +236,10 @@ def _manifest(raw: bytes, root: Descriptor, subject: str) -> Manifest:
         raise SourceError(f"{subject}: {err.what}", hint=err.hint) from err
 
 
-def _checked(receiver: Receiver, staged: Path) -> str:
+def _checked(receiver: Receiver, staged: Path, approvals: Sequence[bytes]) -> str:
     """Look at the origin, then at every file, before the bundle gets its name."""
     demanded: Trust | None = receiver.carried.trust(staged)
-    trust = demanded.by_one if demanded else None  # approvals come by a way of their own
+    trust = replace(demanded.by_one, approvals=[*demanded.approvals, *approvals]) if demanded else None
     signer = signer_of(staged, trust) if trust else None
     report = verify(staged, meter=LocalWork(receiver.project.console), vouch=trust)
     if report.findings:
@@ -209,43 +250,6 @@ def _checked(receiver: Receiver, staged: Path) -> str:
         )
     whole = f"{report.files} files, {human(report.size)}, all checksums match"
     return f"{whole}; signed by {signer.identity} ({signer.key})" if signer else whole
-
-
-def _land_directory(staged: Path, out: Path) -> Path:
-    manifest = BundleManifest.decode((staged / MANIFEST).read_bytes())
-    target = inside(out, f"{manifest.name}-{manifest.version}")
-    if os.path.lexists(target):
-        _refuse_another(target, manifest.name)
-    replace_directory(staged, target)
-    return target
-
-
-def _refuse_another(target: Path, name: str) -> None:
-    """Raise a StorageError where what lies at `target` would be lost: anything but a bundle of this name."""
-    try:
-        same = not target.is_symlink() and open_bundle(target).manifest.name == name
-    except (OSError, AirgapError):
-        same = False
-    if not same:
-        raise StorageError(
-            f"{str(target)!r} is there already and is not a bundle {name!r}: it was left as it is",
-            hint="move it away, or choose another directory with out=DIR",
-        )
-
-
-def _land_archive(staged: Path, artifact: Artifact, out: Path) -> Path:
-    """Parts first, their list of checksums last; then parts of an earlier archive of the name go."""
-    archive = find_archive(staged / artifact.archive)
-    if any(os.path.lexists(out / file.name) and not file.lies_in(out) for file in artifact.files):
-        _refuse_another(out / artifact.archive, open_bundle(staged / artifact.archive).manifest.name)
-    sums = sums_path(archive.archive).name
-    names = [*archive.names, *([sums] if (staged / sums).is_file() else [])]
-    for name in names:
-        (staged / name).replace(out / name)
-    sync_directory(out)
-    for name in find_archive(out / artifact.archive).extra:
-        (out / name).unlink()
-    return out / artifact.archive
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -24,7 +24,7 @@ _MAX_ABOUT = 16 * 1024 * 1024  # bytes
 class BackupArchive:
     """`target` is what it was made of, as Target.name; empty in one of an earlier version, which did not note it.
 
-    `digests` are those of its files by their names below `top`, the one directory in it.
+    `digests` are those of its files by their names below `top`, the one directory in it; `tree` reads them in place.
     """
 
     path: Path
@@ -34,6 +34,7 @@ class BackupArchive:
     created: datetime
     dumps: tuple[str, ...]
     digests: Mapping[str, Digest]
+    tree: TarTree = field(compare=False, repr=False)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -45,10 +46,11 @@ class BackupArchive:
             raise FormatError(f"{path} is not a regular file")
         volume = Volume([Part(path=path)])
         entries = index_members(volume)
+        tree = TarTree(volume, entries)
         top = next(iter(entries), "").partition("/")[0]
         if f"{top}/{ABOUT}" not in entries:
             raise FormatError(f"{path} has no {ABOUT}: it is not an archive of `backup`")
-        fields = Fields.decode(read_small(TarTree(volume, entries), f"{top}/{ABOUT}", _MAX_ABOUT), f"{path}: {ABOUT}")
+        fields = Fields.decode(read_small(tree, f"{top}/{ABOUT}", _MAX_ABOUT), f"{path}: {ABOUT}")
         if (version := fields.typed("format", int)) != FORMAT_VERSION:
             raise FormatError(f"{path}: {ABOUT} has format {version}, this version reads {FORMAT_VERSION}")
         sums = fields.object("sha256")
@@ -60,6 +62,7 @@ class BackupArchive:
             created=fields.time("created"),
             dumps=fields.texts("dumps"),
             digests={name: sums.sha256(name) for name in sums.data},
+            tree=tree,
         )
 
     def parts(self, dump: str) -> tuple[str, ...]:
@@ -73,11 +76,10 @@ class BackupArchive:
 
     def extract(self, name: str, target: Path) -> None:
         """Write one file of it; an IntegrityError when it is not what backup.json says."""
-        volume = Volume([Part(path=self.path)])
-        tree, hasher = TarTree(volume, index_members(volume)), hashlib.sha256()
+        hasher = hashlib.sha256()
         try:
             with target.open("wb") as file:
-                for chunk in tree.read(f"{self.top}/{name}"):
+                for chunk in self.tree.read(f"{self.top}/{name}"):
                     hasher.update(chunk)
                     file.write(chunk)
         except FileNotFoundError as err:

@@ -2,21 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Self
+from datetime import datetime
+from typing import Self
 
-from bundle.errors import storage_errors
-from bundle.formats import strict_json
-from bundle.formats.fields import time_text
+from bundle.formats.fields import Fields, time_text
 from bundle.metadata.entries import ChartEntry
-from bundle.storage.files import write_bytes
 from clients.cluster.release import Release
 from clients.preflight.findings import Finding
 from schema.spec.install import ReleaseSpec
 from tasks.site.receiver import Receiver
+from tasks.site.records.notes import read_note, write_note
 
 _FILE = "backup.json"
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,19 +27,18 @@ class LastBackup:
     @classmethod
     def read(cls, receiver: Receiver) -> Self | None:
         """What was noted; None where nothing was, or nothing that can be read."""
-        try:
-            data: dict[str, Any] = strict_json.loads((receiver.state / _FILE).read_bytes())
-            created = datetime.strptime(data["created"], _TIME).replace(tzinfo=UTC)
-            return cls(created=created, archive=str(data["archive"]), revisions=dict(data["revisions"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        return read_note(receiver, _FILE, cls._of)
+
+    @classmethod
+    def _of(cls, fields: Fields) -> Self:
+        noted = fields.object("revisions")
+        revisions = {name: noted.typed(name, int) for name in noted.data}
+        return cls(created=fields.time("created"), archive=fields.text("archive"), revisions=revisions)
 
     def note(self, receiver: Receiver) -> None:
         """Remember it beside doit's state."""
         data = {"created": time_text(self.created), "archive": self.archive, "revisions": dict(self.revisions)}
-        path = receiver.state / _FILE
-        with storage_errors("note the backup", path):
-            write_bytes(path, strict_json.readable(data, escaped=True), mode=0o600)
+        write_note(receiver, _FILE, data, what="the backup")
 
 
 def missing_backups(receiver: Receiver, *, now: datetime) -> Iterator[Finding]:

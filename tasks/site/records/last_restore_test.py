@@ -4,12 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from bundle.errors import FormatError, storage_errors
-from bundle.formats import strict_json
 from bundle.formats.fields import Fields, time_text
-from bundle.storage.files import read_small, write_bytes
-from bundle.storage.private import make_private
 from tasks.site.receiver import Receiver
+from tasks.site.records.notes import read_note, write_note
 
 _FILE = "restore-test.json"
 
@@ -26,17 +23,14 @@ class LastRestoreTest:
     @classmethod
     def read(cls, receiver: Receiver) -> Self | None:
         """What was noted; None where nothing was, or nothing that can be read."""
-        try:
-            fields = Fields.decode(read_small(receiver.state / _FILE), _FILE)
-            tested, created, archive = fields.time("tested"), fields.time("created"), fields.text("archive")
-            return cls(tested=tested, archive=archive, created=created, dumps=fields.texts("dumps"))
-        except (OSError, FormatError):
-            return None
+        return read_note(receiver, _FILE, cls._of)
+
+    @classmethod
+    def _of(cls, fields: Fields) -> Self:
+        tested, created, archive = fields.time("tested"), fields.time("created"), fields.text("archive")
+        return cls(tested=tested, archive=archive, created=created, dumps=fields.texts("dumps"))
 
     def note(self, receiver: Receiver) -> None:
         """Remember it beside doit's state."""
         about = {"tested": time_text(self.tested), "archive": self.archive, "created": time_text(self.created)}
-        path = receiver.state / _FILE
-        with storage_errors("note the restore test", path):
-            make_private(path.parent)
-            write_bytes(path, strict_json.readable({**about, "dumps": list(self.dumps)}, escaped=True), mode=0o600)
+        write_note(receiver, _FILE, {**about, "dumps": list(self.dumps)}, what="the restore test")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import FormatError
-from bundle.signing.approvals import approvals_path, different, read_approvals, with_approval
+from bundle.signing.approvals import MAX_BYTES, add_approvals, approvals_path, different, read_approvals, with_approval
 from tests.fixtures.parts.ssh_keys import make_key
 
 
@@ -52,3 +52,19 @@ def test_a_file_that_is_too_large(tmp_path: Path) -> None:
 )
 def test_how_many_people_these_are(signers: list[tuple[str, bytes]], count: int) -> None:
     assert different(signers) == count
+
+
+def test_those_of_a_registry_are_added_to_what_lies_there(tmp_path: Path) -> None:
+    one, two = (f"-----BEGIN SSH SIGNATURE-----\n{word}\n-----END SSH SIGNATURE-----".encode() for word in "ab")
+    path = tmp_path / "app-1"
+    assert add_approvals(path, ()) == 0
+    assert not approvals_path(path).exists()
+    assert add_approvals(path, (one, one)) == 1
+    before = approvals_path(path).stat().st_mtime_ns
+    assert add_approvals(path, (one,)) == 1
+    assert approvals_path(path).stat().st_mtime_ns == before
+    assert add_approvals(path, (two, one)) == 2
+    assert read_approvals(path) == (one, two)
+    with pytest.raises(FormatError, match="would have more than"):
+        add_approvals(path, (bytes(MAX_BYTES),))
+    assert read_approvals(path) == (one, two)

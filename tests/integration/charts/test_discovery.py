@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.benches.workbench import Workbench
+from tests.fixtures.made.published import faults
 from tests.fixtures.parts.clusters import asset
 from tests.fixtures.parts.parts import PartError
 from tests.fixtures.places import DISCOVERED_CHARTS
@@ -132,6 +133,7 @@ def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     bench = project(tmp_path_factory.mktemp(request.param) / "project", request.param, list(CERTAIN))
     ran = bench.doit("images", "--json")
     assert (ran.code, ran.err) == (0, "")
+    assert faults("images", ran.out) == []
     images: list[dict[str, Any]] = json.loads(ran.out)["images"]
     return images
 

@@ -91,7 +91,7 @@ def test_the_rules_are_what_prometheus_reads() -> None:
     groups = rule["spec"]["groups"]
     alerts = [alert for group in groups for alert in group["rules"]]
     assert len({group["name"] for group in groups}) == len(groups)
-    assert len({alert["alert"] for alert in alerts}) == len(alerts) == 16
+    assert len({alert["alert"] for alert in alerts}) == len(alerts) == 17
     used: set[str] = set()
     for alert in alerts:
         assert set(alert) <= {"alert", "expr", "for", "labels", "annotations"}
@@ -112,8 +112,10 @@ def test_namespaces_by_how_they_begin() -> None:
 
 
 def test_thresholds_are_the_sites() -> None:
-    (rule,) = (each for each in rendered(ON, "--set=thresholds.backup_hours=5") if each["kind"] == "PrometheusRule")
+    sets = "--set=thresholds.backup_hours=5,thresholds.restore_test_days=7"
+    (rule,) = (each for each in rendered(ON, sets) if each["kind"] == "PrometheusRule")
     assert "airgap_backup_age_hours > 5" in json.dumps(rule)
+    assert "airgap_restore_test_age_hours / 24 > 7" in json.dumps(rule)
 
 
 def test_the_dashboard_asks_for_what_there_is() -> None:

@@ -7,14 +7,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from tests.fixtures.benches.site_bench import VALUES, Site, make_site
+from tests.fixtures.made.published import faults
 from tests.fixtures.parts.clusters import Cluster
 from tests.fixtures.parts.helms import Helm
 from tests.fixtures.parts.registries import RunningRegistry
-
-PUBLISHED = Draft202012Validator(json.loads((Path(__file__).parents[3] / "schema/plan.schema.json").read_text()))
 
 
 @pytest.fixture
@@ -42,7 +40,8 @@ def test_plan_then_install_then_plan_again(site: Site) -> None:
     changed = site.run("plan", "install")
     assert "   ~ replicas: 1 -> 2\n" in changed.out
     assert not {"hmac", str(site.state), "False"} & set(re.split(r"[ :]", changed.out))
-    assert list(PUBLISHED.iter_errors(json.loads(site.run("plan", "install", "--json").out))) == []
+    assert faults("plan", site.run("plan", "install", "--json").out) == []
+    assert faults("status", site.run("status", "--json").out) == []
     assert site.revision("web") == 1
 
 

@@ -166,7 +166,9 @@ def test_oras_pulls_what_we_publish(made: Made, registry: RunningRegistry, tmp_p
 
 
 @each_version
-def test_what_is_attached_is_listed_under_the_tag_of_the_referrers(made: Made, registry: RunningRegistry) -> None:
+def test_what_is_attached_is_listed_under_the_tag_of_the_referrers(
+    made: Made, registry: RunningRegistry, far: Far
+) -> None:
     """This registry has no referrers API: the list is a tag (distribution-spec, "Referrers Tag Schema")."""
     assert "attached to it: report, SBOMs\n" in published(made, registry, "attached").out
     head = registry.request("HEAD", "/v2/exchange/attached/manifests/1.0", headers={"Accept": ACCEPT})
@@ -187,6 +189,15 @@ def test_what_is_attached_is_listed_under_the_tag_of_the_referrers(made: Made, r
             data = registry.request("GET", f"/v2/exchange/attached/blobs/{part['digest']}").data
             assert data == (made.bench.bundle / part["annotations"]["org.opencontainers.image.title"]).read_bytes()
     assert "attached to it: report, SBOMs (already there)\n" in published(made, registry, "attached").out
+    approver = make_key(far.place / "keys/approver")
+    copy = shutil.copytree(made.bench.bundle, far.place / "copy/app-1.0")
+    assert made.bench.doit("approve", f"key={approver.path}", f"bundle={copy}").code == 0
+    assert "1 approval published with it\n" in published(made, registry, "attached", copy).out
+    (far.place / "signers").write_text(made.key.line() + approver.line("approver@example.com"))
+    (far.place / "site.yaml").write_text("trust: {signers: signers, require: 2}\n")
+    assert far.doit("fetch", f"from={at(registry, 'attached')}:1.0").code == 0
+    ran = far.doit("verify", f"site={far.place / 'site.yaml'}", f"bundle={far.dist / 'app-1.0'}")
+    assert ran.code == 0, ran.err
 
 
 def test_skopeo_copies_what_we_publish(made: Made, registry: RunningRegistry, skopeo: Skopeo, far: Far) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from clients.sandbox.registry import throwaway_registry
 from tests.fixtures.benches.workbench import Ran, Workbench, make
+from tests.fixtures.made.published import faults
 from tests.fixtures.parts.fake_cluster import FakeCluster, fake_cluster, helm_script
 
 
@@ -41,6 +42,7 @@ class Machine:
         """The history that is shown for an application."""
         ran = self.run(app, "one", "history", "--json")
         assert ran.code == 0, ran.err
+        assert faults("history", ran.out) == []
         found: list[dict[str, str]] = json.loads(ran.out)["history"]
         return found
 
@@ -99,6 +101,7 @@ def test_all_sites_at_once(machine: Machine) -> None:
     assert machine.run("app", "two", "install", f"site={bench.place}/sites/one.yaml").code == 0
     assert [each["cluster"] for each in machine.entries("app")] == ["https://one.example:6443"], "not KUBECONFIG's"
     planned = machine.run("app", "two", "plan", "install", "site=all", "--json")
+    assert faults("plan", planned.out) == []
     plans = json.loads(planned.out)["sites"]
     assert [(each["site"], bool(each["plan"]), each["problem"]) for each in plans] == [
         ("one", True, ""),
@@ -115,3 +118,4 @@ def test_all_sites_at_once(machine: Machine) -> None:
     assert one.split()[:3] == ["one", "app", "1.0"]
     assert one.endswith("good")
     assert two.split()[:3] == ["two", "app", "-"]
+    assert faults("status", machine.run("app", "two", "status", "site=all", "--json").out) == []

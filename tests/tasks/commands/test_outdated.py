@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.benches.workbench import Workbench, make
+from tests.fixtures.made.published import faults
 from tests.fixtures.servers.faulty_registry import OFTEN, FaultyRegistry, refusal
 
 
@@ -67,6 +68,7 @@ def test_json_has_all_of_it(registered: Workbench, faulty: FaultyRegistry) -> No
     faulty.put_image("team/two", "2.0.0", b"two")
     ran = registered.doit("outdated", "--json")
     data = json.loads(ran.out)
+    assert faults("outdated", ran.out) == []
     assert (ran.code, data["version"], data["failed"]) == (0, 1, [])
     by_name = {each["name"]: each for each in data["checked"]}
     assert set(by_name) == {"one", "two", "app", "note.txt"}

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.benches.workbench import Ran, Workbench, bundled, make
+from tests.fixtures.parts.ssh_keys import make_key
 from tests.fixtures.servers.faulty_registry import OFTEN, FaultyRegistry, refusal
 
 
@@ -190,3 +191,71 @@ def test_a_registry_that_takes_no_artifacts_has_the_bundle_all_the_same(
     assert ran.code == 0
     assert "warning: report, SBOMs and the result of the rehearsal are not attached: " in ran.out
     assert "no artifacts here" in ran.out
+
+
+@pytest.mark.parametrize("form", ["app-1.0", "app-1.0.tar"])
+@pytest.mark.parametrize("referrers", [None, 10], ids=["tag", "API"])
+def test_approvals_come_along_and_may_come_later(
+    faulty: FaultyRegistry, tmp_path: Path, form: str, referrers: int | None
+) -> None:
+    faulty.referrers = referrers
+    release, one, two = (make_key(tmp_path / f"keys/{name}") for name in ("release", "one", "two"))
+    bench = make(tmp_path / "project", bundle={"sign": {"key": str(release.path)}, "archive": True})
+    bench.env |= {"DOCKER_CONFIG": str(tmp_path), "NO_PROXY": "127.0.0.1"}
+    bundled(bench)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/signers").write_text(release.line() + one.line("one@example.com") + two.line("two@example.com"))
+    site = tmp_path / "mine/site.yaml"
+    site.write_text("trust: {signers: signers, require: 3}\n")
+    out, bundle = tmp_path / "there", f"bundle={bench.dist / form}"
+    to, source = (f"{word}=http://{faulty.host}/bundles/app:1" for word in ("to", "from"))
+
+    def approved() -> int:
+        """What the far side thinks of it after it was published and fetched anew."""
+        ran = bench.doit("publish", to, bundle)
+        assert ran.code == 0, ran.err
+        ran = bench.doit("fetch", source, f"out={out}", f"site={site}")
+        assert ran.code == 0, ran.err
+        return bench.doit("verify", f"site={site}", f"bundle={out / form}").code
+
+    assert approved() == 1
+    assert not list(out.glob("*.approvals"))
+    for number, key in enumerate((one, two), 1):
+        assert bench.doit("approve", f"key={key.path}", bundle).code == 0
+        assert approved() == 2 - number
+        told = "1 approval" if number == 1 else "2 approvals"
+        assert f"{told} published with it (already there)\n" in bench.doit("publish", to, bundle).out
+        assert f"{told} in {out / 'app-1.0.approvals'}\n" in bench.doit("fetch", source, f"out={out}").out
+        (bench.dist / "app-1.0.approvals").unlink()
+        (bench.dist / "app-1.0.approvals").write_bytes((out / "app-1.0.approvals").read_bytes())
+
+
+def test_approvers_alone_are_signers_of_what_is_fetched(
+    bench: Workbench, faulty: FaultyRegistry, tmp_path: Path
+) -> None:
+    key = make_key(tmp_path / "keys/one")
+    assert bench.doit("approve", f"key={key.path}").code == 0
+    assert published(bench, faulty).code == 0
+    trust = f"trust={key.signers(tmp_path / 'signers', 'one@example.com')}"
+    ran = bench.doit("fetch", f"from=http://{faulty.host}/bundles/app:1", f"out={tmp_path / 'there'}", trust)
+    assert ran.code == 0, ran.err
+    assert "signed by one@example.com" in ran.out
+
+
+def test_a_registry_that_takes_no_approvals_has_the_bundle_all_the_same(
+    bench: Workbench, faulty: FaultyRegistry, tmp_path: Path
+) -> None:
+    assert published(bench, faulty).code == 0
+    assert bench.doit("approve", f"key={make_key(tmp_path / 'keys/one').path}").code == 0
+    faulty.plan("PUT /v2/bundles/app/manifests", *[refusal(400, "MANIFEST_INVALID", "no artifacts here")] * OFTEN)
+    ran = published(bench, faulty)
+    assert ran.code == 0, ran.err
+    assert "warning: 1 approval not published: " in ran.out
+    assert "; transfer app-1.0.approvals by another way\n" in ran.out
+    (bench.dist / "app-1.0.approvals").write_bytes(bytes(2**20 + 1))
+    assert "warning: approvals not published: " in published(bench, faulty).out
+    faulty.plan("/v2/bundles/app/manifests/sha256-", *[refusal(403, "DENIED", "no lists here")] * OFTEN)
+    ran = fetched(bench, faulty, tmp_path / "there")
+    assert ran.code == 0, ran.err
+    assert "warning: its approvals are not fetched: " in ran.err
+    assert (tmp_path / "there/app-1.0").is_dir()

@@ -101,4 +101,5 @@ def test_it_needs_one_shell_that_it_knows(tmp_path: Path, words: list[str]) -> N
 
 
 def test_every_schema_can_be_completed() -> None:
-    assert list(operands("schema", "connected")) == ["airgap", "manifest", "report", "plan", "site"]
+    outputs = ["plan", "status", "history", "images", "outdated", "scan"]
+    assert list(operands("schema", "connected")) == ["airgap", "manifest", "report", *outputs, "site"]

@@ -10,6 +10,7 @@ from tasks.commands.installed.history import HistoryCommand
 from tasks.site.records.history import begin, end, recorded
 from tasks.site.records.last_receipt import keep_receipt
 from tests.fixtures.benches.receiving import commanded, receiving, said
+from tests.fixtures.made.published import faults
 from tests.fixtures.made.receipts import RECEIPT
 
 
@@ -38,5 +39,6 @@ def test_for_machines(carried_bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(ReleaseError), recorded(receiver, "uninstall"):
         raise ReleaseError("denied")
     assert commanded(HistoryCommand, receiver, as_json=True) == 0
+    assert faults("history", said(receiver)) == []
     (entry,) = json.loads(said(receiver))["history"]
     assert (entry["what"], entry["result"], entry["problem"]) == ("uninstall", "failed", "denied")

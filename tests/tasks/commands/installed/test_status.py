@@ -8,10 +8,11 @@ import pytest
 
 from bundle.errors import ClusterError
 from bundle.metadata.receipt import LeftOver
-from tasks.commands.installed.condition import CertificateCondition, Condition, ReleaseCondition
+from tasks.commands.installed.condition import CertificateCondition, Condition, ReleaseCondition, of_receipt
 from tasks.commands.installed.status import Status, metric_lines, show
 from tasks.site.receiver import Receiver
 from tests.fixtures.benches.receiving import cluster_of, commanded, said
+from tests.fixtures.made.published import faults
 from tests.fixtures.made.receipts import RECEIPT
 
 WEB = ReleaseCondition(name="web", namespace="shop", revision=3, chart="web-1.0.0", status="deployed")
@@ -68,6 +69,22 @@ def test_metrics_name_everything_once(receiver: Receiver, tmp_path: Path, monkey
     assert tested in metric_lines([replace(GOOD, restore_test_hours=50.2)])
     assert sum(line.startswith("# TYPE airgap_reached ") for line in lines) == 1
     assert [each["site"] for each in json.loads(said(receiver))["status"]] == ["prod", 'a"b']
+    assert faults("status", said(receiver)) == []
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        replace(GOOD, receipt=None, releases=(replace(WEB, revision=0, chart="", status=""),), backup_hours=None),
+        of_receipt(replace(GOOD, site="", restore_test_hours=50.2), RECEIPT, unreached="timeout"),
+        replace(BAD, certificates=(CertificateCondition(secret="tls", namespace="shop", days=-3),)),
+    ],
+    ids=["not installed", "not reached", "not good"],
+)
+def test_json_is_as_published(receiver: Receiver, found: Condition) -> None:
+    show(receiver, [found], as_json=True, metrics="")
+    assert faults("status", said(receiver)) == []
+    assert faults("status", said(receiver).replace('"cluster":', '"clusters":', 1))
 
 
 def test_the_exit_code(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from tasks.commands.review import scan
 from tasks.commands.review.scan import Scan, scan_result
 from tasks.site.receiver import Receiver
 from tests.fixtures.benches.receiving import commanded, said
+from tests.fixtures.made.published import faults
 
 HIGH = Vulnerability(id="CVE-1", package="openssl", version="1.0", severity="high", fixed="1.1")
 LOW = Vulnerability(id="CVE-2", package="zlib", version="1", severity="low")
@@ -46,6 +47,7 @@ def test_the_gate_and_what_is_new(receiver: Receiver, found: dict[str, Any], tmp
     assert commanded(Scan, receiver, "high", "", "") == 1
     assert "1 stand against it at --fail-on high:\n  high CVE-1 in openssl" in said(receiver)
     data = json.loads(written.read_text())
+    assert faults("scan", written.read_text()) == []
     assert data["bundle"]["name"] == "app"
     assert [each["images"] for each in data["vulnerabilities"]] == [["one", "two"], ["one"]]
     assert commanded(Scan, receiver, "low", str(written), "") == 0, "all of it was there before"

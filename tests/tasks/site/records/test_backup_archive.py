@@ -11,6 +11,9 @@ import pytest
 
 from bundle.errors import FormatError, IntegrityError
 from bundle.oci.digest import Digest
+from bundle.storage.tree import TarTree
+from bundle.storage.volume import Volume
+from tasks.site.records import backup_archive
 from tasks.site.records.backup_archive import BackupArchive, archives_of
 from tests.fixtures.benches.backups import ABOUT, made
 
@@ -25,6 +28,7 @@ def test_what_it_says_is_read(tmp_path: Path) -> None:
         created=datetime(2026, 5, 4, 12, tzinfo=UTC),
         dumps=("db",),
         digests={"dumps/db.0001.cms": Digest(algorithm="sha256", hex="0" * 64)},
+        tree=TarTree(Volume([]), {}),
     )
 
 
@@ -71,9 +75,10 @@ def test_a_part_that_is_missing_is_told(tmp_path: Path, numbers: tuple[int, ...]
         archive.parts("db")
 
 
-def test_a_file_is_written_as_it_is_listed_only(tmp_path: Path) -> None:
+def test_a_file_is_written_as_it_is_listed_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = made(tmp_path / "b.tar")
     archive, target = BackupArchive.read(path), tmp_path / "part"
+    monkeypatch.delattr(backup_archive, "index_members")  # the headers are read once, however many parts there are
     with pytest.raises(IntegrityError, match=r"dumps/db\.0001\.cms is missing"):
         archive.extract("dumps/db.0001.cms", target)
     data = json.dumps(ABOUT).encode()
