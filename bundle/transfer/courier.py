@@ -10,7 +10,7 @@ from bundle.meter import Meter
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.transfer.blob_reading import BlobReading
-from bundle.transfer.handover import Handover, Room, SpoiltError
+from bundle.transfer.handover import Handover, ReadAhead, SpoiltError
 from bundle.transfer.image import ImageSource
 from bundle.transfer.push import ImageSink, Outcome
 
@@ -44,7 +44,7 @@ class Courier:
         self._meter = meter
         self._stopped = stopped
         self._free = threading.Semaphore(jobs)
-        self._room = Room(_AHEAD)
+        self._room = ReadAhead(_AHEAD)
         self._guard = threading.Lock()
         self._senders: list[tuple[threading.Thread, Handover]] = []
         self._errors: list[BaseException] = []

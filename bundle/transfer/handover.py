@@ -9,7 +9,7 @@ from bundle.errors import IntegrityError
 _AHEAD = 3  # chunks of one handover
 
 
-class Room:
+class ReadAhead:
     """Memory for what is read beyond that, `spare` bytes that several handovers share.
 
     Who reads an archive gets to the next blob while the last one is still being sent.
@@ -27,13 +27,13 @@ class SpoiltError(IntegrityError):
 class Handover:
     """A Consumer whose `size` bytes are taken out by another thread. Nobody waits for a thread that has gone."""
 
-    def __init__(self, subject: str, size: int, room: Room | None = None) -> None:
+    def __init__(self, subject: str, size: int, room: ReadAhead | None = None) -> None:
         self._subject = subject
         self._left = size
         self._last: bytes | memoryview = b""  # what makes it whole, until it is known to be good
         self._chunks: deque[bytes | memoryview] = deque()
         self._borrowed: deque[int] = deque()  # how much of the room each of them takes
-        self._room = room or Room()
+        self._room = room or ReadAhead()
         self._changed = self._room.changed
         self._ended: bool | None = None  # whether all was good
         self._abandoned = False

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from bundle.transfer.handover import Handover, Room, SpoiltError
+from bundle.transfer.handover import Handover, ReadAhead, SpoiltError
 
 
 def fed(feed: Handover, *chunks: bytes, good: bool | None = True) -> threading.Thread:
@@ -47,7 +47,7 @@ def test_only_a_few_wait() -> None:
 
 def test_what_is_read_ahead_shares_its_room() -> None:
     """One that nobody takes yet fills it, another one goes on all the same, and what is taken or given up is free."""
-    room = Room(10)
+    room = ReadAhead(10)
     first, second = Handover("first", 14, room), Handover("second", 50, room)
     fed(first, *[b"x"] * 14).join(5)
     assert room.spare == 0, "three chunks are its own, ten are lent, the last is kept back"
