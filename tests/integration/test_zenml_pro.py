@@ -55,7 +55,7 @@ def look_at_the_bundle(site: Site, engine: Engine) -> None:
     text = (site.carried / "manifest.txt").read_text()
     for name, tag in (("zenml-pro-api", "0.13.0"), ("zenml-pro-server", "0.93.0"), ("zenml", "0.93.0-py3.11")):
         assert f"internal-registry.mycompany.com/zenml/{name}:{tag}" in text
-    assert text.count(": proven") == 5
+    assert text.count(": proven") == 8, "those that a site switches on among them"
     for name in images:
         engine.docker("load", stdin=site.carried / f"images/{name}.tar")
     server = "internal-registry.mycompany.com/zenml/zenml-pro-server:0.93.0"
@@ -105,6 +105,8 @@ def install(site: Flagship, plane: Plane) -> None:
     order = [line.split()[0] for line in ran.out.splitlines() if line.startswith(("health:", "action:"))]
     assert order.index("health:zenml-pro") < order.index("action:enroll") < order.index("health:zenml")
     assert {name: site.revisions()[name] for name in FIRST} == FIRST
+    assert not any("monitoring" in name or "backups" in name for name in site.revisions()), "off by default"
+    assert "off at this site: release zenml-monitoring, by ${site.monitoring}" in site.run("plan", "install").out
     for namespace in ("zenml-pro", "zenml-workspace", "zenml-runners"):
         assert site.registry.host in site.secret("image-pull-secret", namespace)[".dockerconfigjson"]
     (workspace,) = plane.workspaces.values()
@@ -206,7 +208,14 @@ def turn_the_workload_manager_on(site: Flagship) -> None:
     account = ("--as=system:serviceaccount:zenml-workspace:zenml", "-n", "zenml-runners")
     with pytest.raises(CommandError):
         site.get("serviceaccount", "zenml-runner", "zenml-runners")
-    site.facts["workload_manager"] = True
+    site.facts |= {"workload_manager": True, "workload": {"implementation": "aws", "external_logs": True}}
+    build = {"ZENML_KUBERNETES_WORKLOAD_MANAGER_BUILD_RUNNER_IMAGE": "true"}
+    site.facts["overrides"] = {"zenml": {"zenml": {"environment": build}}}
+    told = site.refused().err
+    for part in ("workload.region is empty", "workload.bucket is empty", "is true, and nothing could build"):
+        assert part in told
+    del site.facts["overrides"]
+    site.facts["workload"] |= {"region": "eu-central-1", "bucket": "s3://logs/runs"}
     ran = site.install()
     assert steps(ran, "helm", "action", "push") == ["helm:zenml", "helm:zenml-runners"]
     (pull,) = site.get("serviceaccount", "zenml-runner", "zenml-runners")["imagePullSecrets"]
@@ -222,6 +231,8 @@ def turn_the_workload_manager_on(site: Flagship) -> None:
     env = {each["name"]: each["value"] for each in container["env"]}
     assert env["ZENML_KUBERNETES_WORKLOAD_MANAGER_RUNNER_IMAGE"] == f"{site.registry.host}/flagship/zenml-ca:0.93.0"
     assert env["ZENML_KUBERNETES_WORKLOAD_MANAGER_BUILD_RUNNER_IMAGE"] == "false"
+    assert env["ZENML_AWS_KUBERNETES_WORKLOAD_MANAGER_BUCKET"] == "s3://logs/runs"
+    assert env["ZENML_SERVER_WORKLOAD_MANAGER_IMPLEMENTATION_SOURCE"].endswith(".AWSKubernetesWorkloadManager")
 
 
 def upgrade(site: Flagship) -> None:
