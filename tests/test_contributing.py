@@ -16,7 +16,15 @@ from tests.fixtures.places import ROOT
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
-SCRIPTS = (".ci/run", "tools/build", "tools/cosign", "tools/parts", "tools/registry", "tools/venv")
+SCRIPTS = (
+    ".ci/run",
+    "tools/build",
+    "tools/cosign",
+    "tools/parts",
+    "tools/registry",
+    "tools/scanner/build",
+    "tools/venv",
+)
 DOIT = """#!/bin/sh
 echo "doit $*"
 [ "$3" != "$BAD" ]
@@ -28,10 +36,11 @@ TOOLS = {
     "cosign": "echo /made/cosign",
     "registry": "echo /made/registry",
     "engines": "echo /made/engines",
+    "scanner/build": "echo /made/scanner",
 }
 PYTEST = (
     "$ python3 -m venv --help >/dev/null && "
-    'echo "$KUBEBUILDER_ASSETS $COSIGN $REGISTRY_V3 $ENGINES $PYTEST_ADDOPTS" && [ "$BAD" != pytest'
+    'echo "$KUBEBUILDER_ASSETS $COSIGN $REGISTRY_V3 $ENGINES $SCANNER $PYTEST_ADDOPTS" && [ "$BAD" != pytest'
 )
 
 
@@ -121,12 +130,13 @@ def test_ci_tells_of_every_stage(bad: str, tmp_path: Path) -> None:
     (tmp_path / "tools").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
     for name, body in TOOLS.items():
+        (tmp_path / "tools" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "tools" / name).write_text(f"#!/bin/sh -e\n{body}\n")
         (tmp_path / "tools" / name).chmod(0o755)
     (tmp_path / "README.md").write_text(f"{PYTEST} ] && echo 5 passed, by pytest\n")
     (tmp_path / "bin").mkdir()  # with no other Python
     (tmp_path / "bin" / "python3").symlink_to(sys.executable)
-    made = ("KUBEBUILDER_ASSETS", "COSIGN", "REGISTRY_V3", "ENGINES")
+    made = ("KUBEBUILDER_ASSETS", "COSIGN", "REGISTRY_V3", "ENGINES", "SCANNER")
     kept = {key: value for key, value in os.environ.items() if key not in made}
     env = {**kept, "BAD": bad, "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
     done = subprocess.run(tmp_path / ".ci/run", cwd="/", env=env, capture_output=True, text=True, check=False)
@@ -142,6 +152,7 @@ def test_ci_tells_of_every_stage(bad: str, tmp_path: Path) -> None:
         "cosign",
         "registry 3",
         "newer engines",
+        "scanner",
         "other Pythons, unit tests",
         "tests, as README.md says",
     ]
@@ -150,7 +161,7 @@ def test_ci_tells_of_every_stage(bad: str, tmp_path: Path) -> None:
     assert done.returncode == (1 if bad else 0)
     assert "doit -f dev.py types" in done.stdout
     built = "" if bad == "build" else "/made/kubernetes"
-    assert f"{built} /made/cosign /made/registry /made/engines -n 2 --dist loadfile --cov" in done.stdout
+    assert f"{built} /made/cosign /made/registry /made/engines /made/scanner -n 2 --dist loadfile --cov" in done.stdout
     assert ("5 passed, by pytest" in done.stdout.splitlines()) == (bad != "pytest")
 
 

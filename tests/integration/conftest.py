@@ -1,6 +1,6 @@
 """The real parts as fixtures. A test whose part is missing is skipped, which CI doesn't accept."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.fixtures.parts.clusters import Cluster, kubernetes
 from tests.fixtures.parts.cosigns import Cosign
 from tests.fixtures.parts.helms import Helm
 from tests.fixtures.parts.nodes import Node, real_node
-from tests.fixtures.parts.parts import Engine, PartError, Skopeo, docker_engine, program, tmpfs
+from tests.fixtures.parts.parts import Engine, PartError, Skopeo, docker_engine, grype_env, program, tmpfs
 from tests.fixtures.parts.registries import RunningRegistry, TlsFiles, cncf_registry
 
 _MARKERS = {
@@ -23,6 +23,7 @@ _MARKERS = {
     "engine": "engine",
     "skopeo": "skopeo",
     "cosign": "cosign",
+    "grype": "scanner",
     "cluster": "cluster",
     "helm": "cluster",
     "node": "node",
@@ -120,6 +121,14 @@ def skopeo(tmp_path_factory: pytest.TempPathFactory) -> Skopeo:
     """The skopeo command."""
     with _part():
         return Skopeo(path=program("skopeo"), home=tmp_path_factory.mktemp("skopeo"))
+
+
+@pytest.fixture
+def grype(tmp_path: Path) -> Mapping[str, str]:
+    """The environment of a grype with a database of its own."""
+    with _part():
+        return grype_env(tmp_path)
+    raise AssertionError("unreachable: a part that is missing skips")
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import urllib3
 
 from tests.fixtures.images.images import AMD64, ARM64, Image, Index, image, index, layer
 from tests.fixtures.parts.engines import newer_engine
-from tests.fixtures.parts.parts import Engine, PartError, Skopeo, docker_engine, running
+from tests.fixtures.parts.parts import Engine, PartError, Skopeo, docker_engine, grype_env, running
 from tests.fixtures.parts.registries import Request, RunningRegistry, cncf_registry, each_version
 
 BASE = layer("base", 3000)
@@ -53,6 +53,12 @@ def test_newer_engines_that_are_not_here_say_how_to_come_by_them(monkeypatch: py
     started = newer_engine("podman", registry="127.0.0.1:1")
     with pytest.raises(PartError, match=r"newer engines need root and ENGINES, .*tools/engines"), started:
         pass
+
+
+def test_a_scanner_that_is_not_here_says_how_to_come_by_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SCANNER", raising=False)
+    with pytest.raises(PartError, match=r"grype is not here: SCANNER is not set \(tools/scanner/build"):
+        grype_env(tmp_path)
 
 
 def test_images_are_the_same_every_time() -> None:
