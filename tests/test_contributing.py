@@ -16,7 +16,7 @@ from tests.fixtures.places import ROOT
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
-SCRIPTS = (".ci/run", "tools/build", "tools/cosign", "tools/parts", "tools/registry", "tools/venv")
+SCRIPTS = (".ci/run", *(f"tools/{each}" for each in ("build", "cosign", "oldest/build", "parts", "registry", "venv")))
 DOIT = """#!/bin/sh
 echo "doit $*"
 [ "$3" != "$BAD" ]
@@ -25,13 +25,14 @@ TOOLS = {
     "parts": "echo parts",
     "venv": f"mkdir -p $1/bin; cat >$1/bin/doit <<'END'\n{DOIT}END\nchmod +x $1/bin/doit",
     "build": '[ "$BAD" != build ]; echo /made/kubernetes',
+    "oldest/build": "echo /made/oldest",
     "cosign": "echo /made/cosign",
     "registry": "echo /made/registry",
     "engines": "echo /made/engines",
 }
 PYTEST = (
     "$ python3 -m venv --help >/dev/null && "
-    'echo "$KUBEBUILDER_ASSETS $COSIGN $REGISTRY_V3 $ENGINES $PYTEST_ADDOPTS" && [ "$BAD" != pytest'
+    'echo "$KUBEBUILDER_ASSETS $OLDEST $COSIGN $REGISTRY_V3 $ENGINES $PYTEST_ADDOPTS" && [ "$BAD" != pytest'
 )
 
 
@@ -118,7 +119,7 @@ def test_parts_that_are_missing(words: list[str], code: int, tmp_path: Path) -> 
 @pytest.mark.parametrize("bad", ["", "lint", "build", "pytest"])
 def test_ci_tells_of_every_stage(bad: str, tmp_path: Path) -> None:
     (tmp_path / ".ci").mkdir()
-    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "oldest").mkdir(parents=True)
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
     for name, body in TOOLS.items():
         (tmp_path / "tools" / name).write_text(f"#!/bin/sh -e\n{body}\n")
@@ -126,7 +127,7 @@ def test_ci_tells_of_every_stage(bad: str, tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text(f"{PYTEST} ] && echo 5 passed, by pytest\n")
     (tmp_path / "bin").mkdir()  # with no other Python
     (tmp_path / "bin" / "python3").symlink_to(sys.executable)
-    made = ("KUBEBUILDER_ASSETS", "COSIGN", "REGISTRY_V3", "ENGINES")
+    made = ("KUBEBUILDER_ASSETS", "OLDEST", "COSIGN", "REGISTRY_V3", "ENGINES")
     kept = {key: value for key, value in os.environ.items() if key not in made}
     env = {**kept, "BAD": bad, "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
     done = subprocess.run(tmp_path / ".ci/run", cwd="/", env=env, capture_output=True, text=True, check=False)
@@ -139,6 +140,7 @@ def test_ci_tells_of_every_stage(bad: str, tmp_path: Path) -> None:
         "types",
         "locked versions",
         "tools",
+        "oldest Kubernetes",
         "cosign",
         "registry 3",
         "newer engines",
@@ -150,7 +152,7 @@ def test_ci_tells_of_every_stage(bad: str, tmp_path: Path) -> None:
     assert done.returncode == (1 if bad else 0)
     assert "doit -f dev.py types" in done.stdout
     built = "" if bad == "build" else "/made/kubernetes"
-    assert f"{built} /made/cosign /made/registry /made/engines -n 2 --dist loadfile --cov" in done.stdout
+    assert f"{built} /made/oldest /made/cosign /made/registry /made/engines -n 2 --dist loadfile --cov" in done.stdout
     assert ("5 passed, by pytest" in done.stdout.splitlines()) == (bad != "pytest")
 
 

@@ -12,6 +12,7 @@ import pytest
 import urllib3
 
 from tests.fixtures.images.images import AMD64, ARM64, Image, Index, image, index, layer
+from tests.fixtures.parts.clusters import OLDEST, kubernetes
 from tests.fixtures.parts.engines import newer_engine
 from tests.fixtures.parts.parts import Engine, PartError, Skopeo, docker_engine, running
 from tests.fixtures.parts.registries import Request, RunningRegistry, cncf_registry, each_version
@@ -52,6 +53,15 @@ def test_newer_engines_that_are_not_here_say_how_to_come_by_them(monkeypatch: py
     monkeypatch.delenv("ENGINES", raising=False)
     started = newer_engine("podman", registry="127.0.0.1:1")
     with pytest.raises(PartError, match=r"newer engines need root and ENGINES, .*tools/engines"), started:
+        pass
+
+
+def test_the_oldest_kubernetes_that_is_not_here_says_how_to_come_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OLDEST", raising=False)
+    started = kubernetes(tmp_path / "oldest", programs=OLDEST)
+    with pytest.raises(PartError, match=r"OLDEST is not set \(tools/oldest/build prints"), started:
         pass
 
 
