@@ -20,6 +20,7 @@ SCRIPTS = (
     ".ci/run",
     "tools/build",
     "tools/cosign",
+    "tools/oldest/build",
     "tools/parts",
     "tools/registry",
     "tools/scanner/build",
@@ -33,6 +34,7 @@ TOOLS = {
     "parts": "echo parts",
     "venv": f"mkdir -p $1/bin; cat >$1/bin/doit <<'END'\n{DOIT}END\nchmod +x $1/bin/doit",
     "build": '[ "$BAD" != build ]; echo /made/kubernetes',
+    "oldest/build": "echo /made/oldest",
     "cosign": "echo /made/cosign",
     "registry": "echo /made/registry",
     "engines": "echo /made/engines",
@@ -40,7 +42,7 @@ TOOLS = {
 }
 PYTEST = (
     "$ python3 -m venv --help >/dev/null && "
-    'echo "$KUBEBUILDER_ASSETS $COSIGN $REGISTRY_V3 $ENGINES $SCANNER $PYTEST_ADDOPTS" && [ "$BAD" != pytest'
+    'echo "$KUBEBUILDER_ASSETS $OLDEST $COSIGN $REGISTRY_V3 $ENGINES $SCANNER $PYTEST_ADDOPTS" && [ "$BAD" != pytest'
 )
 
 
@@ -136,7 +138,7 @@ def test_ci_tells_of_every_stage(bad: str, tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text(f"{PYTEST} ] && echo 5 passed, by pytest\n")
     (tmp_path / "bin").mkdir()  # with no other Python
     (tmp_path / "bin" / "python3").symlink_to(sys.executable)
-    made = ("KUBEBUILDER_ASSETS", "COSIGN", "REGISTRY_V3", "ENGINES", "SCANNER")
+    made = ("KUBEBUILDER_ASSETS", "OLDEST", "COSIGN", "REGISTRY_V3", "ENGINES", "SCANNER")
     kept = {key: value for key, value in os.environ.items() if key not in made}
     env = {**kept, "BAD": bad, "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
     done = subprocess.run(tmp_path / ".ci/run", cwd="/", env=env, capture_output=True, text=True, check=False)
@@ -149,6 +151,7 @@ def test_ci_tells_of_every_stage(bad: str, tmp_path: Path) -> None:
         "types",
         "locked versions",
         "tools",
+        "oldest Kubernetes",
         "cosign",
         "registry 3",
         "newer engines",
@@ -161,7 +164,8 @@ def test_ci_tells_of_every_stage(bad: str, tmp_path: Path) -> None:
     assert done.returncode == (1 if bad else 0)
     assert "doit -f dev.py types" in done.stdout
     built = "" if bad == "build" else "/made/kubernetes"
-    assert f"{built} /made/cosign /made/registry /made/engines /made/scanner -n 2 --dist loadfile --cov" in done.stdout
+    others = "/made/oldest /made/cosign /made/registry /made/engines /made/scanner"
+    assert f"{built} {others} -n 2 --dist loadfile --cov" in done.stdout
     assert ("5 passed, by pytest" in done.stdout.splitlines()) == (bad != "pytest")
 
 

@@ -9,7 +9,7 @@ MAX_WORDS = 600  # characters of a program's own words
 
 _LOG_LINE = re.compile(r"^([EWIF]\d{4} [\d:.]+ |time=\S+ level=|level=|WARNING: |Warning: |warning: )")
 _REVIEW_CONFIG = "check the cluster's address in the kubeconfig (KUBECONFIG), and that this host reaches it"
-_LOG_IN = "get a fresh token or certificate into the kubeconfig; test it with: kubectl auth whoami"
+_LOG_IN = "get a fresh token or certificate into the kubeconfig; test it with: kubectl auth can-i --list"
 _NO_CONFIG = "localhost:8080"  # what kubectl and helm try where no kubeconfig says more
 _CHOOSE_CONFIG = "point KUBECONFIG to the cluster's kubeconfig and check its current context"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.parts.browsers import Browser
-from tests.fixtures.parts.clusters import Cluster, kubernetes
+from tests.fixtures.parts.clusters import OLDEST, Cluster, kubernetes
 from tests.fixtures.parts.cosigns import Cosign
 from tests.fixtures.parts.helms import Helm
 from tests.fixtures.parts.nodes import Node, real_node
@@ -25,6 +25,7 @@ _MARKERS = {
     "cosign": "cosign",
     "grype": "scanner",
     "cluster": "cluster",
+    "oldest": "cluster",
     "helm": "cluster",
     "node": "node",
     "running": "node",
@@ -144,6 +145,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with ExitStack() as stack:
         with _part():
             running = stack.enter_context(kubernetes(tmp_path_factory.mktemp("cluster")))
+        yield running
+
+
+@pytest.fixture(scope="module")
+def oldest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The same of the oldest Kubernetes that is supported, shared by a module."""
+    with ExitStack() as stack:
+        with _part():
+            running = stack.enter_context(kubernetes(tmp_path_factory.mktemp("oldest"), programs=OLDEST))
         yield running
 
 

@@ -46,10 +46,10 @@ from clients.cluster.errors import cluster_error, spoken
         pytest.param(
             "error: You must be logged in to the server (Unauthorized)",
             "unauthorized",
-            "kubectl auth whoami",
+            "kubectl auth can-i --list",
             id="login",
         ),
-        pytest.param("Please enter Username: error: EOF", "unauthorized", "kubectl auth whoami", id="asks"),
+        pytest.param("Please enter Username: error: EOF", "unauthorized", "kubectl auth can-i --list", id="asks"),
         pytest.param(
             "The connection to the server localhost:8080 was refused - did you specify the right host or port?",
             "unreachable",

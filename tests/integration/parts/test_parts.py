@@ -12,6 +12,7 @@ import pytest
 import urllib3
 
 from tests.fixtures.images.images import AMD64, ARM64, Image, Index, image, index, layer
+from tests.fixtures.parts.clusters import OLDEST, kubernetes
 from tests.fixtures.parts.engines import newer_engine
 from tests.fixtures.parts.parts import Engine, PartError, Skopeo, docker_engine, grype_env, running
 from tests.fixtures.parts.registries import Request, RunningRegistry, cncf_registry, each_version
@@ -59,6 +60,15 @@ def test_a_scanner_that_is_not_here_says_how_to_come_by_it(tmp_path: Path, monke
     monkeypatch.delenv("SCANNER", raising=False)
     with pytest.raises(PartError, match=r"grype is not here: SCANNER is not set \(tools/scanner/build"):
         grype_env(tmp_path)
+
+
+def test_the_oldest_kubernetes_that_is_not_here_says_how_to_come_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OLDEST", raising=False)
+    started = kubernetes(tmp_path / "oldest", programs=OLDEST)
+    with pytest.raises(PartError, match=r"OLDEST is not set \(tools/oldest/build prints"), started:
+        pass
 
 
 def test_images_are_the_same_every_time() -> None:
