@@ -214,8 +214,8 @@ def test_the_flagship_example_loads() -> None:
     assert (len(flagship.images), len(flagship.derived), len(flagship.charts), len(flagship.install.releases)) == (
         5,
         2,
-        4,
-        5,
+        6,
+        8,
     )
     assert flagship.bundle.directory_name == "zenml-pro-0.13.0-0.93.0"
 
