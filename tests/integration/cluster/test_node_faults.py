@@ -3,10 +3,11 @@
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -38,6 +39,8 @@ cp -a {CONTENT}/. /run/small
 mount --bind /run/small {CONTENT}
 umount --lazy /run/small
 """
+# Of controllers that do not wait for 50 seconds until they take a node for lost.
+IMPATIENT = ("--node-monitor-period=1s", "--node-monitor-grace-period=3s")
 
 
 class Stage:
@@ -100,11 +103,18 @@ class Program:
         self.path = re.findall(rb"(?:^|\0)(PATH=[^\0]*)", (found[0] / "environ").read_bytes())[-1].decode()
 
     def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
+        """End it at once; its sockets are free again when this returns."""
+        gone, handle = select.poll(), os.pidfd_open(self.pid)
+        try:
+            gone.register(handle, select.POLLIN)
+            os.kill(self.pid, signal.SIGKILL)
+            assert gone.poll(60_000), f"{self.name} does not end"
+        finally:
+            os.close(handle)
 
-    def start(self, *enter: str, ready: Callable[[], bool]) -> None:
-        """Run it again, until the node ends."""
-        argv = [*enter, "env", self.path, *self.argv]
+    def start(self, *enter: str, options: Sequence[str] = (), ready: Callable[[], bool] = lambda: True) -> None:
+        """Run it again, with more options, until the node ends."""
+        argv = [*enter, "env", self.path, *self.argv, *options]
         self.node.kept.enter_context(running(argv, self.root / f"{self.name}-again.log", ready=ready))
 
     def _is(self, process: Path) -> bool:
@@ -149,10 +159,14 @@ def test_an_api_server_that_is_killed_while_pods_come_up(stage: Stage, node: Nod
 
 
 def test_a_kubelet_that_is_killed_while_pods_come_up(stage: Stage, node: Node) -> None:
-    kubelet = Program(node, "kubelet")
+    kubelet, controllers = Program(node, "kubelet"), Program(node, "kube-controller-manager")
     kubelet.kill()
+    controllers.kill()
+    controllers.start(options=IMPATIENT)
     with pytest.raises(AirgapError, match="its node node is not ready: Kubelet stopped posting node status") as caught:
         stage.install()
     assert "kubectl describe node node" in caught.value.hint
+    Program(node, "kube-controller-manager").kill()
+    controllers.start()
     kubelet.start(*inside(node), ready=stage.node_is_ready)
     stage.install()
