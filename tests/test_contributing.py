@@ -20,7 +20,7 @@ SCRIPTS = (
     ".ci/run",
     "tools/build",
     "tools/cosign",
-    "tools/oldest/build",
+    "tools/kubernetes/oldest/build",
     "tools/parts",
     "tools/registry",
     "tools/scanner/build",
@@ -34,7 +34,7 @@ TOOLS = {
     "parts": "echo parts",
     "venv": f"mkdir -p $1/bin; cat >$1/bin/doit <<'END'\n{DOIT}END\nchmod +x $1/bin/doit",
     "build": '[ "$BAD" != build ]; echo /made/kubernetes',
-    "oldest/build": "echo /made/oldest",
+    "kubernetes/oldest/build": "echo /made/oldest",
     "cosign": "echo /made/cosign",
     "registry": "echo /made/registry",
     "engines": "echo /made/engines",
@@ -132,7 +132,7 @@ def test_ci_tells_of_every_stage(bad: str, tmp_path: Path) -> None:
     (tmp_path / "tools").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
     for name, body in TOOLS.items():
-        (tmp_path / "tools" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "tools" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "tools" / name).write_text(f"#!/bin/sh -e\n{body}\n")
         (tmp_path / "tools" / name).chmod(0o755)
     (tmp_path / "README.md").write_text(f"{PYTEST} ] && echo 5 passed, by pytest\n")

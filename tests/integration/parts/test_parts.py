@@ -67,7 +67,7 @@ def test_the_oldest_kubernetes_that_is_not_here_says_how_to_come_by_it(
 ) -> None:
     monkeypatch.delenv("OLDEST", raising=False)
     started = kubernetes(tmp_path / "oldest", programs=OLDEST)
-    with pytest.raises(PartError, match=r"OLDEST is not set \(tools/oldest/build prints"), started:
+    with pytest.raises(PartError, match=r"OLDEST is not set \(tools/kubernetes/oldest/build prints"), started:
         pass
 
 

@@ -1,4 +1,4 @@
-module airgap/tools/node
+module airgap/tools/kubernetes/node
 
 go 1.26.0
 

@@ -1,4 +1,4 @@
-module airgap/tools/oldest
+module airgap/tools/kubernetes/oldest
 
 go 1.26.0
 
