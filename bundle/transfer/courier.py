@@ -14,7 +14,7 @@ from bundle.transfer.handover import Handover, ReadAhead, SpoiltError
 from bundle.transfer.image import ImageSource
 from bundle.transfer.push import ImageSink, Outcome
 
-_AHEAD = 32 * 1024 * 1024  # bytes that may be read and not yet sent, besides a few chunks of each blob
+AHEAD = 32 * 1024 * 1024  # bytes that may be read and not yet sent, besides a few chunks of each blob
 _PATIENCE = 10.0  # seconds for what is under way, once something has failed
 
 
@@ -44,7 +44,7 @@ class Courier:
         self._meter = meter
         self._stopped = stopped
         self._free = threading.Semaphore(jobs)
-        self._room = ReadAhead(_AHEAD)
+        self._room = ReadAhead(AHEAD)
         self._guard = threading.Lock()
         self._senders: list[tuple[threading.Thread, Handover]] = []
         self._errors: list[BaseException] = []
