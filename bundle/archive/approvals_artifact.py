@@ -4,12 +4,9 @@ Each publication has what lay beside the bundle then, in one layer; what a regis
 """
 
 from collections.abc import Iterator
-from typing import Any
 
-from bundle.archive.artifact import TITLE
+from bundle.archive.artifact import NOTHING, TITLE, artifact_manifest
 from bundle.errors import FormatError, IntegrityError
-from bundle.formats import strict_json
-from bundle.oci import media_types
 from bundle.oci.descriptor import Descriptor
 from bundle.oci.digest import Digest
 from bundle.signing.approvals import MAX_BYTES, split_approvals
@@ -17,7 +14,6 @@ from bundle.transfer.image import Manifest, ReferrerSource
 from bundle.transfer.referrers import direct_referrers
 
 APPROVALS = "application/vnd.airgap.approvals.v1"
-_NOTHING = b"{}"
 _MOST = 200  # artifacts that refer to one bundle and are looked at; report, SBOMs and rehearsal are three
 
 
@@ -25,21 +21,11 @@ class ApprovalsSource:
     """Approvals (the text of their file, by its `name`) as what `push_image` pushes, for the `bundle` published."""
 
     def __init__(self, content: bytes, bundle: Descriptor, *, name: str) -> None:
-        self._blobs = {Digest.of(each): each for each in (_NOTHING, content)}
-        empty = Descriptor(media_type=media_types.OCI_EMPTY, digest=Digest.of(_NOTHING), size=len(_NOTHING))
+        self._blobs = {Digest.of(each): each for each in (NOTHING, content)}
         layer = Descriptor(
             media_type="text/plain", digest=Digest.of(content), size=len(content), annotations={TITLE: name}
         )
-        data: dict[str, Any] = {
-            "schemaVersion": 2,
-            "mediaType": media_types.OCI_MANIFEST,
-            "artifactType": APPROVALS,
-            "config": empty.to_dict(),
-            "layers": [layer.to_dict()],
-            "subject": bundle.to_dict(),
-            "annotations": {TITLE: name},
-        }
-        self.artifact = Manifest.parse(strict_json.canonical(data, escaped=True))
+        self.artifact = Manifest.parse(artifact_manifest(APPROVALS, [layer], {TITLE: name}, subject=bundle))
 
     def resolve(self) -> Descriptor:
         """The descriptor of the artifact's manifest."""

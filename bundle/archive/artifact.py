@@ -30,7 +30,7 @@ FILE = "application/vnd.airgap.bundle.file.v1"
 TITLE = "org.opencontainers.image.title"
 EXECUTABLE = "vnd.airgap.executable"
 UNPACK = "io.deis.oras.content.unpack"  # oras: the layer is a packed directory
-_NOTHING = b"{}"
+NOTHING = b"{}"
 _ANY = Digest.of(b"")
 
 
@@ -134,7 +134,7 @@ class ArtifactSource:
         """The bytes of a file."""
         place = self._places.get(descriptor.digest)
         if place is None:
-            yield _NOTHING[offset:]
+            yield NOTHING[offset:]
             return
         with place.open("rb", buffering=0) as file:
             file.seek(offset)
@@ -171,19 +171,27 @@ def _archive(path: Path) -> Iterator[tuple[str, Path, Digest]]:
 
 
 def _manifest(bundle: BundleManifest, layers: Sequence[Descriptor]) -> bytes:
-    empty = Descriptor(media_type=media_types.OCI_EMPTY, digest=Digest.of(_NOTHING), size=len(_NOTHING))
     about: Mapping[str, str] = {
         TITLE: f"{bundle.name}-{bundle.version}",
         "org.opencontainers.image.version": bundle.version,
         "org.opencontainers.image.created": time_text(bundle.created),
         "vnd.airgap.bundle.id": str(bundle.id),
     }
+    return artifact_manifest(ARTIFACT, layers, about)
+
+
+def artifact_manifest(
+    kind: str, layers: Sequence[Descriptor], annotations: Mapping[str, str], *, subject: Descriptor | None = None
+) -> bytes:
+    """The manifest of an artifact of this type, whose config is NOTHING; with a `subject`, it refers to that."""
+    empty = Descriptor(media_type=media_types.OCI_EMPTY, digest=Digest.of(NOTHING), size=len(NOTHING))
     data: dict[str, Any] = {
         "schemaVersion": 2,
         "mediaType": media_types.OCI_MANIFEST,
-        "artifactType": ARTIFACT,
+        "artifactType": kind,
         "config": empty.to_dict(),
         "layers": [layer.to_dict() for layer in layers],
-        "annotations": about,
+        **({"subject": subject.to_dict()} if subject else {}),
+        "annotations": annotations,
     }
     return strict_json.canonical(data, escaped=True)
