@@ -73,7 +73,7 @@ class BlobStore:
 
     def is_as_it_came(self, digest: Digest, handle: int) -> bool:
         """Whether an open file is the blob that came in, and was hashed, in this process, and was not changed since."""
-        return self._came_in.get(digest) == identity_of(handle)
+        return self._came_in.get(digest) == identity_of(os.fstat(handle))
 
     def settle(self, descriptor: Descriptor) -> None:
         """Force a blob that is here onto the disk and make its mark lasting; does nothing when that was done."""
@@ -240,7 +240,7 @@ class BlobStore:
             os.fsync(part)
             mark(partial, digest)
         os.replace(partial, target)
-        self._came_in[digest] = identity_of(part)
+        self._came_in[digest] = identity_of(os.fstat(part))
 
 
 def hash_file(path: Path, digest: Digest) -> str:

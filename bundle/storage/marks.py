@@ -21,12 +21,11 @@ def mark_of(digest: Digest) -> int:
 Identity = tuple[int, int, int, int, int]
 
 
-def identity_of(handle: int) -> Identity:
-    """What tells an open file from every other one, and from itself after a write.
+def identity_of(stat: os.stat_result) -> Identity:
+    """What tells a file from every other one, and from itself after a write, or with one more link to it.
 
     Whoever sets the time of modification back changes the time of change by it, which nobody can set.
     """
-    stat = os.fstat(handle)
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 

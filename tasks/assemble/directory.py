@@ -21,7 +21,7 @@ from bundle.storage.files import (
     temporary,
     write_bytes,
 )
-from bundle.storage.marks import unmark
+from bundle.storage.marks import identity_of, unmark
 from tasks.assemble.manifest import _STATED, _stamp, identity, stated
 from tasks.collect import carry, charts, files, save, sbom
 from tasks.runtime.project import Project
@@ -129,7 +129,7 @@ def _fill(project: Project, new: Path) -> None:
         with storage_errors(f"write the bundle to {str(project.directory)!r}", project.options.out):
             require_room(project.directory, sum(copied))
     compared = _compared(project)
-    doubtful = [name for name in wanted if compared.get(name) != _touched(sources[name])]
+    doubtful = [name for name in wanted if compared.get(name) != _identity(sources[name])]
     for name, path in sources.items():
         place(path, inside(new, name))
     for name, found in hash_files(new, doubtful).items():
@@ -152,7 +152,7 @@ def _compared(project: Project) -> Mapping[str, Any]:
 
 
 def _note_compared(project: Project) -> None:
-    noted = {name: _touched(inside(project.directory, name)) for name in _listed(project.directory)}
+    noted = {name: _identity(inside(project.directory, name)) for name in _listed(project.directory)}
     write_bytes(_compared_path(project), json.dumps(noted, sort_keys=True).encode(), mode=0o600)
 
 
@@ -160,10 +160,9 @@ def _compared_path(project: Project) -> Path:
     return project.work / "compared.json"
 
 
-def _touched(path: Path) -> list[int]:
-    """What changes with any write to a file, whatever time it is given: also with a link, which costs one reading."""
-    found = path.stat()
-    return [found.st_dev, found.st_ino, found.st_size, found.st_ctime_ns]
+def _identity(path: Path) -> list[int]:
+    """What changes with any write to a file, as it is noted; a link changes it too, which costs one reading."""
+    return list(identity_of(path.stat()))
 
 
 def _last(directory: Path) -> Mapping[str, Digest]:
