@@ -52,8 +52,7 @@ def pack(
 
     `top` names it inside, else the directory's name does. Files `elsewhere` are taken from there. Every file is checked
     against SHA256SUMS while it streams (a mark tells nothing of who sets times back), but for those that are `known` to
-    be good. The last archive stays until the
-    new one is complete. `epoch` (seconds since 1970) dates the members.
+    be good. The last archive stays until the new one is complete. `epoch` (seconds since 1970) dates the members.
     BundleError when files and SHA256SUMS do not agree, IntegrityError for a damaged file, StorageError when the disk is
     full; then nothing new is left behind.
     """

@@ -31,8 +31,7 @@ class Handover:
         self._subject = subject
         self._left = size
         self._last: bytes | memoryview = b""  # what makes it whole, until it is known to be good
-        self._chunks: deque[bytes | memoryview] = deque()
-        self._borrowed: deque[int] = deque()  # how much of the room each of them takes
+        self._chunks: deque[tuple[bytes | memoryview, int]] = deque()  # each with how much of the room it takes
         self._room = room or ReadAhead()
         self._changed = self._room.changed
         self._ended: bool | None = None  # whether all was good
@@ -66,8 +65,8 @@ class Handover:
                     self._changed.wait_for(lambda: self._chunks or self._ended is not None)
                     if not self._chunks:
                         break
-                    chunk = self._chunks.popleft()
-                    self._room.spare += self._borrowed.popleft()
+                    chunk, borrowed = self._chunks.popleft()
+                    self._room.spare += borrowed
                     self._changed.notify_all()
                 yield chunk
             if not self._ended:
@@ -79,9 +78,8 @@ class Handover:
         """Nobody takes any more."""
         with self._changed:
             self._abandoned = True
+            self._room.spare += sum(borrowed for _, borrowed in self._chunks)
             self._chunks.clear()
-            self._room.spare += sum(self._borrowed)
-            self._borrowed.clear()
             self._changed.notify_all()
 
     def _lacks(self, data: bytes | memoryview) -> int:
@@ -89,6 +87,5 @@ class Handover:
         return 0 if len(self._chunks) < _AHEAD else len(data)
 
     def _append(self, data: bytes | memoryview, borrowed: int) -> None:
-        self._chunks.append(data)
-        self._borrowed.append(borrowed)
+        self._chunks.append((data, borrowed))
         self._room.spare -= borrowed
