@@ -1,9 +1,10 @@
 """The real parts as fixtures. A test whose part is missing is skipped, which CI doesn't accept."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.fixtures.parts.nodes import Node, real_node
 from tests.fixtures.parts.parts import Engine, PartError, Skopeo, docker_engine, grype_env, program, tmpfs
 from tests.fixtures.parts.registries import RunningRegistry, TlsFiles, cncf_registry
 
+_T = TypeVar("_T")
 _MARKERS = {
     "browser": "browser",
     "registry": "registry",
@@ -46,6 +48,15 @@ def _part() -> Iterator[None]:
         yield
     except PartError as err:
         pytest.skip(str(err))
+
+
+@contextmanager
+def _started(part: AbstractContextManager[_T]) -> Iterator[_T]:
+    """A part that runs meanwhile. What fails while the tests go on is no skip."""
+    with ExitStack() as stack:
+        with _part():
+            running = stack.enter_context(part)
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -87,26 +98,20 @@ def registry(request: pytest.FixtureRequest, _registries: Callable[[int], Runnin
 @pytest.fixture(scope="session")
 def tls_registry(tmp_path_factory: pytest.TempPathFactory, tls_files: TlsFiles) -> Iterator[RunningRegistry]:
     """A CNCF registry over TLS, its certificate from a CA nobody trusts by default (`.ca`)."""
-    with ExitStack() as stack:
-        with _part():
-            running = stack.enter_context(cncf_registry(tmp_path_factory.mktemp("tls-registry"), tls=tls_files))
+    with _started(cncf_registry(tmp_path_factory.mktemp("tls-registry"), tls=tls_files)) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def auth_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegistry]:
     """A CNCF registry over plain HTTP that wants a login (Basic): `.username` and `.password`."""
-    with ExitStack() as stack:
-        with _part():
-            running = stack.enter_context(cncf_registry(tmp_path_factory.mktemp("auth-registry"), login=True))
+    with _started(cncf_registry(tmp_path_factory.mktemp("auth-registry"), login=True)) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def _engine() -> Iterator[Engine]:
-    with ExitStack() as stack:
-        with _part():
-            running = stack.enter_context(docker_engine())
+    with _started(docker_engine()) as running:
         yield running
 
 
@@ -142,26 +147,20 @@ def cosign(tmp_path_factory: pytest.TempPathFactory) -> Cosign:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A Kubernetes with simulated nodes, shared by the session: use namespaces of your own (`new_namespace`)."""
-    with ExitStack() as stack:
-        with _part():
-            running = stack.enter_context(kubernetes(tmp_path_factory.mktemp("cluster")))
+    with _started(kubernetes(tmp_path_factory.mktemp("cluster"))) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def oldest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The same of the oldest Kubernetes that is supported, shared by a module."""
-    with ExitStack() as stack:
-        with _part():
-            running = stack.enter_context(kubernetes(tmp_path_factory.mktemp("oldest"), programs=OLDEST))
+    with _started(kubernetes(tmp_path_factory.mktemp("oldest"), programs=OLDEST)) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def _node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    with ExitStack() as stack:
-        with _part():
-            running = stack.enter_context(real_node(tmp_path_factory.mktemp("node")))
+    with _started(real_node(tmp_path_factory.mktemp("node"))) as running:
         yield running
 
 
