@@ -72,6 +72,7 @@ DIGITS = {  # beside isascii()
 FIRST_BYTE = {"clients.preflight.databases"}  # bytes.isdigit is ASCII
 NOT_READ = {"pickle", "marshal", "shelve", "xml", "plistlib", "csv", "configparser", "zipfile"}
 READ_ONCE = {
+    "tasks.assemble.compiled": {"marshal"},  # written only
     "tasks.assemble.packages": {"tomllib"},  # our own pyproject.toml
     "tasks.assemble.zipapp": {"zipfile"},  # written only
     "tasks.commands.installed.day2": {"zipfile"},  # written only

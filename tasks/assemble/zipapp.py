@@ -1,12 +1,14 @@
 """`airgap.pyz`: the receiving half as one file that any Python 3.11 or later runs, without a package index.
 
-It holds this program and the pure-Python packages that the far side needs. The same sources give the same bytes.
+It holds this program and the pure-Python packages that the far side needs. The same sources give the same bytes, on the
+same minor version of Python.
 """
 
 import io
 import stat
+import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from importlib import metadata
 from importlib.machinery import PathFinder
@@ -17,6 +19,7 @@ from bundle.formats.sizes import human
 from bundle.metadata.names import ZIPAPP
 from bundle.storage.files import write_bytes
 from tasks.assemble import packages
+from tasks.assemble.compiled import compiled
 from tasks.runtime import version
 from tasks.runtime.installation import CHECKOUT
 from tasks.runtime.project import Project
@@ -35,6 +38,7 @@ THEIR_PACKAGES = {
     "urllib3": "urllib3",
     "yaml": "PyYAML",
 }
+_COMPILED = (*OUR_PACKAGES, "doit", "urllib3", "yaml")  # what nearly every command imports
 _SHEBANG = b"#!/usr/bin/env python3\n"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip can hold
 
@@ -68,13 +72,13 @@ def where():
 def build(*, small: bool = False) -> bytes:
     """The bytes of the zipapp, from the sources and packages of this very program.
 
-    A `small` one is deflated: its bytes depend on this machine's zlib too.
+    A `small` one is deflated, so that its bytes depend on this machine's zlib too, and holds no compiled code.
     """
     buffer = io.BytesIO()
     buffer.write(_SHEBANG)
     compression = zipfile.ZIP_DEFLATED if small else zipfile.ZIP_STORED
     with zipfile.ZipFile(buffer, "a", compression, compresslevel=9 if small else None) as archive:
-        for name, data in sorted(_members()):
+        for name, data in sorted(_members() if small else (*_members(), *_compiled())):
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.compress_type = compression
             entry.create_system = 3
@@ -90,11 +94,27 @@ def sources() -> list[Path]:
 
 def _members() -> Iterator[tuple[str, bytes]]:
     yield "__main__.py", _MAIN
-    replaced = {_CERTS: _SYSTEM_CERTS, version.FILE: version.stated(VERSION)}
+    replaced = _replaced()
     for name, path in _files():
         yield name, replaced.get(name) or path.read_bytes()
     for distribution in THEIR_PACKAGES.values():
         yield from _licences(distribution)
+
+
+def _compiled() -> Iterator[tuple[str, bytes]]:
+    """The compiled code of modules, each beside its module."""
+    replaced = _replaced()
+    for name, path in _files():
+        if name.partition("/")[0] in _COMPILED:
+            other = replaced.get(name)
+            code = compiled(name, other) if other else compiled(name, path.read_bytes(), path)
+            if code:
+                yield f"{name}c", code
+
+
+def _replaced() -> Mapping[str, bytes]:
+    """Modules that are not as they lie here, by their names in the zipapp."""
+    return {_CERTS: _SYSTEM_CERTS, version.FILE: version.stated(VERSION)}
 
 
 def _files() -> Iterator[tuple[str, Path]]:
@@ -129,7 +149,7 @@ def zipapp_steps(project: Project) -> Iterator[Step]:
         base="zipapp",
         doc=f"write {ZIPAPP}, the receiving half of this program",
         action=partial(_write_zipapp, project),
-        inputs=lambda: {"version": VERSION, "tree": str(project.tree)},
+        inputs=lambda: {"version": VERSION, "tree": str(project.tree), "python": sys.implementation.cache_tag},
         outputs=lambda: (project.tree / ZIPAPP,),
         local=[*sources(), CHECKOUT / "pyproject.toml"],
     )

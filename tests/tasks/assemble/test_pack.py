@@ -232,18 +232,18 @@ def test_parts_one_byte_too_large_for_fat32_are_told(tmp_path: Path, split: str,
 
 def test_a_file_system_for_smaller_files_than_the_parts(tmp_path: Path) -> None:
     """FAT32 in small: a limit for all files of one byte less than a part."""
-    bench = make(tmp_path / "project", bundle={"split": "8MiB"})
+    bench = make(tmp_path / "project", bundle={"split": "16MiB"})
     for name in ("one", "two"):
-        (bench.place / name).write_bytes(random.Random(name).randbytes(6_000_000))
+        (bench.place / name).write_bytes(random.Random(name).randbytes(14_000_000))
     bench.spec["files"] = [{"name": name, "source": name} for name in ("one", "two")]
     bench.write()
     words, env = bench.command("bundle")
-    argv = ["prlimit", f"--fsize={8 * 1024**2 - 1}", sys.executable, "-m", "doit", *words]
+    argv = ["prlimit", f"--fsize={16 * 1024**2 - 1}", sys.executable, "-m", "doit", *words]
     failed = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert failed.returncode == 1
     assert "File too large" in failed.stderr
     assert "next: the file system holds no file of this size: set bundle.split to less than it holds" in failed.stderr
-    bench.spec["bundle"] = {"name": "app", "version": "1.0", "split": "8191KiB"}
+    bench.spec["bundle"] = {"name": "app", "version": "1.0", "split": "16383KiB"}
     bench.write()
     done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

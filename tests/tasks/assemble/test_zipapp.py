@@ -45,14 +45,20 @@ def test_the_same_sources_give_the_same_bytes() -> None:
     assert zipapp.build() == zipapp.build()
 
 
-def test_it_holds_no_compiled_code_and_all_licences() -> None:
+def test_it_holds_modules_compiled_ones_beside_their_sources_and_all_licences() -> None:
     with zipfile.ZipFile(io.BytesIO(zipapp.build())) as archive:
         names = archive.namelist()
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-    assert {name.rpartition(".")[2] for name in names if not name.startswith("licenses/")} == {"py"}
+    assert {name.rpartition(".")[2] for name in names if not name.startswith("licenses/")} == {"py", "pyc"}
+    assert {name.removesuffix("c") for name in names if name.endswith(".pyc")} < set(names)
     licences = [name for name in names if name.startswith("licenses/")]
     assert {name.split("/")[1] for name in licences} == set(zipapp.THEIR_PACKAGES.values())
     assert "licenses/requests/NOTICE" in licences, "the Apache License wants it to travel"
+
+
+def test_a_small_one_holds_no_compiled_code() -> None:
+    with zipfile.ZipFile(io.BytesIO(zipapp.build(small=True))) as archive:
+        assert not [name for name in archive.namelist() if name.endswith(".pyc")]
 
 
 def test_a_changed_file_of_others_says_so_and_is_the_only_one() -> None:
@@ -91,7 +97,7 @@ def test_the_docker_sdk_runs_from_it_and_unpacks_nothing(tmp_path: Path, python:
         done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     *files, authorities, found = done.stdout.splitlines()
-    assert files == [f"{tmp_path}/airgap.pyz/{name}/__init__.py" for name in names]
+    assert [file.removesuffix("c") for file in files] == [f"{tmp_path}/airgap.pyz/{name}/__init__.py" for name in names]
     assert str(tmp_path) not in authorities
     assert found == "sha256:1"
     assert list((tmp_path / "empty").iterdir()) == []
