@@ -5,7 +5,7 @@ from typing import Any
 import yaml
 
 from bundle.errors import FormatError
-from bundle.formats.node_budget import NOT_MADE, check_nodes
+from bundle.formats.node_budget import NOT_MADE, load_all
 
 _SAFE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 TEXTS: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # every scalar stays the text it is
@@ -18,7 +18,6 @@ def documents(text: str | bytes, *, loader: Any = _SAFE) -> list[Any]:
     number that is none.
     """
     try:
-        check_nodes(yaml.parse(text, Loader=loader))
-        return list(yaml.load_all(text, Loader=loader))
+        return load_all(yaml, text, loader)
     except (yaml.YAMLError, *NOT_MADE) as err:
         raise FormatError(f"no YAML: {' '.join(str(err).split())[:400]}") from err

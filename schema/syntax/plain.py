@@ -5,7 +5,7 @@ from typing import Any
 import yaml
 
 from bundle.errors import FormatError
-from bundle.formats.node_budget import NOT_MADE, check_nodes
+from bundle.formats.node_budget import NOT_MADE, load_all
 
 _SAFE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 TEXTS: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # every scalar stays the text it is
@@ -14,8 +14,7 @@ TEXTS: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # every scalar stays
 def plain_documents(text: str | bytes, *, loader: Any = _SAFE) -> list[Any]:
     """The documents of a stream; a FormatError in one line: no YAML, too deep, too large by aliases, no such date."""
     try:
-        check_nodes(yaml.parse(text, Loader=loader))
-        return list(yaml.load_all(text, Loader=loader))
+        return load_all(yaml, text, loader)
     except (yaml.YAMLError, *NOT_MADE) as err:
         raise FormatError(f"no YAML: {' '.join(str(err).split())[:400]}") from err
 
