@@ -46,7 +46,7 @@ def test_what_falls_is_kept_and_told(
 ) -> None:
     monkeypatch.setattr(run, "KEPT", tmp_path / "kept")
     monkeypatch.setattr(run, "TARGETS", {"broken": Target(read=lambda data: 1 // 0, seeds=(b"x",))})
-    monkeypatch.setattr("sys.argv", ["run", "0.001"])
+    monkeypatch.setattr("sys.argv", ["run", "0.01"])
     assert run.main() == 1
     assert ", 0 crashes" not in capsys.readouterr().out
     assert "ZeroDivisionError" in (tmp_path / "kept/broken-0.txt").read_text()
