@@ -8,7 +8,7 @@ import io
 import stat
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from functools import partial
 from importlib import metadata
 from importlib.machinery import PathFinder
@@ -78,7 +78,7 @@ def build(*, small: bool = False) -> bytes:
     buffer.write(_SHEBANG)
     compression = zipfile.ZIP_DEFLATED if small else zipfile.ZIP_STORED
     with zipfile.ZipFile(buffer, "a", compression, compresslevel=9 if small else None) as archive:
-        for name, data in sorted(_members() if small else (*_members(), *_compiled())):
+        for name, data in sorted(_members(compile_too=() if small else _COMPILED)):
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.compress_type = compression
             entry.create_system = 3
@@ -92,29 +92,18 @@ def sources() -> list[Path]:
     return [path for _, path in _files()]
 
 
-def _members() -> Iterator[tuple[str, bytes]]:
+def _members(*, compile_too: Collection[str]) -> Iterator[tuple[str, bytes]]:
+    """What belongs into the zipapp, with its name there; beside modules of some packages what they compile to."""
     yield "__main__.py", _MAIN
-    replaced = _replaced()
+    replaced = {_CERTS: _SYSTEM_CERTS, version.FILE: version.stated(VERSION)}
     for name, path in _files():
-        yield name, replaced.get(name) or path.read_bytes()
+        other = replaced.get(name)
+        source = other or path.read_bytes()
+        yield name, source
+        if name.partition("/")[0] in compile_too and (code := compiled(name, source, None if other else path)):
+            yield f"{name}c", code
     for distribution in THEIR_PACKAGES.values():
         yield from _licences(distribution)
-
-
-def _compiled() -> Iterator[tuple[str, bytes]]:
-    """The compiled code of modules, each beside its module."""
-    replaced = _replaced()
-    for name, path in _files():
-        if name.partition("/")[0] in _COMPILED:
-            other = replaced.get(name)
-            code = compiled(name, other) if other else compiled(name, path.read_bytes(), path)
-            if code:
-                yield f"{name}c", code
-
-
-def _replaced() -> Mapping[str, bytes]:
-    """Modules that are not as they lie here, by their names in the zipapp."""
-    return {_CERTS: _SYSTEM_CERTS, version.FILE: version.stated(VERSION)}
 
 
 def _files() -> Iterator[tuple[str, Path]]:
