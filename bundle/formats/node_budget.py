@@ -4,11 +4,21 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
+from bundle.errors import FormatError
+
 _MAX_NODES = 2_000_000
 _MAX_DEPTH = 100
 
 NOT_MADE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 """What PyYAML raises besides its own errors where a scalar is not what its tag says: `!!bool x`, a 13th month."""
+
+
+def read_documents(yaml: Any, text: str | bytes, loader: Any) -> list[Any]:
+    """As `load_all`, with a FormatError that says in one line what is wrong."""
+    try:
+        return load_all(yaml, text, loader)
+    except (yaml.YAMLError, *NOT_MADE) as err:
+        raise FormatError(f"no YAML: {' '.join(str(err).split())[:400]}") from err
 
 
 def load_all(yaml: Any, text: str | bytes, loader: Any) -> list[Any]:

@@ -4,8 +4,7 @@ from typing import Any
 
 import yaml
 
-from bundle.errors import FormatError
-from bundle.formats.node_budget import NOT_MADE, load_all
+from bundle.formats.node_budget import read_documents
 
 _SAFE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 TEXTS: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # every scalar stays the text it is
@@ -17,7 +16,4 @@ def documents(text: str | bytes, *, loader: Any = _SAFE) -> list[Any]:
     A FormatError says in one line what is wrong: no YAML, nested too deeply, made too large by aliases, a date or a
     number that is none.
     """
-    try:
-        return load_all(yaml, text, loader)
-    except (yaml.YAMLError, *NOT_MADE) as err:
-        raise FormatError(f"no YAML: {' '.join(str(err).split())[:400]}") from err
+    return read_documents(yaml, text, loader)

@@ -4,8 +4,7 @@ from typing import Any
 
 import yaml
 
-from bundle.errors import FormatError
-from bundle.formats.node_budget import NOT_MADE, load_all
+from bundle.formats.node_budget import read_documents
 
 _SAFE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 TEXTS: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # every scalar stays the text it is
@@ -13,10 +12,7 @@ TEXTS: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # every scalar stays
 
 def plain_documents(text: str | bytes, *, loader: Any = _SAFE) -> list[Any]:
     """The documents of a stream; a FormatError in one line: no YAML, too deep, too large by aliases, no such date."""
-    try:
-        return load_all(yaml, text, loader)
-    except (yaml.YAMLError, *NOT_MADE) as err:
-        raise FormatError(f"no YAML: {' '.join(str(err).split())[:400]}") from err
+    return read_documents(yaml, text, loader)
 
 
 def composed(text: str) -> yaml.Node | None:
